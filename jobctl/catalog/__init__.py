@@ -1,0 +1,1 @@
+"""The catalog: YAML in, frozen model out."""

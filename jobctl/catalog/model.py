@@ -1,0 +1,139 @@
+"""The catalog as frozen values. Durations are integer milliseconds (`*_ms`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DEFAULT_QUEUE = "default"
+DEFAULT_NAMESPACE = "jobctl"
+PRIORITIES: Mapping[str, int] = {"high": -10, "normal": 0, "low": 10}
+MAX_PRIORITY = 1000
+"""Priorities run from -1000 (first) to 1000 (last)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When and how often a failed attempt is repeated. `max` counts retries: 3 means at most four runs.
+
+    `delays_ms`, when given, wins over `backoff`; a list shorter than `max` repeats its last.
+    `on` / `never_on` hold class names (bare or dotted), `exit:N`, `http:N`, `http:5xx` or `timeout`.
+    """
+
+    max: int = 3
+    backoff: str = "exponential"  # exponential | linear | fixed
+    delay_ms: int = 5_000
+    max_delay_ms: int = 600_000
+    jitter: bool = True
+    delays_ms: tuple[int, ...] = ()
+    on: tuple[str, ...] = ()
+    never_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long, and how many, finished jobs of a queue are kept with their result."""
+
+    completed_ms: int = 86_400_000
+    count: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """`{env: NAME}` or `{file: PATH}`: a value read when the job runs, never stored in Redis."""
+
+    kind: str  # env | file
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PythonSpec:
+    """`python: module:callable`, sync or async, called with the payload as keyword arguments."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """`command: [...]`: an argument list, never a shell line. Arguments, env values and cwd may be templates."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str | External] = field(default_factory=dict)
+    cwd: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSpec:
+    """`http: {...}`. Scheme, host and port of `url` are fixed; path, query, headers and body may be templates.
+
+    At most one of `json` (any JSON shape whose strings may be templates) and `body` (a template) is set.
+    """
+
+    url: str
+    method: str = "POST"
+    headers: Mapping[str, str | External] = field(default_factory=dict)
+    json: Any = None
+    body: str | None = None
+    timeout_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class ActorSpec:
+    """`actor: module:name`: an existing Dramatiq actor; stock messages match by actor name and queue."""
+
+    target: str
+
+
+HandlerSpec = PythonSpec | CommandSpec | HttpSpec | ActorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """An entry under `jobs:`, with the catalog's defaults already applied."""
+
+    name: str
+    handler: HandlerSpec
+    queue: str = DEFAULT_QUEUE
+    payload_schema: Mapping[str, Any] | None = None
+    retries: RetryPolicy = RetryPolicy()
+    timeout_ms: int = 300_000
+    priority: int = 0
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """An entry under `queues:`, or one that is only named by a job type."""
+
+    name: str
+    keep: Keep = Keep()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An entry under `schedules:`. Exactly one of `cron` and `every_ms` is set."""
+
+    name: str
+    job: str
+    cron: str | None = None
+    every_ms: int | None = None
+    timezone: str = "UTC"
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A whole catalog: the allow-list of what may run."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    path: str | None = None
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    jobs: Mapping[str, JobType] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    max_payload_bytes: int = 262_144
+    unknown_after_ms: int = 900_000
+
+    def queue(self, name: str) -> Queue:
+        """The queue's settings; a queue that the catalog does not name has the defaults."""
+        return self.queues.get(name) or Queue(name)

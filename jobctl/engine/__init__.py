@@ -1,0 +1,1 @@
+"""What runs jobs: broker, worker, supervisor, scheduler, embedded server."""

@@ -1,0 +1,69 @@
+"""The error tree. Every error says what happened and what to do, and carries the exit code it becomes."""
+
+from __future__ import annotations
+
+
+class JobctlError(Exception):
+    """Base of everything jobctl raises on purpose.
+
+    `message` says what and why, in one line; `hint` says what to do, or is empty.
+    `exit_code` is the process's exit code when the error reaches the command line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class OperationFailed(JobctlError):
+    """The operation failed, or was only partly done."""
+
+    exit_code = 1
+
+
+class UsageError(JobctlError):
+    """A wrong argument, an unknown name, a payload that does not fit its schema."""
+
+    exit_code = 2
+
+
+class RedisUnavailable(JobctlError):
+    """Redis cannot be reached, or refused the command (out of memory, read-only, no permission)."""
+
+    exit_code = 3
+
+
+class NothingMatched(JobctlError):
+    """The id or the filter matched nothing."""
+
+    exit_code = 4
+
+
+class Refused(JobctlError):
+    """Refused for safety: needs `--yes`, is above `--max`, or the state does not allow it."""
+
+    exit_code = 5
+
+
+class WaitTimeout(JobctlError):
+    """The time to wait ran out; the job goes on."""
+
+    exit_code = 6
+
+
+class JobDied(JobctlError):
+    """The job that was waited for died or was cancelled."""
+
+    exit_code = 7
+
+
+class Conflict(JobctlError):
+    """Refused by uniqueness."""
+
+    exit_code = 8

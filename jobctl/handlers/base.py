@@ -1,0 +1,99 @@
+"""What a handler is given and how it says that it failed. Handlers never import the engine or the store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class CancelToken:
+    """Tells a running attempt to stop, and why. Thread-safe; callbacks run once, in the canceller's thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+        self.reason: str | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.reason is not None
+
+    def cancel(self, reason: str) -> None:
+        """Ask the attempt to stop. `reason` is "cancelled", "timeout" or "shutdown"; the first one wins."""
+        with self._lock:
+            if self.reason is not None:
+                return
+            self.reason = reason
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the attempt is to stop; at once if it already is."""
+        with self._lock:
+            if self.reason is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job, as its handler sees it.
+
+    `deadline` is on `clock.monotonic()`. `environment` is added to a command's environment (job id, attempt,
+    connection). `log` takes ("stdout" | "stderr" | "log", text) and bounds what it keeps. `args` holds the positional
+    arguments that a stock Dramatiq message may carry; jobs of jobctl have none.
+    """
+
+    job_id: str
+    type: str
+    queue: str
+    number: int
+    payload: Mapping[str, Any]
+    deadline: float
+    cancel: CancelToken
+    log: Callable[[str, str], None]
+    args: Sequence[Any] = ()
+    label: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Handler(Protocol):
+    """Runs one attempt and returns its result (JSON-encodable, or None). Any exception is a failure."""
+
+    def __call__(self, attempt: Attempt) -> Any: ...
+
+
+class HandlerFailure(Exception):
+    """A failure that is not an exception of the user's code.
+
+    `match` holds the names that `retries.on` / `never_on` compare with ("exit:64", "http:503", "http:5xx", "timeout").
+    `retryable` False means that no retry can help (an http 4xx). `retry_after_ms` is what the other side asked for.
+    `error` is the short class name shown to people: "ExitCode", "HttpStatus", "HttpError", "Timeout".
+    """
+
+    def __init__(
+        self,
+        error: str,
+        message: str,
+        *,
+        match: tuple[str, ...] = (),
+        retryable: bool = True,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.error = error
+        self.match = match
+        self.retryable = retryable
+        self.retry_after_ms = retry_after_ms
+
+
+class AttemptTimeout(BaseException):
+    """The attempt ran past its time limit. A BaseException so that a job's `except Exception` does not swallow it."""
+
+
+class AttemptCancelled(BaseException):
+    """The attempt was asked to stop: the job is cancelled, or the worker shuts down."""

@@ -1,0 +1,139 @@
+"""What the store hands out: frozen records whose fields are the machine format that scripts may rely on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+STATES = ("waiting", "delayed", "retrying", "limited", "running", "completed", "dead", "cancelled", "discarded")
+"""`discarded` is the trash: a dead letter or an emptied queue's job that can still be restored."""
+
+TERMINAL = ("completed", "dead", "cancelled", "discarded")
+
+
+class AttemptRecord(msgspec.Struct, frozen=True):
+    """One run of a job. `outcome`: completed, failed, timeout, cancelled, lost. `error` is the class."""
+
+    number: int
+    outcome: str
+    error: str | None
+    message: str | None
+    traceback: str | None
+    host: str
+    pid: int
+    started_at: datetime
+    duration_s: float
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job in any state. `payload` is the JSON object it was enqueued with."""
+
+    id: str
+    type: str
+    queue: str
+    state: str
+    priority: int = 0
+    label: str | None = None
+    parent: str | None = None
+    payload: Any = None
+    enqueued_at: datetime | None = None
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    max_retries: int | None = None
+    attempt_count: int = 0
+    attempts: tuple[AttemptRecord, ...] = ()
+    result: Any = None
+    error: str | None = None
+    message: str | None = None
+
+
+class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's depth. None where a stock deployment cannot tell."""
+
+    queue: str
+    waiting: int
+    delayed: int | None
+    retrying: int | None
+    limited: int | None
+    running: int | None
+    dead: int | None
+    oldest_waiting_s: float | None
+    workers: int | None
+    paused: bool
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A job out of attempts. `group` is the fingerprint shared by dead letters with the same error."""
+
+    id: str
+    type: str
+    queue: str
+    label: str | None
+    died_at: datetime
+    attempt_count: int
+    attempts: tuple[AttemptRecord, ...]
+    error: str | None
+    message: str | None
+    group: str
+    payload: Any
+
+
+class DeadGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters with the same error fingerprint; `message` is one example."""
+
+    group: str
+    queue: str
+    type: str
+    error: str | None
+    message: str | None
+    count: int
+    first_died_at: datetime | None
+    last_died_at: datetime | None
+
+
+class BulkResult(msgspec.Struct, frozen=True):
+    """What a bulk change did, or (as a plan) would do."""
+
+    matched: int
+    changed: int
+    skipped: int
+    failed: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a job, as `tail` shows it.
+
+    `event`: started, completed, retrying, dead, cancelled, lost. `at` is RFC 3339 UTC.
+    """
+
+    at: datetime
+    event: str
+    id: str
+    type: str
+    queue: str
+    label: str | None = None
+    attempt: int = 0
+    error: str | None = None
+    message: str | None = None
+    duration_s: float | None = None
+    host: str | None = None
+    pid: int | None = None
+
+
+class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A live supervisor (worker) or scheduler. `beat_s` is the age of its last heartbeat, in seconds."""
+
+    name: str
+    kind: str
+    host: str
+    pid: int
+    queues: tuple[str, ...]
+    processes: int
+    threads: int
+    running: int
+    memory_mb: float
+    started_at: datetime
+    beat_s: float
