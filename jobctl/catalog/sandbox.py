@@ -57,9 +57,10 @@ class Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
-    def __init__(self) -> None:
+    def __init__(self, finalize: Callable[[Any], str] | None = None) -> None:
+        insert = _finalize if finalize is None else lambda value: finalize(plain(value))
         super().__init__(
-            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_finalize
+            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=insert
         )
         self.globals.clear()
         for name in _GROWS_BY_ARGUMENT + _UNREPEATABLE:
