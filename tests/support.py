@@ -1,27 +1,100 @@
-"""What tests share."""
+"""Helpers that tests share. `eventually` is the only place in the tests where a poll may sleep."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], timeout: float = 10.0, interval: float = 0.02) -> T:
-    """Call `check` until it returns something true, and return that; for where no event can be waited on.
+def eventually(probe: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+    """The first true value that `probe` returns within `timeout` seconds; fails the test otherwise.
 
-    An AssertionError inside `check` counts as "not yet"; the last one is raised after `timeout` seconds.
+    An AssertionError of the probe counts as "not yet"; the last one is shown when time runs out.
     """
     deadline = time.monotonic() + timeout
+    pause = 0.005
+    last: object = None
     while True:
-        failure: AssertionError | None = None
         try:
-            if result := check():
-                return result
+            last = probe()
+            if last:
+                return last  # type: ignore[return-value]
         except AssertionError as error:
-            failure = error
+            last = error
         if time.monotonic() >= deadline:
-            raise failure or AssertionError(f"did not happen within {timeout} s")
-        time.sleep(interval)
+            raise AssertionError(f"not within {timeout} s: {what or probe!r}; last: {last!r}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended. `out` is stdout, `err` is stderr, `code` the exit code."""
+
+    out: str
+    err: str
+    code: int
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+class Cli:
+    """Runs the real command as a subprocess, in its own folder and with a clean environment."""
+
+    def __init__(self, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+        self.cwd = cwd
+        self.env = clean_environment(cwd) | dict(env or {})
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "jobctl", *args]
+
+    def __call__(
+        self,
+        *args: str,
+        input: str = "",  # noqa: A002 - the name that subprocess.run uses
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60.0,
+        cwd: Path | None = None,
+    ) -> Ran:
+        done = subprocess.run(
+            self.command(*args),
+            input=input.encode(),
+            capture_output=True,
+            cwd=cwd or self.cwd,
+            env=self.env | dict(env or {}),
+            timeout=timeout,
+            check=False,
+        )
+        return Ran(done.stdout.decode(), done.stderr.decode(), done.returncode)
+
+    def start(
+        self, *args: str, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start a command that goes on running; its output is piped, as text."""
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        return subprocess.Popen(self.command(*args), cwd=self.cwd, env=self.env | dict(env or {}), **options)
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """This process's environment without anything that steers jobctl, and with a home of its own."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("JOBCTL_", "_JOBCTL", "XDG_")) and key not in ("NO_COLOR", "FORCE_COLOR")
+    }
+    root = str(Path(__file__).resolve().parent.parent)
+    paths: Sequence[str] = [root, *filter(None, [kept.get("PYTHONPATH")])]
+    return kept | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(paths)}

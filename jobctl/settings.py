@@ -1,0 +1,179 @@
+"""Settings: flags, then the environment, then the profile, then defaults. The only reader of os.environ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobctl import profiles
+from jobctl.errors import UsageError
+from jobctl.urls import check, redacted, split_password
+
+DEFAULT_CATALOG = "jobs.yaml"
+STATE_FOLDER = ".jobctl"
+COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one invocation works with. `redis_url` never holds a password: see `redis_password`."""
+
+    catalog_path: Path
+    catalog_given: bool = False
+    """Whether a person named the catalog; if so, its absence is an error even where it is optional."""
+    redis_url: str | None = None
+    """None means: the embedded server of this project, if it runs."""
+    namespace: str | None = None
+    """None means: the catalog's."""
+    profile: str | None = None
+    state_dir: Path = Path(STATE_FOLDER)
+    cluster: bool = False
+    read_only: bool = False
+    production: bool = False
+    color: bool = True
+    debug: bool = False
+    config_dir: Path = Path("~/.config/jobctl")
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+
+    def redis_password(self) -> str | None:
+        """The password, read from its file only now. Raises UsageError when the file cannot be read."""
+        if self.password is not None or self.password_file is None:
+            return self.password
+        try:
+            return self.password_file.read_text().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "not text"
+            raise UsageError(f"cannot read the Redis password file {self.password_file}: {why}") from error
+
+    def shown_url(self) -> str:
+        """The Redis URL for messages; never with a password."""
+        return redacted(self.redis_url) if self.redis_url else "the embedded server"
+
+    def child_environment(self, redis_url: str | None = None) -> dict[str, str]:
+        """The variables with which a child process finds the same catalog and Redis.
+
+        `redis_url` is the embedded server's, where `self.redis_url` is None.
+        """
+        password = self.redis_password()
+        values = {
+            "JOBCTL_CATALOG": str(self.catalog_path.absolute()) if self._has_catalog() else None,
+            "JOBCTL_REDIS_URL": self.redis_url or redis_url,
+            "JOBCTL_REDIS_PASSWORD": password,
+            "JOBCTL_NAMESPACE": self.namespace,
+            "JOBCTL_PROFILE": self.profile,
+            "JOBCTL_STATE_DIR": str(self.state_dir.absolute()),
+            "JOBCTL_CLUSTER": "1" if self.cluster else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _has_catalog(self) -> bool:
+        return self.catalog_given or self.catalog_path.exists()
+
+
+def resolve(
+    *,
+    catalog: str | None = None,
+    redis: str | None = None,
+    namespace: str | None = None,
+    profile: str | None = None,
+    state_dir: str | None = None,
+    no_color: bool = False,
+    debug: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from flags (the arguments), the environment, the profile and defaults, in this order.
+
+    Raises UsageError: a password in the flag, a URL that cannot be used, an unknown profile, a bad profile
+    file. `environ` is os.environ unless a test gives its own.
+    """
+    env = {key: value for key, value in (os.environ if environ is None else environ).items() if value}
+    folder = config_dir(env)
+    chosen = _profile(folder, profile or env.get("JOBCTL_PROFILE"))
+    named = catalog or env.get("JOBCTL_CATALOG") or chosen.catalog
+    catalog_path = Path(named or DEFAULT_CATALOG)
+    url, password, password_file = _redis(redis, env, chosen)
+    state = state_dir or env.get("JOBCTL_STATE_DIR")
+    return Settings(
+        catalog_path=catalog_path,
+        catalog_given=named is not None,
+        redis_url=url,
+        namespace=namespace or env.get("JOBCTL_NAMESPACE") or chosen.namespace,
+        profile=chosen.name or None,
+        state_dir=Path(state) if state else catalog_path.parent / STATE_FOLDER,
+        cluster=chosen.cluster or env.get("JOBCTL_CLUSTER") == "1",
+        read_only=chosen.read_only,
+        production=chosen.production,
+        color=not no_color and "NO_COLOR" not in env and env.get("TERM") != "dumb",
+        debug=debug or debugging(env),
+        config_dir=folder,
+        password=password,
+        password_file=password_file,
+    )
+
+
+def config_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The folder of a person's own configuration, by the XDG base directory rules."""
+    env = os.environ if environ is None else environ
+    base = env.get("XDG_CONFIG_HOME")
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".config"
+    return root / "jobctl"
+
+
+def debugging(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether JOBCTL_DEBUG asks for tracebacks."""
+    env = os.environ if environ is None else environ
+    return env.get("JOBCTL_DEBUG", "") not in ("", "0")
+
+
+def completing() -> bool:
+    """Whether a shell asks for completions, by calling the program with its special variable."""
+    return COMPLETE_VARIABLE in os.environ
+
+
+def environment() -> dict[str, str]:
+    """A copy of this process's environment, for starting another."""
+    return dict(os.environ)
+
+
+def login_shell() -> str:
+    """The name of the person's shell (`bash`, `zsh`, `fish`), or ''."""
+    return Path(os.environ.get("SHELL", "")).name
+
+
+def _profile(folder: Path, name: str | None) -> profiles.Profile:
+    wanted = name or profiles.current_in(folder)
+    return profiles.find(folder, wanted) if wanted else profiles.Profile(name="")
+
+
+def _redis(
+    flag: str | None, env: Mapping[str, str], profile: profiles.Profile
+) -> tuple[str | None, str | None, Path | None]:
+    """URL, password, password file. A profile's password file only ever goes to the profile's own URL."""
+    if flag is not None:
+        refuse_password(flag)
+    source = flag or env.get("JOBCTL_REDIS_URL") or profile.redis_url
+    if source is None:
+        return None, None, None
+    url, inside = split_password(source)
+    own = env.get("JOBCTL_REDIS_PASSWORD_FILE")
+    if "JOBCTL_REDIS_PASSWORD" in env:
+        return url, env["JOBCTL_REDIS_PASSWORD"], None
+    if own:
+        return url, None, Path(own)
+    if inside is not None:
+        return url, inside, None
+    from_profile = profile.redis_password_file if source == profile.redis_url else None
+    return url, None, Path(from_profile) if from_profile else None
+
+
+def refuse_password(url: str) -> None:
+    """Refuse a URL of the command line that holds a password: everyone on the machine can read it in `ps`."""
+    if redacted(url) != url:
+        raise UsageError(
+            "a Redis password does not belong on the command line, where everyone can read it",
+            "set JOBCTL_REDIS_URL, JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE",
+        )
+    check(url)
