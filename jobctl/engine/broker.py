@@ -30,10 +30,18 @@ class JobctlBroker(RedisBroker):
     stock `dramatiq` worker must not consume the same queues, so `consume` refuses.
     """
 
-    def __init__(self, *, middleware: list[Middleware] | None = None, namespace: str = "dramatiq",
-        store: Store | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        middleware: list[Middleware] | None = None,
+        namespace: str = "dramatiq",
+        store: Store | None = None,
+        **kwargs: Any,
+    ) -> None:
         chosen = [CurrentMessage(), Callbacks(), Pipelines()] if middleware is None else middleware
-        super().__init__(middleware=chosen, namespace=namespace, maintenance_chance=0, **kwargs)
+        super().__init__(  # type: ignore[no-untyped-call]
+            middleware=chosen, namespace=namespace, maintenance_chance=0, **kwargs
+        )
         self.actor_options |= STOCK_OPTIONS
         self.store = store or Store(self.client, namespace)
 
@@ -57,7 +65,7 @@ class JobctlBroker(RedisBroker):
         self.emit_after("enqueue", message, delay)
         return message
 
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:  # noqa: ARG002
         raise JobctlError(
             f"queue `{queue_name}` is consumed by `jobctl worker`, not by a stock Dramatiq worker",
             "run `jobctl worker`",

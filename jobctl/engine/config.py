@@ -8,6 +8,13 @@ from typing import Protocol
 
 import msgspec
 
+from jobctl.store.processes import ChildInfo, ProcessInfo
+
+__all__ = [
+    "CLEAN", "DEFAULT_GRACE_S", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
+    "Liveness", "ProcessInfo", "default_processes", "default_threads",
+]  # fmt: skip
+
 CLEAN = 0
 """A child's exit code after a drain, or in burst mode once its queues are empty: it holds nothing in
 Redis."""
@@ -57,35 +64,6 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     def decode(cls, data: bytes) -> ChildConfig:
         """From JSON; raises msgspec.ValidationError or msgspec.DecodeError when it does not fit."""
         return msgspec.json.decode(data, type=cls)
-
-
-class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker process as its supervisor sees it. Its leases are kept alive by the supervisor's beat."""
-
-    name: str
-    pid: int
-    running: int
-    memory_mb: float
-
-
-class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A live supervisor or scheduler: what a heartbeat writes and `jobctl ps` shows.
-
-    `name` is "host:pid:random". `processes` is what was asked for, `children` who lives now. `running` is the
-    number of jobs that execute at this moment, in all children; `memory_mb` is everything together.
-    """
-
-    name: str
-    kind: str  # worker | scheduler
-    host: str
-    pid: int
-    queues: tuple[str, ...]
-    processes: int
-    threads: int
-    started_ms: int
-    memory_mb: float = 0.0
-    running: int = 0
-    children: tuple[ChildInfo, ...] = ()
 
 
 class Liveness(Protocol):

@@ -19,23 +19,23 @@ class Control(threading.Thread):
         super().__init__(name="control", daemon=True)
         self._store = store
         self._desk = desk
-        self._stop = threading.Event()
+        self._halt = threading.Event()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._halt.set()
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._halt.is_set():
             try:
                 self._listen()
             except RedisUnavailable:
-                self._stop.wait(1.0)
+                self._halt.wait(1.0)
 
     def _listen(self) -> None:
         with self._store.events.listen_control() as messages:
             self._catch_up()
             for message in messages:
-                if self._stop.is_set():
+                if self._halt.is_set():
                     return
                 verb, _, job_id = (message or "").partition(" ")
                 if verb == "cancel" and self._desk.cancel(job_id, "cancelled"):

@@ -1,18 +1,16 @@
-"""A failure as it is recorded: bounded, without the engine's own frames, and the group that it belongs to."""
+"""A failure as it is recorded: bounded, without the engine's own frames."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib.util
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import FrameSummary, TracebackException
 
 from jobctl.handlers.base import HandlerFailure
 
-__all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "describe", "fingerprint"]
+__all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "describe"]
 
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 8_000
@@ -34,54 +32,6 @@ def describe(failure: BaseException) -> Failure:
     if isinstance(failure, HandlerFailure):
         return Failure(failure.error, _bounded(str(failure), MAX_MESSAGE))
     return Failure(type(failure).__name__, _bounded(_text(failure), MAX_MESSAGE), _traceback(failure))
-
-
-def fingerprint(job_type: str, error: str, message: str, traceback: str | None) -> str:
-    """The group of a dead letter: eight hex digits, equal for failures that differ only in their subject.
-
-    It is made of the job type, the error class, the message's first line without its ids, numbers, quoted
-    texts, addresses and paths, and the file and function (no line number) of the innermost user frame.
-    """
-    first_line = next((line for line in message.splitlines() if line.strip()), "")
-    parts = (
-        job_type,
-        error,
-        _VARIABLE.sub(_placeholder, first_line[:MAX_MESSAGE]).strip(),
-        _place(traceback),
-    )
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:8]
-
-
-_VARIABLE = re.compile(
-    r"""
-    (?P<kept>\b(?:exit|signal|HTTP|answered|Errno|errno|SQLSTATE)[ :]\w+)
-  | (?P<url>\b\w+://[^\s'"]+)
-  | (?P<text>"[^"\n]*"|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w))
-  | (?P<email>\b[\w.+-]{1,64}@[\w.-]+)
-  | (?P<path>(?:(?<![\w/])(?:~|\.{1,2})?(?:/[^\s:,;'")\]/]+)+/?)|\b[A-Za-z]:\\[^\s'"]+)
-  | (?P<id>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b0[xX][0-9a-fA-F]+\b|\b(?=\w*\d)\w{8,}\b)
-  | (?P<number>\d+)
-    """,
-    re.VERBOSE,
-)
-
-
-def _placeholder(match: re.Match[str]) -> str:
-    return match.group() if match.lastgroup == "kept" else f"<{match.lastgroup}>"
-
-
-_FRAME = re.compile(r'^\s+File "(?P<file>[^"\n]+)", line \d+, in (?P<function>[^\n]+)$', re.MULTILINE)
-_LIBRARY = re.compile(r"[/\\](?:site|dist)-packages[/\\]|[/\\]lib[/\\]python\d|^<frozen ")
-
-
-def _place(traceback: str | None) -> str:
-    """`folder/file.py:function` of the innermost user frame; the folders above differ from host to host."""
-    frames = [(match["file"], match["function"]) for match in _FRAME.finditer(traceback or "")]
-    if not frames:
-        return ""
-    users = [frame for frame in frames if not _LIBRARY.search(frame[0])]
-    file, function = (users or frames)[-1]
-    return "/".join(Path(file).parts[-2:]) + ":" + function
 
 
 def _traceback(failure: BaseException) -> str | None:

@@ -34,7 +34,7 @@ class Fetcher(threading.Thread):
         self._worker = worker
         self._queues = list(queues)
         self._desk = desk
-        self._stop = threading.Event()
+        self._halt = threading.Event()
         self._turn = 0
         self._looked = 0.0
         self._due_in_s = LOOK_S
@@ -45,12 +45,12 @@ class Fetcher(threading.Thread):
 
     def stop(self) -> None:
         """Fetch no more. What is held already stays with the desk."""
-        self._stop.set()
+        self._halt.set()
         self._desk.wake()
 
     def run(self) -> None:
         pause = 0.05
-        while not self._stop.is_set():
+        while not self._halt.is_set():
             try:
                 self._step()
                 self.connected.set()
@@ -59,7 +59,7 @@ class Fetcher(threading.Thread):
                 if self.connected.is_set() or pause == 0.05:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
-                self._stop.wait(pause)
+                self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
@@ -68,7 +68,7 @@ class Fetcher(threading.Thread):
         if clock.monotonic() - self._looked >= LOOK_S:
             self._look()
         room = self._desk.room(LOOK_S)
-        if room <= 0 or self._stop.is_set():
+        if room <= 0 or self._halt.is_set():
             return
         if self._fetch(room):
             self.empty.clear()

@@ -65,13 +65,13 @@ class Watchdog(threading.Thread):
         super().__init__(name="watchdog", daemon=True)
         self._guards = guards
         self._interval = interval_s
-        self._stop = threading.Event()
+        self._halt = threading.Event()
 
     def run(self) -> None:
-        while not self._stop.wait(self._interval):
+        while not self._halt.wait(self._interval):
             now = clock.monotonic()
             for guard in self._guards:
                 guard.check(now)
 
     def stop(self) -> None:
-        self._stop.set()
+        self._halt.set()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobctl.catalog.model import RetryPolicy
-from jobctl.engine.failure import Failure, describe, fingerprint
+from jobctl.engine.failure import Failure, describe
+from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 
 __all__ = ["Failure", "GiveUp", "Retry", "backoff_ms", "decide", "describe", "fingerprint", "names_of"]

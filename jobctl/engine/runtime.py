@@ -85,8 +85,7 @@ def prepare(
 def _entry(name: str) -> Callable[..., Any]:
     """An actor's function: there so that `send` works on it. Workers call the handler with the whole attempt."""
 
-    def entry(*args: Any, **kwargs: Any) -> Any:
+    def entry(*_args: Any, **_kwargs: Any) -> Any:
         raise RuntimeError(f"job type `{name}` is run by `jobctl worker` or `jobctl run`")
 
     return entry
-

@@ -103,7 +103,7 @@ def given_back(reserved: Reserved) -> Outcome:
 
 
 def unknown_type(reserved: Reserved, body: codec.Body, record: Record, patience_ms: int) -> Outcome:
-    """No worker here knows the type: it waits, for a rolling deploy to bring it, and is dead when that takes too long."""
+    """No worker here knows the type: it waits for a deploy to bring it, and is dead when that takes too long."""
     now = clock.now_ms()
     record.unknown = record.unknown or now
     waited = now - record.unknown
@@ -111,7 +111,9 @@ def unknown_type(reserved: Reserved, body: codec.Body, record: Record, patience_
         delay = min(max(waited, 1_000), 30_000)
         ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay)
         return Outcome("retry", reserved.queue, ended)
-    what = Failure("UnknownJobType", f"no worker knew the job type `{body.actor_name}` for {waited // 1000} s")
+    what = Failure(
+        "UnknownJobType", f"no worker knew the job type `{body.actor_name}` for {waited // 1000} s"
+    )
     return refused(reserved, body.actor_name, record, what)
 
 
@@ -122,7 +124,13 @@ def refused(reserved: Reserved, job_type: str, record: Record, what: Failure) ->
 
 
 def bury(
-    reserved: Reserved, job_type: str, record: Record, what: Failure, *, label: str | None, duration: float | None
+    reserved: Reserved,
+    job_type: str,
+    record: Record,
+    what: Failure,
+    *,
+    label: str | None,
+    duration: float | None,
 ) -> Ended:
     """The end of a job that is now a dead letter."""
     record.error, record.message = what.error, what.message

@@ -163,7 +163,13 @@ class JobThread(threading.Thread):
     """Runs jobs, one after the other. Dramatiq's hooks fire as they do in its own worker threads."""
 
     def __init__(
-        self, number: int, runtime: Runtime, broker: Broker, desk: Desk, committer: Committer, slots: SlotTable | None
+        self,
+        number: int,
+        runtime: Runtime,
+        broker: Broker,
+        desk: Desk,
+        committer: Committer,
+        slots: SlotTable | None,
     ) -> None:
         super().__init__(name=f"job-{number}", daemon=True)
         self.number = number
@@ -194,10 +200,12 @@ class JobThread(threading.Thread):
                 return self._committed(ready), None
             outcome = self._attempt(*ready)
             return self._committed(outcome), clock.monotonic() - ready[0].started
-        except Exception as problem:  # a defect of jobctl must not lose the job or kill the thread
+        except Exception as problem:  # noqa: BLE001 - a defect of jobctl must not lose the job or kill the thread
             _log.exception("job %s: internal error", reserved.id)
             what = Failure("InternalError", f"{type(problem).__name__}: {problem}")
-            return self._committed(verdict.refused(reserved, "?", codec.decode_record(reserved.record), what)), None
+            return self._committed(
+                verdict.refused(reserved, "?", codec.decode_record(reserved.record), what)
+            ), None
 
     def _committed(self, outcome: Outcome) -> Outcome:
         return Outcome(outcome.kind, outcome.queue, outcome.ended, self._desk.committed)
@@ -208,7 +216,9 @@ class JobThread(threading.Thread):
         try:
             body = codec.decode_body(reserved.body)
         except ValueError as problem:
-            return verdict.refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
+            return verdict.refused(
+                reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}")
+            )
         if codec.canonical(body.queue_name) != reserved.queue:
             why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
             return verdict.refused(reserved, body.actor_name, record, Failure("Quarantined", why))
@@ -255,7 +265,7 @@ class JobThread(threading.Thread):
         try:
             try:
                 self.guard.arm(attempt.deadline, attempt.cancel, interrupts=task.interrupts)
-                result, failure = self._run(job, task, attempt, message)
+                result, failure = self._run(task, attempt, message)
                 ended = True
             finally:
                 self.guard.disarm()
@@ -263,15 +273,17 @@ class JobThread(threading.Thread):
             self.guard.disarm()
             if not ended:
                 failure = interrupt
-        if failure is not None and attempt.cancel.reason == "shutdown" and isinstance(failure, AttemptCancelled):
+        if (
+            failure is not None
+            and attempt.cancel.reason == "shutdown"
+            and isinstance(failure, AttemptCancelled)
+        ):
             return verdict.given_back(job.reserved)
         if message.failed and failure is None:
             failure = RuntimeError("a middleware failed the message")
         return verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
 
-    def _run(
-        self, job: Running, task: Task, attempt: Attempt, message: MessageProxy
-    ) -> tuple[Any, BaseException | None]:
+    def _run(self, task: Task, attempt: Attempt, message: MessageProxy) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""
         current = Current(
             id=attempt.job_id,
@@ -293,7 +305,7 @@ class JobThread(threading.Thread):
         except SkipMessage:
             broker.emit_after("skip_message", message)
             return None, None
-        except BaseException as failure:  # SystemExit and the interrupts are failures of the attempt too
+        except BaseException as failure:  # noqa: BLE001 - SystemExit and the interrupts are failures of the attempt too
             broker.emit_after("process_message", message, exception=failure)
             return None, failure
         return result, None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from jobctl import clock
 from jobctl.catalog.load import load
 from jobctl.catalog.model import Catalog
-from jobctl.client import Client
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
@@ -22,6 +22,7 @@ from jobctl.engine.slots import SlotTable
 from jobctl.engine.stop import StopFlag
 from jobctl.engine.verdict import given_back
 from jobctl.engine.work import Desk, JobThread
+from jobctl.producer import Producer
 from jobctl.settings import environment
 from jobctl.store import Store
 from jobctl.store.connection import connect
@@ -38,7 +39,9 @@ _log = logging.getLogger("jobctl.worker")
 class Worker:
     """The threads of one worker process."""
 
-    def __init__(self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]
+    ) -> None:
         self._config = config
         self._slots = slots
         namespace = config.namespace or catalog.namespace
@@ -47,15 +50,23 @@ class Worker:
         self.store = Store(client, namespace, cluster=config.cluster)
         self.broker = JobctlBroker(client=client, namespace=namespace, store=self.store)
         runtime = prepare(
-            catalog, self.broker, env, config.environment, Client(self.store, catalog).enqueue, config.queues
+            catalog,
+            self.broker,
+            env,
+            config.environment,
+            _enqueuer(Producer(self.store, catalog)),
+            config.queues,
         )
         self.queues = config.queues or _queues_of(catalog)
         self.desk = Desk(config.threads)
         self.committer = Committer(self.store, catalog)
-        self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
+        self.fetcher = Fetcher(
+            self.store, self.store.with_client(blocking), config.name, self.queues, self.desk
+        )
         self.control = Control(self.store, self.desk)
         self.threads = [
-            JobThread(n, runtime, self.broker, self.desk, self.committer, slots) for n in range(config.threads)
+            JobThread(n, runtime, self.broker, self.desk, self.committer, slots)
+            for n in range(config.threads)
         ]
         self.watchdog = Watchdog([thread.guard for thread in self.threads])
 
@@ -128,6 +139,17 @@ class Worker:
     def desk_stop(self) -> None:
         for _ in self.threads:
             self.desk.inbox.put(None)
+
+
+def _enqueuer(producer: Producer) -> Callable[..., str]:
+    """What `jobctl.current().enqueue` does: returns the new job's id."""
+
+    def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
+        job = producer.prepare(job_type, payload, **options)
+        producer.enqueue([job])
+        return job.id
+
+    return enqueue
 
 
 def _queues_of(catalog: Catalog) -> tuple[str, ...]:

@@ -49,7 +49,12 @@ class Audit:
 
     def add(self, action: str, target: str, changed: int, detail: str = "") -> None:
         entry = AuditEntry(
-            at=clock.to_datetime(clock.now_ms()), who=me(), action=action, target=target, changed=changed, detail=detail
+            at=clock.to_datetime(clock.now_ms()),
+            who=me(),
+            action=action,
+            target=target,
+            changed=changed,
+            detail=detail,
         )
         fields: dict[Any, Any] = {"e": msgspec.json.encode(entry)}
         with mapping():

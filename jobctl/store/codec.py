@@ -51,9 +51,22 @@ class Lived(msgspec.Struct, array_like=True, omit_defaults=True):
     traceback: str | None = None
 
 
-class Record(msgspec.Struct, omit_defaults=True, rename={"attempts": "a", "count": "n", "spent": "b", "result": "r",
-                                                          "error": "e", "message": "m", "group": "g", "retries": "x",
-                                                          "started": "s", "finished": "f", "unknown": "u"}):  # fmt: skip
+_SHORT = {
+    "attempts": "a",
+    "count": "n",
+    "spent": "b",
+    "result": "r",
+    "error": "e",
+    "message": "m",
+    "group": "g",
+    "retries": "x",
+    "started": "s",
+    "finished": "f",
+    "unknown": "u",
+}
+
+
+class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
     """What jobctl knows of a job beyond its body.
 
     `count` is the number of attempts in all; `spent` is how many of them were before the present budget of retries
@@ -106,18 +119,18 @@ def decode_record(data: bytes) -> Record:
 
 
 def new_body(
-    job_id: str, type: str, queue: str, payload: dict[str, Any], now_ms: int, options: dict[str, Any]
+    job_id: str, job_type: str, queue: str, payload: dict[str, Any], now_ms: int, options: dict[str, Any]
 ) -> bytes:
     """Encode a new job. Raises UsageError if the payload is not JSON."""
     try:
-        return encode(Body(queue, type, [], payload, options, job_id, now_ms))
+        return encode(Body(queue, job_type, [], payload, options, job_id, now_ms))
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"payload cannot be written as JSON: {error}") from error
 
 
 def canonical(queue: str) -> str:
     """The queue a body belongs to: a stock producer's `email.DQ` is read as `email`."""
-    return queue[:-3] if queue.endswith(".DQ") else queue
+    return queue.removesuffix(".DQ")
 
 
 def attempt_record(attempt: Lived) -> AttemptRecord:

@@ -33,7 +33,12 @@ class Dead:
         self._store = store
 
     def scan(
-        self, queue: str, *, group: str | None = None, since_ms: int | None = None, until_ms: int | None = None
+        self,
+        queue: str,
+        *,
+        group: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
     ) -> Iterator[list[Found]]:
         """The dead letters of a queue (or of one group of it) that died in a time span, newest first, in batches.
 
@@ -46,8 +51,12 @@ class Dead:
         seen: set[str] = set()
         while True:
             with mapping():
-                page = self._store.client.zrevrangebyscore(key, high, low, start=0, num=500 + len(seen), withscores=True)
-            fresh = [(i.decode("utf-8", "replace"), score) for i, score in page if i.decode("utf-8", "replace") not in seen]
+                page = self._store.client.zrevrangebyscore(
+                    key, high, low, start=0, num=500 + len(seen), withscores=True
+                )
+            fresh = [
+                (job_id, score) for i, score in page if (job_id := i.decode("utf-8", "replace")) not in seen
+            ]
             if not fresh:
                 return
             last = fresh[-1][1]
@@ -72,7 +81,8 @@ class Dead:
                 pipe.zrevrange(keys.group(queue, name), 0, 0, withscores=True)
             replies = pipe.execute()
         rows = [
-            _group(queue, name, infos[name.encode()], replies[i * 3 : i * 3 + 3]) for i, name in enumerate(names)
+            _group(queue, name, infos[name.encode()], replies[i * 3 : i * 3 + 3])
+            for i, name in enumerate(names)
         ]
         return sorted((row for row in rows if row.count), key=lambda row: (-row.count, row.group))
 

@@ -48,5 +48,6 @@ class Logs:
 
     def read(self, queue: str, job_id: str) -> list[LogLine]:
         """All kept lines, oldest first."""
+        key = self._store.keys.logs(queue, job_id)
         with mapping():
-            return [_decoder.decode(line) for line in self._store.client.lrange(self._store.keys.logs(queue, job_id), 0, -1)]
+            return [_decoder.decode(line) for line in self._store.client.lrange(key, 0, -1)]

@@ -62,7 +62,14 @@ class Settle:
         for at in range(2, len(reply), 6):
             index, job_id, token, body, record, crashes = reply[at : at + 6]
             jobs.append(
-                Reserved(queues[index], job_id.decode("utf-8", "replace"), token.decode(), body, record, int(crashes))
+                Reserved(
+                    queues[index],
+                    job_id.decode("utf-8", "replace"),
+                    token.decode(),
+                    body,
+                    record,
+                    int(crashes),
+                )
             )
         return Fetched(reply[0], reply[1], tuple(jobs))
 

@@ -74,7 +74,9 @@ def _letter(queue: str, data: bytes, died_ms: int) -> tuple[bytes, bytes, str, b
     count = retries if isinstance(retries, int) else 1
     record = codec.Record(count=count, spent=count, finished=died_ms)
     if trace:
-        record.attempts.append(codec.Lived(count, "failed", "?", 0, died_ms, 0.0, error, message, trace[-8000:]))
+        record.attempts.append(
+            codec.Lived(count, "failed", "?", 0, died_ms, 0.0, error, message, trace[-8000:])
+        )
     body.queue_name = queue
     for option in RETRY_OPTIONS:
         body.options.pop(option, None)
@@ -82,11 +84,17 @@ def _letter(queue: str, data: bytes, died_ms: int) -> tuple[bytes, bytes, str, b
 
 
 def _buried(
-    body: bytes, record: codec.Record, type: str, error: str, message: str, trace: str, died_ms: int
+    body: bytes, record: codec.Record, job_type: str, error: str, message: str, trace: str, died_ms: int
 ) -> tuple[bytes, bytes, str, bytes, int]:
     record.error, record.message = error, message
-    record.group = fingerprint(type, error, message, trace)
-    return body, codec.encode(record), record.group, codec.encode(GroupInfo(type, error, message)), died_ms
+    record.group = fingerprint(job_type, error, message, trace)
+    return (
+        body,
+        codec.encode(record),
+        record.group,
+        codec.encode(GroupInfo(job_type, error, message)),
+        died_ms,
+    )
 
 
 def _reason(trace: str) -> tuple[str, str]:

@@ -36,7 +36,7 @@ class Store:
     """A namespace in Redis. Thread-safe. Every call raises RedisUnavailable when Redis is away or refuses."""
 
     def __init__(self, client: redis.Redis, namespace: str, *, cluster: bool = False) -> None:
-        self.client = client
+        self.client: Any = client  # redis-py types each reply as all that any setting could make of it
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
         self.mint = Mint()
