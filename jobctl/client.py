@@ -42,15 +42,11 @@ class Client:
         `delay` is seconds or a duration ("5m"), `at` an aware datetime. Raises errors.UsageError for an unknown type
         or a payload that does not fit.
         """
-        job = self._producer.prepare(
-            type, payload or {}, id=id, delay=delay, at=at, priority=priority, parent=parent
-        )
+        job = self._producer.prepare(type, payload or {}, id=id, delay=delay, at=at, priority=priority, parent=parent)
         self._producer.enqueue([job])
         found = self._store.jobs.find(job.id, [job.queue])
         if found is None:
-            raise NothingMatched(
-                f"job {job.id} is gone already", "its queue keeps no finished jobs: see `keep`"
-            )
+            raise NothingMatched(f"job {job.id} is gone already", "its queue keeps no finished jobs: see `keep`")
         return to_job(found)
 
     def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
@@ -74,15 +70,11 @@ class Client:
         queue = self.job(id).queue
 
         def ended(ids: set[str]) -> set[str]:
-            return {
-                found.id for found in self._store.jobs.locate(queue, sorted(ids)) if found.state in TERMINAL
-            }
+            return {found.id for found in self._store.jobs.locate(queue, sorted(ids)) if found.state in TERMINAL}
 
         for _ in self._store.events.wait({id}, ended, timeout):
             return self.job(id)
-        raise WaitTimeout(
-            f"job {id} has not ended within {timeout:g} s" if timeout else f"job {id} has not ended"
-        )
+        raise WaitTimeout(f"job {id} has not ended within {timeout:g} s" if timeout else f"job {id} has not ended")
 
 
 def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Client:
@@ -96,7 +88,5 @@ def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Clie
     chosen = settings.resolve(catalog=str(catalog))
     loaded = load(Path(catalog))
     if redis is not None and not redis.startswith(("redis://", "rediss://", "unix://")):
-        raise UsageError(
-            f"the Redis URL {redis.split('@')[-1]!r} cannot be used", "redis://, rediss:// or unix://"
-        )
+        raise UsageError(f"the Redis URL {redis.split('@')[-1]!r} cannot be used", "redis://, rediss:// or unix://")
     return Client(open_store(chosen, loaded, url=redis, retries=2), loaded)

@@ -48,15 +48,16 @@ class Producer:
         self._check(job_type, payload)
         if delay is not None and at is not None:
             raise UsageError("a job has either a delay or a time, not both")
+        job_id = self._id(job_type, id)
         return NewJob(
-            id=self._id(job_type, id),
+            id=job_id,
             type=type,
             queue=job_type.queue,
             payload=payload,
             delay_ms=_delay_ms(delay),
             at_ms=_at_ms(at),
             priority=job_type.priority if priority is None else read_priority(priority),
-            label=self._label(job_type, payload),
+            label=self._label(job_type, payload, job_id),
             parent=parent,
         )
 
@@ -79,12 +80,10 @@ class Producer:
         if given is None:
             return self.store.mint.new(job_type.queue)
         if not ids.FOREIGN.fullmatch(given):
-            raise UsageError(
-                f"the id {given[:60]!r} cannot be used", "use 1 to 120 letters, digits and . _ : @ = + -"
-            )
+            raise UsageError(f"the id {given[:60]!r} cannot be used", "use 1 to 120 letters, digits and . _ : @ = + -")
         return given
 
-    def _label(self, job_type: JobType, payload: Mapping[str, Any]) -> str | None:
+    def _label(self, job_type: JobType, payload: Mapping[str, Any], job_id: str) -> str | None:
         if job_type.label is None:
             return None
         from jobctl.catalog import templates
@@ -93,11 +92,9 @@ class Producer:
         if render is None:
             render = self._labels[job_type.name] = templates.compile_text(job_type.label)
         try:
-            return render(templates.context(payload, job_type=job_type.name))[:MAX_LABEL]
+            return render(templates.context(payload, job_id=job_id, job_type=job_type.name))[:MAX_LABEL]
         except templates.TemplateProblem as problem:
-            raise UsageError(
-                f"the label of `{job_type.name}` cannot be made from this payload: {problem}"
-            ) from problem
+            raise UsageError(f"the label of `{job_type.name}` cannot be made from this payload: {problem}") from problem
 
 
 def read_priority(value: int | str) -> int:

@@ -57,9 +57,7 @@ def context(
 
 
 @lru_cache(maxsize=1024)
-def compile_text(
-    template: str, finalize: Callable[[Any], str] | None = None
-) -> Callable[[Mapping[str, Any]], str]:
+def compile_text(template: str, finalize: Callable[[Any], str] | None = None) -> Callable[[Mapping[str, Any]], str]:
     """A function from a context to the rendered text.
 
     `finalize` turns the value of every expression into the text that is inserted, in place of the module's rule:

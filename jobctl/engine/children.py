@@ -19,9 +19,7 @@ COMMAND = (sys.executable, "-m", "jobctl.engine.child")
 class Child:
     """A started process, its table and the write end of its lifeline (closing it ends the process)."""
 
-    def __init__(
-        self, config: ChildConfig, process: subprocess.Popen[bytes], slots: SlotTable, lifeline: int
-    ) -> None:
+    def __init__(self, config: ChildConfig, process: subprocess.Popen[bytes], slots: SlotTable, lifeline: int) -> None:
         self.name = config.name
         self.threads = config.threads
         self.slots = slots

@@ -112,9 +112,7 @@ class Committer(threading.Thread):
             # A repeated write finds its own first one done when only the reply was lost: nothing to say then.
             for place in late if not repeated else ():
                 job_id = ended[place].id
-                _log.warning(
-                    "job %s: this attempt is no longer the current one; its end has no effect", job_id
-                )
+                _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
 
     def _call(self, kind: str, queue: str, ended: list[Ended]) -> Call:
         settle = self._store.settle

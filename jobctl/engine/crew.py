@@ -87,9 +87,7 @@ class Crew:
     @property
     def ended(self) -> bool:
         """Nothing lives and nothing will be started."""
-        return not self._leaving and all(
-            s.child is None and (s.finished or self._closed) for s in self._seats
-        )
+        return not self._leaving and all(s.child is None and (s.finished or self._closed) for s in self._seats)
 
     def fill(self) -> None:
         """Start a process in every empty seat that is due."""

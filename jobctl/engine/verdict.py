@@ -111,9 +111,7 @@ def unknown_type(reserved: Reserved, body: codec.Body, record: Record, patience_
         delay = min(max(waited, 1_000), 30_000)
         ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay)
         return Outcome("retry", reserved.queue, ended)
-    what = Failure(
-        "UnknownJobType", f"no worker knew the job type `{body.actor_name}` for {waited // 1000} s"
-    )
+    what = Failure("UnknownJobType", f"no worker knew the job type `{body.actor_name}` for {waited // 1000} s")
     return refused(reserved, body.actor_name, record, what)
 
 

@@ -203,9 +203,7 @@ class JobThread(threading.Thread):
         except Exception as problem:  # noqa: BLE001 - a defect of jobctl must not lose the job or kill the thread
             _log.exception("job %s: internal error", reserved.id)
             what = Failure("InternalError", f"{type(problem).__name__}: {problem}")
-            return self._committed(
-                verdict.refused(reserved, "?", codec.decode_record(reserved.record), what)
-            ), None
+            return self._committed(verdict.refused(reserved, "?", codec.decode_record(reserved.record), what)), None
 
     def _committed(self, outcome: Outcome) -> Outcome:
         return Outcome(outcome.kind, outcome.queue, outcome.ended, self._desk.committed)
@@ -216,9 +214,7 @@ class JobThread(threading.Thread):
         try:
             body = codec.decode_body(reserved.body)
         except ValueError as problem:
-            return verdict.refused(
-                reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}")
-            )
+            return verdict.refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
         if codec.canonical(body.queue_name) != reserved.queue:
             why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
             return verdict.refused(reserved, body.actor_name, record, Failure("Quarantined", why))
@@ -273,11 +269,7 @@ class JobThread(threading.Thread):
             self.guard.disarm()
             if not ended:
                 failure = interrupt
-        if (
-            failure is not None
-            and attempt.cancel.reason == "shutdown"
-            and isinstance(failure, AttemptCancelled)
-        ):
+        if failure is not None and attempt.cancel.reason == "shutdown" and isinstance(failure, AttemptCancelled):
             return verdict.given_back(job.reserved)
         if message.failed and failure is None:
             failure = RuntimeError("a middleware failed the message")

@@ -39,9 +39,7 @@ _log = logging.getLogger("jobctl.worker")
 class Worker:
     """The threads of one worker process."""
 
-    def __init__(
-        self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]) -> None:
         self._config = config
         self._slots = slots
         namespace = config.namespace or catalog.namespace
@@ -60,13 +58,10 @@ class Worker:
         self.queues = config.queues or _queues_of(catalog)
         self.desk = Desk(config.threads)
         self.committer = Committer(self.store, catalog)
-        self.fetcher = Fetcher(
-            self.store, self.store.with_client(blocking), config.name, self.queues, self.desk
-        )
+        self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
         self.control = Control(self.store, self.desk)
         self.threads = [
-            JobThread(n, runtime, self.broker, self.desk, self.committer, slots)
-            for n in range(config.threads)
+            JobThread(n, runtime, self.broker, self.desk, self.committer, slots) for n in range(config.threads)
         ]
         self.watchdog = Watchdog([thread.guard for thread in self.threads])
 

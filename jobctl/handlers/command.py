@@ -74,9 +74,7 @@ def _failure(ended: process.Ended) -> HandlerFailure:
     number = -ended.returncode
     name = _signal_name(number)
     # The exit status is the one that a shell would show.
-    return HandlerFailure(
-        "Signal", f"signal {name}{last}{details}", match=(f"signal:{name}", f"exit:{128 + number}")
-    )
+    return HandlerFailure("Signal", f"signal {name}{last}{details}", match=(f"signal:{name}", f"exit:{128 + number}"))
 
 
 def _signal_name(number: int) -> str:

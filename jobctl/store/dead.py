@@ -54,9 +54,7 @@ class Dead:
                 page = self._store.client.zrevrangebyscore(
                     key, high, low, start=0, num=500 + len(seen), withscores=True
                 )
-            fresh = [
-                (job_id, score) for i, score in page if (job_id := i.decode("utf-8", "replace")) not in seen
-            ]
+            fresh = [(job_id, score) for i, score in page if (job_id := i.decode("utf-8", "replace")) not in seen]
             if not fresh:
                 return
             last = fresh[-1][1]
@@ -80,10 +78,7 @@ class Dead:
                 pipe.zrange(keys.group(queue, name), 0, 0, withscores=True)
                 pipe.zrevrange(keys.group(queue, name), 0, 0, withscores=True)
             replies = pipe.execute()
-        rows = [
-            _group(queue, name, infos[name.encode()], replies[i * 3 : i * 3 + 3])
-            for i, name in enumerate(names)
-        ]
+        rows = [_group(queue, name, infos[name.encode()], replies[i * 3 : i * 3 + 3]) for i, name in enumerate(names)]
         return sorted((row for row in rows if row.count), key=lambda row: (-row.count, row.group))
 
     def discard(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:

@@ -41,9 +41,7 @@ class Events:
     def after(self, position: str, block_ms: int = 1000) -> tuple[list[Event], str]:
         """Events after a position; waits at most `block_ms` for the first."""
         with mapping():
-            reply: Any = self._store.client.xread(
-                {self._store.keys.events(): position}, count=500, block=block_ms
-            )
+            reply: Any = self._store.client.xread({self._store.keys.events(): position}, count=500, block=block_ms)
         streams = list(reply.values()) if isinstance(reply, dict) else [rows for _, rows in reply or []]
         entries = [entry for rows in streams for entry in _flat(rows)]
         events = [event for entry in entries for event in _events(entry[1])]

@@ -84,9 +84,7 @@ class Queues:
         return [self._row(queue, row, queue in paused) for queue, row in zip(queues, rows, strict=True)]
 
     def _row(self, queue: str, reply: list[Any], paused: bool) -> QueueRow:
-        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, ours, head, top = (
-            reply
-        )
+        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, ours, head, top = reply
         waiting = max(0, listed + ordered - int(stale or 0))
         heads = [_text(i) for i in (head, *top) if i]
         return QueueRow(

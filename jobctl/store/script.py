@@ -50,9 +50,7 @@ def _read(name: str) -> str:
 
 def _header(source: str, field: str) -> tuple[str, ...]:
     mark = f"-- {field}:"
-    return tuple(
-        next((line[len(mark) :].split() for line in source.splitlines() if line.startswith(mark)), ())
-    )
+    return tuple(next((line[len(mark) :].split() for line in source.splitlines() if line.startswith(mark)), ()))
 
 
 def _table(names: Sequence[str], start: str) -> str:

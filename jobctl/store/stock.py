@@ -74,9 +74,7 @@ def _letter(queue: str, data: bytes, died_ms: int) -> tuple[bytes, bytes, str, b
     count = retries if isinstance(retries, int) else 1
     record = codec.Record(count=count, spent=count, finished=died_ms)
     if trace:
-        record.attempts.append(
-            codec.Lived(count, "failed", "?", 0, died_ms, 0.0, error, message, trace[-8000:])
-        )
+        record.attempts.append(codec.Lived(count, "failed", "?", 0, died_ms, 0.0, error, message, trace[-8000:]))
     body.queue_name = queue
     for option in RETRY_OPTIONS:
         body.options.pop(option, None)
