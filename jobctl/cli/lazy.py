@@ -11,6 +11,7 @@ import typer
 import typer.core
 import typer.main
 
+from jobctl.cli.coercion import simplify
 from jobctl.cli.registry import PANELS, Entry, Group
 from jobctl.errors import UsageError
 
@@ -20,6 +21,10 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 class Command(typer.core.TyperCommand):
     """A command whose help shows its own options first and the common ones apart."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, with plain conversion where that is enough."""
+        return [simplify(param) for param in super().get_params(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, own options and common options as three sections."""
@@ -51,6 +56,10 @@ class LazyGroup(typer.core.TyperGroup):
             **extra,
         )
         self.entries = {entry.name: entry for entry in entries}
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, with plain conversion where that is enough."""
+        return [simplify(param) for param in super().get_params(ctx)]
 
     def list_commands(self, ctx: Any) -> list[str]:
         """All names, in the registry's order; imports nothing."""

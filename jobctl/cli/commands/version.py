@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.output import Column
-
-
-class Version(msgspec.Struct, frozen=True):
-    """What runs here."""
-
-    version: str
 
 
 @command
@@ -23,4 +14,6 @@ def version(ctx: Context) -> None:
     if ctx.output is Output.TABLE:
         ctx.stdout.write(f"jobctl {__version__}\n")
     else:
-        ctx.emit(Version(__version__), (Column("VERSION", "version"),))
+        from jobctl.cli.output import Column
+
+        ctx.emit({"version": __version__}, (Column("VERSION", "version"),))
