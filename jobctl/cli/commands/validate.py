@@ -1,0 +1,82 @@
+"""`jobctl validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+from jobctl.cli.output import Column
+from jobctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+
+COLUMNS = (
+    Column("FILE", "file"),
+    Column("LINE", "line", right=True),
+    Column("COLUMN", "column", right=True),
+    Column("WHERE", "where"),
+    Column("PROBLEM", "message"),
+    Column("HINT", "hint"),
+)
+
+
+@command
+def validate(
+    ctx: Context,
+    path: Annotated[
+        Path | None, typer.Argument(help="The catalog (default: --catalog).", show_default=False)
+    ] = None,
+    imports: Annotated[
+        bool, typer.Option("--import", help="Also import what python: and actor: name.")
+    ] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of catalogs.")] = False,
+) -> int | None:
+    """Check a catalog and report every problem in it.
+
+    Problems go to stderr, a line each, and the exit code is 2; with -o json they are a list on stdout.
+    """
+    if schema:
+        return _print_schema(ctx)
+    try:
+        catalog = _load(path or ctx.settings.catalog_path, imports)
+    except UsageError as error:
+        problems = getattr(error, "problems", None)
+        if problems is None or ctx.output is Output.TABLE:
+            raise
+        ctx.emit(list(problems), COLUMNS)
+        return error.exit_code
+    if ctx.output is not Output.TABLE:
+        ctx.emit([], COLUMNS)
+    ctx.say(_summary(catalog))
+    return 0
+
+
+def _load(path: Path, imports: bool) -> Catalog:
+    from jobctl.catalog import load
+
+    return load.load(path, imports=imports) if imports else load.load(path)
+
+
+def _print_schema(ctx: Context) -> int:
+    from jobctl.catalog.schema import json_schema
+    from jobctl.cli.output import to_json
+
+    ctx.stdout.write(to_json(json_schema(), indent=2) + "\n")
+    return 0
+
+
+def _summary(catalog: Catalog) -> str:
+    def counted(items: Any, word: str) -> str:
+        return f"{len(items)} {word}{'' if len(items) == 1 else 's'}"
+
+    parts = (
+        counted(catalog.jobs, "job type"),
+        counted(catalog.queues, "queue"),
+        counted(catalog.schedules, "schedule"),
+    )
+    return f"{catalog.path} is valid: {', '.join(parts)}"

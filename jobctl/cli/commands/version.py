@@ -1,0 +1,19 @@
+"""`jobctl version`."""
+
+from __future__ import annotations
+
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+
+
+@command
+def version(ctx: Context) -> None:
+    """Print the version."""
+    from jobctl import __version__
+
+    if ctx.output is Output.TABLE:
+        ctx.stdout.write(f"jobctl {__version__}\n")
+    else:
+        from jobctl.cli.output import Column
+
+        ctx.emit({"version": __version__}, (Column("VERSION", "version"),))

@@ -1,0 +1,48 @@
+"""Live completion: job types, queues and schedules of the catalog at hand. Never fails, never speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+
+_SAFE = re.compile(r"[A-Za-z0-9_.:@%+-]{1,100}")
+"""Shells evaluate what they are offered: only plain names are."""
+
+
+def job_types(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes a job type."""
+    return _names(ctx, incomplete, lambda catalog: catalog.jobs)
+
+
+def queues(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes a queue."""
+    return _names(
+        ctx,
+        incomplete,
+        lambda catalog: {
+            **dict.fromkeys(catalog.queues),
+            **dict.fromkeys(job.queue for job in catalog.jobs.values()),
+        },
+    )
+
+
+def schedules(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes a schedule."""
+    return _names(ctx, incomplete, lambda catalog: catalog.schedules)
+
+
+def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]) -> list[str]:
+    try:
+        from jobctl.catalog.load import load
+        from jobctl.settings import resolve
+
+        given = ctx.params if ctx is not None else {}
+        settings = resolve(catalog=given.get("catalog"), profile=given.get("profile"))
+        names = of(load(settings.catalog_path))
+    except Exception:  # noqa: BLE001 - a broken catalog must not disturb the person who is typing
+        return []
+    return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]

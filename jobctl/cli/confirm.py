@@ -1,0 +1,90 @@
+"""Confirmation that grows with the blast radius, and never asks where nobody can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobctl.cli.context import Context
+from jobctl.cli.sanitize import clean
+from jobctl.errors import Refused
+
+PREVIEW_LINES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that is about to happen. `verb` and `noun` make the sentence: "retry 20 dead letters".
+
+    `preview` shows what it touches. `whole_queue` names the queue when all of it goes.
+    """
+
+    verb: str
+    noun: str
+    count: int
+    preview: Sequence[str] = ()
+    whole_queue: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.count:,} {self.noun}"
+
+
+def confirm(ctx: Context, change: Change, *, yes: bool = False, maximum: int | None = None) -> None:
+    """Return when the change may happen; raise Refused (exit 5) otherwise.
+
+    One job needs no confirmation. Many are previewed and asked for with y/N; a whole queue, and anything
+    bulk under a production profile, by typing the name. `--yes` answers in advance. Without a terminal a
+    bulk change needs `--yes` and `--max`, so that a script says how much it expects to touch.
+    """
+    ctx.require_writable(change.verb)
+    if maximum is not None and change.count > maximum:
+        raise Refused(
+            f"would {change}, which is above --max {maximum:,}", "raise --max, or narrow the filter"
+        )
+    if change.count <= 1 and change.whole_queue is None:
+        return
+    if not ctx.can_ask:
+        missing = _missing(yes, maximum)
+        if missing:
+            raise Refused(
+                f"would {change}; without a terminal this needs {missing}", "preview with --dry-run"
+            )
+        return
+    if yes:
+        return
+    _ask(ctx, change)
+
+
+def _missing(yes: bool, maximum: int | None) -> str:
+    return " and ".join(["--yes"] * (not yes) + ["--max N"] * (maximum is None))
+
+
+def _ask(ctx: Context, change: Change) -> None:
+    for line in change.preview[:PREVIEW_LINES]:
+        _write(ctx, f"  {clean(line, limit=200)}\n")
+    more = change.count - min(len(change.preview), PREVIEW_LINES)
+    if change.preview and more > 0:
+        _write(ctx, f"  … and {more:,} more\n")
+    word = change.whole_queue or (ctx.settings.profile if ctx.settings.production else None)
+    if word is None:
+        _write(ctx, f"{_sentence(change)}? [y/N] ")
+        agreed = _answer(ctx).lower() in ("y", "yes")
+    else:
+        _write(ctx, f"{_sentence(change)}: type {clean(word)} to go on: ")
+        agreed = _answer(ctx) == word
+    if not agreed:
+        raise Refused("nothing was changed")
+
+
+def _sentence(change: Change) -> str:
+    text = str(change)
+    return text[:1].upper() + text[1:]
+
+
+def _answer(ctx: Context) -> str:
+    return ctx.stdin.readline().strip()
+
+
+def _write(ctx: Context, text: str) -> None:
+    ctx.stderr.write(text)
+    ctx.stderr.flush()

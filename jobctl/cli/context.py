@@ -1,0 +1,173 @@
+"""What a command works with: settings, streams, and the catalog and store, opened when first asked for."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from jobctl.errors import JobctlError, RedisUnavailable, Refused, UsageError
+from jobctl.settings import Settings
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.cli.output import Column
+    from jobctl.store import Store
+
+NOTHING_RUNS = "nothing is running and no Redis is configured"
+
+
+class Output(enum.StrEnum):
+    """How data is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    YAML = "yaml"
+    NAME = "name"
+
+
+class Times(enum.StrEnum):
+    """How a table shows instants."""
+
+    RELATIVE = "relative"
+    ISO = "iso"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One invocation. Commands get it as their first argument and pass parts of it on, never globals."""
+
+    settings: Settings
+    output: Output = Output.TABLE
+    times: Times = Times.RELATIVE
+    quiet: bool = False
+    verbosity: int = 0
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    _opened: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def stdout_is_tty(self) -> bool:
+        """Whether a person reads stdout."""
+        return self.stdout.isatty()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can answer: stdin and stderr are a terminal."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    @property
+    def color(self) -> bool:
+        """Whether stdout gets colours."""
+        return self.settings.color and self.stdout_is_tty
+
+    def catalog(self) -> Catalog:
+        """The catalog. Raises CatalogError with every problem, UsageError when there is none."""
+        found = self.catalog_if_any()
+        if found is None:
+            raise UsageError(
+                f"there is no catalog at {self.settings.catalog_path}",
+                "write one with `jobctl init`, or name one with --catalog",
+            )
+        return found
+
+    def catalog_if_any(self) -> Catalog | None:
+        """The catalog, or None when nobody named one and there is none here. A broken one still raises."""
+        path = self.settings.catalog_path
+        if "catalog" not in self._opened:
+            if not path.exists() and not self.settings.catalog_given:
+                return None
+            from jobctl.catalog.load import load
+
+            self._opened["catalog"] = load(path)
+        found: Catalog = self._opened["catalog"]
+        return found
+
+    def redis_url(self) -> str:
+        """The configured Redis, or else this project's embedded server. Raises RedisUnavailable."""
+        if self.settings.redis_url is not None:
+            return self.settings.redis_url
+        if "url" not in self._opened:
+            from jobctl.engine.embedded import find_running
+
+            url = find_running(self.settings.state_dir)
+            if url is None:
+                raise RedisUnavailable(NOTHING_RUNS, "start `jobctl up` or set JOBCTL_REDIS_URL")
+            self._opened["url"] = url
+        return str(self._opened["url"])
+
+    def namespace(self) -> str:
+        """The namespace: flag, environment, profile, catalog or the default, in this order."""
+        if self.settings.namespace:
+            return self.settings.namespace
+        from jobctl.catalog.model import DEFAULT_NAMESPACE
+
+        catalog = self.catalog_if_any()
+        return catalog.namespace if catalog else DEFAULT_NAMESPACE
+
+    def store(self, *, retries: int = 0, timeout_s: float | None = None) -> Store:
+        """The store, connected at its first command; every call with the same arguments returns the same.
+
+        `retries` repeats a command whose connection broke: only for commands that may run twice.
+        `timeout_s` is for one that blocks: more seconds than it blocks. Raises RedisUnavailable.
+        """
+        key = f"store {retries} {timeout_s}"
+        if key not in self._opened:
+            namespace, url = self.namespace(), self.redis_url()
+            from jobctl.store import Store
+            from jobctl.store.connection import TIMEOUT_S, connect
+
+            client = connect(
+                url,
+                password=self.settings.redis_password(),
+                cluster=self.settings.cluster,
+                retries=retries,
+                timeout_s=timeout_s or TIMEOUT_S,
+            )
+            self._opened[key] = Store(client, namespace, cluster=self.settings.cluster)
+        store: Store = self._opened[key]
+        return store
+
+    def require_writable(self, what: str = "change anything") -> None:
+        """Raise Refused under a read-only profile. `what` completes "the profile does not let you …"."""
+        if self.settings.read_only:
+            raise Refused(
+                f"profile {self.settings.profile} is read-only: it does not let you {what}",
+                "choose another with --profile",
+            )
+
+    def emit(self, records: Any, columns: Sequence[Column], *, empty: str = "") -> None:
+        """Write a record, or a list of them, to stdout in the chosen format. See output.emit."""
+        from jobctl.cli.output import emit
+
+        emit(self, records, columns, empty=empty)
+
+    def say(self, text: str) -> None:
+        """Words for a person, on stderr; silent under -q."""
+        if not self.quiet:
+            from jobctl.cli.sanitize import clean
+
+            self.stderr.write(f"{clean(text, newlines=True, limit=None)}\n")
+            self.stderr.flush()
+
+    def close(self) -> None:
+        """Give connections back."""
+        for key, thing in self._opened.items():
+            if key.startswith("store"):
+                thing.client.close()
+        self._opened.clear()
+
+
+def explain(error: Exception, ctx: Context) -> JobctlError | None:
+    """The JobctlError that a driver's error means, with this invocation's URL; None for any other error."""
+    import sys as loaded
+
+    if isinstance(error, JobctlError) or "jobctl.store.connection" not in loaded.modules:
+        return None
+    from jobctl.store.connection import translate
+
+    return translate(error, ctx.settings.redis_url or ctx._opened.get("url", ""))

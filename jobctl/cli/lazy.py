@@ -1,0 +1,123 @@
+"""Typer groups that import a command's module only when that command is invoked."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+import typer.core
+import typer.main
+
+from jobctl.cli.coercion import simplify
+from jobctl.cli.registry import PANELS, Entry, Group
+from jobctl.errors import UsageError
+
+COMMON = "Common options"
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Command(typer.core.TyperCommand):
+    """A command whose help shows its own options first and the common ones apart."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, with plain conversion where that is enough."""
+        return [simplify(param) for param in super().get_params(ctx)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, own options and common options as three sections."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], COMMON: []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                shared = getattr(param, "rich_help_panel", None) == COMMON
+                kind = "Arguments" if param.param_type_name == "argument" else "Options"
+                sections[COMMON if shared else kind].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """A group over registry entries."""
+
+    def __init__(self, name: str, entries: Sequence[Entry | Group], help_text: str, **extra: Any) -> None:
+        super().__init__(
+            name=name,
+            help=help_text,
+            no_args_is_help=True,
+            rich_markup_mode=None,
+            subcommand_metavar="COMMAND …",
+            options_metavar="",
+            context_settings=dict(_CONTEXT),
+            **extra,
+        )
+        self.entries = {entry.name: entry for entry in entries}
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters, with plain conversion where that is enough."""
+        return [simplify(param) for param in super().get_params(ctx)]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the registry's order; imports nothing."""
+        del ctx
+        return list(self.entries)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, its module imported now, or None."""
+        entry = self.entries.get(cmd_name)
+        if entry is None or cmd_name in self.commands:
+            return super().get_command(ctx, cmd_name)
+        self.add_command(build(entry), cmd_name)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer's, but an unknown name is our error, with the nearest known one."""
+        name = args[0]
+        if name not in self.entries and not name.startswith("-") and not ctx.resilient_parsing:
+            raise unknown_command(ctx.command_path, name, list(self.entries))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one section a panel, from the table alone."""
+        del ctx
+        width = max(len(name) for name in self.entries)
+        for panel in ("", *PANELS):
+            rows = [(e.name.ljust(width), e.help) for e in self.entries.values() if e.panel == panel]
+            if rows:
+                with formatter.section(panel or "Commands"):
+                    formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Names from the table alone; importing every command would make the shell wait."""
+        del ctx
+        from typer._click.shell_completion import CompletionItem  # Typer exports no public name for it
+
+        found = [e for e in self.entries.values() if e.name.startswith(incomplete)]
+        return [CompletionItem(entry.name, help=entry.help) for entry in found]
+
+
+def unknown_command(path: str, name: str, known: Sequence[str]) -> UsageError:
+    """The error for a command that does not exist."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {path} {close[0]}?" if close else f"see {path} --help"
+    return UsageError(f"no such command: {path} {name}", hint)
+
+
+def build(entry: Entry | Group) -> Any:
+    """The Typer command (its module is imported) or group of an entry."""
+    if isinstance(entry, Group):
+        return LazyGroup(entry.name, entry.commands, entry.help)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(entry.name, cls=Command, context_settings=dict(_CONTEXT))(load(entry))
+    return typer.main.get_command(app)
+
+
+def load(entry: Entry) -> Callable[..., Any]:
+    """The function of an entry."""
+    module, _, function = entry.target.partition(":")
+    loaded: Callable[..., Any] = getattr(importlib.import_module(f"jobctl.cli.commands.{module}"), function)
+    return loaded

@@ -1,0 +1,136 @@
+"""The entry point: runs a command, and turns whatever comes out of it into one line and an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from jobctl import settings
+from jobctl.errors import JobctlError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports for a program that SIGPIPE ended: `jobctl job ls | head` was cut short."""
+
+SUMMARY = """Operate background jobs: enqueue, look, explain and repair.
+
+Run `jobctl COMMAND --help` for a command's own options."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; nothing but SystemExit of Python itself comes out."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    _prepare_streams()
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException as error:  # noqa: BLE001 - the one place where every error ends
+        code = report(error, debug=settings.debugging() or "-vv" in args)
+    if code == INTERRUPTED:
+        _complain("interrupted")
+    return code if _close_streams() else (code or 1)
+
+
+def _run(args: list[str]) -> int:
+    from jobctl.cli.lazy import LazyGroup
+    from jobctl.cli.registry import COMMANDS
+
+    root = LazyGroup("jobctl", COMMANDS, SUMMARY)
+    if settings.completing():
+        return _complete(root)
+    if args in (["--version"], ["-V"]):
+        args = ["version"]
+    result = root.main(args=args or ["--help"], prog_name="jobctl", standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def _complete(root: Any) -> int:
+    """Answer a shell. Whatever goes wrong, the shell sees no completions rather than noise."""
+    from typer.completion import get_completion_inspect_parameters
+
+    try:
+        get_completion_inspect_parameters()  # registers Typer's shells
+        root.main(args=[], prog_name="jobctl", complete_var=settings.COMPLETE_VARIABLE)
+    except Exception:  # noqa: BLE001 - see above
+        return 1
+    return 0
+
+
+def report(error: BaseException, *, debug: bool = False) -> int:
+    """Say on stderr what went wrong, in one line (a catalog: one a problem), and return the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, JobctlError):
+        for problem in getattr(error, "problems", ()):
+            _complain(str(problem), prefix="")
+        _complain(f"{error.message}; {error.hint}" if error.hint else error.message)
+        return error.exit_code
+    if _is_usage_error(error):
+        return _report_usage(error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        _complain(f"{place}{error.strerror or error}")
+        return 1
+    what = " ".join(str(error).split()) or "no message"
+    _complain(f"internal error: {type(error).__name__}: {what}; JOBCTL_DEBUG=1 shows where")
+    return 1
+
+
+def _is_usage_error(error: BaseException) -> bool:
+    import typer
+
+    return isinstance(error, typer.TyperException | typer.Abort)
+
+
+def _report_usage(error: BaseException) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if type(error).__name__ == "Abort":
+        return INTERRUPTED
+    told = getattr(error, "format_message", error.__str__)()
+    what = " ".join(told.rstrip(".").split())
+    what = what[:1].lower() + what[1:]
+    _complain(f"{what}; see {context.command_path} --help" if context else what)
+    return getattr(error, "exit_code", 2)
+
+
+def _complain(text: str, prefix: str = "jobctl: ") -> None:
+    """One line on stderr; a stderr that is gone is no reason to fail."""
+    from jobctl.cli.sanitize import clean
+
+    try:
+        sys.stderr.write(f"{prefix}{clean(text, limit=4000)}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def _prepare_streams() -> None:
+    """A locale that cannot show a character must not end the command; what programs read is UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _close_streams() -> bool:
+    """Write out what is left; Python would complain at its end about a reader that is gone. False if lost."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""The command tree as a table: no command's module is imported until it is invoked.
+
+To add a command: one file in `cli/commands/`, one `Entry` here, one test. An entry's help is the first line
+of its function's docstring; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+START = "Start"
+LOOK = "Look"
+RUN = "Run"
+REPAIR = "Repair"
+SET_UP = "Set up"
+PANELS = (START, RUN, LOOK, REPAIR, SET_UP)
+"""The sections of `jobctl --help`, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: `target` is `module:function` below jobctl.cli.commands."""
+
+    name: str
+    target: str
+    help: str
+    panel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A noun with its verbs: `jobctl job show`. Only the group has a panel."""
+
+    name: str
+    help: str
+    panel: str
+    commands: tuple[Entry, ...]
+
+
+COMMANDS: tuple[Entry | Group, ...] = (
+    Entry("init", "init:init", "Write a first catalog and its tasks into this folder.", START),
+    Entry("validate", "validate:validate", "Check a catalog and report every problem in it.", START),
+    Group(
+        "profile",
+        "Named deployments: which Redis, which namespace, how careful.",
+        SET_UP,
+        (
+            Entry("ls", "profile:ls", "List the profiles."),
+            Entry("use", "profile:use", "Make a profile the one that later commands work with."),
+            Entry("show", "profile:show", "Show the settings that are in force, and a profile's own."),
+        ),
+    ),
+    Group(
+        "completion",
+        "Completion of commands, job types and queues in your shell.",
+        SET_UP,
+        (
+            Entry("install", "completion:install", "Install completion for your shell."),
+            Entry("show", "completion:show", "Print the completion script of a shell."),
+        ),
+    ),
+    Entry("version", "version:version", "Print the version.", SET_UP),
+)
