@@ -237,13 +237,14 @@ def _rich_table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) ->
 
     table = Table(box=None, pad_edge=False, header_style="bold" if ctx.color else "")
     for column in columns:
-        kept = max((display_width(_cell(ctx, column.of(row))) for row in rows), default=0)
+        needs = max(display_width(_cell(ctx, column.of(row))) for row in rows)
+        least = needs if column.keep or column.right else min(needs, max(len(column.header), 8))
         table.add_column(
             column.header,
             justify="right" if column.right else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=kept if column.keep else None,
+            min_width=least,
         )
     for row in rows:
         table.add_row(*(_styled(ctx, column, row) for column in columns))
@@ -262,4 +263,5 @@ def _styled(ctx: Context, column: Column, row: Any) -> Text:
     from rich.text import Text
 
     cell = _cell(ctx, column.of(row))
-    return Text(cell, style=(column.styles or {}).get(cell, "") if ctx.color else "")
+    style = (column.styles or {}).get(cell, "") if ctx.color else ""
+    return Text(cell, style=style, no_wrap=True, overflow="ellipsis")
