@@ -7,7 +7,17 @@ from typing import Any
 
 import msgspec
 
-STATES = ("waiting", "delayed", "retrying", "limited", "running", "completed", "dead", "cancelled", "discarded")
+STATES = (
+    "waiting",
+    "delayed",
+    "retrying",
+    "limited",
+    "running",
+    "completed",
+    "dead",
+    "cancelled",
+    "discarded",
+)
 """`discarded` is the trash: a dead letter or an emptied queue's job that can still be restored."""
 
 TERMINAL = ("completed", "dead", "cancelled", "discarded")
