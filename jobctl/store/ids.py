@@ -23,6 +23,11 @@ FOREIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,119}")
 _TAIL_BITS = 40
 
 
+def read(raw: bytes) -> str:
+    """An id or name as Redis holds it. Bytes that are not UTF-8 go back unchanged: see `connection.connect`."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def _encode(number: int, width: int) -> str:
     out = []
     for _ in range(width):

@@ -109,6 +109,10 @@ class Keys:
     def queues(self) -> str:
         return self._one("queues")
 
+    def stock_queues(self) -> str:
+        """Queues whose dead letters were taken in from stock Dramatiq, and that no worker of jobctl ever served."""
+        return self._one("stock_queues")
+
     def due(self) -> str:
         return self._one("due")
 
@@ -151,7 +155,8 @@ class Keys:
 
 NAMESPACE_KEYS = frozenset(
     {
-        "queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished", "control", "audit",
+        "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished",
+        "control", "audit",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
