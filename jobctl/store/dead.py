@@ -138,7 +138,7 @@ class Dead:
             info = GroupInfo(to_job(found).type, found.record.error, found.record.message)
             died = found.record.finished or clock.now_ms()
             args += (found.id, found.record.group or UNKNOWN_GROUP, codec.encode(info), died)
-        return [bool(done) for done in self._store.run("restore", queue, *args)]
+        return [bool(done) for done in self._store.run("restore", queue, queue, *args)]
 
 
 UNKNOWN_GROUP = "unknown"

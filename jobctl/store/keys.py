@@ -95,6 +95,10 @@ class Keys:
     def emptied(self, queue: str) -> str:
         return self._of("emptied", queue)
 
+    def emptied_due(self, queue: str) -> str:
+        """When delayed and retrying jobs of an emptied queue were due: they get their time back with a restore."""
+        return self._of("emptied_due", queue)
+
     def remembered(self, queue: str) -> str:
         return self._of("remembered", queue)
 

@@ -158,7 +158,7 @@ class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a queue hands out jobs, after `queue pause` or `queue resume`. `changed` is false if it already was so."""
+    """Whether a queue hands out jobs, after a pause or resume. `changed` is false if it already was so."""
 
     queue: str
     paused: bool
