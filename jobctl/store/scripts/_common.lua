@@ -148,11 +148,16 @@ local function unbury(k, id, group)
   return true
 end
 
--- As unbury, for many dead letters of one group. O(#ids).
-local function unbury_all(k, ids, group)
+-- As unbury, for many dead letters of one group; in_row says that they stand in a row in its index. O(#ids).
+local function unbury_all(k, ids, group, in_row)
   local members = k.groups .. ':' .. group
   redis.call('ZREM', k.dead, unpack(ids))
-  redis.call('ZREM', members, unpack(ids))
+  if in_row then
+    local first = redis.call('ZRANK', members, ids[1])
+    redis.call('ZREMRANGEBYRANK', members, first, first + #ids - 1)
+  else
+    redis.call('ZREM', members, unpack(ids))
+  end
   if redis.call('EXISTS', members) == 0 then redis.call('HDEL', k.groups, group) end
 end
 

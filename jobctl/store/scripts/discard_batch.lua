@@ -16,7 +16,7 @@ for i = 5, #ARGV do
       scored[#scored + 1], scored[#scored + 2] = expires, id
     end
     redis.call('ZADD', K.trash, unpack(scored))
-    unbury_all(K, ids, ARGV[i])
+    unbury_all(K, ids, ARGV[i], true)
     discarded = discarded + #ids
   end
   if #ids == want then break end

@@ -6,7 +6,7 @@
 
 local limit, from, to, passed = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local revived, stuck, done = {}, 0, 0
-local now = time_ms()
+local now, crashed = time_ms(), redis.call('EXISTS', K.crashes) == 1
 for i = 5, #ARGV do
   local want = limit - #revived - stuck
   if want <= 0 then break end
@@ -23,8 +23,8 @@ for i = 5, #ARGV do
     if #good > 0 then
       redis.call('HSET', K.bodies, unpack(fields))
       redis.call('HDEL', K.archive, unpack(good))
-      redis.call('HDEL', K.crashes, unpack(good))
-      unbury_all(K, good, ARGV[i])
+      if crashed then redis.call('HDEL', K.crashes, unpack(good)) end
+      unbury_all(K, good, ARGV[i], #good == #ids)
     end
   end
   if #ids == want then break end
