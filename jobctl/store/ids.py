@@ -24,8 +24,13 @@ _TAIL_BITS = 40
 
 
 def read(raw: bytes) -> str:
-    """An id or name as Redis holds it. Bytes that are not UTF-8 go back unchanged: see `connection.connect`."""
+    """An id as Redis holds it; one that is not UTF-8 goes back unchanged through `write`."""
     return raw.decode("utf-8", "surrogateescape")
+
+
+def write(text: str) -> str | bytes:
+    """The reverse of `read`. redis-py itself refuses text that came out of bytes which are not UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape")
 
 
 def _encode(number: int, width: int) -> str:

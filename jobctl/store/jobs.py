@@ -110,7 +110,7 @@ class Jobs:
 
     def _alias(self, message_id: str) -> str | None:
         with mapping():
-            value = self._store.client.get(self._store.keys.alias(message_id))
+            value = self._store.client.get(ids.write(self._store.keys.alias(message_id)))
         return _text(value) if value else None
 
     def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl import clock
-from jobctl.store import codec, ids
+from jobctl.store import codec
 from jobctl.store.connection import mapping
 from jobctl.store.records import QueueRow
 
@@ -207,7 +207,7 @@ class Queues:
 
 
 def _text(value: Any) -> str:
-    return ids.read(value) if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _enqueued(job_id: str, data: bytes) -> int | None:

@@ -113,7 +113,7 @@ def _eta(data: bytes | None) -> int:
 
 def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
     """A letter made of a message and of what is known of the job from before, if it was retried and died again."""
-    died_ms = int(min(max(died, 0), clock.LAST_MS))
+    died_ms = int(min(max(died, 0), clock.now_ms()))  # the clock of the worker's machine may be ahead
     record.finished = died_ms
     try:
         body = codec.decode_body(data)

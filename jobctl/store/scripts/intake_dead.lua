@@ -4,14 +4,14 @@
 -- Returns: how many were taken in
 -- Cost: O(messages)
 
-local taken = 0
+local taken, now = 0, time_ms() -- nothing died in the future: a bulk change would pass it over
 for i = 2, #ARGV, 6 do
   local id = ARGV[i]
   if redis.call('ZREM', K.stock_dead, id) == 1 then
     redis.call('HDEL', K.stock_dead_bodies, id)
     redis.call('HSET', K.archive, id, ARGV[i + 1])
     redis.call('HSET', K.records, id, ARGV[i + 2])
-    bury_in_group(K, id, ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
+    bury_in_group(K, id, ARGV[i + 3], ARGV[i + 4], math.min(tonumber(ARGV[i + 5]), now))
     taken = taken + 1
   end
 end
