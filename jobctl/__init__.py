@@ -1,3 +1,31 @@
-"""Operate background jobs: a catalog, Dramatiq workers on Redis, one command line."""
+"""Operate background jobs: a catalog, Dramatiq workers on Redis, one command line.
+
+From Python: `jobctl.connect("jobs.yaml").enqueue("send-email", {"to": "a@example.com"})`, and inside a job
+`jobctl.current()`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobctl.client import Client
+    from jobctl.context import Current
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "connect", "current"]
+
+
+def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Client:
+    """A client for a catalog and a Redis URL; without one, the Redis that the command line would use."""
+    from jobctl import client
+
+    return client.connect(catalog, redis)
+
+
+def current() -> Current:
+    """The job that is running here. Raises errors.JobctlError outside a job."""
+    from jobctl import context
+
+    return context.current()

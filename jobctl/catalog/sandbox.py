@@ -35,9 +35,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, bool, int, float, Mapping, list, tuple)):
         return value
     shape = type(value).__name__
-    raise TypeError(
-        f"the expression gives a {shape}, not a JSON value" + (" (add `| list`)" if _lazy(value) else "")
-    )
+    raise TypeError(f"the expression gives a {shape}, not a JSON value" + (" (add `| list`)" if _lazy(value) else ""))
 
 
 def _lazy(value: Any) -> bool:
@@ -57,10 +55,9 @@ class Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
-    def __init__(self) -> None:
-        super().__init__(
-            undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=_finalize
-        )
+    def __init__(self, finalize: Callable[[Any], str] | None = None) -> None:
+        insert = _finalize if finalize is None else lambda value: finalize(plain(value))
+        super().__init__(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, finalize=insert)
         self.globals.clear()
         for name in _GROWS_BY_ARGUMENT + _UNREPEATABLE:
             del self.filters[name]
@@ -110,9 +107,7 @@ def refuse_unsafe(tree: nodes.Template) -> None:
         target = call.node
         of_loop = isinstance(target, nodes.Getattr) and target.node == nodes.Name("loop", "load")
         if not (of_loop or isinstance(target, nodes.Name)):
-            raise TemplateSyntaxError(
-                "a template cannot call methods; use a filter (`x | upper`)", call.lineno
-            )
+            raise TemplateSyntaxError("a template cannot call methods; use a filter (`x | upper`)", call.lineno)
 
 
 def lone_expression(tree: nodes.Template) -> nodes.Expr | None:
@@ -123,9 +118,7 @@ def lone_expression(tree: nodes.Template) -> nodes.Expr | None:
     return None
 
 
-def compile_expression(
-    environment: Environment, expression: nodes.Expr
-) -> Callable[[Mapping[str, Any]], Any]:
+def compile_expression(environment: Environment, expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
     """A function from names to the expression's value, its type kept."""
     assign = nodes.Assign(nodes.Name("value", "store", lineno=1), expression, lineno=1)
     template = environment.from_string(nodes.Template([assign], lineno=1))

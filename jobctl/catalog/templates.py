@@ -56,16 +56,19 @@ def context(
 
 
 @lru_cache(maxsize=1024)
-def compile_text(template: str) -> Callable[[Mapping[str, Any]], str]:
+def compile_text(template: str, finalize: Callable[[Any], str] | None = None) -> Callable[[Mapping[str, Any]], str]:
     """A function from a context to the rendered text.
 
-    Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or gives
-    more than MAX_OUTPUT characters.
+    `finalize` turns the value of every expression into the text that is inserted, in place of the module's rule:
+    what quotes values for a URL, say. It may raise TemplateProblem. What is not an expression is left alone.
+
+    Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or the text
+    is longer than MAX_OUTPUT.
     """
     if not is_template(template):
         return lambda _names: template
     with _explained("does not parse", template):
-        compiled = _environment().from_string(_parse(template))
+        compiled = _environment(finalize).from_string(_parse(template))
 
     def render(names: Mapping[str, Any]) -> str:
         chunks: list[str] = []
@@ -117,11 +120,11 @@ def keys_read(template: str, name: str) -> frozenset[str]:
         return frozenset(roots(_parse(template), name))
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
+@lru_cache(maxsize=8)
+def _environment(finalize: Callable[[Any], str] | None = None) -> Environment:
     from jobctl.catalog.sandbox import Environment
 
-    return Environment()
+    return Environment(finalize)
 
 
 def _parse(template: str) -> nodes.Template:

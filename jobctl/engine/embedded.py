@@ -157,9 +157,7 @@ class EmbeddedServer:
                 raise RedisUnavailable(f"the embedded server does not start: {self._last_words()}")
             limit = LOAD_TIMEOUT_S if answer.startswith("LOADING") else START_TIMEOUT_S
             if clock.monotonic() - begun > limit:
-                raise RedisUnavailable(
-                    f"the embedded server does not answer after {limit:.0f} s", str(self.log)
-                )
+                raise RedisUnavailable(f"the embedded server does not answer after {limit:.0f} s", str(self.log))
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -61,6 +62,19 @@ class Attempt:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a handler is built from besides its own part of the catalog.
+
+    `env` is the worker's environment: what `{env: NAME}` reads and what a command inherits. `folder` is the
+    catalog's: what `{file: PATH}` is relative to.
+    """
+
+    job_type: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = Path()
+
+
 class Handler(Protocol):
     """Runs one attempt and returns its result (JSON-encodable, or None). Any exception is a failure."""
 
@@ -97,3 +111,15 @@ class AttemptTimeout(BaseException):
 
 class AttemptCancelled(BaseException):
     """The attempt was asked to stop: the job is cancelled, or the worker shuts down."""
+
+
+KILL_GRACE_S = 5.0
+"""How long what was asked to stop may take before it is stopped by force."""
+
+
+def interruption(attempt: Attempt) -> AttemptTimeout | AttemptCancelled:
+    """The exception for an attempt that is to stop now: cancelled if it was asked to, timed out otherwise."""
+    reason = attempt.cancel.reason
+    if reason is None or reason == "timeout":
+        return AttemptTimeout("the attempt ran past its time limit")
+    return AttemptCancelled(f"the attempt was stopped: {reason}")

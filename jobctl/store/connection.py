@@ -43,9 +43,7 @@ def connect(
         "socket_timeout": timeout_s,
         "socket_connect_timeout": TIMEOUT_S,
         "health_check_interval": 30,
-        "retry": redis.retry.Retry(
-            redis.backoff.ExponentialBackoff(cap=0.5, base=0.05), min(retries, MAX_RETRIES)
-        ),
+        "retry": redis.retry.Retry(redis.backoff.ExponentialBackoff(cap=0.5, base=0.05), min(retries, MAX_RETRIES)),
     }
     if not bare.startswith("unix:"):
         options["socket_keepalive"] = True

@@ -1,0 +1,90 @@
+"""jobctl from Python: connect, enqueue, look, wait. Imports neither typer nor rich nor apscheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jobctl.catalog.load import load
+from jobctl.catalog.model import Catalog
+from jobctl.errors import NothingMatched, UsageError, WaitTimeout
+from jobctl.producer import Producer
+from jobctl.store import Store
+from jobctl.store.jobs import NewJob, fresh, to_job
+from jobctl.store.records import TERMINAL, Job
+
+
+class Client:
+    """A catalog and the Redis that its jobs live in. Thread-safe.
+
+    Every method raises errors.RedisUnavailable when Redis is away or refuses.
+    """
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self._store = store
+        self._producer = Producer(store, catalog)
+
+    def enqueue(
+        self,
+        type: str,  # noqa: A002 - the catalog's word
+        payload: Mapping[str, Any] | None = None,
+        *,
+        id: str | None = None,  # noqa: A002
+        delay: float | str | None = None,
+        at: datetime | None = None,
+        priority: int | str | None = None,
+        parent: str | None = None,
+    ) -> Job:
+        """Enqueue one job and return its record. With an `id` that is known already, that job is returned instead.
+
+        `delay` is seconds or a duration ("5m"), `at` an aware datetime. Raises errors.UsageError for an unknown type
+        or a payload that does not fit.
+        """
+        job = self._producer.prepare(type, payload or {}, id=id, delay=delay, at=at, priority=priority, parent=parent)
+        if self._producer.enqueue([job])[0]:
+            return fresh(job)
+        return self.job(job.id)
+
+    def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
+        """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written."""
+        jobs: list[NewJob] = [self._producer.prepare(type, payload) for payload in payloads]
+        self._producer.enqueue(jobs)
+        return [job.id for job in jobs]
+
+    def job(self, id: str) -> Job:  # noqa: A002
+        """A job in any state, by its id. Raises errors.NothingMatched."""
+        found = self._store.jobs.find(id)
+        if found is None:
+            raise NothingMatched(f"no job {id}")
+        return to_job(found)
+
+    def wait(self, id: str, timeout: float | None = None) -> Job:  # noqa: A002
+        """Wait until a job has ended (completed, dead or cancelled) and return it; `timeout` in seconds.
+
+        Raises errors.WaitTimeout; the job goes on then.
+        """
+        queue = self.job(id).queue
+
+        def ended(ids: set[str]) -> set[str]:
+            return {found.id for found in self._store.jobs.locate(queue, sorted(ids)) if found.state in TERMINAL}
+
+        for _ in self._store.events.wait({id}, ended, timeout):
+            return self.job(id)
+        raise WaitTimeout(f"job {id} has not ended within {timeout:g} s" if timeout else f"job {id} has not ended")
+
+
+def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Client:
+    """A client for a catalog file and a Redis URL; by default the one that the command line would use.
+
+    Raises errors.UsageError for a catalog with problems, errors.RedisUnavailable when nothing is configured or running.
+    """
+    from jobctl import settings
+    from jobctl.ops.connect import open_store
+
+    chosen = settings.resolve(catalog=str(catalog))
+    loaded = load(Path(catalog))
+    if redis is not None and not redis.startswith(("redis://", "rediss://", "unix://")):
+        raise UsageError(f"the Redis URL {redis.split('@')[-1]!r} cannot be used", "redis://, rediss:// or unix://")
+    return Client(open_store(chosen, loaded, url=redis, retries=2), loaded)

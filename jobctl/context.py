@@ -1,0 +1,76 @@
+"""What `jobctl.current()` returns: the job that the calling code runs for.
+
+It is a context variable: visible in the thread that runs the attempt and in every coroutine and task below
+it, not in threads that the job starts by itself (unless they are started with a copied context).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobctl.errors import JobctlError
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The running job. `attempt` counts from 1.
+
+    The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
+    which tells whether the attempt was asked to stop, and `logger`, which takes one text.
+    """
+
+    id: str
+    type: str
+    queue: str
+    attempt: int
+    payload: Mapping[str, Any]
+    label: str | None
+    enqueuer: Callable[..., Any] = field(repr=False, compare=False)
+    stopping: Callable[[], bool] = field(repr=False, compare=False)
+    logger: Callable[[str], None] = field(repr=False, compare=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this attempt was asked to stop; a long job that asks now and then can end cleanly."""
+        return self.stopping()
+
+    def enqueue(
+        self,
+        type: str,  # noqa: A002 - named as in the client's `enqueue`
+        payload: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Enqueue a child of this job; `options` and result are those of the client's `enqueue`."""
+        return self.enqueuer(type, {} if payload is None else payload, parent=self.id, **options)
+
+    def log(self, text: str) -> None:
+        """Add a line to what `jobctl job logs` shows of this job."""
+        self.logger(text)
+
+
+_current: ContextVar[Current | None] = ContextVar("jobctl_current", default=None)
+
+
+def current() -> Current:
+    """The job that is running here. Raises JobctlError outside a job."""
+    job = _current.get()
+    if job is None:
+        raise JobctlError(
+            "no job is running here",
+            "jobctl.current() works in code that a worker or `jobctl run` has called",
+        )
+    return job
+
+
+@contextmanager
+def activate(job: Current) -> Iterator[Current]:
+    """Make `job` the current one inside the block; the one before is back afterwards."""
+    token = _current.set(job)
+    try:
+        yield job
+    finally:
+        _current.reset(token)

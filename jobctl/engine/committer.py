@@ -1,0 +1,133 @@
+"""Group commit: while one round trip to Redis is under way, the attempts that end meanwhile gather for the next."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from jobctl import clock
+from jobctl.catalog.model import Catalog
+from jobctl.errors import RedisUnavailable
+from jobctl.store import Store
+from jobctl.store.logs import LogLine
+from jobctl.store.script import Call
+from jobctl.store.settle import Ended
+
+MAX_GROUP = 500
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+
+_log = logging.getLogger("jobctl.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An attempt that is over: what becomes of its job. `kind`: complete, retry, bury, cancelled, requeue."""
+
+    kind: str
+    queue: str
+    ended: Ended
+    on_commit: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Log lines of an attempt."""
+
+    queue: str
+    job_id: str
+    lines: tuple[LogLine, ...]
+
+
+class Committer(threading.Thread):
+    """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        super().__init__(name="committer", daemon=True)
+        self._store = store
+        self._catalog = catalog
+        self._inbox: SimpleQueue[Outcome | Lines | None] = SimpleQueue()
+        self._giving_up = threading.Event()
+
+    def submit(self, item: Outcome | Lines) -> None:
+        self._inbox.put(item)
+
+    def finish(self, timeout_s: float) -> bool:
+        """Write what is left and end; False if Redis did not answer in time (its jobs are then recovered later)."""
+        self._inbox.put(None)
+        self.join(timeout_s)
+        self._giving_up.set()
+        return not self.is_alive()
+
+    def run(self) -> None:
+        ending = False
+        while not ending:
+            group, ending = self._gather()
+            self._write(group)
+
+    def _gather(self) -> tuple[list[Outcome | Lines], bool]:
+        """Everything that waits, at least one thing."""
+        group: list[Outcome | Lines] = []
+        item = self._inbox.get()
+        try:
+            while item is not None:
+                group.append(item)
+                if len(group) >= MAX_GROUP:
+                    return group, False
+                item = self._inbox.get_nowait()
+        except Empty:
+            return group, False
+        return group, True
+
+    def _write(self, group: list[Outcome | Lines]) -> None:
+        pause, failed = FIRST_PAUSE_S, False
+        while True:
+            try:
+                self._send(group, repeated=failed)
+                break
+            except RedisUnavailable as error:
+                if not failed:
+                    _log.warning("cannot write %d outcomes, going on trying: %s", len(group), error)
+                failed = True
+            if self._giving_up.wait(pause):
+                return
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        if failed:
+            _log.info("Redis answers again; %d outcomes written", len(group))
+        for item in group:
+            if isinstance(item, Outcome) and item.on_commit:
+                item.on_commit()
+
+    def _send(self, group: list[Outcome | Lines], *, repeated: bool) -> None:
+        by_kind: dict[tuple[str, str], list[Ended]] = {}
+        for item in group:
+            if isinstance(item, Lines):
+                self._store.logs.append(item.queue, item.job_id, item.lines)
+            else:
+                by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
+        calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]
+        for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):
+            # A repeated write finds its own first one done when only the reply was lost: nothing to say then.
+            for place in late if not repeated else ():
+                job_id = ended[place].id
+                _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
+
+    def _call(self, kind: str, queue: str, ended: list[Ended]) -> Call:
+        settle = self._store.settle
+        if kind == "complete":
+            keep = self._catalog.queue(queue).keep
+            return settle.complete(queue, keep.completed_ms, keep.count, ended)
+        writer: Callable[[str, list[Ended]], Call] = {
+            "retry": settle.retry,
+            "bury": settle.bury,
+            "cancelled": settle.cancelled,
+            "requeue": settle.requeue,
+        }[kind]
+        return writer(queue, ended)
+
+
+def drain_deadline(grace_s: float) -> float:
+    """When a drain that begins now has to be over, on `clock.monotonic()`."""
+    return clock.monotonic() + grace_s

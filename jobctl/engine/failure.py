@@ -1,0 +1,92 @@
+"""A failure as it is recorded: bounded, without the engine's own frames."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import FrameSummary, TracebackException
+
+from jobctl.handlers.base import HandlerFailure
+
+__all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "describe"]
+
+MAX_MESSAGE = 2_000
+MAX_TRACEBACK = 8_000
+_MAX_ENTRY = 1_000
+"""The most characters of one entry of a traceback: a giant message must not push the frames out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is kept: the class's bare name, the text, and the traceback of user code if there is one."""
+
+    error: str
+    message: str
+    traceback: str | None = None
+
+
+def describe(failure: BaseException) -> Failure:
+    """The failure in bounded, encodable text. The traceback never holds the values of variables."""
+    if isinstance(failure, HandlerFailure):
+        return Failure(failure.error, _bounded(str(failure), MAX_MESSAGE))
+    return Failure(type(failure).__name__, _bounded(_text(failure), MAX_MESSAGE), _traceback(failure))
+
+
+def _traceback(failure: BaseException) -> str | None:
+    summary = TracebackException.from_exception(failure)
+    _cut_own_frames(summary)
+    if not any(link.stack for link in _chain(summary)):
+        return None
+    return _bounded("".join(_bounded(entry, _MAX_ENTRY) for entry in summary.format()), MAX_TRACEBACK)
+
+
+def _chain(summary: TracebackException) -> list[TracebackException]:
+    """The exception, its causes and contexts, and the members of a group."""
+    links, found = [summary], []
+    while links:
+        link = links.pop()
+        found.append(link)
+        links += [other for other in (link.__cause__, link.__context__, *(link.exceptions or ())) if other]
+    return found
+
+
+def _cut_own_frames(summary: TracebackException) -> None:
+    """Drop the frames above user code: a reader looks for their own. Those below it stay, they explain."""
+    for link in _chain(summary):
+        own = next((index for index, frame in enumerate(link.stack) if not _is_own(frame)), len(link.stack))
+        del link.stack[:own]
+
+
+def _is_own(frame: FrameSummary) -> bool:
+    return frame.filename.startswith(_OWN_FOLDERS)
+
+
+def _own_folders() -> tuple[str, ...]:
+    package = Path(__file__).resolve().parent.parent
+    dramatiq = importlib.util.find_spec("dramatiq")
+    folders = [package / "engine", package / "handlers", Path(asyncio.__file__).parent]
+    if dramatiq is not None and dramatiq.origin is not None:
+        folders.append(Path(dramatiq.origin).parent)
+    return tuple(f"{folder}/" for folder in folders)
+
+
+_OWN_FOLDERS = _own_folders()
+
+
+def _text(failure: BaseException) -> str:
+    try:
+        return str(failure)
+    except Exception as error:  # noqa: BLE001 - a broken __str__ of user code must not lose the failure
+        return f"(its text cannot be read: {type(error).__name__})"
+
+
+def _bounded(text: str, limit: int) -> str:
+    """At most `limit` characters, head and tail kept; lone surrogates, which do not encode, escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(text) <= limit:
+        return text
+    gap = f"\n… {len(text) - limit} characters left out …\n"
+    half = (limit - len(gap)) // 2
+    return text[: limit - len(gap) - half] + gap + text[-half:]

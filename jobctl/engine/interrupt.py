@@ -1,0 +1,77 @@
+"""Stops attempts at their time limit: raises AttemptTimeout in the thread of a Python job, cancels the token of all.
+
+An exception raised in another thread arrives at that thread's next bytecode, whenever that is: `Guard` makes sure
+that at most one is raised an attempt, and that none arrives after `disarm` has returned.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+
+from jobctl import clock
+from jobctl.handlers.base import AttemptTimeout, CancelToken
+
+_set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
+
+GRACE_S = 10.0
+"""How long a handler that stops by itself (command, http, async) may take past its deadline."""
+
+
+class Guard:
+    """The time limit of one worker thread. `interrupts` says whether an exception is raised in the thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread = 0
+        self._deadline: float | None = None
+        self._raised = False
+        self._token: CancelToken | None = None
+        self._interrupts = False
+
+    def arm(self, deadline: float, token: CancelToken, *, interrupts: bool) -> None:
+        """From now on the calling thread is interrupted at `deadline` (on `clock.monotonic()`)."""
+        with self._lock:
+            self._thread = threading.get_ident()
+            self._raised, self._token, self._interrupts = False, token, interrupts
+            self._deadline = deadline
+
+    def disarm(self) -> None:
+        """The attempt is over. An interrupt that was raised and has not arrived yet is taken back."""
+        with self._lock:
+            self._deadline = self._token = None
+            if self._raised:
+                _set_async_exc(self._thread, ctypes.py_object())
+                self._raised = False
+
+    def check(self, now: float) -> None:
+        """Interrupt the thread if its deadline has passed. Called by the watchdog."""
+        with self._lock:
+            if self._deadline is None or now < self._deadline:
+                return
+            token, self._deadline = self._token, None
+            if self._interrupts:
+                self._raised = True
+                _set_async_exc(self._thread, ctypes.py_object(AttemptTimeout))
+        if token is not None:
+            token.cancel("timeout")
+
+
+class Watchdog(threading.Thread):
+    """Looks at all guards of a process, 20 times a second."""
+
+    def __init__(self, guards: list[Guard], interval_s: float = 0.05) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._guards = guards
+        self._interval = interval_s
+        self._halt = threading.Event()
+
+    def run(self) -> None:
+        while not self._halt.wait(self._interval):
+            now = clock.monotonic()
+            for guard in self._guards:
+                guard.check(now)
+
+    def stop(self) -> None:
+        self._halt.set()

@@ -1,0 +1,149 @@
+"""Heartbeats and recovery: what a supervisor says of itself, and how the jobs of the dead are put right."""
+
+from __future__ import annotations
+
+import logging
+
+from jobctl import clock
+from jobctl.engine import verdict
+from jobctl.engine.failure import Failure
+from jobctl.engine.work import MAX_CRASHES
+from jobctl.errors import RedisUnavailable
+from jobctl.store import Store, codec, events
+from jobctl.store.codec import Lived
+from jobctl.store.jobs import Found, to_job
+from jobctl.store.processes import LEASE_MS, ProcessInfo
+from jobctl.store.records import Event
+from jobctl.store.settle import Ended, Reserved
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class StoreLiveness:
+    """Liveness over a store whose client has short time-outs: the supervisor calls it from its only thread."""
+
+    def __init__(self, store: Store, keep: dict[str, tuple[int, int]] | None = None) -> None:
+        self._store = store
+        self._keep = keep or {}
+        self._reachable_since: float | None = None
+
+    def beat(self, info: ProcessInfo) -> None:
+        try:
+            self._store.processes.beat(info)
+        except RedisUnavailable:
+            self._reachable_since = None
+            raise
+        if self._reachable_since is None:
+            self._reachable_since = clock.monotonic()
+
+    def leave(self, name: str) -> None:
+        self._store.processes.leave(name)
+
+    def recover(self, child: str, executing: frozenset[str]) -> int:
+        """Give back what a dead child held; what it was executing is a lost attempt and counts as a crash."""
+        return sum(self._recover(queue, {child}, executing) for queue in self._store.queues.names())
+
+    def sweep(self) -> int:
+        """Recover the jobs of processes that are gone; and housekeeping of all queues.
+
+        Nobody is judged until Redis has been reachable for one full lease: after an outage every lease looks expired.
+        """
+        names = self._store.queues.names()
+        self._keep_house(names)
+        if self._reachable_since is None or clock.monotonic() - self._reachable_since < LEASE_MS / 1000:
+            return 0
+        beats = self._store.processes.beats()
+        alive = {name for name, age in beats.items() if age < LEASE_MS}
+        total = 0
+        for queue in names:
+            held = {worker for _, worker in self._store.processes.reservations(queue).values()}
+            lost = {worker for worker in held if supervisor_of(worker) not in alive}
+            if lost:
+                total += self._recover(queue, lost, None)
+        for name, age in beats.items():
+            if age >= 4 * LEASE_MS:
+                self._store.processes.leave(name)
+        return total
+
+    def _keep_house(self, names: list[str]) -> None:
+        for queue in names:
+            self._store.queues.promote_due(queue)
+            self._store.stock.take_delayed(queue)
+            self._store.stock.take_dead(queue)
+            keep_ms, keep_count = self._keep.get(queue, (86_400_000, 100_000))
+            self._store.queues.expire(queue, keep_ms, keep_count)
+
+    def _recover(self, queue: str, workers: set[str], executing: frozenset[str] | None) -> int:
+        held = self._store.processes.reservations(queue)
+        tokens = {job_id: token for job_id, (token, worker) in held.items() if worker in workers}
+        back, dead = [], []
+        for found in self._store.jobs.locate(queue, list(tokens)):
+            if found.token != tokens[found.id]:
+                continue
+            ran = executing is None or found.id in executing
+            if ran and found.crashes + 1 >= MAX_CRASHES:
+                dead.append(_killer(found))
+            else:
+                back.append(_lost(found) if ran else Ended(id=found.id, token=found.token))
+        if back:
+            self._store.run_many([self._store.settle.requeue(queue, back)])
+        if dead:
+            self._store.run_many([self._store.settle.bury(queue, dead)])
+        if back or dead:
+            _log.warning(
+                "recovered %d jobs of queue %s from a dead worker, %d of them dead-lettered",
+                len(back) + len(dead),
+                queue,
+                len(dead),
+            )
+        return len(back) + len(dead)
+
+
+def supervisor_of(worker: str) -> str:
+    """The supervisor's name in a worker process's."""
+    return worker.rpartition(":")[0]
+
+
+def _add_lost(found: Found) -> Failure:
+    """Record the attempt that ended with its worker; the crash is counted beside the record, not as a retry."""
+    what = Failure("WorkerLost", f"the worker process {found.worker} died while it ran the job")
+    started = int(found.detail.rpartition("|")[2])
+    host, _, rest = found.worker.partition(":")
+    pid = int(rest.partition(":")[0]) if rest.partition(":")[0].isdigit() else 0
+    duration = max(0, clock.now_ms() - started) / 1000
+    record = found.record
+    record.add(Lived(record.count + 1, "lost", host, pid, started, duration, what.error, what.message))
+    record.spent += 1
+    record.error, record.message = what.error, what.message
+    return what
+
+
+def _lost(found: Found) -> Ended:
+    what = _add_lost(found)
+    job = to_job(found)
+    event = Event(
+        at=clock.to_datetime(clock.now_ms()),
+        event="lost",
+        id=found.id,
+        type=job.type,
+        queue=found.queue,
+        label=job.label,
+        attempt=found.record.count,
+        error=what.error,
+        message=what.message,
+    )
+    return Ended(
+        id=found.id,
+        token=found.token,
+        record=codec.encode(found.record),
+        event=events.encode(event),
+        crashed=True,
+    )
+
+
+def _killer(found: Found) -> Ended:
+    _add_lost(found)
+    job = to_job(found)
+    what = Failure("WorkerKilled", f"its worker died {found.crashes + 1} times while running it")
+    reserved = Reserved(found.queue, found.id, found.token, found.body, b"", found.crashes)
+    return verdict.bury(reserved, job.type, found.record, what, label=job.label, duration=None)

@@ -1,0 +1,300 @@
+"""The worker supervisor: N worker processes kept alive, reloaded, recycled and drained by one thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from jobctl import clock
+from jobctl.engine.children import COMMAND, Child, resident_bytes, spawn
+from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo
+from jobctl.engine.crew import Crew
+from jobctl.engine.health import Health
+from jobctl.engine.heartbeats import Heartbeats
+from jobctl.engine.loop import Loop
+from jobctl.engine.notify import Notifier
+from jobctl.text import sanitize
+
+log = logging.getLogger(__name__)
+
+BEAT_S, SWEEP_S, HEALTH_S = 2.0, 5.0, 2.0
+KILL_MARGIN_S = 0.75
+"""How long after the end of the grace a child may still be busy with requeueing before it is killed."""
+LAST_CALL_S = 1.0
+"""No call to Redis starts later than this after the end of the grace; a call takes 1 s at most."""
+REPLACE_READY_S = 60.0
+"""A reload is given up when the new processes are not ready after this many seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """`max_memory` is in bytes a process. `queues` are the names to show; what is served is in the child's
+    configuration. `command` starts a child; descriptors and the parent's pid are appended to it."""
+
+    processes: int
+    queues: tuple[str, ...] = ()
+    max_memory: int | None = None
+    command: Sequence[str] = COMMAND
+
+
+def process_name() -> str:
+    """A name for this process that no other has had: "host:pid:random"."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+class Supervisor:
+    """Runs worker processes made from `child`, whose name is replaced.
+
+    `reload` reads and checks the catalog again and returns the names of the queues served; it raises when
+    anything is wrong with it, and then the running processes stay. Make and run it in the main thread.
+    """
+
+    def __init__(
+        self,
+        options: SupervisorOptions,
+        child: ChildConfig,
+        liveness: Liveness,
+        reload: Callable[[], Sequence[str]],
+        notifier: Notifier | None = None,
+    ) -> None:
+        self.name = process_name()
+        self._options = options
+        self._template = child
+        self._reload = reload
+        self._queues = tuple(options.queues)
+        self._notifier = notifier or Notifier()
+        self._started_ms = clock.now_ms()
+        self._beats = Heartbeats(liveness, self.info)
+        self._health = Health(options.max_memory)
+        self._loop = Loop()
+        self._spawned = 0
+        self._beat_due = False
+        self._crew = self._new_crew()
+        self._candidate: Crew | None = None
+        self._candidate_until = 0.0
+        self._old: list[Crew] = []
+        self._reload_again = False
+        self._announced = ""
+        self._ready = False
+        self._stop_at: float | None = None
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Work until stopped, or in burst mode until the queues are empty; returns the exit code.
+
+        0 after a clean drain; 1 when processes had to be killed; 130 after a second SIGINT.
+        """
+        loop = self._loop
+        loop.on_signal((signal.SIGTERM, signal.SIGINT), self._on_stop)
+        loop.on_signal((signal.SIGHUP,), lambda _number: self._start_reload())
+        loop.on_signal((signal.SIGCHLD,), lambda _number: self._reap())
+        log.info("worker %s: %d processes of %d threads", self.name, self._options.processes, self._threads)
+        try:
+            self._crew.fill()
+            self._schedule()
+            while not self._done():
+                loop.run_once()
+            self._leave()
+        finally:
+            for crew in self._crews():
+                crew.stop(signal.SIGKILL)
+            loop.close()
+        log.info("worker %s ended", self.name)
+        return self._exit_code
+
+    def info(self) -> ProcessInfo:
+        """What a heartbeat says about this worker."""
+        children = tuple(child.info() for crew in self._crews() for child in crew)
+        own = resident_bytes(os.getpid()) / 1e6
+        return ProcessInfo(
+            name=self.name,
+            kind="worker",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=self._queues,
+            processes=self._options.processes,
+            threads=self._threads,
+            started_ms=self._started_ms,
+            memory_mb=round(own + sum(child.memory_mb for child in children), 1),
+            running=sum(child.running for child in children),
+            children=children,
+        )
+
+    @property
+    def _threads(self) -> int:
+        return self._template.threads
+
+    def _schedule(self) -> None:
+        self._loop.every(BEAT_S, self._beats.beat)
+        self._loop.every(SWEEP_S, self._beats.sweep)
+        self._loop.every(HEALTH_S, self._check_health)
+        self._loop.every(1.0, self._reap)  # should a SIGCHLD ever be missed
+        self._loop.later(0.0, self._watch)
+        if self._notifier.watchdog_s:
+            self._loop.every(self._notifier.watchdog_s, self._ping)
+
+    def _new_crew(self) -> Crew:
+        burst = self._template.burst
+        return Crew(self._options.processes, self._spawn, self._lost, self._loop.later, burst)
+
+    def _crews(self) -> list[Crew]:
+        return [self._crew, *self._old, *([self._candidate] if self._candidate else [])]
+
+    def _spawn(self) -> Child:
+        self._spawned += 1
+        config = msgspec.structs.replace(self._template, name=f"{self.name}:{self._spawned}")
+        child = spawn(config, self._options.command)
+        if not self._beat_due:  # Redis hears of it before it can be missed
+            self._beat_due = True
+            self._loop.later(0.0, self._beat_soon)
+        return child
+
+    def _beat_soon(self) -> None:
+        self._beat_due = False
+        self._beats.beat()
+
+    def _lost(self, child: Child) -> None:
+        self._beats.lose(child.name, child.slots.executing())
+        self._loop.later(0.0, self._recover)
+
+    def _recover(self) -> None:
+        before = self._beats.pending
+        self._beats.recover()
+        if self._beats.pending:
+            failed = self._beats.pending == before
+            self._loop.later((0.2 if self._stop_at else 1.0) if failed else 0.0, self._recover)
+
+    def _reap(self) -> None:
+        for crew in self._crews():
+            crew.reap()
+        self._old = [crew for crew in self._old if not crew.ended]
+
+    # readiness and health
+
+    def _watch(self) -> None:
+        """Look at what has no event of its own: readiness, and how a reload gets on."""
+        self._settle_reload()
+        if self._crew.ready and not self._ready and self._stop_at is None:
+            self._ready = True
+            log.info("worker %s is ready", self.name)
+            self._notifier.ready(self._status())
+        self._announce()
+        settled = self._ready and self._candidate is None
+        self._loop.later(1.0 if settled else 0.05, self._watch)
+
+    def _status(self) -> str:
+        ready = sum(child.slots.ready for child in self._crew.seated)
+        running = sum(child.slots.running for crew in self._crews() for child in crew)
+        status = f"{ready} of {self._options.processes} processes ready, {running} jobs running"
+        return f"{status}, Redis unreachable" if self._beats.outage_s else status
+
+    def _announce(self) -> None:
+        status = self._status()
+        if status != self._announced and self._stop_at is None:
+            self._announced = status
+            self._notifier.status(status)
+
+    def _check_health(self) -> None:
+        if self._stop_at is None and self._candidate is None:
+            self._health.check(self._crew)
+
+    def _ping(self) -> None:
+        if all(self._health.healthy(crew) for crew in self._crews()):
+            self._notifier.watchdog()
+
+    # reload
+
+    def _start_reload(self) -> None:
+        if self._stop_at is not None:
+            return
+        if self._template.burst:
+            log.warning("SIGHUP is ignored in burst mode")
+            return
+        if self._candidate:
+            self._reload_again = True
+            return
+        self._notifier.reloading()
+        try:
+            self._queues = tuple(self._reload())
+        except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running worker
+            for line in str(error).splitlines():
+                log.error("reload refused, the old catalog stays: %s", sanitize(line))
+            self._notifier.ready(self._status())
+            return
+        log.info("reloading: starting %d new processes", self._options.processes)
+        self._candidate = self._new_crew()
+        self._candidate_until = clock.monotonic() + REPLACE_READY_S
+        self._candidate.fill()
+
+    def _settle_reload(self) -> None:
+        """Switch to the new processes once they are ready; keep the old ones when they cannot start."""
+        new = self._candidate
+        if new is None or self._stop_at is not None:
+            return
+        if new.ready:
+            self._crew.retire()
+            self._old.append(self._crew)
+            self._crew = new
+            log.info("reloaded: the old processes finish what they run")
+        elif new.crashes or clock.monotonic() >= self._candidate_until:
+            new.retire()
+            self._old.append(new)
+            log.error("reload failed, the old processes stay: the new ones do not start")
+        else:
+            return
+        self._candidate = None
+        self._notifier.ready(self._status())
+        if self._reload_again:
+            self._reload_again = False
+            self._start_reload()
+
+    # the end
+
+    def _on_stop(self, number: int) -> None:
+        if self._stop_at is not None:
+            log.warning("stopping now: killing %d worker processes", sum(1 for c in self._crews() for _ in c))
+            self._exit_code = 130 if number == signal.SIGINT else 1
+            self._stop_at = clock.monotonic()
+            self._kill()
+            return
+        grace = self._template.grace_s
+        log.info("draining: running jobs have %.0f s to finish", grace)
+        self._stop_at = clock.monotonic() + grace
+        self._notifier.stopping()
+        for crew in self._crews():
+            crew.stop()
+        self._loop.later(grace + KILL_MARGIN_S, self._overdue)
+        self._loop.later(grace + LAST_CALL_S, lambda: None)  # so that the loop looks at the time then
+
+    def _overdue(self) -> None:
+        left = sum(1 for crew in self._crews() for _ in crew)
+        if left:
+            log.warning("%d worker processes did not end within the grace: killed", left)
+            self._exit_code = self._exit_code or 1
+            self._kill()
+
+    def _kill(self) -> None:
+        for crew in self._crews():
+            crew.stop(signal.SIGKILL)
+
+    def _done(self) -> bool:
+        if self._too_late():
+            return True
+        return not self._beats.pending and all(crew.ended for crew in self._crews())
+
+    def _too_late(self) -> bool:
+        """Whether a call to Redis could make the end later than promised."""
+        return self._stop_at is not None and clock.monotonic() >= self._stop_at + LAST_CALL_S
+
+    def _leave(self) -> None:
+        if self._beats.pending:
+            log.warning("Redis did not answer: jobs of %d processes wait for a sweep", self._beats.pending)
+        elif not self._too_late():
+            self._beats.leave(self.name)

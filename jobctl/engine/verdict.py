@@ -1,0 +1,207 @@
+"""What becomes of a job after an attempt: builds the record, the event and the outcome that the committer writes."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from dataclasses import dataclass
+
+import msgspec
+
+from jobctl import clock
+from jobctl.catalog.model import JobType
+from jobctl.engine.committer import Outcome
+from jobctl.engine.failure import Failure, describe
+from jobctl.engine.retry_policy import Retry, decide
+from jobctl.fingerprint import fingerprint
+from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.store import codec, events
+from jobctl.store.codec import Lived, Record
+from jobctl.store.dead import GroupInfo
+from jobctl.store.records import Event
+from jobctl.store.settle import Ended, Reserved
+
+MAX_RESULT_BYTES = 65_536
+HOST = socket.gethostname()
+PID = os.getpid()
+
+
+@dataclass(slots=True)
+class Running:
+    """A reserved job whose body has been read. `record` is this attempt's to change: it is written back whole."""
+
+    reserved: Reserved
+    type: JobType
+    body: codec.Body
+    record: Record
+    label: str | None
+    started_ms: int = 0
+    started: float = 0.0
+
+    @property
+    def number(self) -> int:
+        return self.record.count + 1
+
+
+def encode_result(result: object) -> bytes | None:
+    """A result as bounded JSON; what is not JSON, or too large, is replaced by a note that says so."""
+    if result is None:
+        return None
+    try:
+        data = codec.encode(result)
+    except (TypeError, ValueError, RecursionError):
+        data = codec.encode({"$unencodable": type(result).__name__})
+    if len(data) > MAX_RESULT_BYTES:
+        return codec.encode({"$too_large": len(data), "limit": MAX_RESULT_BYTES})
+    return data
+
+
+def completed(job: Running, result: object) -> Outcome:
+    """The attempt succeeded."""
+    duration = clock.monotonic() - job.started
+    job.record.add(_lived(job, "completed", duration, None))
+    record = job.record
+    data = encode_result(result)
+    record.result = msgspec.Raw(data) if data else None
+    record.error = record.message = record.group = None
+    record.spent, record.retries = record.count, job.type.retries.max
+    return _outcome("complete", job, _event(job, "completed", duration, None))
+
+
+def failed(job: Running, failure: BaseException) -> Outcome:
+    """The attempt failed: another run, or a dead letter with its reason. A cancelled one is cancelled."""
+    if isinstance(failure, AttemptCancelled):
+        return cancelled(job)
+    duration = clock.monotonic() - job.started
+    what = describe(failure)
+    if isinstance(failure, AttemptTimeout):
+        what = Failure("Timeout", f"ran longer than {job.type.timeout_ms / 1000:g} s", what.traceback)
+    retries_done = job.record.count - job.record.spent
+    verdict = decide(job.type.retries, failure, retries_done, random.random)
+    outcome = "timeout" if isinstance(failure, AttemptTimeout) or _timed_out(failure) else "failed"
+    job.record.add(_lived(job, outcome, duration, what))
+    job.record.retries = job.type.retries.max
+    if isinstance(verdict, Retry):
+        job.record.error, job.record.message = what.error, what.message
+        return _outcome("retry", job, _event(job, "retrying", duration, what), delay_ms=verdict.delay_ms)
+    return _buried(job, what, duration)
+
+
+def cancelled(job: Running) -> Outcome:
+    """The attempt stopped because its job was cancelled."""
+    duration = clock.monotonic() - job.started
+    what = Failure("Cancelled", "cancelled while it was running")
+    job.record.add(_lived(job, "cancelled", duration, what))
+    job.record.error, job.record.message, job.record.spent = what.error, what.message, job.record.count
+    return _outcome("cancelled", job, _event(job, "cancelled", duration, what))
+
+
+def given_back(reserved: Reserved) -> Outcome:
+    """The job was fetched and is given back as it was: the worker stops."""
+    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token))
+
+
+def unknown_type(reserved: Reserved, body: codec.Body, record: Record, patience_ms: int) -> Outcome:
+    """No worker here knows the type: it waits for a deploy to bring it, and is dead when that takes too long."""
+    now = clock.now_ms()
+    record.unknown = record.unknown or now
+    waited = now - record.unknown
+    if waited < patience_ms:
+        delay = min(max(waited, 1_000), 30_000)
+        ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay)
+        return Outcome("retry", reserved.queue, ended)
+    what = Failure("UnknownJobType", f"no worker knew the job type `{body.actor_name}` for {waited // 1000} s")
+    return refused(reserved, body.actor_name, record, what)
+
+
+def refused(reserved: Reserved, job_type: str, record: Record, what: Failure) -> Outcome:
+    """A job that cannot be run at all is dead with the reason, and no attempt."""
+    record.unknown = None
+    return Outcome("bury", reserved.queue, bury(reserved, job_type, record, what, label=None, duration=None))
+
+
+def bury(
+    reserved: Reserved,
+    job_type: str,
+    record: Record,
+    what: Failure,
+    *,
+    label: str | None,
+    duration: float | None,
+) -> Ended:
+    """The end of a job that is now a dead letter."""
+    record.error, record.message = what.error, what.message
+    record.group = fingerprint(job_type, what.error, what.message, what.traceback)
+    record.finished, record.spent = clock.now_ms(), record.count
+    event = Event(
+        at=clock.to_datetime(record.finished),
+        event="dead",
+        id=reserved.id,
+        type=job_type,
+        queue=reserved.queue,
+        label=label,
+        attempt=record.count,
+        error=what.error,
+        message=what.message,
+        duration_s=duration,
+        host=HOST,
+        pid=PID,
+    )
+    return Ended(
+        id=reserved.id,
+        token=reserved.token,
+        record=codec.encode(record),
+        event=events.encode(event),
+        group=record.group,
+        group_info=codec.encode(GroupInfo(job_type, what.error, what.message)),
+    )
+
+
+def _buried(job: Running, what: Failure, duration: float) -> Outcome:
+    reserved = job.reserved
+    ended = bury(reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6))
+    return Outcome("bury", reserved.queue, ended)
+
+
+def _timed_out(failure: BaseException) -> bool:
+    return isinstance(failure, HandlerFailure) and "timeout" in failure.match
+
+
+def _lived(job: Running, outcome: str, duration: float, what: Failure | None) -> Lived:
+    return Lived(
+        job.number,
+        outcome,
+        HOST,
+        PID,
+        job.started_ms,
+        round(duration, 6),
+        what.error if what else None,
+        what.message if what else None,
+        what.traceback if what else None,
+    )
+
+
+def _event(job: Running, kind: str, duration: float, what: Failure | None) -> bytes:
+    return events.encode(
+        Event(
+            at=clock.to_datetime(clock.now_ms()),
+            event=kind,
+            id=job.reserved.id,
+            type=job.type.name,
+            queue=job.reserved.queue,
+            label=job.label,
+            attempt=job.record.count,
+            error=what.error if what else None,
+            message=what.message if what else None,
+            duration_s=round(duration, 6),
+            host=HOST,
+            pid=PID,
+        )
+    )
+
+
+def _outcome(kind: str, job: Running, event: bytes, *, delay_ms: int = 0) -> Outcome:
+    reserved = job.reserved
+    record = codec.encode(job.record)
+    return Outcome(kind, reserved.queue, Ended(reserved.id, reserved.token, record, event, delay_ms))

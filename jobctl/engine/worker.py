@@ -1,0 +1,164 @@
+"""One worker process: wires the store, the catalog's tasks, the threads; drains when asked to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jobctl import clock
+from jobctl.catalog.load import load
+from jobctl.catalog.model import Catalog
+from jobctl.engine.broker import JobctlBroker
+from jobctl.engine.committer import Committer
+from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
+from jobctl.engine.control import Control
+from jobctl.engine.fetcher import Fetcher
+from jobctl.engine.interrupt import Watchdog
+from jobctl.engine.runtime import prepare
+from jobctl.engine.slots import SlotTable
+from jobctl.engine.stop import StopFlag
+from jobctl.engine.verdict import given_back
+from jobctl.engine.work import Desk, JobThread
+from jobctl.producer import Producer
+from jobctl.settings import environment
+from jobctl.store import Store
+from jobctl.store.connection import connect
+from jobctl.store.settle import Reserved
+
+TICK_S = 0.2
+LAST_WORDS_S = 1.0
+"""What is left of the grace for telling handlers to stop, and for giving jobs back."""
+PATIENCE_S = 7 * 86_400.0
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class Worker:
+    """The threads of one worker process."""
+
+    def __init__(self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]) -> None:
+        self._config = config
+        self._slots = slots
+        namespace = config.namespace or catalog.namespace
+        client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
+        blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
+        self.store = Store(client, namespace, cluster=config.cluster)
+        self.broker = JobctlBroker(client=client, namespace=namespace, store=self.store)
+        runtime = prepare(
+            catalog,
+            self.broker,
+            env,
+            config.environment,
+            _enqueuer(Producer(self.store, catalog)),
+            config.queues,
+        )
+        self.queues = config.queues or _queues_of(catalog)
+        self.desk = Desk(config.threads)
+        self.committer = Committer(self.store, catalog)
+        self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
+        self.control = Control(self.store, self.desk)
+        self.threads = [
+            JobThread(n, runtime, self.broker, self.desk, self.committer, slots) for n in range(config.threads)
+        ]
+        self.watchdog = Watchdog([thread.guard for thread in self.threads])
+
+    def start(self) -> None:
+        self.broker.emit_after("process_boot")
+        self.broker.emit_before("worker_boot", self)
+        for thread in (self.committer, self.watchdog, self.control, *self.threads, self.fetcher):
+            thread.start()
+        self.broker.emit_after("worker_boot", self)
+
+    def run(self, stop: StopFlag) -> int:
+        """Work until told to stop, out of jobs (burst), or due for recycling; returns the exit code."""
+        self.start()
+        code = CLEAN
+        while not stop.wait(TICK_S):
+            self._show_health()
+            if self._config.burst and self.fetcher.empty.is_set() and self.desk.idle():
+                break
+            if self._config.max_jobs and self.desk.done >= self._config.max_jobs:
+                code = RECYCLE
+                break
+        self.drain(stop)
+        return code
+
+    def _show_health(self) -> None:
+        if self._slots is None:
+            return
+        alive = sum(thread.is_alive() for thread in self.threads)
+        self._slots.bump()
+        self._slots.set_threads_alive(alive)
+        self._slots.set_jobs_done(self.desk.done)
+        if self.fetcher.connected.is_set() and alive == len(self.threads):
+            self._slots.set_ready()
+
+    def drain(self, stop: StopFlag) -> None:
+        """Fetch no more, give back what no thread has begun, let the rest finish within the grace."""
+        self.broker.emit_before("worker_shutdown", self)
+        self.fetcher.stop()
+        self.fetcher.join(timeout=2.0)
+        self._give_back(self.desk.waiting())
+        self._wait_quiet(stop)
+        self.desk_stop()
+        self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
+        self.control.stop()
+        self.watchdog.stop()
+        self.broker.emit_after("worker_shutdown", self)
+
+    def _wait_quiet(self, stop: StopFlag) -> None:
+        """Until nothing runs, or the grace is over: then ask handlers to stop, and give back what still runs."""
+        began = clock.monotonic()
+        while not self.desk.wait_quiet(TICK_S):
+            self._show_health()
+            grace = PATIENCE_S if stop.patient else max(0.0, self._config.grace_s - LAST_WORDS_S)
+            if clock.monotonic() - began >= grace:
+                break
+        else:
+            return
+        left = self.desk.running()
+        for job in left:
+            self.desk.cancel(job.id, "shutdown")
+        self.desk.wait_quiet(LAST_WORDS_S / 2)
+        left = self.desk.running()
+        _log.info("the grace is over: %d running jobs are given back", len(left))
+        self._give_back(left)
+
+    def _give_back(self, jobs: list[Reserved]) -> None:
+        for job in jobs:
+            self.committer.submit(given_back(job))
+
+    def desk_stop(self) -> None:
+        for _ in self.threads:
+            self.desk.inbox.put(None)
+
+
+def _enqueuer(producer: Producer) -> Callable[..., str]:
+    """What `jobctl.current().enqueue` does: returns the new job's id."""
+
+    def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
+        job = producer.prepare(job_type, payload, **options)
+        producer.enqueue([job])
+        return job.id
+
+    return enqueue
+
+
+def _queues_of(catalog: Catalog) -> tuple[str, ...]:
+    names = {job.queue for job in catalog.jobs.values()} | set(catalog.queues)
+    return tuple(sorted(names))
+
+
+def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
+    """The whole life of a worker process under its supervisor; returns its exit code."""
+    catalog = load(Path(config.catalog_path))
+    worker = Worker(config, catalog, slots, environment())
+    worker.store.queues.register(worker.queues)
+    code = worker.run(stop)
+    logging.shutdown()
+    if any(thread.is_alive() for thread in worker.threads) and worker.desk.running():
+        os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
+    return code

@@ -1,0 +1,39 @@
+"""`python: module:callable`: a function, sync or async, called with the payload as keyword arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jobctl.catalog.model import PythonSpec
+from jobctl.handlers.base import Attempt, Surroundings, interruption
+from jobctl.handlers.targets import load
+
+
+class PythonHandler:
+    """Calls one callable. A plain call costs nothing extra; a coroutine gets an event loop of its own."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.enforces_deadline = _is_async(function)
+
+    def __call__(self, attempt: Attempt) -> Any:
+        if attempt.cancel.cancelled:
+            raise interruption(attempt)
+        result = self.function(*attempt.args, **attempt.payload)
+        if inspect.iscoroutine(result):
+            from jobctl.handlers.coroutines import run
+
+            return run(result, attempt)
+        return result
+
+
+def build(spec: PythonSpec, surroundings: Surroundings) -> PythonHandler:
+    """Import the callable. Raises UsageError."""
+    return PythonHandler(load(spec.target, surroundings.job_type))
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object whose `__call__` is an async def
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)

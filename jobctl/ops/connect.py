@@ -1,0 +1,62 @@
+"""Which Redis and which namespace an invocation means, and the store for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobctl.errors import RedisUnavailable
+from jobctl.settings import Settings
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
+
+NOTHING_RUNS = "nothing is running and no Redis is configured"
+
+
+def redis_url(settings: Settings) -> str:
+    """The configured Redis, or else this project's embedded server. Raises RedisUnavailable."""
+    if settings.redis_url is not None:
+        return settings.redis_url
+    from jobctl.engine.embedded import find_running
+
+    url = find_running(settings.state_dir)
+    if url is None:
+        raise RedisUnavailable(NOTHING_RUNS, "start `jobctl up` or set JOBCTL_REDIS_URL")
+    return url
+
+
+def namespace(settings: Settings, catalog: Catalog | None) -> str:
+    """The namespace: flag, environment, profile, catalog or the default, in this order."""
+    if settings.namespace:
+        return settings.namespace
+    from jobctl.catalog.model import DEFAULT_NAMESPACE
+
+    return catalog.namespace if catalog else DEFAULT_NAMESPACE
+
+
+def open_store(
+    settings: Settings,
+    catalog: Catalog | None,
+    *,
+    url: str | None = None,
+    retries: int = 0,
+    timeout_s: float | None = None,
+) -> Store:
+    """A store, connected at its first command.
+
+    `retries` repeats a command whose connection broke: only for callers whose commands may run twice. `timeout_s` is
+    for one that blocks: more seconds than it blocks. Raises RedisUnavailable when nothing is configured or running.
+    """
+    name, address = namespace(settings, catalog), url or redis_url(settings)
+    from jobctl.store import Store
+    from jobctl.store.connection import TIMEOUT_S, connect
+
+    client = connect(
+        address,
+        password=settings.redis_password(),
+        cluster=settings.cluster,
+        retries=retries,
+        timeout_s=timeout_s or TIMEOUT_S,
+    )
+    return Store(client, name, cluster=settings.cluster)

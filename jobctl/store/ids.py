@@ -1,0 +1,77 @@
+"""Job ids: 20 characters, sortable by time, with a code of the queue so that a job is found by its id alone.
+
+Layout, in Crockford's base 32 (lower case): 9 characters of milliseconds since the Unix epoch, 3 of a hash of the
+queue's name, 8 that are random for the first id of a millisecond and count up from there (as ULID does).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import threading
+from functools import lru_cache
+
+from jobctl import clock
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+LENGTH = 20
+MINTED = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
+FOREIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,119}")
+"""What `--id` and stock messages may use."""
+
+_TAIL_BITS = 40
+
+
+def _encode(number: int, width: int) -> str:
+    out = []
+    for _ in range(width):
+        out.append(ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(out))
+
+
+@lru_cache(maxsize=4096)
+def queue_code(queue: str) -> str:
+    """The 3 characters that stand for a queue in an id. Several queues may share a code."""
+    digest = hashlib.blake2s(queue.encode(), digest_size=2).digest()
+    return _encode(int.from_bytes(digest) & 0x7FFF, 3)
+
+
+class Mint:
+    """Mints ids that strictly increase within a queue and never repeat within a process. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ms = 0
+        self._tail = 0
+
+    def new(self, queue: str, now_ms: int | None = None) -> str:
+        return self.many(queue, 1, now_ms)[0]
+
+    def many(self, queue: str, count: int, now_ms: int | None = None) -> list[str]:
+        """`count` ids in rising order. When the clock stands still or goes back, the tail counts on."""
+        code = queue_code(queue)
+        with self._lock:
+            ms = max(clock.now_ms() if now_ms is None else now_ms, self._ms)
+            if ms > self._ms:
+                self._ms, self._tail = ms, secrets.randbits(_TAIL_BITS - 1)
+            first = self._tail + 1
+            self._tail += count
+        head = _encode(ms, 9) + code
+        return [head + _encode(first + i, 8) for i in range(count)]
+
+
+def minted_at(job_id: str) -> int | None:
+    """When an id was minted, in epoch ms; None for an id that is not one of ours."""
+    if not MINTED.fullmatch(job_id):
+        return None
+    number = 0
+    for character in job_id[:9]:
+        number = number * 32 + ALPHABET.index(character)
+    return number
+
+
+def code_of(job_id: str) -> str | None:
+    """The queue code inside an id; None for an id that is not one of ours."""
+    return job_id[9:12] if MINTED.fullmatch(job_id) else None

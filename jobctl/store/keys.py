@@ -1,0 +1,157 @@
+"""Every Redis key of a namespace, each named once. docs/redis.md says what each holds and who writes it.
+
+Queue names follow Dramatiq's rule and never hold `@`, so `NS:@…` cannot collide with a queue of a stock deployment.
+"""
+
+from __future__ import annotations
+
+
+class Keys:
+    """The keys of one namespace. With `cluster`, the namespace stands in braces: one namespace, one slot."""
+
+    def __init__(self, namespace: str, *, cluster: bool = False) -> None:
+        self.namespace = namespace
+        self.prefix = f"{{{namespace}}}" if cluster else namespace
+
+    # Shared with stock Dramatiq: layout fixed by it.
+
+    def ready(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}"
+
+    def bodies(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}.msgs"
+
+    def stock_delayed(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}.DQ"
+
+    def stock_delayed_bodies(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}.DQ.msgs"
+
+    def stock_dead(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}.XQ"
+
+    def stock_dead_bodies(self, queue: str) -> str:
+        return f"{self.prefix}:{queue}.XQ.msgs"
+
+    def stock_heartbeats(self) -> str:
+        return f"{self.prefix}:__heartbeats__"
+
+    # One of each for every queue.
+
+    def _of(self, name: str, queue: str) -> str:
+        return f"{self.prefix}:@{name}:{queue}"
+
+    def ordered(self, queue: str) -> str:
+        return self._of("ordered", queue)
+
+    def priorities(self, queue: str) -> str:
+        return self._of("priorities", queue)
+
+    def stale(self, queue: str) -> str:
+        return self._of("stale", queue)
+
+    def wake(self, queue: str) -> str:
+        return self._of("wake", queue)
+
+    def running(self, queue: str) -> str:
+        return self._of("running", queue)
+
+    def cancels(self, queue: str) -> str:
+        return self._of("cancels", queue)
+
+    def crashes(self, queue: str) -> str:
+        return self._of("crashes", queue)
+
+    def delayed(self, queue: str) -> str:
+        return self._of("delayed", queue)
+
+    def retrying(self, queue: str) -> str:
+        return self._of("retrying", queue)
+
+    def records(self, queue: str) -> str:
+        return self._of("records", queue)
+
+    def archive(self, queue: str) -> str:
+        return self._of("archive", queue)
+
+    def completed(self, queue: str) -> str:
+        return self._of("completed", queue)
+
+    def cancelled(self, queue: str) -> str:
+        return self._of("cancelled", queue)
+
+    def dead(self, queue: str) -> str:
+        return self._of("dead", queue)
+
+    def groups(self, queue: str) -> str:
+        return self._of("groups", queue)
+
+    def group(self, queue: str, group: str) -> str:
+        return f"{self.groups(queue)}:{group}"
+
+    def trash(self, queue: str) -> str:
+        return self._of("trash", queue)
+
+    def emptied(self, queue: str) -> str:
+        return self._of("emptied", queue)
+
+    def remembered(self, queue: str) -> str:
+        return self._of("remembered", queue)
+
+    def logs(self, queue: str, job_id: str) -> str:
+        return f"{self._of('logs', queue)}:{job_id}"
+
+    # One of each for the namespace.
+
+    def _one(self, name: str) -> str:
+        return f"{self.prefix}:@{name}"
+
+    def queues(self) -> str:
+        return self._one("queues")
+
+    def due(self) -> str:
+        return self._one("due")
+
+    def token(self) -> str:
+        return self._one("token")
+
+    def paused(self) -> str:
+        return self._one("paused")
+
+    def processes(self) -> str:
+        return self._one("processes")
+
+    def beats(self) -> str:
+        return self._one("beats")
+
+    def cursors(self) -> str:
+        return self._one("cursors")
+
+    def events(self) -> str:
+        return self._one("events")
+
+    def finished(self) -> str:
+        """The pub/sub channel on which the ids of jobs that reached an end are announced."""
+        return self._one("finished")
+
+    def control(self) -> str:
+        """The pub/sub channel on which running attempts are told to stop."""
+        return self._one("control")
+
+    def audit(self) -> str:
+        return self._one("audit")
+
+    def alias(self, message_id: str) -> str:
+        return f"{self._one('alias')}:{message_id}"
+
+    def scanned(self) -> str:
+        """Queue names that a budgeted SCAN found, cached for a minute."""
+        return self._one("scanned")
+
+
+NAMESPACE_KEYS = frozenset(
+    {
+        "queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished", "control", "audit",
+    }
+)  # fmt: skip
+"""Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

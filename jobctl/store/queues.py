@@ -1,0 +1,169 @@
+"""Queues: which exist, how deep they are, pause, empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock
+from jobctl.store import codec
+from jobctl.store.connection import mapping
+from jobctl.store.records import QueueRow
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+TRASH_MS = 7 * 86_400_000
+SCAN_BUDGET = 200_000
+"""Keys that a listing without a catalog may look at, once a minute."""
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Why a queue is paused. `until_ms` is epoch ms, 0 for until resumed."""
+
+    until_ms: int
+    reason: str
+    by: str
+
+
+class Queues:
+    """The queues of a namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def register(self, names: Iterable[str]) -> None:
+        """Make queues known, so that they are listed and searched."""
+        queues = list(names)
+        if queues:
+            with mapping():
+                self._store.client.sadd(self._store.keys.queues(), *queues)
+
+    def names(self) -> list[str]:
+        """Every known queue, sorted; of a deployment that jobctl never wrote to, what one budgeted SCAN finds."""
+        with mapping():
+            known = {_text(name) for name in self._store.client.smembers(self._store.keys.queues())}
+        return sorted(known) if known else self.stock_names()
+
+    def stock_names(self) -> list[str]:
+        """Queues of a stock deployment, found by one SCAN of bounded length."""
+        prefix, found, seen, cursor = f"{self._store.keys.prefix}:", set(), 0, 0
+        with mapping():
+            while seen < SCAN_BUDGET:
+                cursor, keys = self._store.client.scan(cursor, match=f"{_escaped(prefix)}*", count=1000)
+                seen += 1000
+                found |= {name for key in keys if (name := _queue_of(_text(key)[len(prefix) :]))}
+                if cursor == 0:
+                    break
+        return sorted(found)
+
+    def depth(self, names: Iterable[str]) -> list[QueueRow]:
+        """How deep queues are, in one round trip. `workers` is left None: it is known to Processes."""
+        queues, keys = list(names), self._store.keys
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.llen(keys.ready(queue))
+                pipe.zcard(keys.ordered(queue))
+                pipe.get(keys.stale(queue))
+                pipe.zcard(keys.delayed(queue))
+                pipe.zcard(keys.retrying(queue))
+                pipe.hlen(keys.running(queue))
+                pipe.zcard(keys.dead(queue))
+                pipe.hlen(keys.bodies(queue))
+                pipe.hlen(keys.stock_delayed_bodies(queue))
+                pipe.zcard(keys.stock_dead(queue))
+                pipe.sismember(keys.queues(), queue)
+                pipe.lindex(keys.ready(queue), 0)
+                pipe.zrange(keys.ordered(queue), 0, 0)
+            replies = pipe.execute()
+        paused = self.paused()
+        rows = [replies[at : at + 13] for at in range(0, len(replies), 13)]
+        return [self._row(queue, row, queue in paused) for queue, row in zip(queues, rows, strict=True)]
+
+    def _row(self, queue: str, reply: list[Any], paused: bool) -> QueueRow:
+        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, ours, head, top = reply
+        waiting = max(0, listed + ordered - int(stale or 0))
+        heads = [_text(i) for i in (head, *top) if i]
+        return QueueRow(
+            queue=queue,
+            waiting=waiting,
+            delayed=delayed + sdelayed,
+            retrying=retrying if ours else None,
+            limited=0 if ours else None,
+            running=running if ours else max(0, bodies - listed),
+            dead=dead + sdead,
+            oldest_waiting_s=self._oldest(queue, heads) if waiting else None,
+            workers=None,
+            paused=paused,
+        )
+
+    def _oldest(self, queue: str, heads: list[str]) -> float | None:
+        """Age in seconds of the oldest job at the head of a line."""
+        with mapping():
+            bodies = self._store.client.hmget(self._store.keys.bodies(queue), heads) if heads else []
+        times = []
+        for job_id, data in zip(heads, bodies, strict=True):
+            try:
+                enqueued = codec.enqueued_ms(job_id, codec.decode_body(data) if data else None)
+            except ValueError:
+                enqueued = codec.enqueued_ms(job_id, None)
+            if enqueued is not None:
+                times.append(enqueued)
+        return max(0.0, (clock.now_ms() - min(times)) / 1000) if times else None
+
+    def pause(self, queue: str, pause: Pause) -> None:
+        """Stop handing out jobs of a queue, until a time or until resumed."""
+        value = f"{pause.until_ms}|{pause.by}|{pause.reason}"
+        with mapping():
+            self._store.client.hset(self._store.keys.paused(), queue, value)
+
+    def resume(self, queue: str) -> bool:
+        """Hand out jobs again; False if the queue was not paused."""
+        with mapping():
+            was = bool(self._store.client.hdel(self._store.keys.paused(), queue))
+            self._store.client.rpush(self._store.keys.wake(queue), "1")
+        return was
+
+    def paused(self) -> dict[str, Pause]:
+        """The queues that are paused now."""
+        with mapping():
+            raw = self._store.client.hgetall(self._store.keys.paused())
+        out = {}
+        for name, value in raw.items():
+            until, by, reason = _text(value).split("|", 2)
+            if int(until) == 0 or int(until) > clock.now_ms():
+                out[_text(name)] = Pause(int(until), reason, by)
+        return out
+
+    def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
+        """Move one batch of waiting, delayed and retrying jobs to the trash: (moved, entries left)."""
+        moved, left = self._store.run("empty", queue, queue, TRASH_MS, limit)
+        return int(moved), int(left)
+
+    def expire(self, queue: str, keep_ms: int, keep_count: int, limit: int = 500) -> int:
+        """Delete what lay in the trash past its time and trim ended jobs; returns how many trashed jobs went."""
+        return int(self._store.run("expire", queue, limit, keep_ms, keep_count))
+
+    def promote_due(self, queue: str, limit: int = 500) -> int:
+        """Make due jobs of a queue waiting; for queues that no worker serves."""
+        return int(self._store.run("promote_due", queue, queue, limit))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
+def _queue_of(name: str) -> str | None:
+    """The queue a stock key belongs to: `email.msgs`, `email.DQ.msgs`, `email.XQ` and `email` are all `email`."""
+    if name.startswith(("@", "__")):
+        return None
+    for suffix in (".msgs", ".DQ", ".XQ"):
+        name = name.removesuffix(suffix)
+    return name or None

@@ -1,0 +1,10 @@
+-- Says that a process is alive, on Redis's clock.
+-- KEYS: processes beats
+-- ARGV: name, state (JSON)
+-- Returns: the time of the beat (epoch ms)
+-- Cost: O(log processes)
+
+local now = time_ms()
+redis.call('HSET', K.processes, ARGV[1], ARGV[2])
+redis.call('ZADD', K.beats, now, ARGV[1])
+return now

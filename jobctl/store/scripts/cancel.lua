@@ -1,0 +1,28 @@
+-- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
+-- KEYS: bodies running ordered priorities stale delayed retrying due wake archive cancelled cancels events finished control
+-- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
+-- Returns: for each job the state it was in, or 'ended' if it is not live
+-- Cost: O(jobs)
+
+local queue, may_stop, maxlen = ARGV[1], ARGV[2] == '1', ARGV[3]
+local now = time_ms()
+local states, events, ended = {}, {}, {}
+for i = 4, #ARGV, 2 do
+  local id = ARGV[i]
+  local state = withdraw(K, queue, id)
+  states[#states + 1] = state or 'ended'
+  if state == 'running' then
+    if may_stop then
+      redis.call('HSET', K.cancels, id, now)
+      redis.call('PUBLISH', K.control, 'cancel ' .. id)
+    end
+  elseif state then
+    archive_body(K, id)
+    redis.call('ZADD', K.cancelled, now, id)
+    ended[#ended + 1] = id
+    if ARGV[i + 1] ~= '' then events[#events + 1] = ARGV[i + 1] end
+  end
+end
+publish_events(K, events, maxlen)
+announce(K, ended)
+return states

@@ -1,0 +1,17 @@
+-- Deletes what has lain in the trash past its time, and trims cancelled and completed jobs of a quiet queue.
+-- KEYS: trash emptied archive records crashes priorities completed cancelled remembered
+-- ARGV: limit, keep_ms, keep_count
+-- Returns: how many trashed jobs were deleted
+-- Cost: O(limit)
+
+local now, limit = time_ms(), tonumber(ARGV[1])
+local deleted = 0
+for _, zset in ipairs({ K.trash, K.emptied }) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', zset, '-inf', now, 'LIMIT', 0, limit)) do
+    forget(K, zset, id, 0, now)
+    deleted = deleted + 1
+  end
+end
+trim(K, K.completed, now, tonumber(ARGV[2]), tonumber(ARGV[3]), limit)
+trim(K, K.cancelled, now, tonumber(ARGV[2]), tonumber(ARGV[3]), limit)
+return deleted

@@ -1,0 +1,26 @@
+-- Takes in what a stock producer delayed: from its .DQ inbox to the delayed set, body untouched.
+-- KEYS: stock_delayed stock_delayed_bodies bodies archive delayed retrying due wake queues
+-- ARGV: queue, then for each message: id, eta (epoch ms)
+-- Returns: how many were taken in
+-- Cost: O(messages), if they are at the head of the inbox
+
+local taken, first = 0, nil
+for i = 2, #ARGV, 2 do
+  local id, eta = ARGV[i], tonumber(ARGV[i + 1])
+  if redis.call('LREM', K.stock_delayed, 1, id) == 1 then
+    local body = redis.call('HGET', K.stock_delayed_bodies, id)
+    redis.call('HDEL', K.stock_delayed_bodies, id)
+    local known = redis.call('HEXISTS', K.bodies, id) == 1 or redis.call('HEXISTS', K.archive, id) == 1
+    if body and not known then
+      redis.call('HSET', K.bodies, id, body)
+      redis.call('ZADD', K.delayed, eta, id)
+      if not first or eta < first then first = eta end
+      taken = taken + 1
+    end
+  end
+end
+if first then
+  redis.call('SADD', K.queues, ARGV[1])
+  due_by(K, ARGV[1], first)
+end
+return taken

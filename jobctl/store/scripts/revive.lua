@@ -1,0 +1,25 @@
+-- Retries ended jobs: dead (with their group) or cancelled ones become waiting again, under the same id.
+-- KEYS: archive bodies crashes dead groups cancelled ready ordered priorities wake token queues
+-- ARGV: queue, then for each job: id, group ('' if it is not dead)
+-- Returns: for each job 1 if it was revived, 0 if it was not dead or cancelled any more
+-- Cost: O(jobs)
+
+local done, ids = {}, {}
+for i = 2, #ARGV, 2 do
+  local id, group = ARGV[i], ARGV[i + 1]
+  local ended
+  if group ~= '' then
+    ended = unbury(K, id, group)
+  else
+    ended = redis.call('ZREM', K.cancelled, id) == 1
+  end
+  if ended and revive_body(K, id) then
+    ids[#ids + 1] = id
+    done[#done + 1] = 1
+  else
+    done[#done + 1] = 0
+  end
+end
+redis.call('SADD', K.queues, ARGV[1])
+push_ready(K, ids, false)
+return done

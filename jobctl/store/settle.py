@@ -1,0 +1,101 @@
+"""What becomes of an attempt: completed, retried, dead, cancelled, or given back. Used by the engine alone.
+
+Each method prepares one script call for many jobs of one queue; a call answers with the places of the attempts that
+were no longer current (their token had been replaced), for which nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jobctl.store.script import Call
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """One attempt that is over. `record` and `event` are encoded; an empty event is not published."""
+
+    id: str
+    token: str
+    record: bytes = b""
+    event: bytes = b""
+    delay_ms: int = 0
+    group: str = ""
+    group_info: bytes = b""
+    crashed: bool = False
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """A job handed out by fetch."""
+
+    queue: str
+    id: str
+    token: str
+    body: bytes
+    record: bytes
+    crashes: int
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """What a fetch brought: Redis's time, when the next delayed job of any queue is due (0: none), the jobs."""
+
+    now_ms: int
+    next_due_ms: int
+    jobs: tuple[Reserved, ...]
+
+
+class Settle:
+    """Reservations: taking them and ending them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def fetch(self, worker: str, queues: Sequence[str], want: int) -> Fetched:
+        """Reserve at most `want` jobs of `queues`, asked in the order given."""
+        reply = self._store.run("fetch", queues, worker, want, *queues)
+        jobs = []
+        for at in range(2, len(reply), 6):
+            index, job_id, token, body, record, crashes = reply[at : at + 6]
+            jobs.append(
+                Reserved(
+                    queues[index],
+                    job_id.decode("utf-8", "replace"),
+                    token.decode(),
+                    body,
+                    record,
+                    int(crashes),
+                )
+            )
+        return Fetched(reply[0], reply[1], tuple(jobs))
+
+    def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
+        return self._store.call("complete", queue, keep_ms, keep_count, _kept(), *args)
+
+    def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event)]
+        return self._store.call("retry", queue, queue, _kept(), *args)
+
+    def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event, j.group, j.group_info)]
+        return self._store.call("bury", queue, _kept(), *args)
+
+    def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
+        return self._store.call("cancelled", queue, _kept(), *args)
+
+    def requeue(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        """Give reservations back to the head of their line; `crashed` ones count a crash."""
+        args = [part for j in jobs for part in (j.id, j.token, j.record, int(j.crashed), j.event)]
+        return self._store.call("requeue", queue, _kept(), *args)
+
+
+def _kept() -> int:
+    from jobctl.store.store import EVENTS_KEPT
+
+    return EVENTS_KEPT

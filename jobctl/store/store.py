@@ -1,0 +1,132 @@
+"""The store: one namespace of one Redis, with its nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from jobctl.store.connection import mapping
+from jobctl.store.ids import Mint
+from jobctl.store.keys import Keys
+from jobctl.store.script import Argument, Call, Runner, load
+
+if TYPE_CHECKING:
+    import redis
+
+    from jobctl.store.audit import Audit
+    from jobctl.store.dead import Dead
+    from jobctl.store.events import Events
+    from jobctl.store.jobs import Jobs
+    from jobctl.store.logs import Logs
+    from jobctl.store.processes import Processes
+    from jobctl.store.queues import Queues
+    from jobctl.store.schedules import Schedules
+    from jobctl.store.settle import Settle
+    from jobctl.store.stock import Stock
+
+BATCH = 500
+"""Jobs in one script call: at most a few milliseconds of Redis's time."""
+
+EVENTS_KEPT = 10_000
+"""Entries in the stream of events; one entry holds the events of one group commit."""
+
+
+class Store:
+    """A namespace in Redis. Thread-safe. Every call raises RedisUnavailable when Redis is away or refuses."""
+
+    def __init__(self, client: redis.Redis, namespace: str, *, cluster: bool = False) -> None:
+        self.client: Any = client  # redis-py types each reply as all that any setting could make of it
+        self.namespace = namespace
+        self.keys = Keys(namespace, cluster=cluster)
+        self.mint = Mint()
+        self._runner = Runner(client)
+
+    def call(self, script: str, queues: str | Sequence[str], *args: Argument) -> Call:
+        """Prepare a script call for one queue, or for several if the script takes several."""
+        loaded = load(script)
+        names = (queues,) if isinstance(queues, str) else tuple(queues)
+        return Call(loaded, tuple(loaded.keys_for(self.keys, names)), args)
+
+    def run(self, script: str, queues: str | Sequence[str], *args: Argument) -> Any:
+        """Run one script: one atomic step."""
+        with mapping():
+            return self._runner.run(self.call(script, queues, *args))
+
+    def run_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Run several scripts in one round trip; each is atomic by itself."""
+        if not calls:
+            return []
+        with mapping():
+            return self._runner.run_many(calls)
+
+    def block(self, keys: Sequence[str], timeout_s: float) -> bool:
+        """Block until one of the lists has an element, and take it; False if none had within the time."""
+        with mapping():
+            return self.client.blpop(list(keys), timeout=max(0.001, timeout_s)) is not None
+
+    def with_client(self, client: redis.Redis) -> Store:
+        """The same namespace through another client (other time-outs, a blocking connection)."""
+        other = Store(client, self.namespace)
+        other.keys, other.mint = self.keys, self.mint
+        return other
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        from jobctl.store.jobs import Jobs
+
+        return Jobs(self)
+
+    @cached_property
+    def settle(self) -> Settle:
+        from jobctl.store.settle import Settle
+
+        return Settle(self)
+
+    @cached_property
+    def queues(self) -> Queues:
+        from jobctl.store.queues import Queues
+
+        return Queues(self)
+
+    @cached_property
+    def dead(self) -> Dead:
+        from jobctl.store.dead import Dead
+
+        return Dead(self)
+
+    @cached_property
+    def processes(self) -> Processes:
+        from jobctl.store.processes import Processes
+
+        return Processes(self)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        from jobctl.store.schedules import Schedules
+
+        return Schedules(self)
+
+    @cached_property
+    def events(self) -> Events:
+        from jobctl.store.events import Events
+
+        return Events(self)
+
+    @cached_property
+    def logs(self) -> Logs:
+        from jobctl.store.logs import Logs
+
+        return Logs(self)
+
+    @cached_property
+    def audit(self) -> Audit:
+        from jobctl.store.audit import Audit
+
+        return Audit(self)
+
+    @cached_property
+    def stock(self) -> Stock:
+        from jobctl.store.stock import Stock
+
+        return Stock(self)

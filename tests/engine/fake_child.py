@@ -1,0 +1,79 @@
+"""A worker process without Redis: the real entry, with a job loop that behaves as the test asks.
+
+`environment["behaviour"]` chooses; "first" in front of it means that only the supervisor's first child
+behaves so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from jobctl.engine.child import main
+from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
+from jobctl.engine.slots import SlotTable
+from jobctl.engine.stop import StopFlag
+
+
+def work(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
+    slots.set_threads_alive(config.threads)
+    slots.set_ready()
+    while not stop.wait(0.05):
+        slots.bump()
+    return CLEAN
+
+
+def crash(_config: ChildConfig, slots: SlotTable, _stop: StopFlag) -> int:
+    slots.begin(0, "job-executing")
+    slots.begin(1, "job-finished")
+    slots.end(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return CLEAN
+
+
+def hang(config: ChildConfig, slots: SlotTable, _stop: StopFlag) -> int:
+    slots.begin(0, "job-hanging")
+    slots.set_threads_alive(config.threads)
+    slots.set_ready()
+    while True:
+        time.sleep(3600)
+
+
+def unready(_config: ChildConfig, _slots: SlotTable, stop: StopFlag) -> int:
+    stop.wait()
+    return CLEAN
+
+
+def recycle(_config: ChildConfig, _slots: SlotTable, _stop: StopFlag) -> int:
+    return RECYCLE
+
+
+def empty(_config: ChildConfig, _slots: SlotTable, _stop: StopFlag) -> int:
+    return CLEAN
+
+
+def fat(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
+    ballast = b"x" * 150_000_000
+    code = work(config, slots, stop)
+    del ballast
+    return code
+
+
+def lame(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
+    slots.set_ready()
+    slots.set_threads_alive(config.threads - 1)
+    stop.wait()
+    return CLEAN
+
+
+def run(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
+    behaviour = config.environment["behaviour"]
+    if behaviour.startswith("first "):
+        behaviour = behaviour.removeprefix("first ") if config.name.endswith(":1") else "work"
+    return int(globals()[behaviour](config, slots, stop))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], run=run))

@@ -1,0 +1,55 @@
+"""The table that a child shares with its supervisor."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobctl.engine.slots import MAX_ID_BYTES, SlotTable
+
+IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=MAX_ID_BYTES // 4)
+
+
+def pair(threads: int) -> tuple[SlotTable, SlotTable]:
+    fd = SlotTable.create_file(threads)
+    try:
+        return SlotTable(fd, threads), SlotTable(fd, threads)
+    finally:
+        os.close(fd)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.none() | IDS), max_size=30))
+def test_the_supervisor_sees_exactly_what_executes(changes: list[tuple[int, str | None]]) -> None:
+    child, supervisor = pair(4)
+    expected: dict[int, str] = {}
+    for thread, job_id in changes:
+        if job_id is None:
+            child.end(thread)
+            expected.pop(thread, None)
+        else:
+            child.begin(thread, job_id)
+            expected[thread] = job_id
+    assert supervisor.executing() == frozenset(expected.values())
+    assert supervisor.running == len(expected)
+
+
+def test_health_is_seen_by_the_supervisor() -> None:
+    child, supervisor = pair(2)
+    assert not supervisor.ready
+    child.set_ready()
+    child.bump()
+    child.bump()
+    child.set_threads_alive(2)
+    child.set_jobs_done(7)
+    assert (supervisor.ready, supervisor.progress, supervisor.threads_alive) == (True, 2, 2)
+    assert supervisor.jobs_done == 7
+    assert supervisor.executing() == frozenset()
+
+
+def test_an_id_that_is_too_long_is_cut_and_harms_no_neighbour() -> None:
+    child, supervisor = pair(2)
+    child.begin(1, "b")
+    child.begin(0, "a" * 500)
+    assert supervisor.executing() == {"a" * MAX_ID_BYTES, "b"}
