@@ -12,11 +12,12 @@ ROOT = Path(__file__).parent.parent / "jobctl"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "clock", "data"),
+    ("errors", "clock", "data", "text", "fingerprint"),
     ("urls", "profiles", "settings"),
     ("catalog",),
-    ("handlers",),
+    ("handlers", "context"),
     ("store",),
+    ("producer",),
     ("engine",),
     ("ops",),
     ("client", "__init__", "demo"),

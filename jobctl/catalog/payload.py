@@ -64,9 +64,7 @@ def compile_schema(schema: Mapping[str, Any]) -> Any:
     """
     import jsonschema_rs
 
-    return jsonschema_rs.validator_for(
-        dict(schema), validate_formats=True, ignore_unknown_formats=False, offline=True
-    )
+    return jsonschema_rs.validator_for(dict(schema), validate_formats=True, ignore_unknown_formats=False, offline=True)
 
 
 def explain(error: ValidationError) -> str:
@@ -162,9 +160,7 @@ def _from_options(schema: Mapping[str, Any], text: str) -> Any:
     options = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
     if text in options:
         return text
-    return next(
-        (option for option in options if not isinstance(option, str) and _shown(option) == text), text
-    )
+    return next((option for option in options if not isinstance(option, str) and _shown(option) == text), text)
 
 
 def _coerced(kind: str, text: str) -> Any:

@@ -52,9 +52,7 @@ class Report:
     def raise_if_any(self) -> None:
         """Raise CatalogError with every problem, in the order of the file."""
         if self._problems:
-            raise CatalogError(
-                tuple(sorted(self._problems, key=lambda problem: (problem.line, problem.column)))
-            )
+            raise CatalogError(tuple(sorted(self._problems, key=lambda problem: (problem.line, problem.column))))
 
     def positions(self) -> Mapping[str, tuple[int, int]]:
         """Line and column of every value, by its dotted path."""

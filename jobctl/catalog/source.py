@@ -29,9 +29,7 @@ _CORE = (
     ("int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")),
     (
         "float",
-        re.compile(
-            r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-        ),
+        re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
     ),
     ("merge", re.compile(r"<<")),
 )
@@ -93,9 +91,7 @@ class _Builder:
                 case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                     self._end()
                 case yaml.DocumentStartEvent() if self._root is not None:
-                    raise self._error(
-                        event, "expected one document, found another", "remove the second `---`"
-                    )
+                    raise self._error(event, "expected one document, found another", "remove the second `---`")
         if self._root is None:
             raise _error(self._file, 1, 1, "the catalog is empty", "start with `version: 1`")
         return self._root
@@ -136,9 +132,7 @@ class _Builder:
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            raise self._error(
-                event, f"unknown alias `*{event.anchor}`", "an anchor stands before its aliases"
-            )
+            raise self._error(event, f"unknown alias `*{event.anchor}`", "an anchor stands before its aliases")
         return node
 
     def _error(self, event: Any, message: str, hint: str = "") -> CatalogError:

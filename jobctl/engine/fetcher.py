@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 
 from jobctl import clock
-from jobctl.engine.work import Desk
+from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.settle import Ended

@@ -15,13 +15,14 @@ from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
 from jobctl.engine.control import Control
+from jobctl.engine.desk import Desk
 from jobctl.engine.fetcher import Fetcher
 from jobctl.engine.interrupt import Watchdog
 from jobctl.engine.runtime import prepare
 from jobctl.engine.slots import SlotTable
 from jobctl.engine.stop import StopFlag
 from jobctl.engine.verdict import given_back
-from jobctl.engine.work import Desk, JobThread
+from jobctl.engine.work import JobThread
 from jobctl.producer import Producer
 from jobctl.settings import environment
 from jobctl.store import Store
