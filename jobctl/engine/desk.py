@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping
 from queue import SimpleQueue
 
@@ -13,6 +14,9 @@ AHEAD_S = 0.05
 """Jobs are fetched ahead only while what waits in this process starts within this many seconds."""
 MAX_AHEAD = 256
 MAX_UNCOMMITTED = 2_000
+ALONE_AFTER = 2
+"""A job whose worker died this often while running it is run with nothing else in the process: its neighbours then
+were innocent, and if it kills again it is known to be the one."""
 
 
 class Desk:
@@ -24,6 +28,8 @@ class Desk:
         self._held: dict[str, Reserved] = {}
         self._running: dict[str, CancelToken] = {}
         self._uncommitted = 0
+        self._suspects: deque[Reserved] = deque()
+        self._alone: Reserved | None = None
         self._mean_s = 1.0
         self.done = 0
         self.inbox: SimpleQueue[Reserved | None] = SimpleQueue()
@@ -36,18 +42,27 @@ class Desk:
             return max(0, self._room())
 
     def _room(self) -> int:
-        if self._uncommitted >= MAX_UNCOMMITTED:
+        if self._uncommitted >= MAX_UNCOMMITTED or self._suspects or self._alone:
             return 0
         ahead = min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
         return self._threads + ahead - len(self._held)
 
     def take(self, jobs: tuple[Reserved, ...]) -> None:
-        """Jobs were fetched: they wait for a thread."""
+        """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
         with self._changed:
             for job in jobs:
                 self._held[job.id] = job
-        for job in jobs:
-            self.inbox.put(job)
+                if job.crashes >= ALONE_AFTER:
+                    self._suspects.append(job)
+                else:
+                    self.inbox.put(job)
+            self._run_alone()
+
+    def _run_alone(self) -> None:
+        """Let one suspect run, if nothing else does."""
+        if self._suspects and self._alone is None and len(self._held) == len(self._suspects):
+            self._alone = self._suspects.popleft()
+            self.inbox.put(self._alone)
 
     def begin(self, job: Reserved, token: CancelToken) -> None:
         with self._changed:
@@ -59,6 +74,9 @@ class Desk:
             self._running.pop(job.id, None)
             if self._held.get(job.id) is job:
                 del self._held[job.id]
+            if self._alone is job:
+                self._alone = None
+            self._run_alone()
             self._uncommitted += 1
             if duration_s is not None:
                 self.done += 1
@@ -85,7 +103,9 @@ class Desk:
 
     def waiting(self) -> list[Reserved]:
         """Take back the jobs that no thread has begun."""
-        out = []
+        with self._changed:
+            out = list(self._suspects)
+            self._suspects.clear()
         while not self.inbox.empty():
             job = self.inbox.get()
             if job is not None:
