@@ -62,8 +62,8 @@ def compile_text(
 ) -> Callable[[Mapping[str, Any]], str]:
     """A function from a context to the rendered text.
 
-    `finalize` turns the value of every expression into the text that is inserted, in place of the module's rule:
-    what quotes values for a URL, say. It may raise TemplateProblem. What is not an expression is left alone.
+    `finalize` turns the value of every expression into the text that is inserted, in place of the module's
+    rule: what quotes values for a URL, say. It may raise TemplateProblem.
 
     Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or the text
     is longer than MAX_OUTPUT.
