@@ -56,7 +56,7 @@ class PythonSpec:
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """`command: [...]`: an argument list, never a shell line. Arguments, env values and cwd may be templates."""
+    """`command: [...]`: an argument list, never a shell line. Arguments, env values, cwd may be templates."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str | External] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class HttpSpec:
-    """`http: {...}`. Scheme, host and port of `url` are fixed; path, query, headers and body may be templates.
+    """`http: {...}`. Scheme, host, port of `url` are fixed; path, query, headers and body may be templates.
 
     At most one of `json` (any JSON shape whose strings may be templates) and `body` (a template) is set.
     """
@@ -133,7 +133,10 @@ class Catalog:
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     max_payload_bytes: int = 262_144
     unknown_after_ms: int = 900_000
+    default_keep: Keep = Keep()
+    positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    """Line and column of every value of the file, by its dotted path (`jobs.send-email.python`)."""
 
     def queue(self, name: str) -> Queue:
         """The queue's settings; a queue that the catalog does not name has the defaults."""
-        return self.queues.get(name) or Queue(name)
+        return self.queues.get(name) or Queue(name, self.default_keep)

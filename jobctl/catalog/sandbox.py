@@ -12,7 +12,7 @@ from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_REPEAT = 1_048_576
-"""The longest sequence that `*` may make, and the largest number that `**` may raise or be raised to."""
+"""The longest text or list that `*` may make. Numbers are kept small by `_too_large`."""
 
 _LOADS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _GROWS_BY_ARGUMENT = ("batch", "center", "format", "indent", "slice")
@@ -94,12 +94,13 @@ class Environment(ImmutableSandboxedEnvironment):
 
 
 def _too_large(operator: str, left: Any, right: Any) -> bool:
-    if operator == "**":
-        return abs(left) > MAX_REPEAT or abs(right) > 64
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return max(abs(left), abs(right)) > 2**256
+    numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
+    if numbers:
+        return bool(abs(left) > 2**64 or abs(right) > (64 if operator == "**" else 2**64))
     sequence, times = (right, left) if isinstance(left, int) else (left, right)
-    return bool(len(sequence) * times > MAX_REPEAT)
+    if isinstance(sequence, (str, list, tuple)) and isinstance(times, int):
+        return len(sequence) * times > MAX_REPEAT
+    return False
 
 
 def refuse_unsafe(tree: nodes.Template) -> None:

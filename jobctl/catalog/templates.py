@@ -1,9 +1,8 @@
 """The project's one template engine: Jinja2 in a sandbox, rendered over a job's payload.
 
 A template sees the payload's keys at top level, `payload` (the whole object) and `job` (id, type, attempt,
-label); the last two win over payload keys of the same name. A name that is missing is an error, never an empty
-string. Inserted into text, a string or number stays as it is; everything else becomes JSON (`true`, `null`,
-`{"a":1}`).
+label); the last two win over payload keys of the same name. A missing name is an error, never empty text.
+Inserted into text, a string or number stays as it is; all else becomes JSON (`true`, `null`, `{"a":1}`).
 """
 
 from __future__ import annotations
@@ -65,8 +64,8 @@ def compile_text(
     `finalize` turns the value of every expression into the text that is inserted, in place of the module's
     rule: what quotes values for a URL, say. It may raise TemplateProblem.
 
-    Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or the text
-    is longer than MAX_OUTPUT.
+    Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or gives
+    more than MAX_OUTPUT characters.
     """
     if not is_template(template):
         return lambda _names: template
@@ -166,5 +165,10 @@ def _explained(what: str, template: str) -> Iterator[None]:
         yield
     except Exception as error:
         shown = repr(template if len(template) <= 80 else template[:77] + "...")
-        reason = str(error).rstrip(".") or type(error).__name__
+        reason = "nested too deeply" if isinstance(error, RecursionError) else _first_line(error)
         raise TemplateProblem(f"the template {shown} {what}: {reason}") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

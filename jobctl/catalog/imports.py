@@ -1,0 +1,83 @@
+"""Checks that the Python targets of a catalog import: `validate --import`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jobctl.catalog.model import ActorSpec, Catalog, JobType, PythonSpec
+from jobctl.catalog.problems import Problem, did_you_mean, printable
+
+
+def check_imports(catalog: Catalog) -> tuple[Problem, ...]:
+    """A problem for each `python:` or `actor:` target that does not import or cannot be called.
+
+    Imports the modules, as the worker will: the catalog's folder comes first on `sys.path` meanwhile.
+    """
+    with _on_path(folder(catalog)):
+        checked = (_check(catalog, job) for job in catalog.jobs.values())
+        return tuple(problem for problem in checked if problem is not None)
+
+
+def folder(catalog: Catalog) -> str:
+    """The folder that `module:name` targets are imported from: the catalog's own."""
+    return str(Path(catalog.path or "jobs.yaml").resolve().parent)
+
+
+def import_target(target: str) -> Any:
+    """What `module:name` names. Raises whatever the import raises, or AttributeError."""
+    module, _, attributes = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in attributes.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _check(catalog: Catalog, job: JobType) -> Problem | None:
+    match job.handler:
+        case PythonSpec(target):
+            kind = "python"
+        case ActorSpec(target):
+            kind = "actor"
+        case _:
+            return None
+    reason = _reason(kind, target)
+    if reason is None:
+        return None
+    where = f"jobs.{job.name}.{kind}"
+    line, column = catalog.positions.get(where, (1, 1))
+    return Problem(catalog.path or "jobs.yaml", line, column, where, *reason)
+
+
+def _reason(kind: str, target: str) -> tuple[str, str] | None:
+    """What is wrong with a target and what may help."""
+    try:
+        found = import_target(target)
+    except AttributeError as error:
+        names = dir(sys.modules.get(target.partition(":")[0], object()))
+        return f"`{target}` does not import: {error}", did_you_mean(target.rpartition(":")[2], names)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything when imported
+        text = printable(" ".join(str(error).split())[:200])
+        return f"`{target}` does not import: {type(error).__name__}: {text}", ""
+    if kind == "actor" and not (hasattr(found, "actor_name") and hasattr(found, "send")):
+        return (
+            f"expected a Dramatiq actor, found `{target}`, a {type(found).__name__}",
+            "decorate it with @actor",
+        )
+    if not callable(found):
+        return f"expected something to call, found `{target}`, a {type(found).__name__}", ""
+    return None
+
+
+@contextmanager
+def _on_path(place: str) -> Iterator[None]:
+    importlib.invalidate_caches()
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        sys.path.remove(place)

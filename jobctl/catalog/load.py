@@ -1,0 +1,94 @@
+"""Reads a catalog: a YAML file in, the frozen model out, or every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jobctl.catalog.fields import INVALID
+from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
+from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, Queue
+from jobctl.catalog.problems import CatalogError, Problem
+from jobctl.catalog.report import Report
+from jobctl.catalog.schedules import read_schedule
+from jobctl.catalog.source import MAX_BYTES, parse
+from jobctl.catalog.table import CATALOG
+from jobctl.errors import UsageError
+
+__all__ = ["CatalogError", "Problem", "load", "load_text"]
+
+
+def load(path: str | Path) -> Catalog:
+    """The catalog in a file; its `path` is absolute.
+
+    Raises CatalogError with every problem, or UsageError if the file cannot be read.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UsageError(
+            f"no catalog at {path}", "write one with `jobctl init`, or name one with --catalog"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"the catalog {path} cannot be read: {reason}") from error
+    return _load(_decode(data, str(path)), str(path), str(file.resolve()))
+
+
+def load_text(text: str, path: str = "jobs.yaml") -> Catalog:
+    """The catalog in a text; `path` is what problems call it. Raises CatalogError with every problem."""
+    return _load(text, path, path)
+
+
+def _decode(data: bytes, shown: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        raise CatalogError((Problem(shown, line, column, "", "the catalog is not UTF-8"),)) from error
+
+
+def _load(text: str, shown: str, path: str) -> Catalog:
+    report = Report(shown)
+    root = parse(text, shown)
+    report.visit((), root)
+    values = CATALOG.read(root, (), report)
+    if values is INVALID:
+        report.raise_if_any()
+    catalog = _build(values, path, report)
+    report.raise_if_any()
+    return catalog
+
+
+def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
+    defaults = read_defaults(values.get("defaults", {}), report)
+    jobs = {name: read_job(name, job, defaults, report) for name, job in values.get("jobs", {}).items()}
+    built_in = Catalog()
+    max_payload = values.get("max_payload", built_in.max_payload_bytes)
+    schedules = {
+        name: read_schedule(name, schedule, jobs, max_payload, report)
+        for name, schedule in values.get("schedules", {}).items()
+    }
+    return Catalog(
+        namespace=values.get("namespace", DEFAULT_NAMESPACE),
+        path=path,
+        queues=_queues(values.get("queues", {}), jobs, defaults),
+        jobs=jobs,
+        schedules=schedules,
+        max_payload_bytes=max_payload,
+        unknown_after_ms=values.get("unknown_after", built_in.unknown_after_ms),
+        default_keep=defaults.keep,
+        positions=report.positions(),
+    )
+
+
+def _queues(given: Mapping[str, Any], jobs: Mapping[str, JobType], defaults: Defaults) -> dict[str, Queue]:
+    """The queues that are listed, then those that only a job type names."""
+    names = dict.fromkeys([*given, *(job.queue for job in jobs.values())])
+    return {
+        name: Queue(name, read_keep(given.get(name, {}).get("keep", {}), defaults.keep)) for name in names
+    }
