@@ -141,6 +141,4 @@ def test_nothing_prints_below_the_command_line(path: Path) -> None:
 
 
 def test_files_stay_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300, (
-        f"{name_of(path)} is longer than 300 lines: split it by noun"
-    )
+    assert len(path.read_text().splitlines()) <= 300, f"{name_of(path)} is longer than 300 lines: split it by noun"

@@ -149,9 +149,7 @@ def test_a_coloured_word_keeps_its_letters() -> None:
     assert clean("\x1b[1;31mfailed\x1b[0m: \x1b]8;;http://x\x07link\x1b]8;;\x07") == "failed: link"
 
 
-@given(
-    st.text(st.characters()) | st.lists(st.sampled_from("\x1b[]P\\;0m\x07\x9b\x9c\r\nab\u202e")).map("".join)
-)
+@given(st.text(st.characters()) | st.lists(st.sampled_from("\x1b[]P\\;0m\x07\x9b\x9c\r\nab\u202e")).map("".join))
 def test_nothing_unsafe_survives_and_cleaning_twice_changes_nothing(text: str) -> None:
     for newlines in (False, True):
         once = clean(text, newlines=newlines)
@@ -171,8 +169,6 @@ def test_the_length_is_bounded(text: str, limit: int) -> None:
     assert len(clean(text, limit=limit)) <= limit
 
 
-@given(
-    st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x))
-)
+@given(st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_safe_json_has_the_same_value(value: Any) -> None:
     assert json.loads(clean_json(json.dumps(value, ensure_ascii=False))) == value
