@@ -149,9 +149,9 @@ class Context:
     def say(self, text: str) -> None:
         """Words for a person, on stderr; silent under -q."""
         if not self.quiet:
-            from jobctl.cli.sanitize import clean
+            from jobctl.text import sanitize
 
-            self.stderr.write(f"{clean(text, newlines=True, limit=None)}\n")
+            self.stderr.write(f"{sanitize(text, newlines=True, limit=None)}\n")
             self.stderr.flush()
 
     def close(self) -> None:

@@ -110,10 +110,10 @@ def _report_usage(error: BaseException) -> int:
 
 def _complain(text: str, prefix: str = "jobctl: ") -> None:
     """One line on stderr; a stderr that is gone is no reason to fail."""
-    from jobctl.cli.sanitize import clean
+    from jobctl.text import sanitize
 
     try:
-        sys.stderr.write(f"{prefix}{clean(text, limit=4000)}\n")
+        sys.stderr.write(f"{prefix}{sanitize(text, limit=4000)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         pass
