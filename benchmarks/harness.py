@@ -82,13 +82,13 @@ class Bench:
         return max(50, int(n * self.scale))
 
     @contextmanager
-    def process(self, *argv: str, extra: dict[str, str] | None = None) -> Iterator[psutil.Process]:
+    def process(self, *argv: str) -> Iterator[psutil.Process]:
         """A worker process, stopped at the end."""
         with LOG.open("ab") as log:
             started = subprocess.Popen(
                 [sys.executable, "-m", *argv],
                 cwd=self.folder,
-                env={**self.env(), **(extra or {})},
+                env=self.env(),
                 stdout=log,
                 stderr=log,
             )

@@ -44,13 +44,13 @@ def drain(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
             rows += [speed, cpu]
             for peer in peers:
                 for _ in range(bench.repeats):
-                    rate, cost = _drained(bench, peer, job, bench.count(count), threads, processes)
+                    rate, cost = _drained(peer, job, bench.count(count), threads, processes)
                     speed.samples.setdefault(peer.name, []).append(rate)
                     cpu.samples.setdefault(peer.name, []).append(cost)
     return rows
 
 
-def _drained(bench: Bench, peer: Peer, job: str, count: int, threads: int, processes: int) -> tuple[float, float]:
+def _drained(peer: Peer, job: str, count: int, threads: int, processes: int) -> tuple[float, float]:
     if peer.name == "dramatiq":
         count = max(50, count // 10)
     peer.fill(job, count)

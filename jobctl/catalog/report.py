@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobctl.catalog.problems import CatalogError, Path, Problem, dotted
-from jobctl.catalog.source import Node
+from jobctl.catalog.source import Node, resolve
 
 _MAX_SHOWN = 60
 
@@ -65,6 +65,8 @@ def found(node: Node) -> str:
     """What stands at a node, in words."""
     if node.type in ("list", "mapping"):
         return f"a {node.type}"
+    if node.type == "str" and resolve(node.text) != "str":
+        return f"the text {shown(node.text)}"
     if node.type in ("str", "int", "float", "bool", "merge"):
         return shown(node.text)
     return "nothing" if node.type == "null" else f"the tag {shown(node.type)}"

@@ -152,11 +152,12 @@ def _scalar(event: Any) -> Node:
         kind = event.tag.removeprefix(_PREFIX)
         return Node(kind if kind in _SCALAR_TAGS else event.tag, line, column, text)
     if event.implicit[0] and event.tag is None:
-        return Node(_resolve(text), line, column, text)
+        return Node(resolve(text), line, column, text)
     return Node("str", line, column, text)
 
 
-def _resolve(text: str) -> str:
+def resolve(text: str) -> str:
+    """The type that YAML 1.2's core schema gives to a plain scalar."""
     return next((kind for kind, pattern in _CORE if pattern.fullmatch(text)), "str")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import socket
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -88,6 +90,11 @@ class Liveness(Protocol):
 
     def sweep(self) -> int:
         """Recover the jobs of processes that died with their supervisor; returns how many."""
+
+
+def process_name() -> str:
+    """A name for this process that no other has had: "host:pid:random"."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def default_processes() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.engine.children import COMMAND, Child, resident_bytes, spawn
-from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo
+from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo, process_name
 from jobctl.engine.crew import Crew
 from jobctl.engine.health import Health
 from jobctl.engine.heartbeats import Heartbeats
@@ -42,11 +41,6 @@ class SupervisorOptions:
     queues: tuple[str, ...] = ()
     max_memory: int | None = None
     command: Sequence[str] = COMMAND
-
-
-def process_name() -> str:
-    """A name for this process that no other has had: "host:pid:random"."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 class Supervisor:

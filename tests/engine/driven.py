@@ -26,7 +26,7 @@ def alive(pid: int) -> bool:
 
 
 class Driven:
-    """A started module whose stdout (events) and stderr (JSON logs) are collected."""
+    """A started module whose stdout (events) and stderr (JSON logs) are collected in their order."""
 
     def __init__(self, module: str, config: dict[str, Any]) -> None:
         self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -36,10 +36,9 @@ class Driven:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # one pipe, or events and logs would overtake each other
         )
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=self._collect, args=(stream,), daemon=True).start()
+        threading.Thread(target=self._collect, args=(self.process.stdout,), daemon=True).start()
 
     def _collect(self, stream: IO[bytes]) -> None:
         for line in stream:
