@@ -164,6 +164,24 @@ def test_a_redis_error_that_escapes_a_command_becomes_exit_3(monkeypatch: pytest
         broken(**_defaults())
 
 
+def test_a_redis_that_is_away_is_named_although_the_store_does_not_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"unix://{tmp_path}/none.sock"
+    monkeypatch.setenv("JOBCTL_REDIS_URL", url)
+
+    @command
+    def pings(ctx: Context) -> None:
+        from jobctl.store.connection import mapping
+
+        with mapping():
+            ctx.store().client.ping()
+
+    with pytest.raises(RedisUnavailable) as caught:
+        pings(**_defaults())
+    assert caught.value.message.startswith(f"{url} cannot be reached")
+
+
 def _defaults() -> dict[str, object]:
     from jobctl.cli.options import _COMMON
 

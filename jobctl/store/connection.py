@@ -17,6 +17,8 @@ from jobctl.urls import redacted, split_password
 CLIENT_NAME = "jobctl"
 TIMEOUT_S = 5.0
 MAX_RETRIES = 3
+NAMELESS = "Redis"
+"""What an error calls the server where its URL is not known."""
 
 
 def connect(
@@ -73,7 +75,7 @@ def translate(error: BaseException, url: str = "") -> JobctlError | None:
     """What a redis-py error means: one line with the (redacted) URL, why, and what to do. None for others."""
     if not isinstance(error, redis.RedisError):
         return None
-    where = redacted(url) if url else "Redis"
+    where = redacted(url) if url else NAMELESS
     what, hint = _meaning(error)
     return RedisUnavailable(f"{where} {what}", hint)
 
