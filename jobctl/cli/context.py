@@ -128,6 +128,7 @@ class Context:
                 cluster=self.settings.cluster,
                 retries=retries,
                 timeout_s=timeout_s or TIMEOUT_S,
+                health_check_s=0,
             )
             self._opened[key] = Store(client, namespace, cluster=self.settings.cluster)
         store: Store = self._opened[key]

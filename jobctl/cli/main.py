@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +68,8 @@ def _complete(root: Any) -> int:
 def report(error: BaseException, *, debug: bool = False) -> int:
     """Say on stderr what went wrong, in one line (a catalog: one a problem), and return the exit code."""
     if debug:
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, JobctlError):
         problems = getattr(error, "problems", ())
