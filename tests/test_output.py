@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from jobctl.cli.context import Context, Output, Times
 from jobctl.cli.output import Column, emit, relative, short_duration, stream, to_json
-from jobctl.cli.sanitize import clean, clean_json
+from jobctl.cli.sanitize import clean_json
 from jobctl.settings import Settings
+from jobctl.text import sanitize
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -138,13 +139,14 @@ ATTACKS = [
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_known_attacks_leave_only_text(attack: str) -> None:
-    assert clean(attack).isprintable()
+    assert sanitize(attack).isprintable()
     for output in Output:
         shown = rendered([Row(attack, note=attack)], output)
         assert not any(unicodedata.category(c) in ("Cc", "Cs") and c != "\n" for c in shown), output
         assert "\u202e" not in shown
 
 
+<<<<<<< HEAD
 def test_a_coloured_word_keeps_its_letters() -> None:
     assert clean("\x1b[1;31mfailed\x1b[0m: \x1b]8;;http://x\x07link\x1b]8;;\x07") == "failed: link"
 
@@ -169,6 +171,8 @@ def test_the_length_is_bounded(text: str, limit: int) -> None:
     assert len(clean(text, limit=limit)) <= limit
 
 
+=======
+>>>>>>> 4ffd018cf86ae036939b0d587246e4e3b80ecc16
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_safe_json_has_the_same_value(value: Any) -> None:
     assert json.loads(clean_json(json.dumps(value, ensure_ascii=False))) == value
