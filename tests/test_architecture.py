@@ -13,11 +13,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py"))
 
 LAYERS = (
     ("errors", "clock", "data", "text", "fingerprint"),
-<<<<<<< HEAD
     ("urls", "profiles", "settings"),
-=======
-    ("urls", "profiles", "settings", "context"),
->>>>>>> 4ffd018cf86ae036939b0d587246e4e3b80ecc16
     ("catalog",),
     ("handlers", "context"),
     ("store",),
@@ -41,8 +37,6 @@ NEVER = {
 }
 
 MAY_READ_ENVIRONMENT = {"settings.py": "it is the one reader"}
-LONGER = {"engine/work.py": 340}
-"""Files over 300 lines that wait to be split; they may not grow."""
 MAY_READ_CLOCKS = {"clock.py": "it is the one source"}
 CLOCKS = {
     ("time", name)
@@ -144,9 +138,4 @@ def test_nothing_prints_below_the_command_line(path: Path) -> None:
 
 
 def test_files_stay_short(path: Path) -> None:
-<<<<<<< HEAD
     assert len(path.read_text().splitlines()) <= 300, f"{name_of(path)} is longer than 300 lines: split it by noun"
-=======
-    most = LONGER.get(name_of(path), 300)
-    assert len(path.read_text().splitlines()) <= most, f"{name_of(path)} is too long: split it by noun"
->>>>>>> 4ffd018cf86ae036939b0d587246e4e3b80ecc16
