@@ -57,9 +57,16 @@ def validate(
 
 
 def _load(path: Path, imports: bool) -> Catalog:
-    from jobctl.catalog import load
+    from jobctl.catalog.load import CatalogError, load
 
-    return load.load(path, imports=imports) if imports else load.load(path)
+    catalog = load(path)
+    if imports:
+        from jobctl.catalog.imports import check_imports
+
+        problems = check_imports(catalog)
+        if problems:
+            raise CatalogError(problems)
+    return catalog
 
 
 def _print_schema(ctx: Context) -> int:
