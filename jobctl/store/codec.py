@@ -119,11 +119,16 @@ def decode_record(data: bytes) -> Record:
 
 
 def new_body(
-    job_id: str, job_type: str, queue: str, payload: dict[str, Any], now_ms: int, options: dict[str, Any]
+    job_id: str,
+    job_type: str,
+    queue: str,
+    payload: dict[str, Any] | msgspec.Raw,
+    now_ms: int,
+    options: dict[str, Any],
 ) -> bytes:
-    """Encode a new job. Raises UsageError if the payload is not JSON."""
+    """Encode a new job; a raw payload is JSON already. Raises UsageError if the payload is not JSON."""
     try:
-        return encode(Body(queue, job_type, [], payload, options, job_id, now_ms))
+        return encode(Body(queue, job_type, [], payload, options, job_id, now_ms))  # type: ignore[arg-type]
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"payload cannot be written as JSON: {error}") from error
 

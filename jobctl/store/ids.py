@@ -23,12 +23,19 @@ FOREIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,119}")
 _TAIL_BITS = 40
 
 
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+
+
 def _encode(number: int, width: int) -> str:
+    """The last `width` characters of a number; two at a time, since every enqueued job pays for it."""
     out = []
-    for _ in range(width):
+    for _ in range(width // 2):
+        out.append(_PAIRS[number & 1023])
+        number >>= 10
+    if width % 2:
         out.append(ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(out))
+    out.reverse()
+    return "".join(out)
 
 
 @lru_cache(maxsize=4096)

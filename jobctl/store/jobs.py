@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms."""
+    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
+
+    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again.
+    """
 
     id: str
     type: str
@@ -29,6 +32,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     label: str | None = None
     parent: str | None = None
+    encoded: bytes | None = None
 
     def due(self) -> str:
         """As enqueue.lua reads it."""
@@ -42,7 +46,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
             options["label"] = self.label
         if self.parent is not None:
             options["parent"] = self.parent
-        return codec.new_body(self.id, self.type, self.queue, dict(self.payload), now_ms, options)
+        payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
+        return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
