@@ -141,7 +141,8 @@ class Jobs:
                 yield [_text(i) for i in client.hkeys(keys.running(queue))]
             return
         if state == "waiting":
-            yield from self._pages(lambda a, b: client.lrange(keys.ready(queue), a, b), batch)
+            newest = lambda a, b: client.lrange(keys.ready(queue), -b - 1, -a - 1)[::-1]  # noqa: E731 - as the others
+            yield from self._pages(newest, batch)
         for zset in _ZSETS.get(state, ()):
             key = getattr(keys, zset)(queue)
             yield from self._pages(lambda a, b, key=key: client.zrevrange(key, a, b), batch)
