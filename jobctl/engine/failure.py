@@ -66,7 +66,7 @@ def _is_own(frame: FrameSummary) -> bool:
 def _own_folders() -> tuple[str, ...]:
     package = Path(__file__).resolve().parent.parent
     dramatiq = importlib.util.find_spec("dramatiq")
-    folders = [package / "engine", package / "handlers", Path(asyncio.__file__).parent]
+    folders = [package / "engine", package / "handlers", package / "ops", Path(asyncio.__file__).parent]
     if dramatiq is not None and dramatiq.origin is not None:
         folders.append(Path(dramatiq.origin).parent)
     return tuple(f"{folder}/" for folder in folders)

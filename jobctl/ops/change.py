@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,7 +10,6 @@ from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.errors import JobctlError, NothingMatched, Refused, WaitTimeout
 from jobctl.ops import waiting
-from jobctl.ops.jobs import missing
 from jobctl.ops.stoppable import Stoppable
 from jobctl.store import Store, events
 from jobctl.store.jobs import Found, to_job
@@ -37,29 +36,8 @@ Step = Callable[[Found], "Tried | None"]
 def summary(tried: Sequence[Tried]) -> BulkResult:
     """The counts. Skipped: was so already, or its state does not allow it; failed: everything else."""
     changed = sum(t.changed for t in tried)
-    missed = sum(isinstance(t.error, NothingMatched) and not t.text for t in tried)
     failed = sum(t.error is not None and not isinstance(t.error, Refused | NothingMatched) for t in tried)
-    matched = len(tried) - missed
-    return BulkResult(matched, changed, matched - changed - failed, failed)
-
-
-def worst(tried: Iterable[Tried]) -> int:
-    """The exit code for all of them: the highest."""
-    return max((t.error.exit_code for t in tried if t.error), default=0)
-
-
-def find_all(store: Store, ids: Sequence[str]) -> tuple[list[Found], list[Tried]]:
-    """The jobs of those ids, each once, and what to say of the ids that mean none."""
-    names = store.queues.names()
-    found: dict[str, Found] = {}
-    unknown: list[Tried] = []
-    for job_id in dict.fromkeys(ids):
-        job = store.jobs.find(job_id, names)
-        if job is None:
-            unknown.append(Tried(job_id, "", error=missing(job_id)))
-        else:
-            found[job.id] = job
-    return list(found.values()), unknown
+    return BulkResult(len(tried), changed, len(tried) - changed - failed, failed)
 
 
 def retry(store: Store, jobs: Sequence[Found]) -> list[Tried]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobctl import clock
-from jobctl.errors import NothingMatched
+from jobctl.errors import JobctlError, NothingMatched
 from jobctl.ops.filters import Filter
-from jobctl.store import Store, ids
+from jobctl.store import Store
+from jobctl.store.ids import minted_at
 from jobctl.store.jobs import Found, to_job
 from jobctl.store.logs import LogLine
 from jobctl.store.records import STATES, TERMINAL, Job
@@ -33,9 +34,23 @@ def find(store: Store, job_id: str, queues: Iterable[str] | None = None) -> Job:
     return to_job(locate(store, job_id, queues))
 
 
+def locate_all(store: Store, ids: Sequence[str]) -> tuple[list[Found], list[JobctlError]]:
+    """The jobs of those ids, each once and in that order, and an error for each id that means none."""
+    names = store.queues.names()
+    found: dict[str, Found] = {}
+    errors: list[JobctlError] = []
+    for job_id in dict.fromkeys(ids):
+        job = store.jobs.find(job_id, names)
+        if job is None:
+            errors.append(missing(job_id))
+        else:
+            found[job.id] = job
+    return list(found.values()), errors
+
+
 def missing(job_id: str) -> NothingMatched:
     """The error for an id that means no job, or none any more."""
-    minted = ids.minted_at(job_id)
+    minted = minted_at(job_id)
     if minted is None or minted > clock.now_ms():
         return NothingMatched(f"no job {job_id[:120]}", "look for it with `jobctl job ls`")
     hours = (clock.now_ms() - minted) / 3_600_000
@@ -91,9 +106,7 @@ def select(store: Store, wanted: Filter, states: Sequence[str]) -> Iterator[Foun
                         yield found
 
 
-def _scan(
-    store: Store, queue: str, state: str, wanted: Filter, limit: int, budget: int
-) -> tuple[list[Job], bool]:
+def _scan(store: Store, queue: str, state: str, wanted: Filter, limit: int, budget: int) -> tuple[list[Job], bool]:
     """At most `limit` hits of one line, and whether more looking could not have changed the answer."""
     hits: list[Job] = []
     looked = 0

@@ -10,6 +10,7 @@ from jobctl.errors import JobctlError, JobDied, NothingMatched, WaitTimeout
 from jobctl.ops.jobs import find
 from jobctl.store import Store
 from jobctl.store.records import TERMINAL, Job
+from jobctl.text import first_line
 
 LOOKS_A_SECOND = 2_000
 """How many of the jobs still waited for are looked up every second; all of them are once, at the start."""
@@ -60,7 +61,9 @@ def wait_one(store: Store, job_id: str, queue: str, timeout_s: float | None) -> 
 
 
 def timed_out(job_id: str, timeout_s: float | None) -> WaitTimeout:
-    return WaitTimeout(f"job {job_id} has not ended within {timeout_s or 0:g} s; it goes on", f"jobctl job show {job_id}")
+    return WaitTimeout(
+        f"job {job_id} has not ended within {timeout_s or 0:g} s; it goes on", f"jobctl job show {job_id}"
+    )
 
 
 def verdict(job: Job) -> JobctlError | None:
@@ -69,11 +72,6 @@ def verdict(job: Job) -> JobctlError | None:
         return None
     why = f": {job.error}: {first_line(job.message)}" if job.error and job.state == "dead" else ""
     return JobDied(f"job {job.id} is {job.state}{why}", f"jobctl job show {job.id}" if job.state == "dead" else "")
-
-
-def first_line(text: str | None) -> str:
-    """The first line of a message that has any text."""
-    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
 
 
 def count_ends(store: Store, jobs: Mapping[str, str], timeout_s: float | None) -> Counter[str]:
