@@ -51,6 +51,10 @@ class Lived(msgspec.Struct, array_like=True, omit_defaults=True):
     traceback: str | None = None
 
 
+NO_RESULT = msgspec.Raw()
+"""Of a job without a result. Always this object: msgspec leaves out what *is* the default, and it decodes no object
+into `Raw | None`."""
+
 _SHORT = {
     "attempts": "a",
     "count": "n",
@@ -77,7 +81,7 @@ class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
     attempts: list[Lived] = []
     count: int = 0
     spent: int = 0
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = NO_RESULT
     error: str | None = None
     message: str | None = None
     group: str | None = None

@@ -245,7 +245,7 @@ def to_job(found: Found) -> Job:
         max_retries=record.retries,
         attempt_count=record.count,
         attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
-        result=msgspec.json.decode(record.result) if record.result else None,
+        result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
         error=record.error,
         message=record.message,
     )
