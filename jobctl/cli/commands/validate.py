@@ -28,12 +28,8 @@ COLUMNS = (
 @command
 def validate(
     ctx: Context,
-    path: Annotated[
-        Path | None, typer.Argument(help="The catalog (default: --catalog).", show_default=False)
-    ] = None,
-    imports: Annotated[
-        bool, typer.Option("--import", help="Also import what python: and actor: name.")
-    ] = False,
+    path: Annotated[Path | None, typer.Argument(help="The catalog (default: --catalog).", show_default=False)] = None,
+    imports: Annotated[bool, typer.Option("--import", help="Also import what python: and actor: name.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of catalogs.")] = False,
 ) -> int | None:
     """Check a catalog and report every problem in it.
