@@ -11,6 +11,7 @@ import redis
 
 from jobctl.engine.embedded import EmbeddedServer
 from jobctl.store.connection import connect
+from tests.store import invariants
 from tests.support import Cli
 
 
@@ -38,6 +39,21 @@ def redis_client(server: EmbeddedServer) -> Iterator[redis.Redis]:
     client.script_flush()
     yield client
     client.close()
+
+
+@pytest.fixture(autouse=True)
+def consistent(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test that touched the test server: nothing in it contradicts itself (tests/store/invariants.py).
+
+    A test that breaks the rules on purpose is marked `inconsistent`.
+    """
+    touches = "server" in request.fixturenames and not request.node.get_closest_marker("inconsistent")
+    url = request.getfixturevalue("server").url if touches else ""
+    yield
+    if touches:
+        with connect(url) as client:
+            found = [line for store in invariants.namespaces(client) for line in invariants.check(store)]
+        assert not found, "\n".join(found)
 
 
 @pytest.fixture
