@@ -45,13 +45,7 @@ class Text:
     def read(self, node: Node, path: Path, report: Report) -> Any:
         number_or_bool = node.type in ("int", "float", "bool")
         if node.type != "str" and not (self.verbatim and number_or_bool):
-            hint = (
-                ""
-                if not number_or_bool
-                else "add a unit"
-                if self.parse and node.type == "int"
-                else "quote it"
-            )
+            hint = "" if not number_or_bool else "add a unit" if self.parse and node.type == "int" else "quote it"
             report.add(path, f"expected {self.expected}, found {found(node)}", hint)
             return INVALID
         try:

@@ -68,9 +68,7 @@ def read_retries(values: Values, inherited: RetryPolicy, path: Path, report: Rep
     """`retries:` over what is inherited. A back-off of one's own replaces inherited `delays`."""
     own_backoff = {"backoff", "delay"} & values.keys()
     if own_backoff and "delays" in values:
-        report.add(
-            (*path, "delays"), f"`delays` says every delay, so {one_of(sorted(own_backoff))} has no effect"
-        )
+        report.add((*path, "delays"), f"`delays` says every delay, so {one_of(sorted(own_backoff))} has no effect")
     policy = RetryPolicy(
         max=values.get("max", inherited.max),
         backoff=values.get("backoff", inherited.backoff),
@@ -84,9 +82,7 @@ def read_retries(values: Values, inherited: RetryPolicy, path: Path, report: Rep
     if policy.delay_ms > policy.max_delay_ms and {"delay", "max_delay"} & values.keys():
         delay, longest = format_duration(policy.delay_ms), format_duration(policy.max_delay_ms)
         place = "delay" if "delay" in values else "max_delay"
-        report.add(
-            (*path, place), f"the delay {delay} is above max_delay {longest}", f"set `max_delay: {delay}`"
-        )
+        report.add((*path, place), f"the delay {delay} is above max_delay {longest}", f"set `max_delay: {delay}`")
     return policy
 
 
@@ -94,9 +90,12 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
     """One entry under `jobs:`; problems go to the report."""
     path: Path = ("jobs", name)
     schema = values.get("payload")
-    keys = templating.payload_keys(schema)
+    templated = [kind for kind in ("command", "http") if kind in values and report.sound((*path, kind))]
     handler = _read_handler(values, path, report)
-    _check_templates(values, path, keys, report)
+    keys = templating.payload_keys(schema)
+    for kind in templated:
+        templating.check(values[kind], (*path, kind), keys, report)
+    templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
     return JobType(
         name=name,
         handler=handler,
@@ -107,13 +106,6 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
     )
-
-
-def _check_templates(values: Values, path: Path, keys: frozenset[str] | None, report: Report) -> None:
-    for kind in ("command", "http"):
-        if kind in values and report.sound((*path, kind)):
-            templating.check(values[kind], (*path, kind), keys, report)
-    templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
 
 
 def _read_handler(values: Values, path: Path, report: Report) -> HandlerSpec:
@@ -183,9 +175,7 @@ def _check_url(url: str, path: Path, report: Report) -> None:
     """Scheme, host and port must be fixed, so that no payload can choose where a request goes."""
     origin = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     if "{" in origin or is_template(url.partition("://")[0]):
-        report.add(
-            path, f"scheme, host and port cannot be templates, found {shown(url)}", "only path and query may"
-        )
+        report.add(path, f"scheme, host and port cannot be templates, found {shown(url)}", "only path and query may")
         return
     match = _ORIGIN.match(url)
     if match is None or url[match.end() : match.end() + 1] not in ("", "/", "?", "#"):

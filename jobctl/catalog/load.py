@@ -29,9 +29,7 @@ def load(path: str | Path) -> Catalog:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UsageError(
-            f"no catalog at {path}", "write one with `jobctl init`, or name one with --catalog"
-        ) from None
+        raise UsageError(f"no catalog at {path}", "write one with `jobctl init`, or name one with --catalog") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"the catalog {path} cannot be read: {reason}") from error
@@ -89,6 +87,4 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
 def _queues(given: Mapping[str, Any], jobs: Mapping[str, JobType], defaults: Defaults) -> dict[str, Queue]:
     """The queues that are listed, then those that only a job type names."""
     names = dict.fromkeys([*given, *(job.queue for job in jobs.values())])
-    return {
-        name: Queue(name, read_keep(given.get(name, {}).get("keep", {}), defaults.keep)) for name in names
-    }
+    return {name: Queue(name, read_keep(given.get(name, {}).get("keep", {}), defaults.keep)) for name in names}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobctl.catalog.model import Catalog, JobType
-from jobctl.catalog.problems import did_you_mean, dotted, nearest
+from jobctl.catalog.problems import did_you_mean, dotted, nearest, printable
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ def compile_schema(schema: Mapping[str, Any]) -> Any:
     """
     import jsonschema_rs
 
-    return jsonschema_rs.validator_for(
-        dict(schema), validate_formats=True, ignore_unknown_formats=False, offline=True
-    )
+    return jsonschema_rs.validator_for(dict(schema), validate_formats=True, ignore_unknown_formats=False, offline=True)
 
 
 def explain(error: ValidationError) -> str:
@@ -162,9 +160,7 @@ def _from_options(schema: Mapping[str, Any], text: str) -> Any:
     options = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else [])]
     if text in options:
         return text
-    return next(
-        (option for option in options if not isinstance(option, str) and _shown(option) == text), text
-    )
+    return next((option for option in options if not isinstance(option, str) and _shown(option) == text), text)
 
 
 def _coerced(kind: str, text: str) -> Any:
@@ -195,9 +191,9 @@ def _shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = type(value).__name__
-    return text if len(text) <= 60 else text[:57] + "..."
+    return printable(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _bounded(text: str) -> str:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _MAX_EXPLAINED else line[: _MAX_EXPLAINED - 3] + "..."

@@ -144,9 +144,7 @@ class Object:
 
     def schema(self) -> dict[str, Any]:
         present = {name: known for name, known in self.fields.items() if not known.later}
-        properties = {
-            name: {**known.reader.schema(), "description": known.doc} for name, known in present.items()
-        }
+        properties = {name: {**known.reader.schema(), "description": known.doc} for name, known in present.items()}
         required = [name for name, known in present.items() if known.required]
         return {
             "type": "object",

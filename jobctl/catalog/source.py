@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobctl.catalog.problems import CatalogError, Problem
+from jobctl.catalog.problems import CatalogError, Problem, printable
 
 if TYPE_CHECKING:
     from yaml.events import Event
@@ -29,9 +29,7 @@ _CORE = (
     ("int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")),
     (
         "float",
-        re.compile(
-            r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-        ),
+        re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
     ),
     ("merge", re.compile(r"<<")),
 )
@@ -93,9 +91,7 @@ class _Builder:
                 case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                     self._end()
                 case yaml.DocumentStartEvent() if self._root is not None:
-                    raise self._error(
-                        event, "expected one document, found another", "remove the second `---`"
-                    )
+                    raise self._error(event, "expected one document, found another", "remove the second `---`")
         if self._root is None:
             raise _error(self._file, 1, 1, "the catalog is empty", "start with `version: 1`")
         return self._root
@@ -137,7 +133,9 @@ class _Builder:
         node = self._anchors.get(event.anchor)
         if node is None:
             raise self._error(
-                event, f"unknown alias `*{event.anchor}`", "an anchor stands before its aliases"
+                event,
+                f"unknown alias `*{printable(event.anchor[:60])}`",
+                "an anchor stands before its aliases",
             )
         return node
 
@@ -152,11 +150,12 @@ def _scalar(event: Any) -> Node:
         kind = event.tag.removeprefix(_PREFIX)
         return Node(kind if kind in _SCALAR_TAGS else event.tag, line, column, text)
     if event.implicit[0] and event.tag is None:
-        return Node(_resolve(text), line, column, text)
+        return Node(resolve(text), line, column, text)
     return Node("str", line, column, text)
 
 
-def _resolve(text: str) -> str:
+def resolve(text: str) -> str:
+    """The type that YAML 1.2's core schema gives to a plain scalar."""
     return next((kind for kind, pattern in _CORE if pattern.fullmatch(text)), "str")
 
 
@@ -173,7 +172,7 @@ def _syntax(file: str, error: Any) -> CatalogError:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     context = f" {error.context}" if error.context else ""
     hint = "indent with spaces" if "\\t" in str(error.problem) or "tab" in str(error.problem) else ""
-    return _error(file, line, column, f"not YAML: {error.problem}{context}", hint)
+    return _error(file, line, column, printable(f"not YAML: {error.problem}{context}"), hint)
 
 
 def _bad_character(text: str) -> tuple[int, int, str]:

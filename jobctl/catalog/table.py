@@ -68,9 +68,7 @@ HEADER_NAME = Text("a header's name", pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 EXTERNAL = Object(
     {
         "env": Field(ENV_NAME, "The environment variable that holds the value when the job runs."),
-        "file": Field(
-            Text("a file's path", pattern=r"^[^\n]+$"), "The file that holds the value when the job runs."
-        ),
+        "file": Field(Text("a file's path", pattern=r"^[^\n]+$"), "The file that holds the value when the job runs."),
     },
     "`{env: NAME}` or `{file: PATH}`",
     rule={"minProperties": 1, "maxProperties": 1},
@@ -80,22 +78,16 @@ SECRET = Either("text, `{env: NAME}` or `{file: PATH}`", scalar=ARGUMENT, mappin
 RETRIES = Object(
     {
         "max": Field(Integer(0, 1000), "How many retries after the first run: 3 means at most four runs."),
-        "backoff": Field(
-            Choice(("exponential", "linear", "fixed")), "How the delay grows from retry to retry."
-        ),
+        "backoff": Field(Choice(("exponential", "linear", "fixed")), "How the delay grows from retry to retry."),
         "delay": Field(DELAY, "The first delay."),
         "max_delay": Field(DELAY, "The longest delay."),
-        "jitter": Field(
-            Boolean(), "Whether delays are spread at random, so that failures do not return together."
-        ),
+        "jitter": Field(Boolean(), "Whether delays are spread at random, so that failures do not return together."),
         "delays": Field(
             ListOf(DELAY, "a list of durations", 1),
             "Each delay in turn, instead of a back-off; the last one is repeated.",
         ),
         "on": Field(ListOf(FAILURE, "a list of failures"), "Retry only these failures."),
-        "never_on": Field(
-            ListOf(FAILURE, "a list of failures"), "Never retry these failures; wins over `on`."
-        ),
+        "never_on": Field(ListOf(FAILURE, "a list of failures"), "Never retry these failures; wins over `on`."),
     },
     "a mapping such as `{max: 3, delay: 5s}`",
 )
@@ -234,15 +226,11 @@ JOB = Object(
 SCHEDULE = Object(
     {
         "job": Field(NAME, "The job type to enqueue.", required=True),
-        "cron": Field(
-            Text("a cron expression"), "Five fields: minute, hour, day, month, weekday (0 and 7: Sunday)."
-        ),
+        "cron": Field(Text("a cron expression"), "Five fields: minute, hour, day, month, weekday (0 and 7: Sunday)."),
         "every": Field(INTERVAL, "The time between two jobs."),
         "timezone": Field(Text("a time zone's name"), "The zone that `cron` is read in; UTC if not given."),
         "payload": Field(Json(mapping=True), "The payload of each job."),
-        "catch_up": Field(
-            Choice(("none", "latest", "all")), "Which missed ticks are made up for.", later=True
-        ),
+        "catch_up": Field(Choice(("none", "latest", "all")), "Which missed ticks are made up for.", later=True),
         "overlap": Field(
             Choice(("allow", "skip", "queue", "cancel-running")), "What to do if one still runs.", later=True
         ),
@@ -263,9 +251,7 @@ CATALOG = Object(
         "schedules": Field(MapOf(SCHEDULE, NAME), "When jobs are enqueued by themselves."),
         "alerts": Field(ListOf(_ALERT), "Whom to tell, and when.", later=True),
         "max_payload": Field(SIZE, "The largest payload, as JSON; 256KiB if not given."),
-        "unknown_after": Field(
-            DURATION, "How long a job whose type no worker knows waits before it is dead."
-        ),
+        "unknown_after": Field(DURATION, "How long a job whose type no worker knows waits before it is dead."),
     },
     "a mapping that starts with `version: 1`",
 )

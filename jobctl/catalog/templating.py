@@ -60,10 +60,7 @@ def check(
             continue
         for name in unknown:
             known = {*(keys or ()), "payload", "job"}
-            hint = (
-                did_you_mean(name, known)
-                or f"add it to the payload's `properties`, which are {_listed(keys)}"
-            )
+            hint = did_you_mean(name, known) or f"add it to the payload's `properties`, which are {_listed(keys)}"
             report.add(place, f"the template names `{name}`, which the payload does not have", hint)
         for name in fields:
             report.add(place, f"the template names `job.{name}`", f"`job` has {', '.join(job_fields)} here")

@@ -59,7 +59,9 @@ def _converter(annotation: Any, info: Any) -> Callable[[Any], Any] | None:
         return Path if info.file_okay and info.dir_okay else None
     if annotation in (int, float) and not info.clamp:
         return _number(annotation, info.min, info.max)
-    return {str: str, bool: _flag}.get(annotation)
+    if annotation is bool:
+        return _flag
+    return str if annotation is str else None
 
 
 def _choice(kind: type[enum.StrEnum]) -> Callable[[Any], Any]:

@@ -38,17 +38,13 @@ def confirm(ctx: Context, change: Change, *, yes: bool = False, maximum: int | N
     """
     ctx.require_writable(change.verb)
     if maximum is not None and change.count > maximum:
-        raise Refused(
-            f"would {change}, which is above --max {maximum:,}", "raise --max, or narrow the filter"
-        )
+        raise Refused(f"would {change}, which is above --max {maximum:,}", "raise --max, or narrow the filter")
     if change.count <= 1 and change.whole_queue is None:
         return
     if not ctx.can_ask:
         missing = _missing(yes, maximum)
         if missing:
-            raise Refused(
-                f"would {change}; without a terminal this needs {missing}", "preview with --dry-run"
-            )
+            raise Refused(f"would {change}; without a terminal this needs {missing}", "preview with --dry-run")
         return
     if yes:
         return

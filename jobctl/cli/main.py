@@ -71,9 +71,11 @@ def report(error: BaseException, *, debug: bool = False) -> int:
     if debug:
         traceback.print_exception(error)
     if isinstance(error, JobctlError):
-        for problem in getattr(error, "problems", ()):
-            _complain(str(problem), prefix="")
-        _complain(f"{error.message}; {error.hint}" if error.hint else error.message)
+        problems = getattr(error, "problems", ())
+        for problem in problems:
+            _complain(str(problem), prefix="")  # editors read `file:line:column:` at the line's start
+        if not problems:
+            _complain(f"{error.message}; {error.hint}" if error.hint else error.message)
         return error.exit_code
     if _is_usage_error(error):
         return _report_usage(error)

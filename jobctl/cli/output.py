@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from jobctl import clock
 from jobctl.cli.context import Context, Output, Times
-from jobctl.cli.sanitize import clean, clean_json, scrub
-
-if TYPE_CHECKING:
-    from rich.text import Text
+from jobctl.cli.sanitize import ELLIPSIS, clean, clean_json, scrub
 
 STATE_STYLES: Mapping[str, str] = {
     "running": "cyan",
@@ -30,7 +28,11 @@ STATE_STYLES: Mapping[str, str] = {
     "cancelled": "dim",
     "discarded": "dim",
 }
+"""Colours of states and outcomes, for `Column.styles`."""
+_SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 CELL_LIMIT = 1000
+MIN_WIDTH = 8
+GAP = "  "
 NOTHING = "-"
 
 
@@ -39,7 +41,7 @@ class Column:
     """A column of a table. `value` is an attribute of the record, or a function of it.
 
     `right` aligns numbers. `keep` is never shortened on a narrow terminal (ids). `styles` maps a cell's text
-    to a Rich style. `width` pads cells of a stream, whose later rows are not known yet.
+    to one of bold, dim, red, green, yellow, cyan. `width` pads cells of a stream, whose later rows are not known yet.
     """
 
     header: str
@@ -79,13 +81,10 @@ def emit(ctx: Context, records: Any, columns: Sequence[Column], *, empty: str = 
             text = ""
             if empty:
                 ctx.say(empty)
-        case Output.TABLE if ctx.stdout_is_tty:
-            return _rich_table(ctx, rows, columns)
-        case _:
-            text = _plain_table(ctx, rows, columns)
+        case Output.TABLE:
+            text = _table(ctx, rows, columns)
     ctx.stdout.write(text)
     ctx.stdout.flush()
-    return None
 
 
 def stream(ctx: Context, records: Iterable[Any], columns: Sequence[Column]) -> None:
@@ -100,7 +99,7 @@ def stream(ctx: Context, records: Iterable[Any], columns: Sequence[Column]) -> N
                 text = _name(record, columns)
             case Output.TABLE:
                 cells = [(_cell(ctx, column.of(record)), column) for column in columns]
-                text = "  ".join(_padded(cell, c.width, c.right) for cell, c in cells).rstrip()
+                text = GAP.join(_padded(cell, c.width, c.right) for cell, c in cells).rstrip()
         ctx.stdout.write(f"{text}\n")
         ctx.stdout.flush()
 
@@ -202,16 +201,57 @@ def _sheet(ctx: Context, record: Any, columns: Sequence[Column]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain_table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
-    """Aligned text, nothing shortened, for files and pipes."""
+def _table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
+    """Aligned text: as wide as the terminal for a person, nothing shortened and no colour for a pipe."""
     grid = [[column.header for column in columns]]
     grid += [[_cell(ctx, column.of(row)) for column in columns] for row in rows]
     widths = [max(display_width(line[index]) for line in grid) for index in range(len(columns))]
-    lines = (
-        "  ".join(_padded(cell, width, c.right) for cell, width, c in zip(line, widths, columns, strict=True))
-        for line in grid
-    )
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    if ctx.stdout_is_tty:
+        widths = _fitted(widths, columns, shutil.get_terminal_size().columns)
+    lines = []
+    for number, line in enumerate(grid):
+        cells = [
+            _painted(_padded(_cut(cell, width), width, c.right), _style(ctx, number, cell, c))
+            for cell, width, c in zip(line, widths, columns, strict=True)
+        ]
+        lines.append(GAP.join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _fitted(widths: Sequence[int], columns: Sequence[Column], terminal: int) -> list[int]:
+    """Widths that fit, taken from the widest text columns; ids and numbers keep theirs."""
+    fitted = list(widths)
+    least = [
+        width if c.keep or c.right else min(width, max(len(c.header), MIN_WIDTH))
+        for width, c in zip(widths, columns, strict=True)
+    ]
+    over = sum(fitted) + len(GAP) * (len(fitted) - 1) - terminal
+    while over > 0:
+        spare, index = max((fitted[i] - least[i], i) for i in range(len(fitted)))
+        if spare <= 0:
+            break
+        taken = min(over, max(spare // 2, 1))
+        fitted[index] -= taken
+        over -= taken
+    return fitted
+
+
+def _cut(text: str, width: int) -> str:
+    if display_width(text) <= width:
+        return text
+    while text and display_width(text) > width - 1:
+        text = text[:-1]
+    return f"{text}{ELLIPSIS}"
+
+
+def _style(ctx: Context, line: int, cell: str, column: Column) -> str:
+    if not ctx.color:
+        return ""
+    return "bold" if line == 0 else (column.styles or {}).get(cell, "")
+
+
+def _painted(text: str, style: str) -> str:
+    return f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style else text
 
 
 def display_width(text: str) -> int:
@@ -220,46 +260,9 @@ def display_width(text: str) -> int:
         return len(text)
     import unicodedata
 
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _padded(text: str, width: int, right: bool) -> str:
     space = " " * max(width - display_width(text), 0)
     return space + text if right else text + space
-
-
-def _rich_table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> None:
-    """A table for a person: as wide as the terminal, long cells shortened."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold" if ctx.color else "")
-    for column in columns:
-        kept = max((display_width(_cell(ctx, column.of(row))) for row in rows), default=0)
-        table.add_column(
-            column.header,
-            justify="right" if column.right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=kept if column.keep else None,
-        )
-    for row in rows:
-        table.add_row(*(_styled(ctx, column, row) for column in columns))
-    console = Console(
-        file=ctx.stdout,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        no_color=not ctx.color,
-        color_system="auto" if ctx.color else None,
-    )
-    console.print(table)
-
-
-def _styled(ctx: Context, column: Column, row: Any) -> Text:
-    from rich.text import Text
-
-    cell = _cell(ctx, column.of(row))
-    return Text(cell, style=(column.styles or {}).get(cell, "") if ctx.color else "")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import secrets
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -27,6 +31,7 @@ STOPPED_NOW = 77
 
 JOBS_PER_CORE = 2
 DEFAULT_GRACE_S = 25.0
+CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.child")
 
 
 class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +71,17 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(data, type=cls)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """`max_memory` is in bytes a process. `queues` are the names to show; what is served is in the child's
+    configuration. `command` starts a child; descriptors and the parent's pid are appended to it."""
+
+    processes: int
+    queues: tuple[str, ...] = ()
+    max_memory: int | None = None
+    command: Sequence[str] = CHILD_COMMAND
+
+
 class Liveness(Protocol):
     """The store's side of heartbeats and recovery.
 
@@ -88,6 +104,11 @@ class Liveness(Protocol):
 
     def sweep(self) -> int:
         """Recover the jobs of processes that died with their supervisor; returns how many."""
+
+
+def process_name() -> str:
+    """A name for this process that no other has had: "host:pid:random"."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def default_processes() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
 from jobctl.engine.control import Control
+from jobctl.engine.desk import Desk
 from jobctl.engine.fetcher import Fetcher
 from jobctl.engine.interrupt import Watchdog
 from jobctl.engine.runtime import prepare
 from jobctl.engine.slots import SlotTable
 from jobctl.engine.stop import StopFlag
 from jobctl.engine.verdict import given_back
-from jobctl.engine.work import Desk, JobThread
+from jobctl.engine.work import JobThread
 from jobctl.producer import Producer
 from jobctl.settings import environment
 from jobctl.store import Store
@@ -60,10 +62,11 @@ class Worker:
         self.committer = Committer(self.store, catalog)
         self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
         self.control = Control(self.store, self.desk)
+        armed = threading.Event()
         self.threads = [
-            JobThread(n, runtime, self.broker, self.desk, self.committer, slots) for n in range(config.threads)
+            JobThread(n, runtime, self.broker, self.desk, self.committer, slots, armed) for n in range(config.threads)
         ]
-        self.watchdog = Watchdog([thread.guard for thread in self.threads])
+        self.watchdog = Watchdog([thread.guard for thread in self.threads], armed)
 
     def start(self) -> None:
         self.broker.emit_after("process_boot")

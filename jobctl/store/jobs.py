@@ -214,6 +214,24 @@ def _found(queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
     )
 
 
+def fresh(job: NewJob) -> Job:
+    """The machine format of a job that has just been enqueued, without asking Redis again."""
+    now = clock.now_ms()
+    due = now + job.delay_ms if job.delay_ms else job.at_ms
+    return Job(
+        id=job.id,
+        type=job.type,
+        queue=job.queue,
+        state="delayed" if due and due > now else "waiting",
+        priority=job.priority,
+        label=job.label,
+        parent=job.parent,
+        payload=job.payload,
+        enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
+        due_at=clock.to_datetime(due) if due else None,
+    )
+
+
 def to_job(found: Found) -> Job:
     """The machine format of a job. A body that cannot be read shows as type "?" with no payload."""
     try:

@@ -46,9 +46,7 @@ def install(ctx: Context, shell: ShellArgument = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(shells.script(name))
     except OSError as error:
-        raise OperationFailed(
-            f"cannot write {path}: {error.strerror}", f"jobctl completion show {name}"
-        ) from error
+        raise OperationFailed(f"cannot write {path}: {error.strerror}", f"jobctl completion show {name}") from error
     ctx.say(f"wrote {path}; {shells.note(name)}")
 
 

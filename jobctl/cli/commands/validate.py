@@ -28,12 +28,8 @@ COLUMNS = (
 @command
 def validate(
     ctx: Context,
-    path: Annotated[
-        Path | None, typer.Argument(help="The catalog (default: --catalog).", show_default=False)
-    ] = None,
-    imports: Annotated[
-        bool, typer.Option("--import", help="Also import what python: and actor: name.")
-    ] = False,
+    path: Annotated[Path | None, typer.Argument(help="The catalog (default: --catalog).", show_default=False)] = None,
+    imports: Annotated[bool, typer.Option("--import", help="Also import what python: and actor: name.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of catalogs.")] = False,
 ) -> int | None:
     """Check a catalog and report every problem in it.
@@ -57,9 +53,16 @@ def validate(
 
 
 def _load(path: Path, imports: bool) -> Catalog:
-    from jobctl.catalog import load
+    from jobctl.catalog.load import CatalogError, load
 
-    return load.load(path, imports=imports) if imports else load.load(path)
+    catalog = load(path)
+    if imports:
+        from jobctl.catalog.imports import check_imports
+
+        problems = check_imports(catalog)
+        if problems:
+            raise CatalogError(problems)
+    return catalog
 
 
 def _print_schema(ctx: Context) -> int:

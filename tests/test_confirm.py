@@ -1,0 +1,77 @@
+"""Confirmation grows with the blast radius and never hangs where nobody can answer."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from jobctl.cli.confirm import Change, confirm
+from jobctl.cli.context import Context
+from jobctl.errors import Refused
+from jobctl.settings import Settings
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def context(answer: str | None = None, **settings: object) -> Context:
+    stdin = io.StringIO() if answer is None else Terminal(answer)
+    stderr = io.StringIO() if answer is None else Terminal()
+    return Context(Settings(Path("x"), **settings), stdin=stdin, stderr=stderr)  # type: ignore[arg-type]
+
+
+MANY = Change("retry", "dead letters", 20, preview=[f"job {n}" for n in range(20)])
+QUEUE = Change("empty", "jobs", 20, whole_queue="email")
+
+
+def test_one_job_needs_no_answer_anywhere() -> None:
+    confirm(context(), Change("retry", "job", 1))
+
+
+def test_many_are_previewed_and_asked_for() -> None:
+    ctx = context("y\n")
+    confirm(ctx, MANY)
+    shown = ctx.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "job 0" in shown
+    assert "and 10 more" in shown
+    assert "Retry 20 dead letters? [y/N]" in shown
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "", "yeah\n"])
+def test_any_other_answer_changes_nothing(answer: str) -> None:
+    with pytest.raises(Refused, match="nothing was changed"):
+        confirm(context(answer), MANY)
+
+
+def test_a_whole_queue_goes_by_its_name() -> None:
+    confirm(context("email\n"), QUEUE)
+    with pytest.raises(Refused):
+        confirm(context("y\n"), QUEUE)
+
+
+def test_production_goes_by_the_profiles_name() -> None:
+    confirm(context("live\n", profile="live", production=True), MANY)
+    with pytest.raises(Refused):
+        confirm(context("y\n", profile="live", production=True), MANY)
+
+
+def test_without_a_terminal_yes_and_max_are_needed() -> None:
+    with pytest.raises(Refused, match="needs --yes and --max N"):
+        confirm(context(), MANY)
+    with pytest.raises(Refused, match="needs --max N"):
+        confirm(context(), MANY, yes=True)
+    confirm(context(), MANY, yes=True, maximum=20)
+
+
+def test_above_max_is_refused_even_with_yes() -> None:
+    with pytest.raises(Refused, match="above --max 19"):
+        confirm(context(), MANY, yes=True, maximum=19)
+
+
+def test_a_read_only_profile_refuses_everything() -> None:
+    with pytest.raises(Refused, match="read-only"):
+        confirm(context("y\n", profile="p", read_only=True), Change("retry", "job", 1), yes=True)
