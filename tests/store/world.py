@@ -61,6 +61,6 @@ class World:
             place, chosen = min(p for p in self.places if p[1] in waiting and not waiting[p[1]].priority)
             self.places = [p for p in self.places if p[0] > place]
             return chosen
-        if priority > 0 and not last or priority < 0 and last:
+        if (priority > 0 and not last) or (priority < 0 and last):
             self.places.clear()  # only left ones were in it
         return min((job.place, i) for i, job in waiting.items() if job.priority == priority)[1]
