@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -14,7 +16,7 @@ from jobctl.store.processes import ChildInfo, ProcessInfo
 
 __all__ = [
     "CLEAN", "DEFAULT_GRACE_S", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
-    "Liveness", "ProcessInfo", "default_processes", "default_threads",
+    "Liveness", "ProcessInfo", "SupervisorOptions", "default_processes", "default_threads",
 ]  # fmt: skip
 
 CLEAN = 0
@@ -29,6 +31,7 @@ STOPPED_NOW = 77
 
 JOBS_PER_CORE = 2
 DEFAULT_GRACE_S = 25.0
+CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.child")
 
 
 class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +69,17 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     def decode(cls, data: bytes) -> ChildConfig:
         """From JSON; raises msgspec.ValidationError or msgspec.DecodeError when it does not fit."""
         return msgspec.json.decode(data, type=cls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """`max_memory` is in bytes a process. `queues` are the names to show; what is served is in the child's
+    configuration. `command` starts a child; descriptors and the parent's pid are appended to it."""
+
+    processes: int
+    queues: tuple[str, ...] = ()
+    max_memory: int | None = None
+    command: Sequence[str] = CHILD_COMMAND
 
 
 class Liveness(Protocol):

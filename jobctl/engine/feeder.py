@@ -10,7 +10,7 @@ from typing import Protocol
 from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.engine.logs import timestamp
-from jobctl.engine.loop import Loop
+from jobctl.engine.loop import Loop, Timer
 from jobctl.errors import RedisUnavailable
 from jobctl.text import sanitize
 
@@ -37,6 +37,7 @@ class Pending:
     schedule: Schedule
     tick_ms: int
     delay_s: float = 0.0
+    timer: Timer | None = None
 
 
 class Feeder:
@@ -58,12 +59,14 @@ class Feeder:
         old = self._pending.get(schedule.name)
         if old:
             log.warning("schedule %s: tick %s was missed", schedule.name, timestamp(old.tick_ms))
+            self._cancel(old)
         self._pending[schedule.name] = pending = Pending(schedule, tick_ms, old.delay_s if old else 0.0)
-        self._loop.later(0.0, lambda: self._try(pending))
+        self._later(pending, 0.0)
 
     def drop(self, name: str) -> None:
         """The schedule is gone from the catalog, and so is its waiting tick."""
-        self._pending.pop(name, None)
+        if pending := self._pending.pop(name, None):
+            self._cancel(pending)
 
     def release(self) -> None:
         """Redis answers: try everything that waits now."""
@@ -73,12 +76,16 @@ class Feeder:
                 self._later(pending, 0.0)
 
     def _later(self, pending: Pending, delay: float) -> None:
-        self._loop.later(delay, lambda: self._try(pending))
+        self._cancel(pending)
+        pending.timer = self._loop.later(delay, lambda: self._try(pending))
+
+    @staticmethod
+    def _cancel(pending: Pending) -> None:
+        if pending.timer:
+            pending.timer.cancel()
 
     def _try(self, pending: Pending) -> None:
         name = pending.schedule.name
-        if self._pending.get(name) is not pending:
-            return
         held = self._hold_until - clock.monotonic()
         if held > 0:
             self._later(pending, held)

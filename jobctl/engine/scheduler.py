@@ -118,7 +118,7 @@ class Scheduler:
                 log.error("reload refused, the old catalog stays: %s", sanitize(line))
         else:
             self._apply(catalog)
-        self._notifier.ready(self._status())
+        (self._notifier.ready if self._ready else self._notifier.status)(self._status())
 
     def _apply(self, catalog: Catalog) -> None:
         """Make the timer hold exactly the catalog's schedules; those that did not change go on

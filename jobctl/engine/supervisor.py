@@ -7,17 +7,16 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from jobctl import clock
-from jobctl.engine.children import COMMAND, Child, resident_bytes, spawn
-from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo, process_name
+from jobctl.engine.children import Child, resident_bytes, spawn
+from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo, SupervisorOptions, process_name
 from jobctl.engine.crew import Crew
 from jobctl.engine.health import Health
 from jobctl.engine.heartbeats import Heartbeats
-from jobctl.engine.loop import Loop
+from jobctl.engine.loop import Loop, Timer
 from jobctl.engine.notify import Notifier
 from jobctl.text import sanitize
 
@@ -30,17 +29,6 @@ LAST_CALL_S = 1.0
 """No call to Redis starts later than this after the end of the grace; a call takes 1 s at most."""
 REPLACE_READY_S = 60.0
 """A reload is given up when the new processes are not ready after this many seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisorOptions:
-    """`max_memory` is in bytes a process. `queues` are the names to show; what is served is in the child's
-    configuration. `command` starts a child; descriptors and the parent's pid are appended to it."""
-
-    processes: int
-    queues: tuple[str, ...] = ()
-    max_memory: int | None = None
-    command: Sequence[str] = COMMAND
 
 
 class Supervisor:
@@ -70,6 +58,7 @@ class Supervisor:
         self._loop = Loop()
         self._spawned = 0
         self._beat_due = False
+        self._recovery: Timer | None = None
         self._crew = self._new_crew()
         self._candidate: Crew | None = None
         self._candidate_until = 0.0
@@ -156,14 +145,20 @@ class Supervisor:
 
     def _lost(self, child: Child) -> None:
         self._beats.lose(child.name, child.slots.executing())
-        self._loop.later(0.0, self._recover)
+        self._recover_in(0.0)
+
+    def _recover_in(self, delay: float) -> None:
+        """Arrange the next try; there is one at a time, or an outage would fill the loop with them."""
+        if self._recovery:
+            self._recovery.cancel()
+        self._recovery = self._loop.later(delay, self._recover)
 
     def _recover(self) -> None:
         before = self._beats.pending
         self._beats.recover()
         if self._beats.pending:
             failed = self._beats.pending == before
-            self._loop.later((0.2 if self._stop_at else 1.0) if failed else 0.0, self._recover)
+            self._recover_in((0.2 if self._stop_at else 1.0) if failed else 0.0)
 
     def _reap(self) -> None:
         for crew in self._crews():
@@ -198,6 +193,8 @@ class Supervisor:
     def _check_health(self) -> None:
         if self._stop_at is None and self._candidate is None:
             self._health.check(self._crew)
+        for crew in self._crews():
+            self._health.log_stalls(crew)
 
     def _ping(self) -> None:
         if all(self._health.healthy(crew) for crew in self._crews()):
@@ -220,7 +217,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running worker
             for line in str(error).splitlines():
                 log.error("reload refused, the old catalog stays: %s", sanitize(line))
-            self._notifier.ready(self._status())
+            self._reload_over()
             return
         log.info("reloading: starting %d new processes", self._options.processes)
         self._candidate = self._new_crew()
@@ -244,10 +241,14 @@ class Supervisor:
         else:
             return
         self._candidate = None
-        self._notifier.ready(self._status())
+        self._reload_over()
         if self._reload_again:
             self._reload_again = False
             self._start_reload()
+
+    def _reload_over(self) -> None:
+        """Tell systemd, which waits for it; but never "ready" for a worker that has not been."""
+        (self._notifier.ready if self._ready else self._notifier.status)(self._status())
 
     # the end
 

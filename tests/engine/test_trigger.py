@@ -117,7 +117,7 @@ def test_after_a_long_pause_the_trigger_reaches_the_latest_tick(
     spec: int | str, after: int, lag: int
 ) -> None:
     named = {"every_ms": spec} if isinstance(spec, int) else {"cron": spec}
-    schedule = Schedule("s", "j", timezone=NEW_YORK, **named)  # type: ignore[arg-type]
+    schedule = Schedule("s", "j", timezone=NEW_YORK, **named)
     now = after + lag
     trigger, at, latest = TickTrigger(schedule), clock.to_datetime(after), None
     while True:
