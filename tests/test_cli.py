@@ -28,9 +28,7 @@ ENTRIES = [
     (" ".join(path), entry)
     for top in COMMANDS
     for path, entry in (
-        [((top.name,), top)]
-        if isinstance(top, Entry)
-        else [((top.name, entry.name), entry) for entry in top.commands]
+        [((top.name,), top)] if isinstance(top, Entry) else [((top.name, entry.name), entry) for entry in top.commands]
     )
 ]
 
@@ -137,7 +135,7 @@ def test_errors_carry_their_exit_code_and_unknown_ones_are_internal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert report(WaitTimeout("still running", "wait longer")) == 6
-    assert report(ValueError("two\nlines\x1b[31m")) == 1
+    assert report(ValueError("two\nlines")) == 1
     assert report(OSError(28, "No space left on device", "/x")) == 1
     assert capsys.readouterr().err.splitlines() == [
         "jobctl: still running; wait longer",
@@ -164,6 +162,24 @@ def test_a_redis_error_that_escapes_a_command_becomes_exit_3(monkeypatch: pytest
 
     with pytest.raises(RedisUnavailable, match="redis://host/0 cannot be reached"):
         broken(**_defaults())
+
+
+def test_a_redis_that_is_away_is_named_although_the_store_does_not_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"unix://{tmp_path}/none.sock"
+    monkeypatch.setenv("JOBCTL_REDIS_URL", url)
+
+    @command
+    def pings(ctx: Context) -> None:
+        from jobctl.store.connection import mapping
+
+        with mapping():
+            ctx.store().client.ping()
+
+    with pytest.raises(RedisUnavailable) as caught:
+        pings(**_defaults())
+    assert caught.value.message.startswith(f"{url} cannot be reached")
 
 
 def _defaults() -> dict[str, object]:
@@ -235,9 +251,7 @@ def test_colours_only_on_a_terminal_and_not_with_no_color(cli: Cli) -> None:
 def on_a_terminal(cli: Cli, *args: str, **env: str) -> str:
     """What the command writes when stdout is a terminal."""
     master, slave = pty.openpty()
-    subprocess.run(
-        cli.command(*args), stdout=slave, cwd=cli.cwd, env=cli.env | {"TERM": "xterm"} | env, check=True
-    )
+    subprocess.run(cli.command(*args), stdout=slave, cwd=cli.cwd, env=cli.env | {"TERM": "xterm"} | env, check=True)
     os.close(slave)
     text = os.read(master, 65536).decode()
     os.close(master)
@@ -247,9 +261,7 @@ def on_a_terminal(cli: Cli, *args: str, **env: str) -> str:
 def test_a_profile_is_used_until_told_otherwise(cli: Cli) -> None:
     config = cli.cwd / ".config" / "jobctl"
     config.mkdir(parents=True)
-    (config / "profiles.yaml").write_text(
-        "profiles:\n  live: {redis_url: 'redis://:hush@h/1', production: true}\n"
-    )
+    (config / "profiles.yaml").write_text("profiles:\n  live: {redis_url: 'redis://:hush@h/1', production: true}\n")
     assert cli("profile", "use", "live").code == 0
     shown = cli("profile", "show", "-o", "json")
     assert "hush" not in shown.out

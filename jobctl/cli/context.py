@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from jobctl.errors import JobctlError, RedisUnavailable, Refused, UsageError
 from jobctl.settings import Settings
+from jobctl.urls import redacted
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -127,6 +128,7 @@ class Context:
                 cluster=self.settings.cluster,
                 retries=retries,
                 timeout_s=timeout_s or TIMEOUT_S,
+                health_check_s=0,
             )
             self._opened[key] = Store(client, namespace, cluster=self.settings.cluster)
         store: Store = self._opened[key]
@@ -149,9 +151,9 @@ class Context:
     def say(self, text: str) -> None:
         """Words for a person, on stderr; silent under -q."""
         if not self.quiet:
-            from jobctl.cli.sanitize import clean
+            from jobctl.text import sanitize
 
-            self.stderr.write(f"{clean(text, newlines=True, limit=None)}\n")
+            self.stderr.write(f"{sanitize(text, newlines=True, limit=None)}\n")
             self.stderr.flush()
 
     def close(self) -> None:
@@ -163,11 +165,16 @@ class Context:
 
 
 def explain(error: Exception, ctx: Context) -> JobctlError | None:
-    """The JobctlError that a driver's error means, with this invocation's URL; None for any other error."""
-    import sys as loaded
+    """The JobctlError that a driver's error means, with this invocation's URL; None for any other error.
 
-    if isinstance(error, JobctlError) or "jobctl.store.connection" not in loaded.modules:
+    The store maps its errors without knowing the URL: those get it here.
+    """
+    if "jobctl.store.connection" not in sys.modules:
         return None
-    from jobctl.store.connection import translate
+    from jobctl.store import connection
 
-    return translate(error, ctx.settings.redis_url or ctx._opened.get("url", ""))
+    url = ctx.settings.redis_url or ctx._opened.get("url", "")
+    if isinstance(error, RedisUnavailable):
+        what = error.message.removeprefix(f"{connection.NAMELESS} ")
+        return RedisUnavailable(f"{redacted(url)} {what}", error.hint) if url and what != error.message else None
+    return connection.translate(error, url)

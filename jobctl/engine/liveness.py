@@ -17,6 +17,9 @@ from jobctl.store.processes import LEASE_MS, ProcessInfo
 from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
 
+THOROUGH_S = 60.0
+"""How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
+
 _log = logging.getLogger("jobctl.worker")
 
 
@@ -29,6 +32,7 @@ class StoreLiveness:
         self._store = store
         self._lease_ms = lease_ms
         self._reachable_since: float | None = None
+        self._thorough_at = 0.0
 
     def beat(self, info: ProcessInfo) -> None:
         try:
@@ -52,11 +56,18 @@ class StoreLiveness:
         Nobody is judged until Redis has been reachable for one full lease: after an outage every lease looks expired.
         """
         names = self._store.queues.names()
-        self._keep_house(names)
+        self._take_in(names)
+        now = clock.monotonic()
+        thorough = now >= self._thorough_at
+        if thorough:
+            self._thorough_at = now + THOROUGH_S
+            self._clean(names)
         if self._reachable_since is None or clock.monotonic() - self._reachable_since < self._lease_ms / 1000:
             return 0
         beats = self._store.processes.beats()
         alive = {name for name, age in beats.items() if age < self._lease_ms}
+        if len(alive) == len(beats) and not thorough:
+            return 0
         total = 0
         for queue in names:
             held = {worker for _, worker in self._store.processes.reservations(queue).values()}
@@ -68,11 +79,18 @@ class StoreLiveness:
                 self._store.processes.leave(name)
         return total
 
-    def _keep_house(self, names: list[str]) -> None:
-        for queue in names:
+    def _take_in(self, names: list[str]) -> None:
+        """Due jobs of queues that no worker serves, and what stock Dramatiq left."""
+        for queue in self._store.queues.overdue():
             self._store.queues.promote_due(queue)
-            self._store.stock.take_delayed(queue)
-            self._store.stock.take_dead(queue)
+        if self._store.queues.inboxes(names):
+            for queue in names:
+                self._store.stock.take_delayed(queue)
+                self._store.stock.take_dead(queue)
+
+    def _clean(self, names: list[str]) -> None:
+        """Delete what is past its time."""
+        for queue in names:
             keep = self.catalog.queue(queue).keep
             self._store.queues.expire(queue, keep.completed_ms, keep.count)
 

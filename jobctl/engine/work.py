@@ -42,10 +42,11 @@ class JobThread(threading.Thread):
         desk: Desk,
         committer: Committer,
         slots: SlotTable | None,
+        armed: threading.Event,
     ) -> None:
         super().__init__(name=f"job-{number}", daemon=True)
         self.number = number
-        self.guard = Guard()
+        self.guard = Guard(armed)
         self._runtime = runtime
         self._broker = broker
         self._desk = desk

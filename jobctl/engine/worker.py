@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,10 +61,11 @@ class Worker:
         self.committer = Committer(self.store, catalog)
         self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
         self.control = Control(self.store, self.desk)
+        armed = threading.Event()
         self.threads = [
-            JobThread(n, runtime, self.broker, self.desk, self.committer, slots) for n in range(config.threads)
+            JobThread(n, runtime, self.broker, self.desk, self.committer, slots, armed) for n in range(config.threads)
         ]
-        self.watchdog = Watchdog([thread.guard for thread in self.threads])
+        self.watchdog = Watchdog([thread.guard for thread in self.threads], armed)
 
     def start(self) -> None:
         self.broker.emit_after("process_boot")

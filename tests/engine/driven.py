@@ -47,9 +47,7 @@ class Driven:
             except ValueError:
                 self._lines.put({"event": "noise", "text": line.decode(errors="replace")})
 
-    def wait_for(
-        self, event: str, timeout: float = 15.0, contains: str = "", **fields: Any
-    ) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout: float = 15.0, contains: str = "", **fields: Any) -> dict[str, Any]:
         """The next event of that name whose fields are these and whose message contains `contains`."""
         deadline = time.monotonic() + timeout
         while True:
@@ -57,9 +55,7 @@ class Driven:
                 found = self._lines.get(timeout=max(deadline - time.monotonic(), 0.001))
             except queue.Empty:
                 shown = "\n".join(map(str, self.seen))
-                raise AssertionError(
-                    f"no {event} {fields} {contains!r} in {timeout} s; seen:\n{shown}"
-                ) from None
+                raise AssertionError(f"no {event} {fields} {contains!r} in {timeout} s; seen:\n{shown}") from None
             self.seen.append(found)
             matches = all(found.get(name) == value for name, value in fields.items())
             if found["event"] == event and matches and contains in found.get("message", ""):

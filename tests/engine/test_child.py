@@ -26,9 +26,7 @@ Start = Callable[[str], Child]
 
 def config(behaviour: str) -> ChildConfig:
     environment = {"behaviour": behaviour}
-    return ChildConfig(
-        name="c", catalog_path="", redis_url="redis://:secret@x", threads=2, environment=environment
-    )
+    return ChildConfig(name="c", catalog_path="", redis_url="redis://:secret@x", threads=2, environment=environment)
 
 
 @pytest.fixture

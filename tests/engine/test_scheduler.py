@@ -97,9 +97,7 @@ def test_sighup_adds_removes_and_changes_schedules(start: Start) -> None:
     mark = scheduler.wait_for("tick", name="comes")["tick"]
     for _ in range(3):
         scheduler.wait_for("tick", name="stays")
-    assert not any(
-        e.get("name") == "goes" and e["tick"] > mark for e in scheduler.seen if e["event"] == "tick"
-    )
+    assert not any(e.get("name") == "goes" and e["tick"] > mark for e in scheduler.seen if e["event"] == "tick")
 
 
 def test_sighup_with_a_broken_catalog_keeps_the_schedules(start: Start) -> None:

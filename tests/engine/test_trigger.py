@@ -34,9 +34,7 @@ def local_ticks(cron: str, after: str, n: int, zone: str = NEW_YORK) -> list[str
     """Ticks as local times with their offset; `after` is a local time."""
     start = clock.to_ms(datetime.fromisoformat(after).replace(tzinfo=ZoneInfo(zone)))
     found = next_ticks(Schedule("s", "j", cron=cron, timezone=zone), start, n)
-    return [
-        clock.to_datetime(tick).astimezone(ZoneInfo(zone)).isoformat(timespec="minutes") for tick in found
-    ]
+    return [clock.to_datetime(tick).astimezone(ZoneInfo(zone)).isoformat(timespec="minutes") for tick in found]
 
 
 def test_0_and_7_are_both_sunday() -> None:
@@ -113,9 +111,7 @@ def test_interval_ticks_are_multiples_of_the_interval(every_ms: int, after: int,
 
 
 @given(EVERY | st.sampled_from(CRONS), AFTER, st.integers(0, 40 * 86_400_000))
-def test_after_a_long_pause_the_trigger_reaches_the_latest_tick(
-    spec: int | str, after: int, lag: int
-) -> None:
+def test_after_a_long_pause_the_trigger_reaches_the_latest_tick(spec: int | str, after: int, lag: int) -> None:
     named = {"every_ms": spec} if isinstance(spec, int) else {"cron": spec}
     schedule = Schedule("s", "j", timezone=NEW_YORK, **named)
     now = after + lag
