@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-import msgspec
-
 from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.problems import did_you_mean
@@ -60,22 +58,29 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
     to wait for, or, in burst mode, when it does not answer.
     """
     plan = _Plan(settings, options)
-    catalog, child = plan.read()
-    check(child)
-    child = msgspec.structs.replace(child, redis_url=redis_url(settings))
-    plan.url = child.redis_url
+    catalog, text = plan.read()
+    check(plan.child(catalog, text))
+    plan.url = redis_url(settings)
     logs.setup(options.log_format, options.log_level)
-    store = open_store(settings, catalog, url=child.redis_url, timeout_s=CALL_S)
+    store = open_store(settings, catalog, url=plan.url, timeout_s=CALL_S)
     _greet(store, wait=not options.burst)
     plan.liveness = liveness = StoreLiveness(store, catalog, lease_ms)
     supervisor = Supervisor(
         SupervisorOptions(processes=plan.processes, max_memory=options.max_memory),
-        child,
+        plan.child(catalog, text),
         liveness,
         plan.reload,
         Notifier(*notify_socket()),
     )
     return supervisor.run()
+
+
+def try_out(settings: Settings) -> Catalog:
+    """The catalog, if a worker and a scheduler can work with it. Raises CatalogError or UsageError."""
+    plan = _Plan(settings, WorkerOptions())
+    catalog, text = plan.read()
+    check(plan.child(catalog, text))
+    return _schedulable(settings)
 
 
 def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: str = "INFO") -> int:
@@ -129,16 +134,21 @@ class _Plan:
 
     def reload(self) -> ChildConfig:
         """Read the catalog again; raises when it is broken. New processes find out whether its targets import."""
-        catalog, child = self.read()
+        catalog, text = self.read()
+        child = self.child(catalog, text)
         if self.liveness:
             self.liveness.catalog = catalog
         return child
 
-    def read(self) -> tuple[Catalog, ChildConfig]:
+    def read(self) -> tuple[Catalog, str]:
+        """The catalog and the text that it was read from."""
+        text = read(self._settings.catalog_path)
+        return load_text(text, str(self._settings.catalog_path)), text
+
+    def child(self, catalog: Catalog, text: str) -> ChildConfig:
+        """What worker processes are made from. Raises UsageError for a queue that the catalog does not have."""
         settings, options = self._settings, self._options
-        text = read(settings.catalog_path)
-        catalog = load_text(text, str(settings.catalog_path))
-        return catalog, ChildConfig(
+        return ChildConfig(
             name="",
             catalog_path=str(settings.catalog_path.absolute()),
             catalog_text=text,
