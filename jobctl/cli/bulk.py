@@ -14,7 +14,7 @@ from jobctl import clock
 from jobctl.cli.context import Context, Output
 from jobctl.cli.sanitize import clean
 from jobctl.errors import OperationFailed, RedisUnavailable, UsageError
-from jobctl.ops.bulk import ANY_TYPE, BadLine, Bulk, Defaults, Tally
+from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer
 from jobctl.store.jobs import NewJob
 from jobctl.store.records import BulkResult

@@ -40,6 +40,9 @@ class Group:
 COMMANDS: tuple[Entry | Group, ...] = (
     Entry("init", "init:init", "Write a first catalog and its tasks into this folder.", START),
     Entry("validate", "validate:validate", "Check a catalog and report every problem in it.", START),
+    Entry("up", "up:up", "Run everything here and now: server, workers and scheduler.", START),
+    Entry("worker", "worker:worker", "Run worker processes that serve the catalog's queues.", RUN),
+    Entry("scheduler", "scheduler:scheduler", "Enqueue the jobs of the catalog's schedules as they fall due.", RUN),
     Entry("enqueue", "enqueue:enqueue", "Enqueue a job, or one for each line of a file, and print its id.", RUN),
     Entry("run", "run:run", "Run a job here and now, without a queue or Redis.", RUN),
     Group(

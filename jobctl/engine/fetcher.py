@@ -49,7 +49,7 @@ class Fetcher(threading.Thread):
         self._look_at = 0.0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
-        self._lost_reply = False
+        self._lost_reply = self._registered = False
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -75,6 +75,9 @@ class Fetcher(threading.Thread):
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
+        if not self._registered:
+            self._store.queues.register(self._queues)
+            self._registered = True
         if self._lost_reply:
             self._reconcile()
         now = clock.monotonic()
