@@ -5,16 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jobctl.cli.confirm import Change, confirm
 from jobctl.cli.context import Context, Output
 from jobctl.cli.output import Column
 from jobctl.errors import JobctlError, NothingMatched
 from jobctl.store.records import BulkResult, Plan, PlanRow
-
-if TYPE_CHECKING:
-    from jobctl.ops.filters import Filter
 
 INTERRUPTED = 130
 PROGRESS_FROM = 2_000
@@ -46,12 +43,8 @@ def nothing(ctx: Context, what: str, hint: str) -> NothingMatched:
     return NothingMatched(f"no {what} matched", hint)
 
 
-def whole(wanted: Filter, parts: Sequence[PlanRow], matched: int) -> str | None:
-    """What is to be typed when everything in a queue (or in several: "all") goes; None for a selection."""
-    from dataclasses import replace
-
-    if matched <= 1 or not replace(wanted, queue=()).is_empty:
-        return None
+def whole(parts: Sequence[PlanRow]) -> str:
+    """What is to be typed when everything in a queue (or in several: "all") goes."""
     queues = {part.queue for part in parts}
     return queues.pop() if len(queues) == 1 else "all"
 

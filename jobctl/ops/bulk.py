@@ -21,11 +21,15 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a command works on: queues, what must hold, and the words that said so (for the audit log)."""
+    """What a command works on: queues, what must hold, and the words that said so (for the audit log).
+
+    `whole` says that nothing but queues was selected by.
+    """
 
     queues: tuple[str, ...]
     filter: Filter
     words: str
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -49,8 +53,12 @@ class Tally:
 
 def known_queues(store: Store, catalog: Catalog | None) -> list[str]:
     """The queues of the catalog and those that Redis knows, sorted."""
-    named = set() if catalog is None else {*catalog.queues, *(job.queue for job in catalog.jobs.values())}
-    return sorted(named.union(store.queues.names()))
+    return sorted(catalog_queues(catalog).union(store.queues.names()))
+
+
+def catalog_queues(catalog: Catalog | None) -> set[str]:
+    """The queues that a catalog names."""
+    return set() if catalog is None else {*catalog.queues, *(job.queue for job in catalog.jobs.values())}
 
 
 def read_filter(terms: Iterable[str], groups: Iterable[str] = ()) -> Filter:
@@ -72,7 +80,7 @@ def scope(store: Store, catalog: Catalog | None, wanted: Filter, words: Iterable
     queues = [name for name in known if only.matches({"queue": name})]
     if wanted.queue and not queues:
         raise NothingMatched(f"no queue {', '.join(wanted.queue)}", near(wanted.queue[0], known))
-    return Scope(tuple(queues), wanted, " ".join(words))
+    return Scope(tuple(queues), wanted, " ".join(words), replace(wanted, queue=()).is_empty)
 
 
 def near(name: str, known: Iterable[str]) -> str:

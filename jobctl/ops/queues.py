@@ -10,7 +10,7 @@ import msgspec
 from jobctl import clock
 from jobctl.errors import NothingMatched
 from jobctl.ops import bulk
-from jobctl.ops.bulk import BATCH, Tally, known_queues, near
+from jobctl.ops.bulk import BATCH, Tally, catalog_queues, known_queues, near
 from jobctl.store.audit import me
 from jobctl.store.queues import Pause
 from jobctl.store.records import BulkResult, PauseRow, QueueDetail, QueueRow
@@ -28,7 +28,7 @@ def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list
     known = known_queues(store, catalog)
     _require(wanted, known)
     serving = store.processes.serving()
-    rows = store.queues.depth(wanted or known)
+    rows = store.queues.depth(wanted or known, catalog_queues(catalog))
     return [msgspec.structs.replace(row, workers=_workers(row, serving)) for row in rows]
 
 

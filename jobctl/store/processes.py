@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -89,7 +90,9 @@ class Processes:
         rows = []
         for name, data in states.items():
             age = ages.get(name.decode())
-            if age is not None and age < LEASE_MS:
+            if age is None or age >= LEASE_MS:
+                continue
+            with suppress(ValueError):  # what another version wrote must not hide the others
                 rows.append(_row(_decoder.decode(data), age))
         return sorted(rows, key=lambda row: (row.kind != "worker", row.name))
 

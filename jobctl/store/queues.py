@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -101,8 +101,11 @@ class Queues:
         with mapping():
             return bool(every) and bool(self._store.client.exists(*every))
 
-    def depth(self, names: Iterable[str]) -> list[QueueRow]:
-        """How deep queues are, in one round trip. `workers` is left None: it is known to Processes."""
+    def depth(self, names: Iterable[str], ours: Container[str] = ()) -> list[QueueRow]:
+        """How deep queues are, in two round trips. `workers` is left None: it is known to Processes.
+
+        Of a queue that is neither in `ours` nor was ever used by jobctl, a stock deployment cannot tell everything.
+        """
         queues, keys = list(names), self._store.keys
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
@@ -124,10 +127,13 @@ class Queues:
         paused = self.paused()
         rows = [replies[at : at + 13] for at in range(0, len(replies), 13)]
         oldest = self._oldest({queue: [*row[11], *row[12]] for queue, row in zip(queues, rows, strict=True)})
-        return [self._row(queue, row, oldest[queue], queue in paused) for queue, row in zip(queues, rows, strict=True)]
+        return [
+            self._row(queue, row, oldest[queue], bool(row[10]) or queue in ours, queue in paused)
+            for queue, row in zip(queues, rows, strict=True)
+        ]
 
-    def _row(self, queue: str, reply: list[Any], oldest: float | None, paused: bool) -> QueueRow:
-        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, ours, _, _ = reply
+    def _row(self, queue: str, reply: list[Any], oldest: float | None, ours: bool, paused: bool) -> QueueRow:
+        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, _, _, _ = reply
         waiting = max(0, listed + ordered - int(stale or 0))
         return QueueRow(
             queue=queue,

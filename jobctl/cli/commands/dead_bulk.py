@@ -134,7 +134,7 @@ def _act(
         noun=noun if plan.matched == 1 else f"{noun}s",
         count=plan.matched,
         preview=front.preview(plan.parts),
-        whole_queue=front.whole(scope.filter, plan.parts, plan.matched),
+        whole_queue=front.whole(plan.parts) if scope.whole and plan.matched > 1 else None,
         summed=True,
     )
     if dry_run:
