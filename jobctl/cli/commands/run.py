@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,9 +16,8 @@ from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
 from jobctl.cli.complete import job_types
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.sanitize import clean
 from jobctl.errors import JobctlError, OperationFailed
-from jobctl.text import first_line
+from jobctl.text import first_line, sanitize
 
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
@@ -54,7 +56,7 @@ def run(
     ops.check(catalog, found, values)
     if isinstance(ctx.stdout, io.TextIOWrapper):
         ctx.stdout.reconfigure(line_buffering=True)
-    with ops.stdout_to_stderr():
+    with _stdout_to_stderr():
         record = ops.run(
             catalog,
             found,
@@ -69,7 +71,7 @@ def run(
 
 def _printer(ctx: Context) -> Callable[[str, str], None]:
     def write(_stream: str, text: str) -> None:
-        ctx.stderr.write(f"{clean(text, limit=None)}\n")
+        ctx.stderr.write(f"{sanitize(text, limit=None)}\n")
         ctx.stderr.flush()
 
     return write
@@ -101,7 +103,7 @@ def _environment(ctx: Context) -> dict[str, str]:
 
 def _report(ctx: Context, record: RunRecord) -> int:
     if record.traceback:
-        ctx.stderr.write(clean(record.traceback, newlines=True, limit=None).rstrip("\n") + "\n")
+        ctx.stderr.write(sanitize(record.traceback, newlines=True, limit=None).rstrip("\n") + "\n")
     if ctx.output is not Output.TABLE:
         ctx.emit(record, ())
     elif record.outcome == "completed" and record.result is not None:
@@ -116,3 +118,17 @@ def _report(ctx: Context, record: RunRecord) -> int:
         return INTERRUPTED
     how = "timed out" if record.outcome == "timeout" else "failed"
     raise OperationFailed(f"{record.type} {how} {took}: {record.error}: {first_line(record.message)}")
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """What the job prints goes to stderr, by whatever way it prints: stdout is for the result."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
