@@ -12,12 +12,12 @@ from typing import Any
 
 from jobctl import clock
 from jobctl.cli.context import Context, Output
-from jobctl.cli.sanitize import clean
 from jobctl.errors import OperationFailed, RedisUnavailable, UsageError
 from jobctl.ops.bulk import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer
 from jobctl.store.jobs import NewJob
 from jobctl.store.records import BulkResult
+from jobctl.text import sanitize as clean
 
 SHOWN_BAD = 1_000
 """Bad lines that are reported one by one; the rest is counted."""

@@ -9,8 +9,8 @@ from jobctl import clock
 from jobctl.cli.context import Context, Times
 from jobctl.cli.output import iso, relative, short_duration, to_json
 from jobctl.cli.paint import Paint
-from jobctl.cli.sanitize import clean
 from jobctl.store.records import AttemptRecord, Job
+from jobctl.text import sanitize as clean
 
 MAX_PAYLOAD_LINES = 60
 MAX_ATTEMPTS = 12

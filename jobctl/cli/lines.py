@@ -9,10 +9,10 @@ from jobctl import clock
 from jobctl.cli.context import Context, Times
 from jobctl.cli.output import cut, display_width, iso
 from jobctl.cli.paint import Paint
-from jobctl.cli.sanitize import clean
 from jobctl.store.logs import LogLine
 from jobctl.store.records import Event
 from jobctl.text import first_line
+from jobctl.text import sanitize as clean
 
 
 class EventLines:

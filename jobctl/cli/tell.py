@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobctl.cli.context import Context
-from jobctl.cli.sanitize import clean
 from jobctl.errors import JobctlError
+from jobctl.text import sanitize as clean
 
 
 def tell(ctx: Context, errors: Sequence[JobctlError]) -> int:

@@ -13,9 +13,9 @@ from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
 from jobctl.cli.complete import job_types
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.sanitize import clean
 from jobctl.errors import JobctlError, OperationFailed
 from jobctl.text import first_line
+from jobctl.text import sanitize as clean
 
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
