@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,8 +37,9 @@ jobs:
   gate: {python: "work:gate", payload: {required: [n]}}
   tree: {command: [sh, -c, "sleep 300 & echo $! >> pids; echo $$ >> pids; wait"], timeout: 60s}
   brief: {command: [sh, -c, "sleep 300 & echo $! >> pids; echo $$ >> pids; wait"], timeout: 1s, retries: {max: 0}}
-  child: {command: [jobctl, enqueue, nap, "n:=99"]}
+  child: {command: [PYTHON, -m, jobctl, enqueue, nap, "n:=99"]}
 """
+CATALOG = CATALOG.replace("PYTHON", sys.executable)
 
 TASKS = """\
 import os, time
@@ -77,7 +79,12 @@ class Started:
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.path.read_text().splitlines() if line.startswith("{")]
+        return self.parse(self.path.read_text())
+
+    @staticmethod
+    def parse(text: str) -> list[dict[str, Any]]:
+        """The JSON lines of a log; the last one may be half written."""
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
 
     def messages(self, contains: str) -> list[str]:
         return [found for line in self.lines if contains in (found := line.get("message") or "")]
