@@ -22,8 +22,11 @@ were innocent, and if it kills again it is known to be the one."""
 class Desk:
     """What a process holds: jobs fetched and not yet ended. Thread-safe."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, limit: int | None = None) -> None:
+        """`limit` is how many jobs the process may take in its whole life, None for any number."""
         self._threads = threads
+        self._limit = limit
+        self._taken = 0
         self._changed = threading.Condition()
         self._held: dict[str, Reserved] = {}
         self._running: dict[str, CancelToken] = {}
@@ -45,11 +48,13 @@ class Desk:
         if self._uncommitted >= MAX_UNCOMMITTED or self._suspects or self._alone:
             return 0
         ahead = min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
-        return self._threads + ahead - len(self._held)
+        room = self._threads + ahead - len(self._held)
+        return room if self._limit is None else min(room, self._limit - self._taken)
 
     def take(self, jobs: tuple[Reserved, ...]) -> None:
         """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
         with self._changed:
+            self._taken += len(jobs)
             for job in jobs:
                 self._held[job.id] = job
                 if job.crashes >= ALONE_AFTER:
@@ -91,6 +96,11 @@ class Desk:
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
+
+    def spent(self) -> bool:
+        """Whether the process has taken all the jobs that it may, and has begun each."""
+        with self._changed:
+            return self._limit is not None and self._taken >= self._limit and len(self._held) <= len(self._running)
 
     def idle(self) -> bool:
         with self._changed:
