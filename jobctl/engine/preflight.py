@@ -33,8 +33,9 @@ _NOWHERE = "redis://localhost"
 """A broker wants a client; this one never connects."""
 
 
-class Findings(msgspec.Struct, frozen=True):
-    """What is wrong: problems with a place in the catalog, or else one error without."""
+class Findings(msgspec.Struct, frozen=True, tag="findings"):
+    """What is wrong: problems with a place in the catalog, or else one error without. The tag tells an answer from
+    the question that lies in the same file."""
 
     problems: tuple[Problem, ...] = ()
     message: str = ""
