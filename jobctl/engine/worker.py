@@ -11,6 +11,7 @@ from typing import Any
 from jobctl import clock
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.model import Catalog
+from jobctl.engine import logs
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
@@ -58,8 +59,10 @@ class Worker:
         )
         self.queues = config.queues or queues_of(catalog)
         self.desk = Desk(config.threads, config.max_jobs)
-        self.committer = Committer(self.store, catalog)
-        self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
+        self.committer = Committer(self.store, catalog, self.desk.committed)
+        self.fetcher = Fetcher(
+            self.store, self.store.with_client(blocking), config.name, self.queues, self.desk, self.committer
+        )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
         self.threads = [
@@ -131,6 +134,7 @@ class Worker:
 
     def _give_back(self, jobs: list[Reserved]) -> None:
         for job in jobs:
+            self.desk.end(job, None)
             self.committer.submit(given_back(job))
 
     def desk_stop(self) -> None:
@@ -162,9 +166,10 @@ def read_catalog(config: ChildConfig) -> Catalog:
 
 def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     """The whole life of a worker process under its supervisor; returns its exit code."""
+    logs.write_behind()
     worker = Worker(config, read_catalog(config), slots, job_environment())
     code = worker.run(stop)
-    logging.shutdown()
+    logs.flush()
     if any(thread.is_alive() for thread in worker.threads) and worker.desk.running():
         os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
     return code

@@ -36,7 +36,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
     def due(self) -> str:
         """As enqueue.lua reads it."""
-        if self.delay_ms:
+        if self.delay_ms is not None and self.delay_ms > 0:
             return f"+{self.delay_ms}"
         return str(self.at_ms) if self.at_ms else "0"
 

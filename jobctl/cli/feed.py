@@ -13,11 +13,11 @@ from typing import Any
 from jobctl import clock
 from jobctl.cli.context import Context, Output
 from jobctl.errors import OperationFailed, RedisUnavailable, UsageError
-from jobctl.ops.bulk import ANY_TYPE, BadLine, Bulk, Defaults, Tally
+from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer
 from jobctl.store.jobs import NewJob
 from jobctl.store.records import BulkResult
-from jobctl.text import sanitize as clean
+from jobctl.text import sanitize
 
 SHOWN_BAD = 1_000
 """Bad lines that are reported one by one; the rest is counted."""
@@ -131,7 +131,7 @@ def _print_ids(ctx: Context, jobs: Sequence[NewJob]) -> None:
 def _complain(ctx: Context, bad: Sequence[BadLine], tally: Tally) -> None:
     before = tally.bad - len(bad)
     for line in bad[: max(0, SHOWN_BAD - before)]:
-        ctx.stderr.write(f"line {line.number}: {clean(line.reason, limit=500)}\n")
+        ctx.stderr.write(f"line {line.number}: {sanitize(line.reason, limit=500)}\n")
 
 
 def _summarise(ctx: Context, tally: Tally) -> None:
