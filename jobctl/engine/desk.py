@@ -156,7 +156,7 @@ class Desk:
 
     def running(self) -> list[Reserved]:
         with self._changed:
-            return [self._held[i] for i in self._running if i in self._held]
+            return [self._held[i] for i in list(self._running) if i in self._held]
 
     def held(self) -> Mapping[str, Reserved]:
         with self._changed:
