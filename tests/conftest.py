@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from jobctl.engine.embedded import EmbeddedServer
 from jobctl.store.connection import connect
+from tests.project import Project, make
 from tests.store import invariants
 from tests.support import Cli
 
@@ -79,3 +80,9 @@ def cli(tmp_path: Path) -> Cli:
 def redis_cli(tmp_path: Path, redis_client: redis.Redis, redis_url: str) -> Cli:
     """The real command in an empty folder, with the (clean) test server configured."""
     return Cli(tmp_path, {"JOBCTL_REDIS_URL": redis_url})
+
+
+@pytest.fixture
+def project(redis_cli: Cli, redis_url: str) -> Iterator[Project]:
+    """A folder with a catalog and tasks, over the (clean) test server."""
+    yield from make(redis_cli, redis_url)

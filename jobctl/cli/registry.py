@@ -40,6 +40,7 @@ class Group:
 COMMANDS: tuple[Entry | Group, ...] = (
     Entry("init", "init:init", "Write a first catalog and its tasks into this folder.", START),
     Entry("validate", "validate:validate", "Check a catalog and report every problem in it.", START),
+    Entry("demo", "demo:demo", "Show all of jobctl at work, in a folder of its own, in under a minute.", START),
     Entry("up", "up:up", "Run everything here and now: server, workers and scheduler.", START),
     Entry("worker", "worker:worker", "Run worker processes that serve the catalog's queues.", RUN),
     Entry("scheduler", "scheduler:scheduler", "Enqueue the jobs of the catalog's schedules as they fall due.", RUN),
