@@ -12,7 +12,7 @@ from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, UsageError, WaitTimeout
 from jobctl.producer import Producer
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, to_job
+from jobctl.store.jobs import NewJob, fresh, to_job
 from jobctl.store.records import TERMINAL, Job
 
 
@@ -43,11 +43,9 @@ class Client:
         or a payload that does not fit.
         """
         job = self._producer.prepare(type, payload or {}, id=id, delay=delay, at=at, priority=priority, parent=parent)
-        self._producer.enqueue([job])
-        found = self._store.jobs.find(job.id, [job.queue])
-        if found is None:
-            raise NothingMatched(f"job {job.id} is gone already", "its queue keeps no finished jobs: see `keep`")
-        return to_job(found)
+        if self._producer.enqueue([job])[0]:
+            return fresh(job)
+        return self.job(job.id)
 
     def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
         """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written."""

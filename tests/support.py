@@ -80,9 +80,7 @@ class Cli:
         )
         return Ran(done.stdout.decode(), done.stderr.decode(), done.returncode)
 
-    def start(
-        self, *args: str, env: Mapping[str, str] | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
+    def start(self, *args: str, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         """Start a command that goes on running; its output is piped, as text."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
         return subprocess.Popen(self.command(*args), cwd=self.cwd, env=self.env | dict(env or {}), **options)

@@ -34,9 +34,7 @@ def test_defaults_are_the_catalog_here_and_the_embedded_server(tmp_path: Path) -
 
 
 def test_the_state_directory_lies_beside_the_catalog(tmp_path: Path) -> None:
-    assert resolve(catalog="/srv/shop/jobs.yaml", environ=env(tmp_path)).state_dir == Path(
-        "/srv/shop/.jobctl"
-    )
+    assert resolve(catalog="/srv/shop/jobs.yaml", environ=env(tmp_path)).state_dir == Path("/srv/shop/.jobctl")
 
 
 def test_a_flag_wins_over_the_environment_and_the_environment_over_the_profile(tmp_path: Path) -> None:
@@ -53,9 +51,7 @@ def test_an_empty_variable_is_no_variable(tmp_path: Path) -> None:
     assert resolve(environ=env(tmp_path, JOBCTL_REDIS_URL="", NO_COLOR="")).color
 
 
-@pytest.mark.parametrize(
-    "url", ["redis://:secret@host", "redis://me:secret@host/0", "redis://host?password=secret"]
-)
+@pytest.mark.parametrize("url", ["redis://:secret@host", "redis://me:secret@host/0", "redis://host?password=secret"])
 def test_a_password_on_the_command_line_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve(redis=url, environ=env(tmp_path))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobctl.catalog.model import ActorSpec, Catalog, JobType, PythonSpec
-from jobctl.catalog.problems import Problem, did_you_mean
+from jobctl.catalog.problems import Problem, did_you_mean, printable
 
 
 def check_imports(catalog: Catalog) -> tuple[Problem, ...]:
@@ -61,7 +61,7 @@ def _reason(kind: str, target: str) -> tuple[str, str] | None:
         names = dir(sys.modules.get(target.partition(":")[0], object()))
         return f"`{target}` does not import: {error}", did_you_mean(target.rpartition(":")[2], names)
     except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything when imported
-        text = " ".join(str(error).split())[:200]
+        text = printable(" ".join(str(error).split())[:200])
         return f"`{target}` does not import: {type(error).__name__}: {text}", ""
     if kind == "actor" and not (hasattr(found, "actor_name") and hasattr(found, "send")):
         return (

@@ -90,9 +90,12 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
     """One entry under `jobs:`; problems go to the report."""
     path: Path = ("jobs", name)
     schema = values.get("payload")
-    keys = templating.payload_keys(schema)
+    templated = [kind for kind in ("command", "http") if kind in values and report.sound((*path, kind))]
     handler = _read_handler(values, path, report)
-    _check_templates(values, path, keys, report)
+    keys = templating.payload_keys(schema)
+    for kind in templated:
+        templating.check(values[kind], (*path, kind), keys, report)
+    templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
     return JobType(
         name=name,
         handler=handler,
@@ -103,13 +106,6 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
     )
-
-
-def _check_templates(values: Values, path: Path, keys: frozenset[str] | None, report: Report) -> None:
-    for kind in ("command", "http"):
-        if kind in values and report.sound((*path, kind)):
-            templating.check(values[kind], (*path, kind), keys, report)
-    templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
 
 
 def _read_handler(values: Values, path: Path, report: Report) -> HandlerSpec:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobctl.catalog.model import Catalog, JobType
-from jobctl.catalog.problems import did_you_mean, dotted, nearest
+from jobctl.catalog.problems import did_you_mean, dotted, nearest, printable
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -191,9 +191,9 @@ def _shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = type(value).__name__
-    return text if len(text) <= 60 else text[:57] + "..."
+    return printable(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _bounded(text: str) -> str:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _MAX_EXPLAINED else line[: _MAX_EXPLAINED - 3] + "..."

@@ -45,8 +45,15 @@ def dotted(path: Path) -> str:
     """A path as people write it: `jobs.send-email.command[2]`."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{printable(part)}"
     return text.removeprefix(".")
+
+
+def printable(text: str) -> str:
+    """Text on one line, with control characters and the like written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobctl.catalog.problems import CatalogError, Path, Problem, dotted
-from jobctl.catalog.source import Node
+from jobctl.catalog.problems import CatalogError, Path, Problem, dotted, printable
+from jobctl.catalog.source import Node, resolve
 
 _MAX_SHOWN = 60
 
@@ -46,7 +46,8 @@ class Report:
         self._add(path, self._keys.get(path) or self._values[path], message, hint)
 
     def _add(self, path: Path, place: tuple[int, int], message: str, hint: str) -> None:
-        self._problems[Problem(self._file, *place, dotted(path), message, hint)] = None
+        problem = Problem(self._file, *place, dotted(path), printable(message), printable(hint))
+        self._problems[problem] = None
         self._broken.update(path[:length] for length in range(len(path) + 1))
 
     def raise_if_any(self) -> None:
@@ -63,6 +64,8 @@ def found(node: Node) -> str:
     """What stands at a node, in words."""
     if node.type in ("list", "mapping"):
         return f"a {node.type}"
+    if node.type == "str" and resolve(node.text) != "str":
+        return f"the text {shown(node.text)}"
     if node.type in ("str", "int", "float", "bool", "merge"):
         return shown(node.text)
     return "nothing" if node.type == "null" else f"the tag {shown(node.type)}"
@@ -71,5 +74,4 @@ def found(node: Node) -> str:
 def shown(text: str) -> str:
     """A bounded, one-line quotation of text from the file."""
     line = text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "..."
-    printable = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
-    return f"`{printable}`" if text else "empty text"
+    return f"`{printable(line)}`" if text else "empty text"

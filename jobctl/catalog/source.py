@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobctl.catalog.problems import CatalogError, Problem
+from jobctl.catalog.problems import CatalogError, Problem, printable
 
 if TYPE_CHECKING:
     from yaml.events import Event
@@ -132,7 +132,11 @@ class _Builder:
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            raise self._error(event, f"unknown alias `*{event.anchor}`", "an anchor stands before its aliases")
+            raise self._error(
+                event,
+                f"unknown alias `*{printable(event.anchor[:60])}`",
+                "an anchor stands before its aliases",
+            )
         return node
 
     def _error(self, event: Any, message: str, hint: str = "") -> CatalogError:
@@ -146,11 +150,12 @@ def _scalar(event: Any) -> Node:
         kind = event.tag.removeprefix(_PREFIX)
         return Node(kind if kind in _SCALAR_TAGS else event.tag, line, column, text)
     if event.implicit[0] and event.tag is None:
-        return Node(_resolve(text), line, column, text)
+        return Node(resolve(text), line, column, text)
     return Node("str", line, column, text)
 
 
-def _resolve(text: str) -> str:
+def resolve(text: str) -> str:
+    """The type that YAML 1.2's core schema gives to a plain scalar."""
     return next((kind for kind, pattern in _CORE if pattern.fullmatch(text)), "str")
 
 
@@ -167,7 +172,7 @@ def _syntax(file: str, error: Any) -> CatalogError:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     context = f" {error.context}" if error.context else ""
     hint = "indent with spaces" if "\\t" in str(error.problem) or "tab" in str(error.problem) else ""
-    return _error(file, line, column, f"not YAML: {error.problem}{context}", hint)
+    return _error(file, line, column, printable(f"not YAML: {error.problem}{context}"), hint)
 
 
 def _bad_character(text: str) -> tuple[int, int, str]:

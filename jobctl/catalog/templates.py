@@ -59,11 +59,11 @@ def context(
 def compile_text(template: str, finalize: Callable[[Any], str] | None = None) -> Callable[[Mapping[str, Any]], str]:
     """A function from a context to the rendered text.
 
-    `finalize` turns the value of every expression into the text that is inserted, in place of the module's rule:
-    what quotes values for a URL, say. It may raise TemplateProblem. What is not an expression is left alone.
+    `finalize` turns the value of every expression into the text that is inserted, in place of the module's
+    rule: what quotes values for a URL, say. It may raise TemplateProblem.
 
-    Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or the text
-    is longer than MAX_OUTPUT.
+    Raises TemplateProblem if the template does not parse; the function raises it if rendering fails or gives
+    more than MAX_OUTPUT characters.
     """
     if not is_template(template):
         return lambda _names: template

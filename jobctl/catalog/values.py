@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jobctl.catalog.fields import INVALID
@@ -15,6 +16,12 @@ from jobctl.catalog.report import Report, found, shown
 from jobctl.catalog.source import Node
 
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+_LATEST = "https://json-schema.org/draft/2020-12/schema"
+_DIALECTS = (
+    _LATEST,
+    "https://json-schema.org/draft/2019-09/schema",
+    *(f"http://json-schema.org/draft-0{number}/schema" for number in (4, 6, 7)),
+)
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 _FORMATS = (
     *(
@@ -129,13 +136,11 @@ def _schema_problems(schema: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
 
     from jobctl.catalog.payload import compile_schema, explain
 
-    dialect = str(schema.get("$schema", "https://json-schema.org/draft/2020-12/schema"))
-    meta = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": dialect}
-    try:
-        errors = list(jsonschema_rs.validator_for(meta, offline=True).iter_errors(schema))
-    except jsonschema_rs.ValidationError:
+    dialect = str(schema.get("$schema", _LATEST)).removesuffix("#")
+    if dialect not in _DIALECTS:
         yield ("$schema",), f"unknown dialect of JSON Schema {shown(dialect)}", "leave it out"
         return
+    errors = _meta_errors(schema, dialect)
     for error in errors:
         yield tuple(error.instance_path), f"not JSON Schema: {explain(error)}", _format_hint(error.instance)
     if errors:
@@ -145,13 +150,30 @@ def _schema_problems(schema: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
     except jsonschema_rs.ValidationError as error:
         place = tuple(error.instance_path)
         message = error.message.split(". ")[0].split(" and retrieving")[0]
-        yield (
-            place,
-            f"not a usable JSON Schema: {message}",
-            _format_hint(error.instance) if "format" in place else "",
-        )
+        hint = _format_hint(error.instance) if "format" in place else ""
+        yield place, f"not a usable JSON Schema: {message}", hint
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         yield (), f"not a usable JSON Schema: {error}", ""
+
+
+def _meta_errors(schema: dict[str, Any], dialect: str) -> list[Any]:
+    """All errors against the latest meta-schema; of an older one the validator tells only the first."""
+    import jsonschema_rs
+
+    if dialect == _LATEST:
+        return list(_meta_validator().iter_errors(schema))
+    try:
+        jsonschema_rs.meta.validate(schema)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []
+
+
+@lru_cache(maxsize=1)
+def _meta_validator() -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for({"$schema": _LATEST, "$ref": _LATEST}, offline=True)
 
 
 def _format_hint(name: Any) -> str:

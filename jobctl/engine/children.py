@@ -10,10 +10,8 @@ from pathlib import Path
 
 from jobctl import clock
 from jobctl.engine.child import RETIRE
-from jobctl.engine.config import ChildConfig, ChildInfo
+from jobctl.engine.config import CHILD_COMMAND, ChildConfig, ChildInfo
 from jobctl.engine.slots import SlotTable, shared_file
-
-COMMAND = (sys.executable, "-m", "jobctl.engine.child")
 
 
 class Child:
@@ -65,7 +63,7 @@ class Child:
         os.close(self._lifeline)
 
 
-def spawn(config: ChildConfig, command: Sequence[str] = COMMAND) -> Child:
+def spawn(config: ChildConfig, command: Sequence[str] = CHILD_COMMAND) -> Child:
     """Start a worker process; raises OSError when the system refuses.
 
     Its own process group keeps a terminal's Ctrl-C for the supervisor, which then decides. Must be called

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import secrets
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -12,7 +16,7 @@ from jobctl.store.processes import ChildInfo, ProcessInfo
 
 __all__ = [
     "CLEAN", "DEFAULT_GRACE_S", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
-    "Liveness", "ProcessInfo", "default_processes", "default_threads",
+    "Liveness", "ProcessInfo", "SupervisorOptions", "default_processes", "default_threads",
 ]  # fmt: skip
 
 CLEAN = 0
@@ -27,18 +31,22 @@ STOPPED_NOW = 77
 
 JOBS_PER_CORE = 2
 DEFAULT_GRACE_S = 25.0
+CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.child")
 
 
 class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All that one worker process needs to know. It travels through an inherited file, never argv or environ.
 
     `name` is new for every process, also for a restarted one. `queues` None means all of the catalog's.
+    `catalog_text` is the catalog as it was checked: a process that is restarted while somebody edits the file must
+    get the one that works. None means that the file is read.
     `environment` is added to the environment of command jobs. `grace_s` is how long, in seconds, a draining
     child lets its running jobs go on before it requeues them.
     """
 
     name: str
     catalog_path: str
+    catalog_text: str | None = None
     redis_url: str
     redis_password: str | None = None
     namespace: str | None = None
@@ -66,6 +74,16 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(data, type=cls)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """`max_memory` is in bytes a process. `command` starts a child; descriptors and the parent's pid are appended
+    to it."""
+
+    processes: int
+    max_memory: int | None = None
+    command: Sequence[str] = CHILD_COMMAND
+
+
 class Liveness(Protocol):
     """The store's side of heartbeats and recovery.
 
@@ -88,6 +106,11 @@ class Liveness(Protocol):
 
     def sweep(self) -> int:
         """Recover the jobs of processes that died with their supervisor; returns how many."""
+
+
+def process_name() -> str:
+    """A name for this process that no other has had: "host:pid:random"."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def default_processes() -> int:

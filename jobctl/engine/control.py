@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from jobctl.engine.work import Desk
+from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 

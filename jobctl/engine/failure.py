@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import FrameSummary, TracebackException
+from traceback import TracebackException
 
 from jobctl.handlers.base import HandlerFailure
 
@@ -55,18 +55,19 @@ def _chain(summary: TracebackException) -> list[TracebackException]:
 def _cut_own_frames(summary: TracebackException) -> None:
     """Drop the frames above user code: a reader looks for their own. Those below it stay, they explain."""
     for link in _chain(summary):
-        own = next((index for index, frame in enumerate(link.stack) if not _is_own(frame)), len(link.stack))
-        del link.stack[:own]
+        files = [frame.filename for frame in link.stack]
+        called = next((index for index, file in enumerate(files) if file.startswith(_HANDLERS)), 0)
+        users = (index for index in range(called, len(files)) if not files[index].startswith(_OWN_FOLDERS))
+        del link.stack[: next(users, len(files))]
 
 
-def _is_own(frame: FrameSummary) -> bool:
-    return frame.filename.startswith(_OWN_FOLDERS)
+_PACKAGE = Path(__file__).parent.parent
+_HANDLERS = f"{_PACKAGE / 'handlers'}/"
 
 
 def _own_folders() -> tuple[str, ...]:
-    package = Path(__file__).resolve().parent.parent
     dramatiq = importlib.util.find_spec("dramatiq")
-    folders = [package / "engine", package / "handlers", Path(asyncio.__file__).parent]
+    folders = [_PACKAGE / "engine", _PACKAGE / "handlers", _PACKAGE / "ops", Path(asyncio.__file__).parent]
     if dramatiq is not None and dramatiq.origin is not None:
         folders.append(Path(dramatiq.origin).parent)
     return tuple(f"{folder}/" for folder in folders)

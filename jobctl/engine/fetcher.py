@@ -11,15 +11,18 @@ import threading
 from collections.abc import Sequence
 
 from jobctl import clock
-from jobctl.engine.work import Desk
+from jobctl.engine import verdict
+from jobctl.engine.committer import Committer
+from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.settle import Ended
+from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
+STUCK_S = 0.05
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
-LONGEST_PAUSE_S = 2.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 _log = logging.getLogger("jobctl.worker")
 
@@ -27,18 +30,26 @@ _log = logging.getLogger("jobctl.worker")
 class Fetcher(threading.Thread):
     """The one thread of a process that takes jobs out of Redis."""
 
-    def __init__(self, store: Store, blocking: Store, worker: str, queues: Sequence[str], desk: Desk) -> None:
+    def __init__(
+        self, store: Store, blocking: Store, worker: str, queues: Sequence[str], desk: Desk, committer: Committer
+    ) -> None:
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._blocking = blocking
         self._worker = worker
         self._queues = list(queues)
+        self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
         self._desk = desk
+        self._committer = committer
         self._halt = threading.Event()
         self._turn = 0
-        self._looked = 0.0
-        self._due_in_s = LOOK_S
-        self._lost_reply = False
+        self._first: str | None = None
+        self._windows = -(-len(self._queues) // MAX_QUEUES)
+        self._to_ask = self._windows
+        self._look_at = 0.0
+        self._due_at: float | None = None
+        self._clock_ahead_s = 0.0
+        self._lost_reply = self._registered = False
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -49,67 +60,106 @@ class Fetcher(threading.Thread):
         self._desk.wake()
 
     def run(self) -> None:
-        pause = 0.05
+        pause = FIRST_PAUSE_S
         while not self._halt.is_set():
             try:
                 self._step()
                 self.connected.set()
-                pause = 0.05
+                pause = FIRST_PAUSE_S
             except RedisUnavailable as problem:
-                if self.connected.is_set() or pause == 0.05:
+                if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
+                self._to_ask = self._windows
                 self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
+        if not self._registered:
+            self._store.queues.register(self._queues)
+            self._registered = True
         if self._lost_reply:
             self._reconcile()
-        if clock.monotonic() - self._looked >= LOOK_S:
+        now = clock.monotonic()
+        if now >= self._look_at:
             self._look()
-        room = self._desk.room(LOOK_S)
-        if room <= 0 or self._halt.is_set():
+        if self._due_at is not None and now >= self._due_at:
+            self._ask_all()
+        if self._to_ask <= 0:
+            if self._desk.idle():
+                self.empty.set()
+            self._sleep()
             return
-        if self._fetch(room):
-            self.empty.clear()
-            return
-        if self._desk.idle():
-            self.empty.set()
-        self._sleep()
+        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() else LOOK_S)
+        if room <= 0:
+            self._give_back(self._desk.stuck())
+        elif not self._halt.is_set():
+            self._fetch(room)
 
-    def _fetch(self, room: int) -> int:
-        """Fetch up to `room` jobs; returns how many came."""
+    def _give_back(self, jobs: list[Reserved]) -> None:
+        """Jobs that wait here behind long ones go back to the head of their line."""
+        for job in jobs:
+            self._committer.submit(verdict.given_back(job))
+
+    def _ask_all(self) -> None:
+        """There is a reason to ask all queues."""
+        self._to_ask = self._windows
+        self._due_at = None
+
+    def _fetch(self, room: int) -> None:
+        """Fetch up to `room` jobs. While a window of queues fills the room there may be more in it."""
         names = self._window()
         self._lost_reply = True  # until the reply is here
         fetched = self._store.settle.fetch(self._worker, names, room)
         self._lost_reply = False
         self._desk.take(fetched.jobs)
-        self._due(fetched.now_ms, fetched.next_due_ms)
-        return len(fetched.jobs)
+        self._clock_ahead_s = fetched.now_ms / 1000 - clock.now_ms() / 1000
+        self._due(fetched.next_due_ms)
+        if fetched.jobs:
+            self.empty.clear()
+        if len(fetched.jobs) < room:
+            self._to_ask -= 1
 
     def _window(self) -> list[str]:
-        """The queues to ask now, each first in its turn."""
+        """The queues to ask now: the one that woke us first, then each in its turn."""
         names = self._queues
-        self._turn = (self._turn + 1) % max(1, len(names))
+        if self._first is not None:
+            self._turn, self._first = names.index(self._first), None
         turned = names[self._turn :] + names[: self._turn]
-        return turned[:MAX_QUEUES]
+        window = turned[:MAX_QUEUES]
+        step = 1 if len(names) <= MAX_QUEUES else len(window)
+        self._turn = (self._turn + step) % len(names)
+        return window
 
-    def _due(self, now_ms: int, next_due_ms: int) -> None:
-        self._due_in_s = min(LOOK_S, max(0.001, (next_due_ms - now_ms) / 1000)) if next_due_ms else LOOK_S
+    def _due(self, next_due_ms: int) -> None:
+        """Remember when the next delayed job is due; Redis's clock is read from its latest answer."""
+        if not next_due_ms:
+            self._due_at = None
+            return
+        in_s = next_due_ms / 1000 - (clock.now_ms() / 1000 + self._clock_ahead_s)
+        self._due_at = clock.monotonic() + max(0.001, in_s)
 
     def _sleep(self) -> None:
         """Block until a queue's wake-up key has a token, the next job is due, or it is time to look around."""
-        keys = [self._store.keys.wake(queue) for queue in self._queues]
-        self._blocking.block(keys, self._due_in_s)
+        until = self._look_at if self._due_at is None else min(self._look_at, self._due_at)
+        rest = until - clock.monotonic()
+        if rest <= 0:
+            return
+        woken = self._blocking.block(list(self._wakes), rest)
+        if woken is not None:
+            self._first = self._wakes.get(woken)
+            self._ask_all()
 
     def _look(self) -> None:
-        """Once a second: take in what stock producers delayed, and see whether more queues than asked have jobs."""
-        now, next_due, _, inbox = self._store.run("poll", self._queues)
-        self._looked = clock.monotonic()
-        self._due(now, next_due)
-        if inbox:
+        """Once a second: is there anything that no wake-up told of? Take in what stock producers delayed."""
+        seen = self._store.queues.peek(self._queues)
+        self._look_at = clock.monotonic() + LOOK_S
+        if seen.inbox:
             for queue in self._queues:
                 self._store.stock.take_delayed(queue)
+        if seen.waiting or seen.inbox:
+            self._ask_all()
+        self._due(seen.next_due_ms)
 
     def _reconcile(self) -> None:
         """A fetch whose reply was lost may have reserved jobs for this worker: give back those not held here."""

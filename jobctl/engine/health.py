@@ -25,12 +25,15 @@ class Health:
         self._max_memory = max_memory
 
     def check(self, crew: Crew) -> None:
-        """Replace what is too big or has lost a thread; log what stands still (it is never killed)."""
+        """Replace what is too big or has lost a thread."""
         for child in crew.seated:
             reason = self._reason_to_replace(child)
             if reason and len(crew.leaving) < len(crew.seated):
                 log.warning("replacing worker process %s (pid %d): %s", child.name, child.pid, reason)
                 crew.replace(child)
+
+    def log_stalls(self, crew: Crew) -> None:
+        """Log, once each, the processes that stand still. They are never killed for it."""
         for child in crew:
             self._log_stall(child)
 

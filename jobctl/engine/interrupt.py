@@ -22,7 +22,8 @@ GRACE_S = 10.0
 class Guard:
     """The time limit of one worker thread. `interrupts` says whether an exception is raised in the thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, armed: threading.Event) -> None:
+        self._armed = armed
         self._lock = threading.Lock()
         self._thread = 0
         self._deadline: float | None = None
@@ -36,6 +37,8 @@ class Guard:
             self._thread = threading.get_ident()
             self._raised, self._token, self._interrupts = False, token, interrupts
             self._deadline = deadline
+        if not self._armed.is_set():
+            self._armed.set()
 
     def disarm(self) -> None:
         """The attempt is over. An interrupt that was raised and has not arrived yet is taken back."""
@@ -45,33 +48,40 @@ class Guard:
                 _set_async_exc(self._thread, ctypes.py_object())
                 self._raised = False
 
-    def check(self, now: float) -> None:
-        """Interrupt the thread if its deadline has passed. Called by the watchdog."""
+    def check(self, now: float) -> bool:
+        """Interrupt the thread if its deadline has passed; False if there is none. Called by the watchdog."""
         with self._lock:
-            if self._deadline is None or now < self._deadline:
-                return
+            if self._deadline is None:
+                return False
+            if now < self._deadline:
+                return True
             token, self._deadline = self._token, None
             if self._interrupts:
                 self._raised = True
                 _set_async_exc(self._thread, ctypes.py_object(AttemptTimeout))
         if token is not None:
             token.cancel("timeout")
+        return True
 
 
 class Watchdog(threading.Thread):
-    """Looks at all guards of a process, 20 times a second."""
+    """Looks at all guards of a process, 20 times a second while one is armed."""
 
-    def __init__(self, guards: list[Guard], interval_s: float = 0.05) -> None:
+    def __init__(self, guards: list[Guard], armed: threading.Event, interval_s: float = 0.05) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._guards = guards
+        self._armed = armed
         self._interval = interval_s
         self._halt = threading.Event()
 
     def run(self) -> None:
         while not self._halt.wait(self._interval):
+            self._armed.wait()
+            self._armed.clear()
             now = clock.monotonic()
-            for guard in self._guards:
-                guard.check(now)
+            if any([guard.check(now) for guard in self._guards]):  # noqa: C419 - every guard is checked
+                self._armed.set()
 
     def stop(self) -> None:
         self._halt.set()
+        self._armed.set()

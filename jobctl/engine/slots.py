@@ -76,7 +76,8 @@ class SlotTable:
         _PROGRESS.pack_into(self._map, _AT_DONE, count)
 
     def set_ready(self, ready: bool = True) -> None:
-        """Connected to Redis, with its threads running."""
+        """Connected to Redis, with its threads running (tell `set_threads_alive` first); False from the
+        moment it drains, when its threads may end."""
         self._map[_AT_READY] = int(ready)
 
     # the supervisor's side

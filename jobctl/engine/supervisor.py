@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import msgspec
 
 from jobctl import clock
-from jobctl.engine.children import COMMAND, Child, resident_bytes, spawn
-from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo
+from jobctl.engine.children import Child, resident_bytes, spawn
+from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo, SupervisorOptions, process_name
 from jobctl.engine.crew import Crew
 from jobctl.engine.health import Health
 from jobctl.engine.heartbeats import Heartbeats
-from jobctl.engine.loop import Loop
+from jobctl.engine.loop import Loop, Timer
 from jobctl.engine.notify import Notifier
 from jobctl.text import sanitize
 
@@ -33,26 +31,10 @@ REPLACE_READY_S = 60.0
 """A reload is given up when the new processes are not ready after this many seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisorOptions:
-    """`max_memory` is in bytes a process. `queues` are the names to show; what is served is in the child's
-    configuration. `command` starts a child; descriptors and the parent's pid are appended to it."""
-
-    processes: int
-    queues: tuple[str, ...] = ()
-    max_memory: int | None = None
-    command: Sequence[str] = COMMAND
-
-
-def process_name() -> str:
-    """A name for this process that no other has had: "host:pid:random"."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-
-
 class Supervisor:
     """Runs worker processes made from `child`, whose name is replaced.
 
-    `reload` reads and checks the catalog again and returns the names of the queues served; it raises when
+    `reload` reads and checks the catalog again and returns what new processes are made from; it raises when
     anything is wrong with it, and then the running processes stay. Make and run it in the main thread.
     """
 
@@ -61,14 +43,13 @@ class Supervisor:
         options: SupervisorOptions,
         child: ChildConfig,
         liveness: Liveness,
-        reload: Callable[[], Sequence[str]],
+        reload: Callable[[], ChildConfig],
         notifier: Notifier | None = None,
     ) -> None:
         self.name = process_name()
         self._options = options
-        self._template = child
+        self._template = self._next = child
         self._reload = reload
-        self._queues = tuple(options.queues)
         self._notifier = notifier or Notifier()
         self._started_ms = clock.now_ms()
         self._beats = Heartbeats(liveness, self.info)
@@ -76,7 +57,8 @@ class Supervisor:
         self._loop = Loop()
         self._spawned = 0
         self._beat_due = False
-        self._crew = self._new_crew()
+        self._recovery: Timer | None = None
+        self._crew = self._new_crew(child)
         self._candidate: Crew | None = None
         self._candidate_until = 0.0
         self._old: list[Crew] = []
@@ -118,7 +100,7 @@ class Supervisor:
             kind="worker",
             host=socket.gethostname(),
             pid=os.getpid(),
-            queues=self._queues,
+            queues=self._template.queues or (),
             processes=self._options.processes,
             threads=self._threads,
             started_ms=self._started_ms,
@@ -140,16 +122,16 @@ class Supervisor:
         if self._notifier.watchdog_s:
             self._loop.every(self._notifier.watchdog_s, self._ping)
 
-    def _new_crew(self) -> Crew:
-        burst = self._template.burst
-        return Crew(self._options.processes, self._spawn, self._lost, self._loop.later, burst)
+    def _new_crew(self, template: ChildConfig) -> Crew:
+        size = self._options.processes
+        return Crew(size, lambda: self._spawn(template), self._lost, self._loop.later, template.burst)
 
     def _crews(self) -> list[Crew]:
         return [self._crew, *self._old, *([self._candidate] if self._candidate else [])]
 
-    def _spawn(self) -> Child:
+    def _spawn(self, template: ChildConfig) -> Child:
         self._spawned += 1
-        config = msgspec.structs.replace(self._template, name=f"{self.name}:{self._spawned}")
+        config = msgspec.structs.replace(template, name=f"{self.name}:{self._spawned}")
         child = spawn(config, self._options.command)
         if not self._beat_due:  # Redis hears of it before it can be missed
             self._beat_due = True
@@ -162,14 +144,20 @@ class Supervisor:
 
     def _lost(self, child: Child) -> None:
         self._beats.lose(child.name, child.slots.executing())
-        self._loop.later(0.0, self._recover)
+        self._recover_in(0.0)
+
+    def _recover_in(self, delay: float) -> None:
+        """Arrange the next try; there is one at a time, or an outage would fill the loop with them."""
+        if self._recovery:
+            self._recovery.cancel()
+        self._recovery = self._loop.later(delay, self._recover)
 
     def _recover(self) -> None:
         before = self._beats.pending
         self._beats.recover()
         if self._beats.pending:
             failed = self._beats.pending == before
-            self._loop.later((0.2 if self._stop_at else 1.0) if failed else 0.0, self._recover)
+            self._recover_in((0.2 if self._stop_at else 1.0) if failed else 0.0)
 
     def _reap(self) -> None:
         for crew in self._crews():
@@ -204,6 +192,8 @@ class Supervisor:
     def _check_health(self) -> None:
         if self._stop_at is None and self._candidate is None:
             self._health.check(self._crew)
+        for crew in self._crews():
+            self._health.log_stalls(crew)
 
     def _ping(self) -> None:
         if all(self._health.healthy(crew) for crew in self._crews()):
@@ -222,14 +212,14 @@ class Supervisor:
             return
         self._notifier.reloading()
         try:
-            self._queues = tuple(self._reload())
+            self._next = self._reload()
         except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running worker
             for line in str(error).splitlines():
                 log.error("reload refused, the old catalog stays: %s", sanitize(line))
-            self._notifier.ready(self._status())
+            self._reload_over()
             return
         log.info("reloading: starting %d new processes", self._options.processes)
-        self._candidate = self._new_crew()
+        self._candidate = self._new_crew(self._next)
         self._candidate_until = clock.monotonic() + REPLACE_READY_S
         self._candidate.fill()
 
@@ -241,7 +231,7 @@ class Supervisor:
         if new.ready:
             self._crew.retire()
             self._old.append(self._crew)
-            self._crew = new
+            self._crew, self._template = new, self._next
             log.info("reloaded: the old processes finish what they run")
         elif new.crashes or clock.monotonic() >= self._candidate_until:
             new.retire()
@@ -250,10 +240,14 @@ class Supervisor:
         else:
             return
         self._candidate = None
-        self._notifier.ready(self._status())
+        self._reload_over()
         if self._reload_again:
             self._reload_again = False
             self._start_reload()
+
+    def _reload_over(self) -> None:
+        """Tell systemd, which waits for it; but never "ready" for a worker that has not been."""
+        (self._notifier.ready if self._ready else self._notifier.status)(self._status())
 
     # the end
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl import clock
+from jobctl.store import ids
 from jobctl.store.connection import mapping
 from jobctl.store.records import ProcessRow
 
@@ -111,7 +112,7 @@ class Processes:
         out = {}
         for job_id, value in rows.items():
             token, worker, _ = value.decode().split("|", 2)
-            out[job_id.decode("utf-8", "replace")] = (token, worker)
+            out[ids.read(job_id)] = (token, worker)
         return out
 
 

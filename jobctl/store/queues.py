@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +28,14 @@ class Pause(msgspec.Struct, frozen=True):
     until_ms: int
     reason: str
     by: str
+
+
+class Peek(msgspec.Struct, frozen=True):
+    """What a look around found: does something wait, has a stock producer delayed something, what is due next."""
+
+    waiting: bool
+    inbox: bool
+    next_due_ms: int
 
 
 class Queues:
@@ -64,6 +72,34 @@ class Queues:
                 if cursor == 0:
                     break
         return sorted(found)
+
+    def peek(self, names: Sequence[str]) -> Peek:
+        """A look at many queues in two commands: for idle workers, once a second."""
+        keys = self._store.keys
+        inboxes = [keys.stock_delayed(queue) for queue in names]
+        lines = [key for queue in names for key in (keys.ready(queue), keys.ordered(queue))]
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.exists(*lines, *inboxes)
+            pipe.zrange(keys.due(), 0, 0, withscores=True)
+            some, due = pipe.execute()
+            inbox = int(self._store.client.exists(*inboxes)) if some else 0
+        return Peek(some > inbox, inbox > 0, int(due[0][1]) if due else 0)
+
+    def overdue(self) -> list[str]:
+        """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy."""
+        with mapping():
+            names = self._store.client.zrangebyscore(
+                self._store.keys.due(), "-inf", self._store.processes.now_ms(), start=0, num=1000
+            )
+        return [_text(name) for name in names]
+
+    def inboxes(self, names: Sequence[str]) -> bool:
+        """Whether stock producers or workers left anything in one of the queues."""
+        keys = self._store.keys
+        every = [key for queue in names for key in (keys.stock_delayed(queue), keys.stock_dead(queue))]
+        with mapping():
+            return bool(every) and bool(self._store.client.exists(*every))
 
     def depth(self, names: Iterable[str], ours: Container[str] = ()) -> list[QueueRow]:
         """How deep queues are, in two round trips. `workers` is left None: it is known to Processes.
@@ -178,7 +214,8 @@ class Queues:
         """Hand out jobs again; False if the queue was not paused."""
         with mapping():
             was = bool(self._store.client.hdel(self._store.keys.paused(), queue))
-            self._store.client.rpush(self._store.keys.wake(queue), "1")
+            if not self._store.client.exists(self._store.keys.wake(queue)):
+                self._store.client.rpush(self._store.keys.wake(queue), "1")
         return was
 
     def paused(self) -> dict[str, Pause]:

@@ -61,10 +61,11 @@ class Store:
         with mapping():
             return self._runner.run_many(calls)
 
-    def block(self, keys: Sequence[str], timeout_s: float) -> bool:
-        """Block until one of the lists has an element, and take it; False if none had within the time."""
+    def block(self, keys: Sequence[str | bytes], timeout_s: float) -> bytes | None:
+        """Block until one of the lists has an element, and take it; which list, or None when time ran out."""
         with mapping():
-            return self.client.blpop(list(keys), timeout=max(0.001, timeout_s)) is not None
+            reply = self.client.blpop(list(keys), timeout=max(0.001, timeout_s))
+        return None if reply is None else bytes(reply[0])
 
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""

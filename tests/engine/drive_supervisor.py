@@ -11,9 +11,9 @@ import sys
 from typing import Any
 
 from jobctl.engine import logs
-from jobctl.engine.config import ChildConfig, ProcessInfo
+from jobctl.engine.config import ChildConfig, ProcessInfo, SupervisorOptions
 from jobctl.engine.notify import Notifier
-from jobctl.engine.supervisor import Supervisor, SupervisorOptions
+from jobctl.engine.supervisor import Supervisor
 from jobctl.errors import RedisUnavailable, UsageError
 
 
@@ -61,10 +61,10 @@ def main() -> int:
         **given["child"],
     }
 
-    def reload() -> tuple[str, ...]:
+    def reload() -> ChildConfig:
         if given.get("reload") == "broken":
             raise UsageError("jobs.yaml:1:1: broken")
-        return ("default",)
+        return ChildConfig(**child)
 
     options = SupervisorOptions(
         command=(sys.executable, "-m", "tests.engine.fake_child"), **given.get("options", {"processes": 1})

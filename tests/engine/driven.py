@@ -26,7 +26,7 @@ def alive(pid: int) -> bool:
 
 
 class Driven:
-    """A started module whose stdout (events) and stderr (JSON logs) are collected."""
+    """A started module whose stdout (events) and stderr (JSON logs) are collected in their order."""
 
     def __init__(self, module: str, config: dict[str, Any]) -> None:
         self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -36,10 +36,9 @@ class Driven:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # one pipe, or events and logs would overtake each other
         )
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=self._collect, args=(stream,), daemon=True).start()
+        threading.Thread(target=self._collect, args=(self.process.stdout,), daemon=True).start()
 
     def _collect(self, stream: IO[bytes]) -> None:
         for line in stream:
@@ -48,9 +47,7 @@ class Driven:
             except ValueError:
                 self._lines.put({"event": "noise", "text": line.decode(errors="replace")})
 
-    def wait_for(
-        self, event: str, timeout: float = 15.0, contains: str = "", **fields: Any
-    ) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout: float = 15.0, contains: str = "", **fields: Any) -> dict[str, Any]:
         """The next event of that name whose fields are these and whose message contains `contains`."""
         deadline = time.monotonic() + timeout
         while True:
@@ -58,9 +55,7 @@ class Driven:
                 found = self._lines.get(timeout=max(deadline - time.monotonic(), 0.001))
             except queue.Empty:
                 shown = "\n".join(map(str, self.seen))
-                raise AssertionError(
-                    f"no {event} {fields} {contains!r} in {timeout} s; seen:\n{shown}"
-                ) from None
+                raise AssertionError(f"no {event} {fields} {contains!r} in {timeout} s; seen:\n{shown}") from None
             self.seen.append(found)
             matches = all(found.get(name) == value for name, value in fields.items())
             if found["event"] == event and matches and contains in found.get("message", ""):

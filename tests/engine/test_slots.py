@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobctl.engine.slots import MAX_ID_BYTES, SlotTable
 
-IDS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=MAX_ID_BYTES // 4)
+IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=MAX_ID_BYTES // 4)
 
 
 def pair(threads: int) -> tuple[SlotTable, SlotTable]:

@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -72,8 +73,13 @@ def loop() -> Iterator[Loop]:
 def test_signals_are_handled_before_timers_that_are_due(loop: Loop) -> None:
     order: list[object] = []
     loop.on_signal((signal.SIGUSR1,), order.append)
-    for name in "ab":
-        loop.later(0.0, lambda name=name: (order.append(name), os.kill(os.getpid(), signal.SIGUSR1)))
+
+    def timer(name: str) -> None:
+        order.append(name)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    loop.later(0.0, partial(timer, "a"))
+    loop.later(0.0, partial(timer, "b"))
     for _ in range(4):
         loop.run_once()
     assert order == ["a", signal.SIGUSR1, "b", signal.SIGUSR1]

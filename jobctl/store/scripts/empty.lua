@@ -35,10 +35,7 @@ if #moved < limit then
       and not redis.call('ZSCORE', K.delayed, id) and not redis.call('ZSCORE', K.retrying, id)
     if live then to_trash(id) else skipped = skipped + 1 end
   end
-  local stale = tonumber(redis.call('GET', K.stale) or '0')
-  if skipped > 0 and stale > 0 then
-    if skipped >= stale then redis.call('DEL', K.stale) else redis.call('DECRBY', K.stale, skipped) end
-  end
+  if skipped > 0 then uncount(K, skipped) end
 end
 announce(K, moved)
 local left = redis.call('LLEN', K.ready) + redis.call('ZCARD', K.ordered)

@@ -1,0 +1,69 @@
+"""Run the benchmarks and print, or write, the table: `python -m benchmarks [--quick] [--only NAME] [--write FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.harness import Row, bench
+from benchmarks.peers import Jobctl, Stock
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the jobs, one repeat: does it run?")
+    parser.add_argument("--only", choices=list(measure.ALL), action="append", help="one measurement; repeatable")
+    parser.add_argument("--write", type=Path, help="also write the table into this Markdown file")
+    args = parser.parse_args()
+    rows: list[Row] = []
+    with bench(repeats=1 if args.quick else 3, scale=0.1 if args.quick else 1.0) as place:
+        peers = (Jobctl(place), Stock(place))
+        for name in args.only or measure.ALL:
+            print(f"measuring {name} …", flush=True)
+            rows += measure.ALL[name](place, peers)
+            place.client().flushdb()
+        server = place.client().info("server")
+    table = render(rows)
+    print(f"\n{table}")
+    if args.write:
+        args.write.write_text(page(table, f"{server.get('server_name', 'redis')} {server.get('valkey_version', '')}"))
+
+
+def render(rows: Sequence[Row]) -> str:
+    """A Markdown table: medians, and how many times better jobctl is."""
+    peers = list(dict.fromkeys(peer for row in rows for peer in row.samples if peer != "jobctl"))
+    head = ["what", "unit", "jobctl", *(cell for peer in peers for cell in (peer, "ratio"))]
+    lines = [head, ["---", "---", *("---:" for _ in head[2:])]]
+    for row in rows:
+        cells = [row.what, row.unit, _number(row.median("jobctl"))]
+        for peer in peers:
+            known = peer in row.samples and row.median(peer) > 0 and row.median("jobctl") > 0
+            cells += [_number(row.median(peer)), f"{row.ratio(peer):.1f}x"] if known else ["", ""]
+        lines.append(cells)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def page(table: str, server: str) -> str:
+    """docs/benchmarks.md."""
+    return f"""# Benchmarks
+
+Measured by `make bench` on {datetime.now(tz=UTC):%Y-%m-%d}: Python {platform.python_version()}, {server.strip()}
+(AOF every second, private server on a Unix socket), dramatiq {version("dramatiq")}, {platform.machine()}. jobctl with
+the catalog's defaults on: attempts, records, events, tokens. Medians; the ratio says how many times better jobctl is
+than the peer in the same run. Absolute numbers depend on the machine and are only there to read.
+
+{table}
+"""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""`http: {...}`: one request. 2xx is success; which other answers are worth a retry is decided here."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from jobctl import __version__, clock
+from jobctl.catalog.model import External, HttpSpec
+from jobctl.catalog.templates import TemplateProblem, compile_text, compile_value, is_template
+from jobctl.errors import UsageError
+from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings
+from jobctl.handlers.http_address import Address, redirected
+from jobctl.handlers.rendering import Names, checked, compile_setting, names, rendering
+
+if TYPE_CHECKING:
+    from jobctl.handlers.http_exchange import Answer, Request
+
+MAX_REDIRECTS = 5
+MAX_RESULT = 16_384
+"""The most characters of an answer that are kept as the job's result."""
+MAX_RETRY_AFTER_MS = 86_400_000
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FRAMING = ("content-length", "transfer-encoding", "connection")
+_SECRET = ("authorization", "proxy-authorization", "cookie")
+_RETRYABLE = (408, 429)
+_EXCERPT = 300
+
+
+class HttpHandler:
+    """Renders and sends one request. The result is `{"status": N, "body": JSON, text or None}`."""
+
+    enforces_deadline = True
+
+    def __init__(self, spec: HttpSpec, surroundings: Surroundings) -> None:
+        from jobctl.handlers.http_exchange import Client
+
+        self._method = spec.method.upper()
+        self._address = Address(spec.url, surroundings.job_type)
+        self._headers = _Headers(spec.headers, surroundings, self._address.credentials)
+        self._body, self._content_type = _body(spec)
+        self._client = Client(self._address.origin, self._address.shown, spec.timeout_ms / 1000)
+
+    def __call__(self, attempt: Attempt) -> dict[str, Any]:
+        request, secrets = self._request(attempt)
+        answer = self._follow(request, attempt)
+        text = _without(secrets, answer.body.decode(errors="replace"))
+        if 200 <= answer.status < 300:
+            return {"status": answer.status, "body": _result(answer, text)}
+        raise self._failure(answer, text)
+
+    def _request(self, attempt: Attempt) -> tuple[Request, list[str]]:
+        from jobctl.handlers.http_exchange import Request
+
+        with rendering():
+            known = names(attempt)
+            target = self._address.target(known)
+            body = None if self._body is None else self._body(known)
+            given, secrets = self._headers.render(known)
+        headers = {
+            "User-Agent": f"jobctl/{__version__}",
+            "Idempotency-Key": _one_line(attempt.job_id),
+            "X-Jobctl-Attempt": str(attempt.number),
+            **({"Content-Type": self._content_type} if self._content_type else {}),
+        }
+        replaced = {name.lower() for name in given}
+        headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        return Request(self._method, target, {**headers, **given}, body), secrets
+
+    def _follow(self, request: Request, attempt: Attempt) -> Answer:
+        """The last answer. Redirects are followed on the same origin only."""
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._client.send(request, attempt)
+            location = answer.headers.get("location")
+            if answer.status not in (301, 302, 303, 307, 308) or location is None:
+                return answer
+            if answer.status < 307 and request.method not in ("GET", "HEAD"):
+                raise self._redirect(f"answered {answer.status}, which does not repeat a {request.method}")
+            target = redirected(self._address.origin, request.target, location)
+            if target is None:
+                raise self._redirect("leads to another host; jobs go to the catalog's hosts only")
+            request = replace(request, target=target)
+        raise self._redirect(f"more than {MAX_REDIRECTS} redirects")
+
+    def _redirect(self, why: str) -> HandlerFailure:
+        return HandlerFailure("HttpRedirect", f"{self._method} {self._address.shown}: {why}", retryable=False)
+
+    def _failure(self, answer: Answer, text: str) -> HandlerFailure:
+        excerpt = " ".join(text[: _EXCERPT * 2].split())[:_EXCERPT]
+        reason = f" {answer.reason}" if answer.reason else ""
+        return HandlerFailure(
+            "HttpStatus",
+            f"{self._method} {self._address.shown} answered {answer.status}{reason}"
+            + (f": {excerpt}" if excerpt else ""),
+            match=(f"http:{answer.status}", f"http:{answer.status // 100}xx"),
+            retryable=answer.status in _RETRYABLE or answer.status >= 500,
+            retry_after_ms=retry_after_ms(answer.headers.get("retry-after")),
+        )
+
+
+def build(spec: HttpSpec, surroundings: Surroundings) -> HttpHandler:
+    """Compile the request. Raises UsageError, TemplateProblem."""
+    if not _TOKEN.fullmatch(spec.method):
+        raise UsageError(f"job {surroundings.job_type}: {spec.method!r} is not an HTTP method")
+    return HttpHandler(spec, surroundings)
+
+
+def retry_after_ms(value: str | None) -> int | None:
+    """`Retry-After` (RFC 9110, 10.2.3), seconds or a date, as a delay of at most 24 hours, or None."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:12]) * 1000, MAX_RETRY_AFTER_MS)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        return None
+    return max(0, min(clock.to_ms(moment) - clock.now_ms(), MAX_RETRY_AFTER_MS))
+
+
+class _Headers:
+    """The catalog's headers, compiled. Values that are secret are known, so that they can be blotted out."""
+
+    def __init__(
+        self, headers: Mapping[str, str | External], surroundings: Surroundings, credentials: str | None
+    ) -> None:
+        for name, value in headers.items():
+            _check_header(name, value, surroundings.job_type)
+        self._render = {name: compile_setting(value, surroundings) for name, value in headers.items()}
+        self._secret = {
+            name for name, value in headers.items() if isinstance(value, External) or name.lower() in _SECRET
+        }
+        self._basic = None
+        if credentials is not None and "authorization" not in {name.lower() for name in headers}:
+            self._basic = _basic(credentials)
+
+    def render(self, known: Names) -> tuple[dict[str, str], list[str]]:
+        """The headers, and the secrets among their values."""
+        headers = {name: _one_line(render(known)) for name, render in self._render.items()}
+        secrets = [headers[name] for name in self._secret]
+        if self._basic is not None:
+            headers["Authorization"] = self._basic
+            secrets.append(self._basic)
+        return headers, secrets
+
+
+def _basic(credentials: str) -> str:
+    """RFC 7617; a user without a password still has the colon."""
+    pair = credentials if ":" in credentials else credentials + ":"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def _check_header(name: str, value: str | External, job_type: str) -> None:
+    if not _TOKEN.fullmatch(name) or name.lower() in _FRAMING:
+        raise UsageError(f"job {job_type}: the header {name!r} cannot be set")
+    if name.lower() == "host" and isinstance(value, str) and is_template(value):
+        raise UsageError(f"job {job_type}: the Host header cannot be a template")
+
+
+def _one_line(text: str) -> str:
+    """A header's value: UTF-8 bytes in the Latin-1 clothes that http.client wants; no line break, no NUL."""
+    if any(character in text for character in "\r\n\0"):
+        raise HandlerFailure("TemplateProblem", "a header would hold a line break or a NUL", retryable=False)
+    return text.encode("utf-8", "replace").decode("latin-1")
+
+
+def _body(spec: HttpSpec) -> tuple[Callable[[Names], bytes] | None, str | None]:
+    """What makes the body, and its content type if we know it."""
+    if spec.json is not None:
+        value = compile_value(spec.json)
+        return lambda known: _json_bytes(value(known)), "application/json"
+    if spec.body is not None:
+        text = compile_text(spec.body)
+        return lambda known: checked(text(known)).encode(), None
+    return None, None
+
+
+def _json_bytes(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:  # not a number, or half of a surrogate pair
+        raise TemplateProblem(f"the body cannot be sent as JSON: {error}") from error
+
+
+def _result(answer: Answer, text: str) -> Any:
+    """The body as JSON if it says that it is and is short enough to be kept, else its text, cut."""
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if len(text) <= MAX_RESULT and (media_type == "application/json" or media_type.endswith("+json")):
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            return text
+    return text[:MAX_RESULT] or None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _without(secrets: list[str], text: str) -> str:
+    """The text with every secret blotted out: some servers answer with the request that they got."""
+    parts = {part for secret in secrets for part in (secret, *secret.split()) if len(part) >= 6}
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "***")
+    return text

@@ -1,0 +1,118 @@
+"""The scheduler process over a faked store."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.driven import Driven
+
+Start = Callable[..., Driven]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[Driven] = []
+
+    def run(schedules: dict[str, int], **given: Any) -> Driven:
+        driven = Driven("tests.engine.drive_scheduler", {"schedules": schedules, **given})
+        started.append(driven)
+        return driven
+
+    yield run
+    for driven in started:
+        driven.close()
+
+
+def test_every_tick_comes_once_in_order_and_aligned(start: Start) -> None:
+    scheduler = start({"sync": 100})
+    ticks = [scheduler.wait_for("tick")["tick"] for _ in range(8)]
+    assert all(earlier < later for earlier, later in pairwise(ticks))
+    assert all(tick % 100 == 0 for tick in ticks)
+
+
+def test_ticks_are_on_time(start: Start) -> None:
+    scheduler = start({"sync": 200})
+    scheduler.wait_for("tick")
+    late = []
+    for _ in range(5):
+        tick = scheduler.wait_for("tick")["tick"]
+        late.append(time.time() * 1000 - tick)
+    assert min(late) < 150
+
+
+def test_sigterm_ends_it_with_exit_code_0_even_when_redis_is_slow(start: Start) -> None:
+    scheduler = start({"sync": 50}, slow_s=1.0)
+    scheduler.wait_for("try")
+    scheduler.signal(signal.SIGTERM)
+    before = len(scheduler.seen)
+    scheduler.wait_for("leave")
+    assert scheduler.exit_code() == 0
+    assert sum(event["event"] == "try" for event in scheduler.seen[before:]) <= 1
+
+
+def test_a_tick_that_finds_redis_down_is_tried_again_until_it_is_in(start: Start) -> None:
+    scheduler = start({"sync": 3_000}, fail=1)
+    first = scheduler.wait_for("try")["tick"]
+    scheduler.log("tried again")
+    assert scheduler.wait_for("tick")["tick"] == first
+
+
+def test_ticks_that_wait_for_redis_go_in_with_the_first_heartbeat_that_succeeds(start: Start) -> None:
+    scheduler = start({"sync": 500}, fail=2)
+    scheduler.log("Redis answers again")
+    before = len(scheduler.seen)
+    scheduler.wait_for("tick")
+    assert not any(event["event"] == "beat" for event in scheduler.seen[before:])
+
+
+def test_of_ticks_missed_during_an_outage_only_the_latest_is_kept(start: Start) -> None:
+    scheduler = start({"sync": 200}, fail=1)
+    failed = scheduler.wait_for("try")["tick"]
+    scheduler.log("was missed")
+    entered = [scheduler.wait_for("tick")["tick"] for _ in range(3)]
+    assert failed not in entered
+    assert entered == sorted(set(entered))
+
+
+def test_a_bug_in_the_store_does_not_stop_the_timer(start: Start) -> None:
+    scheduler = start({"sync": 400}, fail=1, broken=True)
+    scheduler.log("ValueError: a bug")
+    scheduler.wait_for("tick")
+    scheduler.wait_for("tick")
+
+
+def test_sighup_adds_removes_and_changes_schedules(start: Start) -> None:
+    scheduler = start({"stays": 100, "goes": 100}, after_reload={"stays": 100, "comes": 100})
+    scheduler.wait_for("tick", name="goes")
+    scheduler.signal(signal.SIGHUP)
+    scheduler.log("schedule comes added")
+    mark = scheduler.wait_for("tick", name="comes")["tick"]
+    for _ in range(3):
+        scheduler.wait_for("tick", name="stays")
+    assert not any(e.get("name") == "goes" and e["tick"] > mark for e in scheduler.seen if e["event"] == "tick")
+
+
+def test_sighup_with_a_broken_catalog_keeps_the_schedules(start: Start) -> None:
+    scheduler = start({"sync": 100})
+    scheduler.wait_for("tick")
+    scheduler.signal(signal.SIGHUP)
+    assert "jobs.yaml:1:1: broken" in scheduler.log("reload refused")["message"]
+    scheduler.wait_for("tick")
+
+
+def test_systemd_hears_ready_once_redis_has_been_reached(start: Start, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(10)
+        start({"sync": 100}, notify=str(tmp_path / "notify"), fail=3)
+        assert systemd.recv(1000) == b"STATUS=Redis unreachable"
+        while not systemd.recv(1000).startswith(b"READY=1"):
+            pass

@@ -1,0 +1,268 @@
+"""Requests to a real local server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from email.utils import formatdate
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from jobctl import __version__
+from jobctl.catalog.model import External, HttpSpec
+from jobctl.catalog.templates import TemplateProblem
+from jobctl.clock import now_ms
+from jobctl.errors import UsageError
+from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.http import retry_after_ms
+from jobctl.handlers.http_address import Address, Origin, redirected
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+HOSTILE = st.sampled_from(["../..", "..", "/", "//evil.example/", "@evil", "?a=b", "&x=1", "#f", "%2e%2e", "\r\nX: y"])
+
+
+@pytest.fixture
+def send(handler, new_run):
+    """Build a request and send it with a payload."""
+    return lambda spec, payload=None, **env: handler(spec, **env)(new_run(payload).attempt)
+
+
+def failure(send, *arguments, **env) -> HandlerFailure:
+    with pytest.raises(HandlerFailure) as caught:
+        send(*arguments, **env)
+    return caught.value
+
+
+def test_a_request_carries_the_payload_and_who_asks(send, server):
+    spec = HttpSpec(f"{server.url}/orders/{{{{ id }}}}?q={{{{ q }}}}&fix=1", json="{{ payload }}")
+    payload = {"id": "a/b?c", "q": "x&y=z +é", "n": [1, None]}
+    send(spec, payload)
+    (got,) = server.received
+    assert (got.method, got.target) == ("POST", "/orders/a%2Fb%3Fc?q=x%26y%3Dz%20%2B%C3%A9&fix=1")
+    assert got.body == '{"id": "a/b?c", "q": "x&y=z +é", "n": [1, null]}'.encode()
+    assert got.headers["content-type"] == "application/json"
+    assert got.headers["user-agent"] == f"jobctl/{__version__}"
+    assert (got.headers["idempotency-key"], got.headers["x-jobctl-attempt"]) == ("job-1", "1")
+
+
+def test_headers_come_from_templates_and_from_outside(send, server):
+    headers = {"X-City": "{{ city }}", "Authorization": External("env", "TOKEN"), "User-Agent": "mine"}
+    send(HttpSpec(server.url, headers=headers, body="hi {{ city }}"), {"city": "Zürich"}, TOKEN="Bearer t")
+    (got,) = server.received
+    assert got.headers["x-city"].encode("latin-1").decode() == "Zürich"
+    assert (got.headers["authorization"], got.headers["user-agent"]) == ("Bearer t", "mine")
+    assert got.body.decode() == "hi Zürich"
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\0b", None])
+def test_a_value_that_would_break_a_header_is_refused(send, server, value):
+    problem = failure(send, HttpSpec(server.url, headers={"X-A": "{{ v }}"}), {"v": value})
+    assert (problem.error, problem.retryable) == ("TemplateProblem", False)
+    assert server.received == []
+
+
+def test_json_answers_become_the_result(send, server, reply):
+    server.replies = [reply(201, {"Content-Type": "application/json; charset=utf-8"}, b'{"id": 7}')]
+    assert send(HttpSpec(server.url)) == {"status": 201, "body": {"id": 7}}
+
+
+@pytest.mark.parametrize("body", [b"plain", b'{"n": NaN}', b"[" * 5000, b"\xff"])
+def test_what_is_not_json_stays_text(send, server, reply, body):
+    server.replies = [reply(200, {"Content-Type": "application/json"}, body)]
+    assert send(HttpSpec(server.url))["body"] == body.decode(errors="replace")
+
+
+def test_a_large_answer_is_cut_and_an_empty_one_is_none(send, server, reply):
+    server.replies = [reply(200, {}, b"x" * 3_000_000), reply(204)]
+    assert send(HttpSpec(server.url)) == {"status": 200, "body": "x" * 16_384}
+    assert send(HttpSpec(server.url)) == {"status": 204, "body": None}
+
+
+@pytest.mark.parametrize(
+    ("status", "retryable"),
+    [(408, True), (429, True), (500, True), (503, True), (404, False), (422, False), (304, False)],
+)
+def test_which_answers_are_worth_a_retry(send, server, reply, status, retryable):
+    server.replies = [reply(status)]
+    problem = failure(send, HttpSpec(server.url))
+    assert (problem.error, problem.retryable) == ("HttpStatus", retryable)
+    assert problem.match == (f"http:{status}", f"http:{status // 100}xx")
+
+
+def test_retry_after_is_passed_on(send, server, reply):
+    server.replies = [reply(503, {"Retry-After": "120"})]
+    assert failure(send, HttpSpec(server.url)).retry_after_ms == 120_000
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        ("0", 0, 0),
+        ("7", 7_000, 7_000),
+        ("9" * 5_000, 86_400_000, 86_400_000),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", 0, 0),
+    ],
+)
+def test_retry_after_in_seconds_or_as_a_date_stays_within_a_day(value, low, high):
+    assert low <= (retry_after_ms(value) or 0) <= high
+
+
+def test_retry_after_as_a_coming_date():
+    delay = retry_after_ms(formatdate(now_ms() / 1000 + 100, usegmt=True))
+    assert delay is not None
+    assert 95_000 <= delay <= 100_000
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "-5", "1.5", "٣"])
+def test_an_unreadable_retry_after_is_none(value):
+    assert retry_after_ms(value) is None
+
+
+def test_secrets_never_reach_messages_or_results(send, server, reply):
+    url = server.url.replace("http://", "http://bob:hunter22@") + "/x?token={{ t }}"
+    spec = HttpSpec(url, headers={"X-Key": External("env", "KEY")})
+    send(spec, {"t": "1"}, KEY="topsecret")
+    sent = server.received[0].headers["authorization"]
+    assert sent == "Basic Ym9iOmh1bnRlcjIy"
+    server.replies = [reply(500, {}, f"you sent {sent} and topsecret".encode()), reply(200, {}, b"topsecret")]
+    message = str(failure(send, spec, {"t": "payload-value"}, KEY="topsecret"))
+    assert "answered 500" in message
+    for secret in ("hunter22", "Ym9iOmh1bnRlcjIy", "topsecret", "payload-value", "bob"):
+        assert secret not in message
+    assert send(spec, {"t": "1"}, KEY="topsecret")["body"] == "***"
+
+
+def test_redirects_are_followed_on_the_same_origin(send, server, reply):
+    server.replies = [
+        reply(302, {"Location": "/b"}),
+        reply(307, {"Location": f"{server.url}/c?d=1"}),
+        reply(),
+    ]
+    send(HttpSpec(f"{server.url}/a", method="GET"))
+    assert [got.target for got in server.received] == ["/a", "/b", "/c?d=1"]
+
+
+def test_a_post_is_repeated_on_308_with_its_body_and_not_on_302(send, server, reply):
+    server.replies = [reply(308, {"Location": "/b"}), reply()]
+    send(HttpSpec(f"{server.url}/a", body="x"))
+    assert [(got.method, got.body) for got in server.received] == [("POST", b"x")] * 2
+    server.replies = [reply(302, {"Location": "/b"})]
+    problem = failure(send, HttpSpec(f"{server.url}/a", body="x"))
+    assert (problem.error, problem.retryable) == ("HttpRedirect", False)
+
+
+def test_redirects_have_an_end(send, server, reply):
+    server.replies = [reply(302, {"Location": "/again"})]
+    assert failure(send, HttpSpec(server.url, method="GET")).error == "HttpRedirect"
+    assert len(server.received) == 6
+
+
+def test_a_redirect_to_another_host_is_not_followed(send, server, reply):
+    server.replies = [reply(307, {"Location": "http://localhost:1/"})]
+    problem = failure(send, HttpSpec(server.url))
+    assert (problem.error, problem.retryable) == ("HttpRedirect", False)
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["https://h/x", "http://h:81/", "//evil/", "http://h@evil/", "ftp://h/", "http://h:x/"]
+)
+def test_what_is_another_origin(location):
+    assert redirected(Origin("http", "h", 80), "/a", location) is None
+
+
+def test_a_refused_connection_is_retried(send):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        problem = failure(send, HttpSpec(f"http://127.0.0.1:{free.getsockname()[1]}/x"))
+    assert (problem.error, problem.retryable) == ("HttpError", True)
+    assert "refused" in str(problem)
+
+
+def test_silence_is_a_timeout_of_the_request(send):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        spec = HttpSpec(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout_ms=100)
+        problem = failure(send, spec)
+    assert (problem.error, problem.match, problem.retryable) == ("HttpTimeout", ("timeout",), True)
+
+
+def test_a_server_that_drips_is_cut_off_at_the_deadline(handler, new_run, server, reply):
+    server.replies = [reply(hold=threading.Event())]
+    with pytest.raises(AttemptTimeout):
+        handler(HttpSpec(server.url))(new_run(seconds=0.3).attempt)
+
+
+def test_a_cancel_closes_the_connection(handler, new_run, server, reply):
+    server.replies = [reply(hold=threading.Event())]
+    run = new_run()
+
+    def cancel() -> None:
+        server.dripping.wait(5)
+        run.attempt.cancel.cancel("cancelled")
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    with pytest.raises(AttemptCancelled):
+        handler(HttpSpec(server.url))(run.attempt)
+    canceller.join()
+
+
+def test_an_untrusted_certificate_is_an_error(send, server):
+    assert failure(send, HttpSpec(server.url.replace("http", "https"), timeout_ms=2_000)).error == "HttpError"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://{{ host }}/",
+        "{{ url }}",
+        "http://h{{ x }}/",
+        "http://h:{{ port }}/",
+        "ftp://h/",
+        "http://h:99999/",
+        "h/x",
+        "http:///x",
+    ],
+)
+def test_an_address_that_is_not_fixed_is_a_usage_error(handler, url):
+    with pytest.raises(UsageError):
+        handler(HttpSpec(url))
+
+
+@pytest.mark.parametrize("headers", [{"Host": "{{ h }}"}, {"Content-Length": "1"}, {"X\r\nY": "1"}, {"{{ n }}": "1"}])
+def test_headers_that_cannot_be_set(handler, headers):
+    with pytest.raises(UsageError):
+        handler(HttpSpec("http://h/", headers=headers))
+
+
+@settings(max_examples=300)
+@given(value=st.one_of(TEXT, HOSTILE, st.builds("".join, st.lists(HOSTILE | TEXT, max_size=3))))
+def test_no_value_changes_anything_but_its_own_segment_and_parameter(value):
+    address = Address("http://h.example:81/a/{{ v }}/x{{ v }}?k={{ v }}&last=1", "sample")
+    assert (address.origin, address.credentials) == (Origin("http", "h.example", 81), None)
+    try:
+        target = address.target({"v": value})
+    except TemplateProblem:
+        assert value in ("", ".", "..")
+        return
+    assume(value)
+    path, _, query = target.partition("?")
+    assert [unquote(segment) for segment in path.split("/")] == ["", "a", value, f"x{value}"]
+    assert [unquote(part) for part in query.split("&")] == [f"k={value}", "last=1"] or "&" in value
+    assert query.count("&") == 1
+    assert query.count("=") == 2
+    assert target.isascii()
+    assert not set(target) & set("\r\n #\\")
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_a_path_segment_is_neither_emptied_nor_made_to_climb(value):
+    with pytest.raises(TemplateProblem):
+        Address("http://h/a/{{ v }}", "sample").target({"v": value})
+
+
+def test_messages_show_neither_user_nor_query():
+    assert Address("https://u:p@h.example/a/{{ v }}?t=1#f", "sample").shown == "https://h.example/a/{{ v }}"

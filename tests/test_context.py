@@ -1,0 +1,84 @@
+"""`jobctl.current()`: the job that code runs for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from jobctl.context import Current, activate, current
+from jobctl.errors import JobctlError
+
+
+def job(**changed) -> Current:
+    fields = {
+        "id": "j1",
+        "type": "report",
+        "queue": "default",
+        "attempt": 2,
+        "payload": {"day": "mon"},
+        "label": None,
+        "enqueuer": lambda *args, **options: (args, options),
+        "stopping": lambda: False,
+        "logger": lambda _text: None,
+    }
+    return Current(**{**fields, **changed})
+
+
+def test_outside_a_job_it_says_so():
+    with pytest.raises(JobctlError, match="no job is running here"):
+        current()
+
+
+def test_it_is_the_job_inside_the_block_and_the_outer_one_after_it():
+    outer, inner = job(), job(id="j2")
+    with activate(outer):
+        with activate(inner):
+            assert current() is inner
+        assert current() is outer
+    with pytest.raises(JobctlError):
+        current()
+
+
+def test_a_job_that_is_enqueued_from_inside_has_this_one_as_its_parent():
+    with activate(job()):
+        args, options = current().enqueue("send-email", {"to": "x"}, delay="5m")
+        assert args == ("send-email", {"to": "x"})
+        assert options == {"parent": "j1", "delay": "5m"}
+        assert current().enqueue("sync")[0] == ("sync", {})
+
+
+def test_it_tells_whether_to_stop_and_logs():
+    lines: list[str] = []
+    with activate(job(stopping=lambda: True, logger=lines.append)):
+        assert current().cancelled
+        current().log("half way")
+    assert lines == ["half way"]
+
+
+def test_coroutines_and_their_tasks_see_it():
+    async def ask() -> str:
+        return await asyncio.create_task(inner())
+
+    async def inner() -> str:
+        return current().id
+
+    with activate(job()), asyncio.Runner() as runner:
+        assert runner.run(ask()) == "j1"
+
+
+def test_another_thread_does_not():
+    seen: list[bool] = []
+
+    def look() -> None:
+        try:
+            current()
+        except JobctlError:
+            seen.append(False)
+
+    with activate(job()):
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    assert seen == [False]
