@@ -152,7 +152,7 @@ def test_a_command_job_enqueues_its_children(lab: Cli, store: Store, worker: Cal
     parent = lab("enqueue", "child", "--wait")
     assert parent.code == 0, parent.err
     parent_id = parent.out.strip()
-    child = eventually(lambda: [j for j in lab("job", "ls", "job:greet", "-o", "json").json()])[0]
+    child = eventually(lambda: list(lab("job", "ls", "job:greet", "-o", "json").json()))[0]
 
     assert child["parent"] == parent_id
 

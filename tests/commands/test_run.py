@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -91,7 +90,7 @@ def _running(argument: str) -> list[str]:
 def _catches_interrupts(pid: int) -> bool:
     """Whether asyncio runs there: its loop has opened an epoll."""
     try:
-        return any("eventpoll" in os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
+        return any("eventpoll" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
 
