@@ -31,7 +31,7 @@ def run(out: TextIO, *, color: bool) -> None:
             write_project(folder, receiver)
             env = _environment(folder)
             shell = Shell(out, folder, env, color=color)
-            up = Part("up", [*COMMAND, "up", "--processes=2", "--threads=4"], env, folder / "up.log")
+            up = Part("up", [*COMMAND, "up", "--processes=2", "--threads=4"], env, folder / "up.log", folder)
             _play(shell, up, receiver)
         finally:
             receiver.close()
