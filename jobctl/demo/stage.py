@@ -46,8 +46,8 @@ def _play(shell: Shell, up: Part, receiver: Receiver) -> None:
         shell.until("`jobctl up` has ended", lambda: up.poll() is not None, STOP_S)
         shell.check("everything has stopped in order", up.poll() == 0)
     except OperationFailed as error:
-        for line in up.last_lines():
-            shell.typed(line)
+        shell.say("The last lines of `jobctl up`:")
+        shell.show(up.last_lines())
         raise error
     finally:
         _stop(up)
