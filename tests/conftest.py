@@ -62,10 +62,10 @@ def consistent(request: pytest.FixtureRequest) -> Iterator[None]:
     A test that breaks the rules on purpose is marked `inconsistent`.
     """
     touches = "server" in request.fixturenames and not request.node.get_closest_marker("inconsistent")
-    url = request.getfixturevalue("server").url if touches else ""
+    touched = request.getfixturevalue("server") if touches else None
     yield
-    if touches:
-        with connect(url) as client:
+    if isinstance(touched, EmbeddedServer):
+        with connect(touched.url) as client:
             found = [line for store in invariants.namespaces(client) for line in invariants.check(store)]
         assert not found, "\n".join(found)
 

@@ -1,5 +1,5 @@
 -- Takes in what stock workers left dead: from .XQ to jobctl's dead letters, with a record made of its options.
--- KEYS: stock_dead stock_dead_bodies archive records dead groups queues
+-- KEYS: stock_dead stock_dead_bodies archive records dead groups stock_queues
 -- ARGV: queue, then for each message: id, body, record, group, group info, died_at (epoch ms)
 -- Returns: how many were taken in
 -- Cost: O(messages)
@@ -15,5 +15,5 @@ for i = 2, #ARGV, 6 do
     taken = taken + 1
   end
 end
-redis.call('SADD', K.queues, ARGV[1])
+redis.call('SADD', K.stock_queues, ARGV[1])
 return taken
