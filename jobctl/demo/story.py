@@ -149,7 +149,7 @@ def repair(shell: Shell, eyes: Eyes, up: Part, ids: Sequence[str]) -> None:
     shell.check("the workers run the new code", True)
     shell.say("What would a retry of the whole group do? Then do it.")
     shell.run("dead", "retry", "--group", group["group"], "--dry-run", lines=6)
-    shell.run("dead", "retry", "--group", group["group"], "--yes")
+    shell.run("dead", "retry", "--group", group["group"], "--yes", "--max", str(ORDERS))
     shell.run("job", "wait", *ids, "--timeout", "20s", typed=f"jobctl job wait {ids[0]} … --timeout 20s", lines=2)
     done = [eyes.job(job_id) for job_id in ids]
     shell.check(f"all {ORDERS} completed, under their own ids", all(job.state == "completed" for job in done))
