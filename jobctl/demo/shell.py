@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -42,14 +42,17 @@ class Shell:
         """Type `jobctl ARGS`, show its answer, return its stdout. Raises OperationFailed when it fails."""
         self.typed(typed or " ".join(["jobctl", *map(_quoted, args)]))
         done = self._run(args)
-        shown = [*done.stdout.splitlines(), *done.stderr.splitlines()]
-        for line in shown[:lines]:
-            self._write(f"  {sanitize(line, limit=160)}\n")
-        if len(shown) > lines:
-            self._write(f"  … {len(shown) - lines} lines more\n")
+        self.show([*done.stdout.splitlines(), *done.stderr.splitlines()], lines)
         if done.returncode:
             raise OperationFailed(f"the demo failed: `jobctl {' '.join(args)}` exited {done.returncode}")
         return done.stdout
+
+    def show(self, answer: Sequence[str], lines: int = SHOWN_LINES) -> None:
+        """Show what a command answered, its first lines."""
+        for line in answer[:lines]:
+            self._write(f"  {sanitize(line, limit=160)}\n")
+        if len(answer) > lines:
+            self._write(f"  … {len(answer) - lines} lines more\n")
 
     def ask(self, *args: str) -> Any:
         """What a command answers in JSON, without a word."""

@@ -31,7 +31,7 @@ def run(out: TextIO, *, color: bool) -> None:
             write_project(folder, receiver)
             env = _environment(folder)
             shell = Shell(out, folder, env, color=color)
-            up = Part("up", [*COMMAND, "up", "--processes=2", "--threads=4"], env, folder / "up.log")
+            up = Part("up", [*COMMAND, "up", "--processes=2", "--threads=4"], env, folder / "up.log", folder)
             _play(shell, up, receiver)
         finally:
             receiver.close()
@@ -46,8 +46,8 @@ def _play(shell: Shell, up: Part, receiver: Receiver) -> None:
         shell.until("`jobctl up` has ended", lambda: up.poll() is not None, STOP_S)
         shell.check("everything has stopped in order", up.poll() == 0)
     except OperationFailed as error:
-        for line in up.last_lines():
-            shell.typed(line)
+        shell.say("The last lines of `jobctl up`:")
+        shell.show(up.last_lines())
         raise error
     finally:
         _stop(up)

@@ -11,15 +11,46 @@ from collections.abc import Sequence
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import jobctl
 from jobctl.demo.receiver import REFUSALS, Receiver
 from jobctl.demo.shell import Shell
+from jobctl.engine.embedded import find_running
 from jobctl.engine.parts import Part
+from jobctl.errors import OperationFailed
+from jobctl.settings import STATE_FOLDER
+from jobctl.store import Store
+from jobctl.store.connection import connect
+from jobctl.store.jobs import to_job
+from jobctl.store.records import Job
 
+NAMESPACE = "demo"
 ORDERS = 20
 FIX = ("return int(amount) * 100", "return int(Decimal(amount) * 100)")
+
+
+class Eyes:
+    """Looks at the demo's own server, past the command line, to see whether what it said is so."""
+
+    def __init__(self, folder: Path) -> None:
+        url = find_running(folder / STATE_FOLDER)
+        if url is None:
+            raise OperationFailed("the demo failed: its server does not answer")
+        self._store = Store(connect(url), NAMESPACE)
+
+    def job(self, job_id: str) -> Job:
+        found = self._store.jobs.find(job_id)
+        if found is None:
+            raise OperationFailed(f"the demo failed: there is no job {job_id}")
+        return to_job(found)
+
+    def dead(self, queue: str) -> int:
+        """How many dead letters a queue has."""
+        return self._store.queues.depth([queue])[0].dead or 0
+
+    def completed(self, queue: str, job_type: str) -> list[Job]:
+        found = [to_job(found) for batch in self._store.jobs.scan(queue, "completed") for found in batch]
+        return [job for job in found if job.type == job_type]
 
 
 def write_project(folder: Path, receiver: Receiver) -> None:
@@ -37,12 +68,13 @@ def tell(shell: Shell, up: Part, receiver: Receiver) -> None:
     shell.run("validate")
     start(shell, up)
     command_job(shell)
-    http_job(shell, receiver)
-    python_job(shell)
-    failing = break_orders(shell)
+    eyes = Eyes(shell.folder)
+    http_job(shell, eyes, receiver)
+    python_job(shell, eyes)
+    failing = break_orders(shell, eyes)
     look(shell)
-    repair(shell, up, failing)
-    ticks(shell)
+    repair(shell, eyes, up, failing)
+    ticks(shell, eyes)
 
 
 def start(shell: Shell, up: Part) -> None:
@@ -70,28 +102,28 @@ def command_job(shell: Shell) -> None:
     )
 
 
-def http_job(shell: Shell, receiver: Receiver) -> None:
+def http_job(shell: Shell, eyes: Eyes, receiver: Receiver) -> None:
     shell.say("A webhook whose receiver is away at first: 503 is tried again, until it is taken.")
     job_id = shell.run("enqueue", "deliver-webhook", "order:=1", "--wait", "--timeout", "20s").strip()
-    attempts = [attempt["outcome"] for attempt in shell.ask("job", "show", job_id)["attempts"]]
+    attempts = [attempt.outcome for attempt in eyes.job(job_id).attempts]
     shell.check(f"the receiver answered {receiver.answers}", receiver.answers == [503] * REFUSALS + [200])
     shell.check(f"the job's attempts: {', '.join(attempts)}", attempts == ["failed"] * REFUSALS + ["completed"])
 
 
-def python_job(shell: Shell) -> None:
+def python_job(shell: Shell, eyes: Eyes) -> None:
     shell.say("A Python job turns a CSV into a report.")
     job_id = shell.run("enqueue", "sales-report", "source=sales.csv", "--wait", "--timeout", "20s").strip()
-    result = shell.ask("job", "show", job_id)["result"]
+    result = eyes.job(job_id).result
     for region, total in result.items():
         shell.check(f"sales {region}: {total}", Decimal(total) == _totals(shell.folder / "sales.csv")[region])
 
 
-def break_orders(shell: Shell) -> list[str]:
+def break_orders(shell: Shell, eyes: Eyes) -> list[str]:
     shell.say(f"{ORDERS} payments at once, and `charge_card` has a bug: int('12.50').")
     answer = shell.run("enqueue", "charge-card", "--from", "orders.ndjson", lines=3)
     ids = answer.split()
     shell.check(f"{len(ids)} jobs were accepted", len(ids) == ORDERS)
-    shell.until(f"{ORDERS} dead letters", lambda: _queue(shell, "payments")["dead"] == ORDERS)
+    shell.until(f"{ORDERS} dead letters", lambda: eyes.dead("payments") == ORDERS)
     return ids
 
 
@@ -104,7 +136,7 @@ def look(shell: Shell) -> None:
     shell.run("dead", "groups")
 
 
-def repair(shell: Shell, up: Part, ids: Sequence[str]) -> None:
+def repair(shell: Shell, eyes: Eyes, up: Part, ids: Sequence[str]) -> None:
     group = shell.ask("dead", "groups")[0]
     shell.check(f"one group holds all {ORDERS}: {group['error']}", group["count"] == ORDERS)
     shell.say("The fix, and the workers take it in without losing a job:")
@@ -117,34 +149,24 @@ def repair(shell: Shell, up: Part, ids: Sequence[str]) -> None:
     shell.check("the workers run the new code", True)
     shell.say("What would a retry of the whole group do? Then do it.")
     shell.run("dead", "retry", "--group", group["group"], "--dry-run", lines=6)
-    shell.run("dead", "retry", "--group", group["group"], "--yes")
+    shell.run("dead", "retry", "--group", group["group"], "--yes", "--max", str(ORDERS))
     shell.run("job", "wait", *ids, "--timeout", "20s", typed=f"jobctl job wait {ids[0]} … --timeout 20s", lines=2)
-    done = shell.ask("job", "ls", "job:charge-card", "state:completed")
-    shell.check(f"all {ORDERS} completed, under their own ids", {job["id"] for job in done} == set(ids))
-    shell.check("no dead letter is left", _queue(shell, "payments")["dead"] == 0)
-    cents = sorted(job["result"] for job in done)
+    done = [eyes.job(job_id) for job_id in ids]
+    shell.check(f"all {ORDERS} completed, under their own ids", all(job.state == "completed" for job in done))
+    shell.check("no dead letter is left", eyes.dead("payments") == 0)
+    cents = sorted(job.result for job in done)
     shell.check(
         f"and with the right amounts: {cents[0]} … {cents[-1]} cents",
         cents == [n * 100 + 50 for n in range(1, ORDERS + 1)],
     )
 
 
-def ticks(shell: Shell) -> None:
+def ticks(shell: Shell, eyes: Eyes) -> None:
     shell.say("Meanwhile a schedule has ticked every second.")
-
-    def enough() -> list[Any]:
-        jobs: list[Any] = shell.ask("job", "ls", "job:clock", "state:completed")
-        return jobs if len(jobs) >= 3 else []
-
-    shell.until("three ticks", enough)
+    shell.until("three ticks", lambda: len(eyes.completed("default", "clock")) >= 3)
     shell.run("job", "ls", "job:clock", "--limit", "3")
-    seconds = [job["enqueued_at"][:19] for job in enough()]
+    seconds = [job.enqueued_at.replace(microsecond=0) for job in eyes.completed("default", "clock") if job.enqueued_at]
     shell.check(f"{len(seconds)} ticks so far, none twice", len(seconds) == len(set(seconds)))
-
-
-def _queue(shell: Shell, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(row for row in shell.ask("queue", "ls") if row["queue"] == name)
-    return found
 
 
 def _totals(path: Path) -> dict[str, Decimal]:

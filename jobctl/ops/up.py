@@ -17,7 +17,7 @@ from jobctl.engine.embedded import EmbeddedServer, prepare_directory
 from jobctl.engine.loop import Loop
 from jobctl.engine.notify import Notifier
 from jobctl.engine.parts import Part
-from jobctl.errors import OperationFailed, RedisUnavailable, Refused
+from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.connect import open_store
 from jobctl.ops.serve import CALL_S
 from jobctl.settings import Settings, environment, notify_socket
@@ -190,6 +190,8 @@ class Up:
             for part in self._parts:
                 if part.poll():
                     self._view.failed(part.name, part.last_lines())
+            if any(part.poll() == UsageError.exit_code for part in self._parts):
+                raise UsageError(self._failed, "see above")  # the worker found that the catalog cannot be served
             raise OperationFailed(self._failed)
         if self._stops.count(signal.SIGINT) > 1:
             return 130
