@@ -45,14 +45,14 @@ class StoreLiveness:
 
     def recover(self, child: str, executing: frozenset[str]) -> int:
         """Give back what a dead child held; what it was executing is a lost attempt and counts as a crash."""
-        return sum(self._recover(queue, {child}, executing) for queue in self._store.queues.names())
+        return sum(self._recover(queue, {child}, executing) for queue in self._store.queues.registered())
 
     def sweep(self) -> int:
         """Recover the jobs of processes that are gone; and housekeeping of all queues.
 
         Nobody is judged until Redis has been reachable for one full lease: after an outage every lease looks expired.
         """
-        names = self._store.queues.names()
+        names = self._store.queues.registered()
         self._take_in(names)
         now = clock.monotonic()
         thorough = now >= self._thorough_at

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import redis
 
 from jobctl import clock
 from jobctl.store import codec
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 TRASH_MS = 7 * 86_400_000
 SCAN_BUDGET = 200_000
 """Keys that a listing without a catalog may look at, once a minute."""
+SCANNED_S = 60
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -49,11 +52,25 @@ class Queues:
             with mapping():
                 self._store.client.sadd(self._store.keys.queues(), *queues)
 
-    def names(self) -> list[str]:
-        """Every known queue, sorted; of a deployment that jobctl never wrote to, what one budgeted SCAN finds."""
+    def registered(self) -> list[str]:
+        """The queues that jobctl wrote to or serves, sorted."""
         with mapping():
-            known = {_text(name) for name in self._store.client.smembers(self._store.keys.queues())}
-        return sorted(known) if known else self.stock_names()
+            return sorted(_text(name) for name in self._store.client.smembers(self._store.keys.queues()))
+
+    def names(self) -> list[str]:
+        """Every queue there is, sorted: the registered ones, and those of stock Dramatiq that a SCAN finds.
+
+        The SCAN is bounded and made once a minute at most, whoever asks: a new stock queue may show that much later.
+        """
+        client, key = self._store.client, self._store.keys.scanned()
+        with mapping():
+            cached = client.get(key)
+        if cached is not None:
+            return sorted({*self.registered(), *_text(cached).split()})
+        found = self.stock_names()
+        with suppress(redis.RedisError):  # a reader may not write, and searches each time
+            client.set(key, " ".join(found), ex=SCANNED_S)
+        return sorted({*self.registered(), *found})
 
     def stock_names(self) -> list[str]:
         """Queues of a stock deployment, found by one SCAN of bounded length."""
@@ -199,6 +216,8 @@ def _escaped(text: str) -> str:
 
 def _queue_of(name: str) -> str | None:
     """The queue a stock key belongs to: `email.msgs`, `email.DQ.msgs`, `email.XQ` and `email` are all `email`."""
+    if any(c.isspace() for c in name):
+        return None
     if name.startswith(("@", "__")):
         return None
     for suffix in (".msgs", ".DQ", ".XQ"):
