@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from jobctl import clock
 from jobctl.fingerprint import fingerprint
-from jobctl.store import codec
+from jobctl.store import codec, ids
 from jobctl.store.connection import mapping
 from jobctl.store.dead import GroupInfo
 
@@ -29,11 +31,12 @@ class Stock:
         keys, client, total = self._store.keys, self._store.client, 0
         while True:
             with mapping():
-                ids = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
-                bodies = client.hmget(keys.stock_delayed_bodies(queue), ids) if ids else []
-            if not ids:
+                found = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
+                bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
+            if not found:
                 return total
-            args = [part for i, body in zip(ids, bodies, strict=True) for part in (i, _eta(body))]
+            args = [part for i, body in zip(found, bodies, strict=True) for part in (i, _eta(body))]
+            self._store.jobs.add_aliases(_aliases(found, bodies))
             total += int(self._store.run("intake_delayed", queue, queue, *args))
 
     def take_dead(self, queue: str) -> int:
@@ -42,14 +45,21 @@ class Stock:
         while True:
             with mapping():
                 rows = client.zrange(keys.stock_dead(queue), 0, BATCH - 1, withscores=True)
-                ids = [row[0] for row in rows]
-                bodies = client.hmget(keys.stock_dead_bodies(queue), ids) if ids else []
-            if not ids:
+                bodies = client.hmget(keys.stock_dead_bodies(queue), [row[0] for row in rows]) if rows else []
+            if not rows:
                 return total
+            self._store.jobs.add_aliases(_aliases([row[0] for row in rows], bodies))
             args: list[Any] = []
-            for (job_id, died), body in zip(rows, bodies, strict=True):
-                args += (job_id, *_letter(queue, body or b"", int(died)))
+            for (stock_id, died), body in zip(rows, bodies, strict=True):
+                args += (stock_id, ids.readable(stock_id), *_letter(queue, body or b"", int(died)))
             total += int(self._store.run("intake_dead", queue, queue, *args))
+
+
+def _aliases(found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str]]:
+    """(the message's own id, the id that its job will have), of bodies that can be read."""
+    for stock_id, data in zip(found, bodies, strict=True):
+        with suppress(ValueError):
+            yield codec.decode_body(data or b"").message_id, ids.readable(stock_id)
 
 
 def _eta(data: bytes | None) -> int:
