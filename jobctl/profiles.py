@@ -9,7 +9,6 @@ hand-written file.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -86,6 +85,8 @@ def find(config_dir: Path, name: str) -> Profile:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the closest known word, or lists them all when none is close; '' without any."""
+    import difflib
+
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:

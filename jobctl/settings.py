@@ -13,6 +13,7 @@ from jobctl.urls import check, redacted, split_password
 
 DEFAULT_CATALOG = "jobs.yaml"
 STATE_FOLDER = ".jobctl"
+MAX_ID = 120
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
 
 
@@ -34,6 +35,8 @@ class Settings:
     production: bool = False
     color: bool = True
     debug: bool = False
+    parent_job: str | None = None
+    """The job that this process runs for: what it enqueues are that job's children."""
     config_dir: Path = Path("~/.config/jobctl")
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
@@ -108,6 +111,7 @@ def resolve(
         production=chosen.production,
         color=not no_color and "NO_COLOR" not in env and env.get("TERM") != "dumb",
         debug=debug or debugging(env),
+        parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,
         config_dir=folder,
         password=password,
         password_file=password_file,

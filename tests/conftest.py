@@ -60,7 +60,8 @@ def consistent(request: pytest.FixtureRequest) -> Iterator[None]:
 
     A test that breaks the rules on purpose is marked `inconsistent`.
     """
-    touches = "server" in request.fixturenames and not request.node.get_closest_marker("inconsistent")
+    touches = "redis_url" in request.fixturenames or "redis_client" in request.fixturenames
+    touches = touches and not request.node.get_closest_marker("inconsistent")
     url = request.getfixturevalue("server").url if touches else ""
     yield
     if touches:

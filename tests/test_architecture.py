@@ -36,10 +36,7 @@ NEVER = {
     "client": {"typer", "rich", "apscheduler"},
 }
 
-MAY_READ_ENVIRONMENT = {
-    "settings.py": "it is the one reader",
-    "handlers/external.py": "{env: NAME} of the catalog is read when the job runs",
-}
+MAY_READ_ENVIRONMENT = {"settings.py": "it is the one reader"}
 MAY_READ_CLOCKS = {"clock.py": "it is the one source"}
 CLOCKS = {
     ("time", name)

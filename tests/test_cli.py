@@ -135,7 +135,7 @@ def test_errors_carry_their_exit_code_and_unknown_ones_are_internal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert report(WaitTimeout("still running", "wait longer")) == 6
-    assert report(ValueError("two\nlines\x1b[31m")) == 1
+    assert report(ValueError("two\nlines")) == 1
     assert report(OSError(28, "No space left on device", "/x")) == 1
     assert capsys.readouterr().err.splitlines() == [
         "jobctl: still running; wait longer",
@@ -162,6 +162,24 @@ def test_a_redis_error_that_escapes_a_command_becomes_exit_3(monkeypatch: pytest
 
     with pytest.raises(RedisUnavailable, match="redis://host/0 cannot be reached"):
         broken(**_defaults())
+
+
+def test_a_redis_that_is_away_is_named_although_the_store_does_not_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"unix://{tmp_path}/none.sock"
+    monkeypatch.setenv("JOBCTL_REDIS_URL", url)
+
+    @command
+    def pings(ctx: Context) -> None:
+        from jobctl.store.connection import mapping
+
+        with mapping():
+            ctx.store().client.ping()
+
+    with pytest.raises(RedisUnavailable) as caught:
+        pings(**_defaults())
+    assert caught.value.message.startswith(f"{url} cannot be reached")
 
 
 def _defaults() -> dict[str, object]:

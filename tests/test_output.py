@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from jobctl.cli.context import Context, Output, Times
 from jobctl.cli.output import Column, emit, relative, short_duration, stream, to_json
-from jobctl.cli.sanitize import clean, clean_json
+from jobctl.cli.sanitize import clean_json
 from jobctl.settings import Settings
+from jobctl.text import sanitize
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -138,35 +139,11 @@ ATTACKS = [
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_known_attacks_leave_only_text(attack: str) -> None:
-    assert clean(attack).isprintable()
+    assert sanitize(attack).isprintable()
     for output in Output:
         shown = rendered([Row(attack, note=attack)], output)
         assert not any(unicodedata.category(c) in ("Cc", "Cs") and c != "\n" for c in shown), output
         assert "\u202e" not in shown
-
-
-def test_a_coloured_word_keeps_its_letters() -> None:
-    assert clean("\x1b[1;31mfailed\x1b[0m: \x1b]8;;http://x\x07link\x1b]8;;\x07") == "failed: link"
-
-
-@given(st.text(st.characters()) | st.lists(st.sampled_from("\x1b[]P\\;0m\x07\x9b\x9c\r\nab\u202e")).map("".join))
-def test_nothing_unsafe_survives_and_cleaning_twice_changes_nothing(text: str) -> None:
-    for newlines in (False, True):
-        once = clean(text, newlines=newlines)
-        assert clean(once, newlines=newlines) == once
-        bad = [c for c in once if unicodedata.category(c) in ("Cc", "Cs") and not (newlines and c == "\n")]
-        assert not bad
-        assert not set(once) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
-
-
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), max_size=200))
-def test_ordinary_text_of_any_language_is_left_alone(text: str) -> None:
-    assert clean(text) == text
-
-
-@given(st.text(max_size=300), st.integers(1, 50))
-def test_the_length_is_bounded(text: str, limit: int) -> None:
-    assert len(clean(text, limit=limit)) <= limit
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))

@@ -11,6 +11,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from jobctl.catalog.templates import MAX_OUTPUT
+
 MAX_REPEAT = 1_048_576
 """The longest text or list that `*` may make. Numbers are kept small by `_too_large`."""
 
@@ -127,9 +129,21 @@ def compile_expression(environment: Environment, expression: nodes.Expr) -> Call
         context = template.new_context(dict(names))
         for _ in template.root_render_func(context):
             pass
-        return plain(context.vars["value"])
+        return _whole(context.vars["value"])
 
     return evaluate
+
+
+def _whole(value: Any) -> Any:
+    """A JSON value, everything inside it looked at: a list may hold undefined names."""
+    value = plain(value)
+    if isinstance(value, Mapping):
+        return {str(key): _whole(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_whole(item) for item in value]
+    if isinstance(value, str) and len(value) > MAX_OUTPUT:
+        raise ValueError(f"more than {MAX_OUTPUT} characters")
+    return str(value) if isinstance(value, str) else value
 
 
 def roots(tree: nodes.Template, name: str) -> set[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobctl.cli.context import Context
-from jobctl.cli.sanitize import clean
 from jobctl.errors import Refused
+from jobctl.text import sanitize
 
 PREVIEW_LINES = 10
 
@@ -57,7 +57,7 @@ def _missing(yes: bool, maximum: int | None) -> str:
 
 def _ask(ctx: Context, change: Change) -> None:
     for line in change.preview[:PREVIEW_LINES]:
-        _write(ctx, f"  {clean(line, limit=200)}\n")
+        _write(ctx, f"  {sanitize(line, limit=200)}\n")
     more = change.count - min(len(change.preview), PREVIEW_LINES)
     if change.preview and more > 0:
         _write(ctx, f"  … and {more:,} more\n")
@@ -66,7 +66,7 @@ def _ask(ctx: Context, change: Change) -> None:
         _write(ctx, f"{_sentence(change)}? [y/N] ")
         agreed = _answer(ctx).lower() in ("y", "yes")
     else:
-        _write(ctx, f"{_sentence(change)}: type {clean(word)} to go on: ")
+        _write(ctx, f"{_sentence(change)}: type {sanitize(word)} to go on: ")
         agreed = _answer(ctx) == word
     if not agreed:
         raise Refused("nothing was changed")

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from jobctl.errors import JobctlError, RedisUnavailable, Refused, UsageError
+from jobctl.errors import JobctlError, Refused, UsageError
 from jobctl.settings import Settings
+from jobctl.urls import redacted
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.cli.output import Column
     from jobctl.store import Store
-
-NOTHING_RUNS = "nothing is running and no Redis is configured"
 
 
 class Output(enum.StrEnum):
@@ -89,25 +88,17 @@ class Context:
 
     def redis_url(self) -> str:
         """The configured Redis, or else this project's embedded server. Raises RedisUnavailable."""
-        if self.settings.redis_url is not None:
-            return self.settings.redis_url
         if "url" not in self._opened:
-            from jobctl.engine.embedded import find_running
+            from jobctl.ops.connect import redis_url
 
-            url = find_running(self.settings.state_dir)
-            if url is None:
-                raise RedisUnavailable(NOTHING_RUNS, "start `jobctl up` or set JOBCTL_REDIS_URL")
-            self._opened["url"] = url
+            self._opened["url"] = redis_url(self.settings)
         return str(self._opened["url"])
 
     def namespace(self) -> str:
         """The namespace: flag, environment, profile, catalog or the default, in this order."""
-        if self.settings.namespace:
-            return self.settings.namespace
-        from jobctl.catalog.model import DEFAULT_NAMESPACE
+        from jobctl.ops.connect import namespace
 
-        catalog = self.catalog_if_any()
-        return catalog.namespace if catalog else DEFAULT_NAMESPACE
+        return namespace(self.settings, None if self.settings.namespace else self.catalog_if_any())
 
     def store(self, *, retries: int = 0, timeout_s: float | None = None) -> Store:
         """The store, connected at its first command; every call with the same arguments returns the same.
@@ -117,18 +108,13 @@ class Context:
         """
         key = f"store {retries} {timeout_s}"
         if key not in self._opened:
-            namespace, url = self.namespace(), self.redis_url()
-            from jobctl.store import Store
-            from jobctl.store.connection import TIMEOUT_S, connect
+            from jobctl.ops.connect import open_store
 
-            client = connect(
-                url,
-                password=self.settings.redis_password(),
-                cluster=self.settings.cluster,
-                retries=retries,
-                timeout_s=timeout_s or TIMEOUT_S,
+            catalog = None if self.settings.namespace else self.catalog_if_any()
+            url = self.redis_url()
+            self._opened[key] = open_store(
+                self.settings, catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0
             )
-            self._opened[key] = Store(client, namespace, cluster=self.settings.cluster)
         store: Store = self._opened[key]
         return store
 
@@ -149,9 +135,9 @@ class Context:
     def say(self, text: str) -> None:
         """Words for a person, on stderr; silent under -q."""
         if not self.quiet:
-            from jobctl.cli.sanitize import clean
+            from jobctl.text import sanitize
 
-            self.stderr.write(f"{clean(text, newlines=True, limit=None)}\n")
+            self.stderr.write(f"{sanitize(text, newlines=True, limit=None)}\n")
             self.stderr.flush()
 
     def close(self) -> None:
@@ -163,11 +149,16 @@ class Context:
 
 
 def explain(error: Exception, ctx: Context) -> JobctlError | None:
-    """The JobctlError that a driver's error means, with this invocation's URL; None for any other error."""
-    import sys as loaded
+    """The JobctlError that a driver's error means, with this invocation's URL; None for any other error.
 
-    if isinstance(error, JobctlError) or "jobctl.store.connection" not in loaded.modules:
+    The store maps its errors without knowing the URL: those get it here.
+    """
+    if "jobctl.store.connection" not in sys.modules:
         return None
-    from jobctl.store.connection import translate
+    from jobctl.store import connection
 
-    return translate(error, ctx.settings.redis_url or ctx._opened.get("url", ""))
+    url = ctx.settings.redis_url or ctx._opened.get("url", "")
+    if isinstance(error, RedisUnavailable):
+        what = error.message.removeprefix(f"{connection.NAMELESS} ")
+        return RedisUnavailable(f"{redacted(url)} {what}", error.hint) if url and what != error.message else None
+    return connection.translate(error, url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -102,6 +101,8 @@ class LazyGroup(typer.core.TyperGroup):
 
 def unknown_command(path: str, name: str, known: Sequence[str]) -> UsageError:
     """The error for a command that does not exist."""
+    import difflib
+
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {path} {close[0]}?" if close else f"see {path} --help"
     return UsageError(f"no such command: {path} {name}", hint)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +68,8 @@ def _complete(root: Any) -> int:
 def report(error: BaseException, *, debug: bool = False) -> int:
     """Say on stderr what went wrong, in one line (a catalog: one a problem), and return the exit code."""
     if debug:
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, JobctlError):
         problems = getattr(error, "problems", ())
@@ -110,10 +111,10 @@ def _report_usage(error: BaseException) -> int:
 
 def _complain(text: str, prefix: str = "jobctl: ") -> None:
     """One line on stderr; a stderr that is gone is no reason to fail."""
-    from jobctl.cli.sanitize import clean
+    from jobctl.text import sanitize
 
     try:
-        sys.stderr.write(f"{prefix}{clean(text, limit=4000)}\n")
+        sys.stderr.write(f"{prefix}{sanitize(text, limit=4000)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         pass

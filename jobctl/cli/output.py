@@ -12,7 +12,8 @@ import msgspec
 
 from jobctl import clock
 from jobctl.cli.context import Context, Output, Times
-from jobctl.cli.sanitize import ELLIPSIS, clean, clean_json, scrub
+from jobctl.cli.sanitize import clean_json, scrub
+from jobctl.text import sanitize
 
 STATE_STYLES: Mapping[str, str] = {
     "running": "cyan",
@@ -135,7 +136,7 @@ def to_yaml(value: Any) -> str:
         width=100,
         default_flow_style=False,
     )
-    if clean(text, newlines=True, limit=None) != text:
+    if sanitize(text, newlines=True, limit=None) != text:
         text = yaml.dump(plain, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=False)
     return text
 
@@ -180,11 +181,11 @@ def _cell(ctx: Context, value: Any, *, limit: int = CELL_LIMIT) -> str:
         value = ", ".join(value)
     if not isinstance(value, str | int):
         value = to_json(value)
-    return clean(str(value), limit=limit)
+    return sanitize(str(value), limit=limit)
 
 
 def _name(record: Any, columns: Sequence[Column]) -> str:
-    return clean(str(columns[0].of(record)))
+    return sanitize(str(columns[0].of(record)))
 
 
 def _sheet(ctx: Context, record: Any, columns: Sequence[Column]) -> str:
@@ -194,7 +195,7 @@ def _sheet(ctx: Context, record: Any, columns: Sequence[Column]) -> str:
     for column in columns:
         value = column.of(record)
         if isinstance(value, str) and "\n" in value.strip():
-            kept = clean(value.strip("\n"), newlines=True).splitlines()
+            kept = sanitize(value.strip("\n"), newlines=True).expandtabs(4).splitlines()
             lines += [f"{column.header}", *(f"  {line}" for line in kept)]
         else:
             lines.append(f"{column.header:<{width}}{_cell(ctx, value, limit=10_000)}")
@@ -211,7 +212,7 @@ def _table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
     lines = []
     for number, line in enumerate(grid):
         cells = [
-            _painted(_padded(_cut(cell, width), width, c.right), _style(ctx, number, cell, c))
+            _painted(_padded(cut(cell, width), width, c.right), _style(ctx, number, cell, c))
             for cell, width, c in zip(line, widths, columns, strict=True)
         ]
         lines.append(GAP.join(cells).rstrip() + "\n")
@@ -236,12 +237,13 @@ def _fitted(widths: Sequence[int], columns: Sequence[Column], terminal: int) -> 
     return fitted
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` columns, the last of them `…` when something is missing."""
     if display_width(text) <= width:
         return text
     while text and display_width(text) > width - 1:
         text = text[:-1]
-    return f"{text}{ELLIPSIS}"
+    return f"{text}…"
 
 
 def _style(ctx: Context, line: int, cell: str, column: Column) -> str:

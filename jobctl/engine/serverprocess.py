@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import platform
@@ -51,6 +50,8 @@ def die_with_parent(signum: int = signal.SIGTERM) -> Callable[[], None] | None:
     """
     if sys.platform != "linux":
         return None
+    import ctypes
+
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 

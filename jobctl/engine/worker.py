@@ -12,6 +12,7 @@ from typing import Any
 from jobctl import clock
 from jobctl.catalog.load import load
 from jobctl.catalog.model import Catalog
+from jobctl.engine import logs
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
@@ -59,8 +60,10 @@ class Worker:
         )
         self.queues = config.queues or _queues_of(catalog)
         self.desk = Desk(config.threads)
-        self.committer = Committer(self.store, catalog)
-        self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
+        self.committer = Committer(self.store, catalog, self.desk.committed)
+        self.fetcher = Fetcher(
+            self.store, self.store.with_client(blocking), config.name, self.queues, self.desk, self.committer
+        )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
         self.threads = [
@@ -132,6 +135,7 @@ class Worker:
 
     def _give_back(self, jobs: list[Reserved]) -> None:
         for job in jobs:
+            self.desk.end(job, None)
             self.committer.submit(given_back(job))
 
     def desk_stop(self) -> None:
@@ -157,11 +161,12 @@ def _queues_of(catalog: Catalog) -> tuple[str, ...]:
 
 def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     """The whole life of a worker process under its supervisor; returns its exit code."""
+    logs.write_behind()
     catalog = load(Path(config.catalog_path))
     worker = Worker(config, catalog, slots, environment())
     worker.store.queues.register(worker.queues)
     code = worker.run(stop)
-    logging.shutdown()
+    logs.flush()
     if any(thread.is_alive() for thread in worker.threads) and worker.desk.running():
         os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
     return code

@@ -17,6 +17,8 @@ from jobctl.urls import redacted, split_password
 CLIENT_NAME = "jobctl"
 TIMEOUT_S = 5.0
 MAX_RETRIES = 3
+NAMELESS = "Redis"
+"""What an error calls the server where its URL is not known."""
 
 
 def connect(
@@ -27,13 +29,16 @@ def connect(
     retries: int = 0,
     timeout_s: float | None = TIMEOUT_S,
     max_connections: int | None = None,
+    health_check_s: int = 30,
 ) -> redis.Redis:
     """A client for `url`; nothing is sent before its first command. Replies are bytes.
 
     `password` wins over one inside the URL. `retries` (at most 3) repeats a command after a lost connection
     and is only for callers whose every command may run twice: a repeated write whose first answer was lost
     has happened twice. `timeout_s` bounds connecting and each answer, None waits for ever (for a blocking
-    command give more than it blocks). Raises UsageError for a URL that cannot be used.
+    command give more than it blocks). A connection idle for `health_check_s` is tried before it is used
+    again, and so is a new one; 0 spares short-lived clients that round trip. Raises UsageError for a URL
+    that cannot be used.
     """
     bare, inside = split_password(url)
     options: dict[str, Any] = {
@@ -42,7 +47,7 @@ def connect(
         "protocol": 2,
         "socket_timeout": timeout_s,
         "socket_connect_timeout": TIMEOUT_S,
-        "health_check_interval": 30,
+        "health_check_interval": health_check_s,
         "retry": redis.retry.Retry(redis.backoff.ExponentialBackoff(cap=0.5, base=0.05), min(retries, MAX_RETRIES)),
     }
     if not bare.startswith("unix:"):
@@ -73,7 +78,7 @@ def translate(error: BaseException, url: str = "") -> JobctlError | None:
     """What a redis-py error means: one line with the (redacted) URL, why, and what to do. None for others."""
     if not isinstance(error, redis.RedisError):
         return None
-    where = redacted(url) if url else "Redis"
+    where = redacted(url) if url else NAMELESS
     what, hint = _meaning(error)
     return RedisUnavailable(f"{where} {what}", hint)
 

@@ -52,7 +52,7 @@ def _loads_or_is_explained(text: str) -> None:
     except CatalogError as error:
         assert error.problems
         for problem in error.problems:
-            assert 1 <= problem.line <= text.count("\n") + 2
+            assert 1 <= problem.line <= len(text.splitlines()) + 2
             assert problem.column >= 1
             assert "\n" not in str(problem)
 

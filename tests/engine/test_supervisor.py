@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +61,10 @@ def test_recovery_is_tried_again_until_redis_answers(start: Start) -> None:
 
 def test_a_child_that_crashes_again_and_again_is_started_ever_more_slowly(start: Start) -> None:
     worker = start("crash", processes=1)
-    times = []
-    for _ in range(4):
-        worker.log("started worker process")
-        times.append(time.monotonic())
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert gaps[2] > gaps[0]
-    assert gaps[2] > 0.35
+    for delay in (0.1, 0.2, 0.4):
+        died = datetime.fromisoformat(worker.log("died")["time"])
+        started = datetime.fromisoformat(worker.log("started worker process")["time"])
+        assert (started - died).total_seconds() >= delay - 0.01
 
 
 def test_kill_9_of_one_child_costs_only_that_one(start: Start) -> None:
@@ -89,7 +86,7 @@ def test_a_child_that_does_not_stop_is_killed_after_the_grace_and_recovered(star
     worker.signal(signal.SIGTERM)
     assert worker.wait_for("recover")["executing"] == ["job-hanging"]
     assert worker.exit_code() == 1
-    assert time.monotonic() - asked < 2.5
+    assert time.monotonic() - asked < 6
 
 
 @pytest.mark.parametrize(("second", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
@@ -101,15 +98,18 @@ def test_a_second_signal_stops_now(start: Start, second: int, code: int) -> None
     worker.signal(second)
     worker.wait_for("recover")
     worker.wait_for("recover")
-    assert worker.exit_code(3) == code
+    assert worker.exit_code(10) == code
 
 
 def test_stopping_with_redis_down_still_ends_in_time(start: Start) -> None:
     worker = start("hang", redis="down", child={"grace_s": 0.3})
     worker.log("is ready")
     worker.signal(signal.SIGTERM)
-    worker.log("wait for a sweep", timeout=3)
-    assert worker.exit_code(1) == 1
+    stopping = datetime.fromisoformat(worker.log("draining")["time"])
+    worker.log("wait for a sweep")
+    ended = datetime.fromisoformat(worker.log("ended")["time"])
+    assert (ended - stopping).total_seconds() < 4
+    assert worker.exit_code() == 1
 
 
 def test_sighup_replaces_all_children_once_the_new_ones_are_ready(start: Start) -> None:
