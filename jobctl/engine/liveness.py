@@ -29,6 +29,7 @@ class StoreLiveness:
         self._store = store
         self._keep = keep or {}
         self._reachable_since: float | None = None
+        self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
 
     def beat(self, info: ProcessInfo) -> None:
@@ -36,6 +37,7 @@ class StoreLiveness:
             self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
+            self._seen.clear()
             raise
         if self._reachable_since is None:
             self._reachable_since = clock.monotonic()
@@ -59,11 +61,11 @@ class StoreLiveness:
         if thorough:
             self._thorough_at = now + THOROUGH_S
             self._clean(names)
+        silent = self._silent()
         if self._reachable_since is None or clock.monotonic() - self._reachable_since < LEASE_MS / 1000:
             return 0
-        beats = self._store.processes.beats()
-        alive = {name for name, age in beats.items() if age < LEASE_MS}
-        if len(alive) == len(beats) and not thorough:
+        alive = {name for name, silent_s in silent.items() if silent_s < LEASE_MS / 1000}
+        if len(alive) == len(silent) and not thorough:
             return 0
         total = 0
         for queue in names:
@@ -71,10 +73,23 @@ class StoreLiveness:
             lost = {worker for worker in held if supervisor_of(worker) not in alive}
             if lost:
                 total += self._recover(queue, lost, None)
-        for name, age in beats.items():
-            if age >= 4 * LEASE_MS:
+        for name, silent_s in silent.items():
+            if silent_s >= 4 * LEASE_MS / 1000:
                 self._store.processes.leave(name)
         return total
+
+    def _silent(self) -> dict[str, float]:
+        """For each process, for how many seconds of this one's clock its beat has not changed.
+
+        Redis's clock may be set forward or back, and then every beat looks old, or none ever does.
+        """
+        now = clock.monotonic()
+        seen = {}
+        for name, at in self._store.processes.marks().items():
+            before = self._seen.get(name)
+            seen[name] = before if before and before[0] == at else (at, now)
+        self._seen = seen
+        return {name: now - since for name, (_, since) in seen.items()}
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""
