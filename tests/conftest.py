@@ -23,7 +23,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=2000, stateful_step_count=100)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=400, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 """`HYPOTHESIS_PROFILE=thorough` looks longer."""
 
@@ -60,12 +60,11 @@ def consistent(request: pytest.FixtureRequest) -> Iterator[None]:
 
     A test that breaks the rules on purpose is marked `inconsistent`.
     """
-    touches = "redis_url" in request.fixturenames or "redis_client" in request.fixturenames
-    touches = touches and not request.node.get_closest_marker("inconsistent")
-    url = request.getfixturevalue("server").url if touches else ""
+    touches = "server" in request.fixturenames and not request.node.get_closest_marker("inconsistent")
+    touched = request.getfixturevalue("server") if touches else None
     yield
-    if touches:
-        with connect(url) as client:
+    if isinstance(touched, EmbeddedServer):
+        with connect(touched.url) as client:
             found = [line for store in invariants.namespaces(client) for line in invariants.check(store)]
         assert not found, "\n".join(found)
 

@@ -9,8 +9,8 @@ from jobctl import clock
 from jobctl.cli.context import Context, Times
 from jobctl.cli.output import iso, relative, short_duration, to_json
 from jobctl.cli.paint import Paint
-from jobctl.cli.sanitize import clean
 from jobctl.store.records import AttemptRecord, Job
+from jobctl.text import sanitize
 
 MAX_PAYLOAD_LINES = 60
 MAX_ATTEMPTS = 12
@@ -36,12 +36,12 @@ def card(ctx: Context, job: Job) -> str:
 
 def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
     state = paint.state(job.state, f"{paint.glyph(job.state)}{job.state}")
-    title = f"{state}  {paint.bold(clean(job.type))}  {clean(job.id)}"
+    title = f"{state}  {paint.bold(sanitize(job.type))}  {sanitize(job.id)}"
     if when := _since(ctx, job):
         title += f"  {paint.dim(when)}"
     facts = [("label", job.label), ("queue", job.queue), ("priority", str(job.priority) if job.priority else None)]
     facts.append(("parent", job.parent))
-    lines = [title, *(f"{INDENT}{paint.dim(f'{name:<9}')}{clean(value)}" for name, value in facts if value)]
+    lines = [title, *(f"{INDENT}{paint.dim(f'{name:<9}')}{sanitize(value)}" for name, value in facts if value)]
     if job.error and job.state != "completed":
         lines += ["", *_error(job, paint)]
     return lines
@@ -49,7 +49,7 @@ def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
 
 def _error(job: Job, paint: Paint) -> Iterator[str]:
     """The error in red, with at most eight lines of its message."""
-    text = clean(f"{job.error}: {job.message or ''}", newlines=True, limit=2_000).rstrip().splitlines() or [""]
+    text = sanitize(f"{job.error}: {job.message or ''}", newlines=True, limit=2_000).rstrip().splitlines() or [""]
     for line in text[:8]:
         yield INDENT + paint.red(line)
     if len(text) > 8:
@@ -86,7 +86,7 @@ def _section(paint: Paint, title: str, lines: Sequence[str]) -> list[str]:
 def _json(value: object) -> list[str]:
     if value is None:
         return ["it cannot be read"]
-    lines = [clean(line, limit=1_000) for line in to_json(value, indent=2).splitlines()]
+    lines = [sanitize(line, limit=1_000) for line in to_json(value, indent=2).splitlines()]
     if len(lines) > MAX_PAYLOAD_LINES:
         return [*lines[:MAX_PAYLOAD_LINES], f"… {len(lines) - MAX_PAYLOAD_LINES} more lines: -o json"]
     return lines
@@ -118,14 +118,14 @@ def _attempts(ctx: Context, job: Job, paint: Paint) -> Iterator[str]:
     for attempt in shown:
         outcome = paint.state(attempt.outcome, f"{attempt.outcome:<9}")
         took = f"{_took(attempt.duration_s):>7}"
-        where = paint.dim(clean(f"{attempt.host}:{attempt.pid}"))
+        where = paint.dim(sanitize(f"{attempt.host}:{attempt.pid}"))
         yield f"{attempt.number:>2}  {outcome}  {took}  {_when(ctx, attempt.started_at):<9}  {where}{_why(attempt)}"
 
 
 def _why(attempt: AttemptRecord) -> str:
     if not attempt.error:
         return ""
-    return f"  {clean(f'{attempt.error}: {first_of(attempt.message)}', limit=160)}"
+    return f"  {sanitize(f'{attempt.error}: {first_of(attempt.message)}', limit=160)}"
 
 
 def first_of(message: str | None) -> str:
@@ -150,16 +150,16 @@ def _traceback_title(job: Job) -> str:
 
 def _traceback(job: Job) -> list[str]:
     failed = _last_failed(job)
-    return clean(failed.traceback or "", newlines=True, limit=20_000).rstrip().splitlines() if failed else []
+    return sanitize(failed.traceback or "", newlines=True, limit=20_000).rstrip().splitlines() if failed else []
 
 
 def _next(job: Job) -> str:
     """What one would do now."""
     match job.state:
         case "dead":
-            return f"run it again: jobctl job retry {clean(job.id)}"
+            return f"run it again: jobctl job retry {sanitize(job.id)}"
         case "retrying" | "delayed":
-            return f"run it now: jobctl job promote {clean(job.id)}"
+            return f"run it now: jobctl job promote {sanitize(job.id)}"
         case "discarded":
-            return f"bring it back: jobctl dead restore id:{clean(job.id)}"
+            return f"bring it back: jobctl dead restore id:{sanitize(job.id)}"
     return ""

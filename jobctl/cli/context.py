@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from jobctl.errors import JobctlError, Refused, UsageError
+from jobctl.errors import JobctlError, RedisUnavailable, Refused, UsageError
 from jobctl.settings import Settings
 from jobctl.urls import redacted
 

@@ -9,10 +9,9 @@ from jobctl import clock
 from jobctl.cli.context import Context, Times
 from jobctl.cli.output import cut, display_width, iso
 from jobctl.cli.paint import Paint
-from jobctl.cli.sanitize import clean
 from jobctl.store.logs import LogLine
 from jobctl.store.records import Event
-from jobctl.text import first_line
+from jobctl.text import first_line, sanitize
 
 
 class EventLines:
@@ -26,11 +25,11 @@ class EventLines:
     def line(self, event: Event) -> str:
         """One event; cut to the terminal's width, whole in a pipe."""
         paint = self._paint
-        kind = clean(event.event, limit=20)
-        type_ = clean(event.type, limit=40)
+        kind = sanitize(event.event, limit=20)
+        type_ = sanitize(event.type, limit=40)
         self._type_width = max(self._type_width, display_width(type_))
         width = self._type_width + len(type_) - display_width(type_)
-        plain = f"{moment(self._ctx, event.at)}  {paint.glyph(kind)}{kind:<9}  {type_:<{width}}  {clean(event.id)}"
+        plain = f"{moment(self._ctx, event.at)}  {paint.glyph(kind)}{kind:<9}  {type_:<{width}}  {sanitize(event.id)}"
         rest = "  ".join(part for part in self._facts(event) if part)
         head = plain.replace(f"{kind:<9}", paint.state(kind, f"{kind:<9}"), 1)
         room = shutil.get_terminal_size().columns - display_width(plain) - 2 if self._ctx.stdout_is_tty else None
@@ -40,11 +39,11 @@ class EventLines:
 
     @staticmethod
     def _facts(event: Event) -> tuple[str, ...]:
-        error = clean(f"{event.error}: {first_line(event.message)}", limit=400) if event.error else ""
+        error = sanitize(f"{event.error}: {first_line(event.message)}", limit=400) if event.error else ""
         return (
             f"#{event.attempt}" if event.attempt else "",
             _took(event.duration_s),
-            clean(event.label or "", limit=80),
+            sanitize(event.label or "", limit=80),
             error,
         )
 
@@ -53,8 +52,8 @@ def log_line(ctx: Context, line: LogLine, *, many_attempts: bool) -> str:
     """One line that a job wrote: time, stream if it is not stdout, text."""
     paint = Paint.of(ctx)
     attempt = f"#{line.attempt} " if many_attempts else ""
-    stream = "" if line.stream == "stdout" else paint.dim(f"{clean(line.stream)}: ")
-    return f"{paint.dim(moment(ctx, clock.to_datetime(line.at)))}  {attempt}{stream}{clean(line.text)}"
+    stream = "" if line.stream == "stdout" else paint.dim(f"{sanitize(line.stream)}: ")
+    return f"{paint.dim(moment(ctx, clock.to_datetime(line.at)))}  {attempt}{stream}{sanitize(line.text)}"
 
 
 def moment(ctx: Context, at: datetime) -> str:

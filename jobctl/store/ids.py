@@ -26,6 +26,11 @@ _TAIL_BITS = 40
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
+def read(raw: bytes) -> str:
+    """An id or name as Redis holds it. Bytes that are not UTF-8 go back unchanged: see `connection.connect`."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 def _encode(number: int, width: int) -> str:
     """The last `width` characters of a number."""
     out = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobctl import clock
+from jobctl.store import ids
 from jobctl.store.connection import mapping
 from jobctl.store.records import ProcessRow
 
@@ -92,7 +94,9 @@ class Processes:
         rows = []
         for name, data in states.items():
             age = ages.get(name.decode())
-            if age is not None and age < LEASE_MS:
+            if age is None or age >= LEASE_MS:
+                continue
+            with suppress(ValueError):  # what another version wrote must not hide the others
                 rows.append(_row(_decoder.decode(data), age))
         return sorted(rows, key=lambda row: (row.kind != "worker", row.name))
 
@@ -112,7 +116,7 @@ class Processes:
         out = {}
         for job_id, value in rows.items():
             token, worker, _ = value.decode().split("|", 2)
-            out[job_id.decode("utf-8", "replace")] = (token, worker)
+            out[ids.read(job_id)] = (token, worker)
         return out
 
 

@@ -6,12 +6,14 @@ import pytest
 import redis
 
 from jobctl import clock
+from jobctl.catalog.model import Catalog
 from jobctl.engine.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.processes import ProcessInfo
 from tests.store.moves import QUEUE, Moves
 
+CATALOG = Catalog()
 HOUR_MS = 3_600_000
 
 
@@ -64,19 +66,19 @@ def held(store: Store) -> Moves:
 
 
 def test_a_silent_process_loses_its_jobs_after_its_lease(store: Store, time: Clock, held: Moves) -> None:
-    liveness = StoreLiveness(store)
+    liveness = StoreLiveness(store, CATALOG)
     assert run(liveness, store, time, 14) == 0
     assert run(liveness, store, time, 5) == 1
     assert held.state("a") == "waiting"
 
 
 def test_a_process_that_beats_keeps_its_jobs(store: Store, time: Clock, held: Moves) -> None:
-    assert run(StoreLiveness(store), store, time, 120, "it:2:y") == 0
+    assert run(StoreLiveness(store, CATALOG), store, time, 120, "it:2:y") == 0
 
 
 @pytest.mark.parametrize("jump", [HOUR_MS, -HOUR_MS])
 def test_a_clock_that_jumps_makes_nobody_look_dead(store: Store, time: Clock, held: Moves, jump: int) -> None:
-    liveness = StoreLiveness(store)
+    liveness = StoreLiveness(store, CATALOG)
     run(liveness, store, time, 30, "it:2:y")
     store.client.zadd(store.keys.beats(), {"it:2:y": store.processes.now_ms() - jump})
     assert run(liveness, store, time, 10) == 0
@@ -84,13 +86,13 @@ def test_a_clock_that_jumps_makes_nobody_look_dead(store: Store, time: Clock, he
 
 def test_a_clock_set_back_does_not_keep_the_dead_alive(store: Store, time: Clock, held: Moves) -> None:
     store.client.zadd(store.keys.beats(), {"it:2:y": store.processes.now_ms() + HOUR_MS})
-    assert run(StoreLiveness(store), store, time, 20) == 1
+    assert run(StoreLiveness(store, CATALOG), store, time, 20) == 1
 
 
 def test_after_an_outage_everyone_has_a_whole_lease(
     store: Store, time: Clock, held: Moves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    liveness = StoreLiveness(store)
+    liveness = StoreLiveness(store, CATALOG)
     run(liveness, store, time, 14)
     with monkeypatch.context() as away:
         away.setattr(store, "run", unreachable)
@@ -101,5 +103,5 @@ def test_after_an_outage_everyone_has_a_whole_lease(
 
 
 def test_who_has_been_silent_for_four_leases_is_taken_off_the_list(store: Store, time: Clock, held: Moves) -> None:
-    run(StoreLiveness(store), store, time, 80)
+    run(StoreLiveness(store, CATALOG), store, time, 80)
     assert list(store.processes.marks()) == ["me:1:x"]

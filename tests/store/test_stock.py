@@ -88,7 +88,6 @@ def test_what_a_stock_worker_left_dead_is_taken_in_with_its_reason(
     assert not store.client.exists(store.keys.stock_dead(QUEUE), store.keys.stock_dead_bodies(QUEUE))
 
 
-@pytest.mark.inconsistent  # a stock worker that ends a retried job knows nothing of its record
 def test_a_stock_dead_letter_that_is_retried_starts_anew(stock: RedisBroker, moves: Moves, store: Store) -> None:
     job_id = die(stock, traceback="E: x", retries=3)
     store.stock.take_dead(QUEUE)
@@ -170,12 +169,20 @@ def test_stock_queues_are_found_beside_registered_ones(stock: RedisBroker, moves
 
 
 def test_the_search_for_stock_queues_is_made_once_a_minute(stock: RedisBroker, store: Store) -> None:
-    assert store.queues.names() == []
+    store.queues.register([QUEUE])
+    assert store.queues.names() == [QUEUE]
     send(stock, queue="mail")
-    assert store.queues.names() == []
+    assert store.queues.names() == [QUEUE]
     assert 0 < store.client.ttl(store.keys.scanned()) <= 60
     store.client.delete(store.keys.scanned())
+    assert store.queues.names() == ["mail", QUEUE]
+
+
+def test_a_deployment_that_is_only_looked_at_is_not_written_to(stock: RedisBroker, store: Store) -> None:
+    send(stock, queue="mail")
+    before = sorted(store.client.keys())
     assert store.queues.names() == ["mail"]
+    assert sorted(store.client.keys()) == before
 
 
 def test_a_reader_that_may_not_write_still_finds_stock_queues(stock: RedisBroker, store: Store) -> None:

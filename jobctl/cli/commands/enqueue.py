@@ -77,7 +77,7 @@ def enqueue(
     if source is not None:
         if arguments or payload is not None or id is not None:
             raise UsageError("--from brings the payloads: it goes with no arguments, --payload or --id")
-        from jobctl.cli.bulk import enqueue_lines
+        from jobctl.cli.feed import enqueue_lines
 
         return enqueue_lines(ctx, source, type, options, wait=wait, timeout_s=timeout_s)
     if type is None:

@@ -13,9 +13,8 @@ from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
 from jobctl.cli.complete import job_types
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.sanitize import clean
 from jobctl.errors import JobctlError, OperationFailed
-from jobctl.text import first_line
+from jobctl.text import first_line, sanitize
 
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
@@ -69,7 +68,7 @@ def run(
 
 def _printer(ctx: Context) -> Callable[[str, str], None]:
     def write(_stream: str, text: str) -> None:
-        ctx.stderr.write(f"{clean(text, limit=None)}\n")
+        ctx.stderr.write(f"{sanitize(text, limit=None)}\n")
         ctx.stderr.flush()
 
     return write
@@ -101,7 +100,7 @@ def _environment(ctx: Context) -> dict[str, str]:
 
 def _report(ctx: Context, record: RunRecord) -> int:
     if record.traceback:
-        ctx.stderr.write(clean(record.traceback, newlines=True, limit=None).rstrip("\n") + "\n")
+        ctx.stderr.write(sanitize(record.traceback, newlines=True, limit=None).rstrip("\n") + "\n")
     if ctx.output is not Output.TABLE:
         ctx.emit(record, ())
     elif record.outcome == "completed" and record.result is not None:

@@ -1,6 +1,6 @@
 -- Takes in what stock workers left dead: from .XQ to jobctl's dead letters, with a record made of its options. A message
 -- whose job is known already only leaves the inbox.
--- KEYS: stock_dead stock_dead_bodies bodies archive records dead groups queues
+-- KEYS: stock_dead stock_dead_bodies bodies archive records dead groups stock_queues
 -- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch ms)
 -- Returns: how many were taken in
 -- Cost: O(messages)
@@ -18,5 +18,5 @@ for i = 2, #ARGV, 7 do
     end
   end
 end
-redis.call('SADD', K.queues, ARGV[1])
+redis.call('SADD', K.stock_queues, ARGV[1])
 return taken
