@@ -105,3 +105,13 @@ def minted_at(job_id: str) -> int | None:
 def code_of(job_id: str) -> str | None:
     """The queue code inside an id; None for an id that is not one of ours."""
     return job_id[9:12] if MINTED.fullmatch(job_id) else None
+
+
+def readable(stock_id: bytes) -> str:
+    """The id under which a stock message's job goes on: its own, or hexadecimal if it is not printable ASCII.
+
+    fetch.lua does the same to jobs that it hands out.
+    """
+    if all(33 <= byte <= 126 for byte in stock_id):
+        return stock_id.decode("ascii")
+    return f"x{stock_id[:50].hex()}"
