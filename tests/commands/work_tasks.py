@@ -15,7 +15,7 @@ HOSTILE = "bad [/red] \x1b]0;owned\x07\x1b[31m\u202ething\r\nsecond line"
 
 
 def greet(name: str, n: int = 1, ok: bool = True) -> dict[str, object]:
-    print("printing", name)  # noqa: T201 - jobs print
+    print("printing", name)
     return {"hello": name, "n": n, "ok": ok}
 
 
@@ -44,6 +44,6 @@ def parent() -> str:
 
 
 def noisy() -> None:
-    print("to stdout")  # noqa: T201
-    print("to stderr", file=sys.stderr)  # noqa: T201
+    print("to stdout")
+    print("to stderr", file=sys.stderr)
     jobctl.current().log("a note")
