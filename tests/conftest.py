@@ -24,7 +24,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=2000, stateful_step_count=100)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=400, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 """`HYPOTHESIS_PROFILE=thorough` looks longer."""
 

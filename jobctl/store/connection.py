@@ -45,7 +45,6 @@ def connect(
         "password": password if password is not None else inside,
         "client_name": CLIENT_NAME,
         "protocol": 2,
-        "encoding_errors": "surrogateescape",  # an id that is not UTF-8 is still found again: see `ids.read`
         "socket_timeout": timeout_s,
         "socket_connect_timeout": TIMEOUT_S if timeout_s is None else min(timeout_s, TIMEOUT_S),
         "health_check_interval": health_check_s,

@@ -75,12 +75,16 @@ class Processes:
             pipe.hdel(self._store.keys.processes(), name)
             pipe.execute()
 
-    def beats(self) -> dict[str, int]:
-        """For each process that has not left, the age of its last beat in ms."""
+    def marks(self) -> dict[str, int]:
+        """For each process that has not left, when it beat last, on Redis's clock."""
         with mapping():
             rows = self._store.client.zrange(self._store.keys.beats(), 0, -1, withscores=True)
-        now = self.now_ms()
-        return {name.decode(): now - int(at) for name, at in rows}
+        return {name.decode(): int(at) for name, at in rows}
+
+    def beats(self) -> dict[str, int]:
+        """For each process that has not left, the age of its last beat in ms."""
+        marks, now = self.marks(), self.now_ms()
+        return {name: now - at for name, at in marks.items()}
 
     def ls(self) -> list[ProcessRow]:
         """The live processes, workers first."""

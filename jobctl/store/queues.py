@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import redis
 
 from jobctl import clock
-from jobctl.store import codec, ids
+from jobctl.store import codec
 from jobctl.store.connection import mapping
 from jobctl.store.records import QueueRow
 
@@ -20,6 +22,7 @@ HEADS = 5
 """Jobs at the head of a line that are looked at for the oldest."""
 SCAN_BUDGET = 200_000
 """Keys that a listing without a catalog may look at, once a minute."""
+SCANNED_S = 60
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -51,15 +54,27 @@ class Queues:
             with mapping():
                 self._store.client.sadd(self._store.keys.queues(), *queues)
 
-    def names(self) -> list[str]:
-        """Every known queue, sorted; where no worker of jobctl ever was, also what one budgeted SCAN finds."""
-        keys, client = self._store.keys, self._store.client
+    def registered(self) -> list[str]:
+        """The queues that jobctl wrote to or serves, sorted."""
         with mapping():
-            known = {_text(name) for name in client.smembers(keys.queues())}
-            if known:
-                return sorted(known | {_text(name) for name in client.smembers(keys.stock_queues())})
-            taken = {_text(name) for name in client.smembers(keys.stock_queues())}
-        return sorted(taken.union(self.stock_names()))
+            return sorted(_text(name) for name in self._store.client.smembers(self._store.keys.queues()))
+
+    def names(self) -> list[str]:
+        """Every queue there is, sorted: the registered ones, and stock ones that were taken in from or a SCAN finds.
+
+        The SCAN is bounded; where jobctl is at home it is made once a minute, whoever asks, so that a new stock queue
+        may show that much later. On a deployment that is only looked at, nothing is written.
+        """
+        client, key = self._store.client, self._store.keys.scanned()
+        with mapping():
+            cached = client.get(key)
+            taken = {_text(name) for name in client.smembers(self._store.keys.stock_queues())}
+        ours = self.registered()
+        found = self.stock_names() if cached is None else _text(cached).split()
+        if ours and cached is None:
+            with suppress(redis.RedisError):  # who may not write searches each time
+                client.set(key, " ".join(found), ex=SCANNED_S)
+        return sorted({*ours, *taken, *found})
 
     def stock_names(self) -> list[str]:
         """Queues of a stock deployment, found by one SCAN of bounded length."""
@@ -244,7 +259,7 @@ class Queues:
 
 
 def _text(value: Any) -> str:
-    return ids.read(value) if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _enqueued(job_id: str, data: bytes) -> int | None:
@@ -260,6 +275,8 @@ def _escaped(text: str) -> str:
 
 def _queue_of(name: str) -> str | None:
     """The queue a stock key belongs to: `email.msgs`, `email.DQ.msgs`, `email.XQ` and `email` are all `email`."""
+    if any(c.isspace() for c in name):
+        return None
     if name.startswith(("@", "__")):
         return None
     for suffix in (".msgs", ".DQ", ".XQ"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -46,11 +47,12 @@ class Stock:
         keys, client, total = self._store.keys, self._store.client, 0
         while True:
             with mapping():
-                heads = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
-                bodies = client.hmget(keys.stock_delayed_bodies(queue), heads) if heads else []
-            if not heads:
+                found = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
+                bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
+            if not found:
                 return total
-            args = [part for i, body in zip(heads, bodies, strict=True) for part in (i, _eta(body))]
+            args = [part for i, body in zip(found, bodies, strict=True) for part in (i, _eta(body))]
+            self._store.jobs.add_aliases(_aliases(found, bodies))
             total += int(self._store.run("intake_delayed", queue, queue, *args))
 
     def count_dead(self, queue: str) -> int:
@@ -65,10 +67,12 @@ class Stock:
             letters = self._read(queue, 0, BATCH if limit is None else min(BATCH, limit - total))
             if not letters:
                 return total
+            found = [stock_id for stock_id, _ in letters]
+            self._store.jobs.add_aliases(_aliases(found, [letter.body for _, letter in letters]))
             args: list[Any] = []
-            for letter in letters:
+            for stock_id, letter in letters:
                 group, info = letter.record.group or "", codec.encode(letter.info)
-                args += (letter.id, letter.body, codec.encode(letter.record), group, info, letter.died_ms)
+                args += (stock_id, letter.id, letter.body, codec.encode(letter.record), group, info, letter.died_ms)
             total += int(self._store.run("intake_dead", queue, queue, *args))
         return total
 
@@ -86,10 +90,11 @@ class Stock:
                 cancelling=False,
                 crashes=0,
             )
-            for letter in self._read(queue, 0, limit, newest=True)
+            for _, letter in self._read(queue, 0, limit, newest=True)
         ]
 
-    def _read(self, queue: str, start: int, count: int, *, newest: bool = False) -> list[Letter]:
+    def _read(self, queue: str, start: int, count: int, *, newest: bool = False) -> list[tuple[bytes, Letter]]:
+        """Each letter with its id in the inbox."""
         keys, client = self._store.keys, self._store.client
         with mapping():
             rows = client.zrange(keys.stock_dead(queue), start, start + count - 1, desc=newest, withscores=True)
@@ -97,9 +102,16 @@ class Stock:
             bodies = client.hmget(keys.stock_dead_bodies(queue), raw_ids) if rows else []
             records = client.hmget(keys.records(queue), raw_ids) if rows else []
         return [
-            _letter(queue, ids.read(job_id), body or b"", codec.decode_record(record or b""), died)
-            for (job_id, died), body, record in zip(rows, bodies, records, strict=True)
+            (raw, _letter(queue, ids.readable(raw), body or b"", codec.decode_record(record or b""), died))
+            for (raw, died), body, record in zip(rows, bodies, records, strict=True)
         ]
+
+
+def _aliases(found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str]]:
+    """(the message's own id, the id that its job will have), of bodies that can be read."""
+    for stock_id, data in zip(found, bodies, strict=True):
+        with suppress(ValueError):
+            yield codec.decode_body(data or b"").message_id, ids.readable(stock_id)
 
 
 def _eta(data: bytes | None) -> int:
@@ -113,7 +125,7 @@ def _eta(data: bytes | None) -> int:
 
 def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
     """A letter made of a message and of what is known of the job from before, if it was retried and died again."""
-    died_ms = int(min(max(died, 0), clock.LAST_MS))
+    died_ms = int(min(max(died, 0), clock.now_ms()))  # the clock of the worker's machine may be ahead
     record.finished = died_ms
     try:
         body = codec.decode_body(data)

@@ -128,7 +128,7 @@ def _attempts(letter: DeadLetter) -> str:
     untold = letter.attempt_count - len(lines)
     if untold > 0:
         lines.append(f"{untold} more of which nothing is kept")
-    return "\n".join(["", *lines, ""]) if lines else ""
+    return "\n".join(lines)
 
 
 def _attempt(attempt: AttemptRecord) -> str:
@@ -140,7 +140,7 @@ def _attempt(attempt: AttemptRecord) -> str:
 
 def _traceback(letter: DeadLetter) -> str:
     traces = [attempt.traceback for attempt in letter.attempts if attempt.traceback]
-    return f"\n{traces[-1]}\n" if traces else ""
+    return traces[-1] if traces else ""
 
 
 SHEET = (

@@ -116,14 +116,12 @@ def show(ctx: Context, name: Name) -> None:
 
 
 def _groups(row: QueueDetail) -> str:
-    if not row.groups:
-        return ""
     lines = [f"{g.count:>7,}  {g.group}  {g.type}  {g.error or '-'}: {_first_line(g.message)}" for g in row.groups]
-    return "\n".join(["", *lines, ""])
+    return "\n".join(lines)
 
 
 def _first_line(text: str | None) -> str:
-    return (text or "").strip().split("\n", 1)[0][:200]
+    return (text or "").strip().split("\n", 1)[0][:60]
 
 
 def _pause(row: QueueDetail) -> str:
@@ -140,8 +138,8 @@ SHEET: tuple[Column, ...] = (
     Column("WORKERS", "workers"),
     Column("PAUSED", _pause),
     Column("LAST MINUTE", lambda row: f"{row.completed_last_minute:,} completed, {row.died_last_minute:,} died"),
-    Column("JOB TYPES", "job_types"),
-    Column("SERVED BY", "served_by"),
+    Column("JOB TYPES", lambda row: ", ".join(row.job_types)),
+    Column("SERVED BY", lambda row: ", ".join(row.served_by)),
     Column("ERRORS", _groups),
 )
 
