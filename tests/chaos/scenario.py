@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.arena import CATALOG, Arena, Tally, arena
+from tests.chaos.arena import CATALOG, Tally, arena
 
 
 @dataclass(frozen=True)
