@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from jobctl.errors import JobctlError
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(msgspec.Struct, frozen=True, eq=False):
     """The running job. `attempt` counts from 1.
 
     The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
@@ -29,9 +29,9 @@ class Current:
     attempt: int
     payload: Mapping[str, Any]
     label: str | None
-    enqueuer: Callable[..., Any] = field(repr=False, compare=False)
-    stopping: Callable[[], bool] = field(repr=False, compare=False)
-    logger: Callable[[str], None] = field(repr=False, compare=False)
+    enqueuer: Callable[..., Any]
+    stopping: Callable[[], bool]
+    logger: Callable[[str], None]
 
     @property
     def cancelled(self) -> bool:

@@ -38,14 +38,15 @@ class Producer:
         at: datetime | None = None,
         priority: int | str | None = None,
         parent: str | None = None,
+        encoded: bytes | None = None,
     ) -> NewJob:
-        """A job that is ready to be enqueued.
+        """A job that is ready to be enqueued. `encoded` is the payload's JSON, if the caller has it.
 
         `delay` is seconds or a duration such as "5m"; `at` an aware datetime; `priority` a number from -1000 (first)
         to 1000 or high, normal, low. Raises UsageError for whatever does not fit.
         """
         job_type = payloads.job_type(self.catalog, type)
-        self._check(job_type, payload)
+        encoded = self._check(job_type, payload, encoded)
         if delay is not None and at is not None:
             raise UsageError("a job has either a delay or a time, not both")
         job_id = self._id(job_type, id)
@@ -59,22 +60,26 @@ class Producer:
             priority=job_type.priority if priority is None else read_priority(priority),
             label=self._label(job_type, payload, job_id),
             parent=parent,
+            encoded=encoded,
         )
 
     def enqueue(self, jobs: Iterable[NewJob]) -> list[bool]:
         """Write jobs; False for each whose id was known already. Raises RedisUnavailable."""
         return self.store.jobs.enqueue(list(jobs))
 
-    def _check(self, job_type: JobType, payload: Mapping[str, Any]) -> None:
+    def _check(self, job_type: JobType, payload: Mapping[str, Any], encoded: bytes | None) -> bytes:
+        """The payload's JSON, once it is known to fit."""
         check = self._checks.get(job_type.name)
         if check is None:
             check = self._checks[job_type.name] = payloads.validator(job_type).check
         check(payload)
-        try:
-            size = len(msgspec.json.encode(payload))
-        except (TypeError, ValueError, RecursionError) as problem:
-            raise UsageError(f"the payload cannot be written as JSON: {problem}") from problem
-        payloads.check_size(size, self.catalog.max_payload_bytes)
+        if encoded is None:
+            try:
+                encoded = msgspec.json.encode(payload)
+            except (TypeError, ValueError, RecursionError) as problem:
+                raise UsageError(f"the payload cannot be written as JSON: {problem}") from problem
+        payloads.check_size(len(encoded), self.catalog.max_payload_bytes)
+        return encoded
 
     def _id(self, job_type: JobType, given: str | None) -> str:
         if given is None:

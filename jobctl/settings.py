@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from jobctl.urls import check, redacted, split_password
 
 DEFAULT_CATALOG = "jobs.yaml"
 STATE_FOLDER = ".jobctl"
+_SERVICE_VARIABLES = ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "WATCHDOG_PID")
+MAX_ID = 120
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
 
 
@@ -34,6 +37,8 @@ class Settings:
     production: bool = False
     color: bool = True
     debug: bool = False
+    parent_job: str | None = None
+    """The job that this process runs for: what it enqueues are that job's children."""
     config_dir: Path = Path("~/.config/jobctl")
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
@@ -108,6 +113,7 @@ def resolve(
         production=chosen.production,
         color=not no_color and "NO_COLOR" not in env and env.get("TERM") != "dumb",
         debug=debug or debugging(env),
+        parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,
         config_dir=folder,
         password=password,
         password_file=password_file,
@@ -136,6 +142,24 @@ def completing() -> bool:
 def environment() -> dict[str, str]:
     """A copy of this process's environment, for starting another."""
     return dict(os.environ)
+
+
+def job_environment() -> dict[str, str]:
+    """What a worker's jobs inherit: this environment, with our own program to be found and systemd's socket not."""
+    env = environment()
+    for name in _SERVICE_VARIABLES:
+        env.pop(name, None)
+    beside = str(Path(sys.executable).parent)
+    paths = env.get("PATH", os.defpath).split(os.pathsep)
+    env["PATH"] = os.pathsep.join(paths if beside in paths else [*paths, beside])
+    return env
+
+
+def notify_socket() -> tuple[str | None, int | None]:
+    """Where systemd wants to hear of readiness, and within how many microseconds of life (sd_notify(3))."""
+    address, _, micros, pid = (os.environ.get(name, "") for name in _SERVICE_VARIABLES)
+    wanted = micros.isdigit() and int(micros) > 0 and pid in ("", str(os.getpid()))
+    return address or None, int(micros) if wanted else None
 
 
 def login_shell() -> str:

@@ -34,6 +34,11 @@ def sanitize(text: str, limit: int | None = DEFAULT_LIMIT, newlines: bool = Fals
     return cleaned if limit is None else _cut(cleaned, limit)
 
 
+def first_line(text: str | None) -> str:
+    """The first line of a message that has any text."""
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"[:limit]
 

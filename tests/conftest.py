@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from jobctl.engine.embedded import EmbeddedServer
 from jobctl.store.connection import connect
+from tests.store import invariants
 from tests.support import Cli
+
+settings.register_profile(
+    "quick",
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=2000, stateful_step_count=100)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+"""`HYPOTHESIS_PROFILE=thorough` looks longer."""
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +52,21 @@ def redis_client(server: EmbeddedServer) -> Iterator[redis.Redis]:
     client.script_flush()
     yield client
     client.close()
+
+
+@pytest.fixture(autouse=True)
+def consistent(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test that touched the test server: nothing in it contradicts itself (tests/store/invariants.py).
+
+    A test that breaks the rules on purpose is marked `inconsistent`.
+    """
+    touches = "server" in request.fixturenames and not request.node.get_closest_marker("inconsistent")
+    url = request.getfixturevalue("server").url if touches else ""
+    yield
+    if touches:
+        with connect(url) as client:
+            found = [line for store in invariants.namespaces(client) for line in invariants.check(store)]
+        assert not found, "\n".join(found)
 
 
 @pytest.fixture

@@ -24,21 +24,25 @@ def load(path: str | Path) -> Catalog:
 
     Raises CatalogError with every problem, or UsageError if the file cannot be read.
     """
-    file = Path(path)
+    return load_text(read(path), str(path))
+
+
+def read(path: str | Path) -> str:
+    """The text of a catalog's file. Raises CatalogError or UsageError if it cannot be read."""
     try:
-        with file.open("rb") as stream:
+        with Path(path).open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise UsageError(f"no catalog at {path}", "write one with `jobctl init`, or name one with --catalog") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"the catalog {path} cannot be read: {reason}") from error
-    return _load(_decode(data, str(path)), str(path), str(file.resolve()))
+    return _decode(data, str(path))
 
 
 def load_text(text: str, path: str = "jobs.yaml") -> Catalog:
-    """The catalog in a text; `path` is what problems call it. Raises CatalogError with every problem."""
-    return _load(text, path, path)
+    """The catalog in the text of the file `path`. Raises CatalogError with every problem."""
+    return _load(text, path, str(Path(path).resolve()))
 
 
 def _decode(data: bytes, shown: str) -> str:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jobctl.cli.output import Column
     from jobctl.store import Store
 
-NOTHING_RUNS = "nothing is running and no Redis is configured"
-
 
 class Output(enum.StrEnum):
     """How data is written to stdout."""
@@ -90,25 +88,17 @@ class Context:
 
     def redis_url(self) -> str:
         """The configured Redis, or else this project's embedded server. Raises RedisUnavailable."""
-        if self.settings.redis_url is not None:
-            return self.settings.redis_url
         if "url" not in self._opened:
-            from jobctl.engine.embedded import find_running
+            from jobctl.ops.connect import redis_url
 
-            url = find_running(self.settings.state_dir)
-            if url is None:
-                raise RedisUnavailable(NOTHING_RUNS, "start `jobctl up` or set JOBCTL_REDIS_URL")
-            self._opened["url"] = url
+            self._opened["url"] = redis_url(self.settings)
         return str(self._opened["url"])
 
     def namespace(self) -> str:
         """The namespace: flag, environment, profile, catalog or the default, in this order."""
-        if self.settings.namespace:
-            return self.settings.namespace
-        from jobctl.catalog.model import DEFAULT_NAMESPACE
+        from jobctl.ops.connect import namespace
 
-        catalog = self.catalog_if_any()
-        return catalog.namespace if catalog else DEFAULT_NAMESPACE
+        return namespace(self.settings, None if self.settings.namespace else self.catalog_if_any())
 
     def store(self, *, retries: int = 0, timeout_s: float | None = None) -> Store:
         """The store, connected at its first command; every call with the same arguments returns the same.
@@ -118,19 +108,13 @@ class Context:
         """
         key = f"store {retries} {timeout_s}"
         if key not in self._opened:
-            namespace, url = self.namespace(), self.redis_url()
-            from jobctl.store import Store
-            from jobctl.store.connection import TIMEOUT_S, connect
+            from jobctl.ops.connect import open_store
 
-            client = connect(
-                url,
-                password=self.settings.redis_password(),
-                cluster=self.settings.cluster,
-                retries=retries,
-                timeout_s=timeout_s or TIMEOUT_S,
-                health_check_s=0,
+            catalog = None if self.settings.namespace else self.catalog_if_any()
+            url = self.redis_url()
+            self._opened[key] = open_store(
+                self.settings, catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0
             )
-            self._opened[key] = Store(client, namespace, cluster=self.settings.cluster)
         store: Store = self._opened[key]
         return store
 

@@ -212,7 +212,7 @@ def _table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
     lines = []
     for number, line in enumerate(grid):
         cells = [
-            _painted(_padded(_cut(cell, width), width, c.right), _style(ctx, number, cell, c))
+            _painted(_padded(cut(cell, width), width, c.right), _style(ctx, number, cell, c))
             for cell, width, c in zip(line, widths, columns, strict=True)
         ]
         lines.append(GAP.join(cells).rstrip() + "\n")
@@ -237,7 +237,8 @@ def _fitted(widths: Sequence[int], columns: Sequence[Column], terminal: int) -> 
     return fitted
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` columns, the last of them `…` when something is missing."""
     if display_width(text) <= width:
         return text
     while text and display_width(text) > width - 1:

@@ -40,6 +40,27 @@ class Group:
 COMMANDS: tuple[Entry | Group, ...] = (
     Entry("init", "init:init", "Write a first catalog and its tasks into this folder.", START),
     Entry("validate", "validate:validate", "Check a catalog and report every problem in it.", START),
+    Entry("up", "up:up", "Run everything here and now: server, workers and scheduler.", START),
+    Entry("worker", "worker:worker", "Run worker processes that serve the catalog's queues.", RUN),
+    Entry("scheduler", "scheduler:scheduler", "Enqueue the jobs of the catalog's schedules as they fall due.", RUN),
+    Entry("enqueue", "enqueue:enqueue", "Enqueue a job, or one for each line of a file, and print its id.", RUN),
+    Entry("run", "run:run", "Run a job here and now, without a queue or Redis.", RUN),
+    Group(
+        "job",
+        "One job, or some: look, wait, cancel, retry.",
+        LOOK,
+        (
+            Entry("show", "job:show", "Show everything that is known of a job."),
+            Entry("ls", "job:ls", "List jobs, the newest first."),
+            Entry("logs", "job:logs", "Print what a job wrote while it ran."),
+            Entry("wait", "job:wait", "Wait until jobs have ended."),
+            Entry("cancel", "job_change:cancel", "Cancel jobs."),
+            Entry("retry", "job_change:retry", "Run dead or cancelled jobs again, delayed ones now."),
+            Entry("promote", "job_change:promote", "Let delayed and retrying jobs run now."),
+            Entry("rm", "job_change:rm", "Delete completed and cancelled jobs for good."),
+        ),
+    ),
+    Entry("tail", "tail:tail", "Show what happens to jobs, as it happens.", LOOK),
     Group(
         "profile",
         "Named deployments: which Redis, which namespace, how careful.",

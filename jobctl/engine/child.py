@@ -18,6 +18,8 @@ from types import FrameType
 from jobctl.engine.config import CLEAN, ORPHANED, STOPPED_NOW, ChildConfig
 from jobctl.engine.slots import SlotTable
 from jobctl.engine.stop import StopFlag
+from jobctl.errors import JobctlError
+from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ def _run(config: ChildConfig, slots: SlotTable, stop: StopFlag, run: Run | None)
     logs.setup(config.log_format, config.log_level)
     try:
         code = (run or _load_run())(config, slots, stop)
+    except JobctlError as error:
+        for line in map(str, getattr(error, "problems", None) or [error]):
+            log.error("worker process %s cannot work: %s", config.name, sanitize(line))
+        return 1
     except Exception:
         log.exception("worker process %s failed", config.name)
         return 1

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
@@ -29,7 +28,6 @@ class Outcome:
     kind: str
     queue: str
     ended: Ended
-    on_commit: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,11 @@ class Lines:
 class Committer(threading.Thread):
     """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
+    def __init__(self, store: Store, catalog: Catalog, written: Callable[[int], None]) -> None:
         super().__init__(name="committer", daemon=True)
         self._store = store
         self._catalog = catalog
+        self._written = written
         self._inbox: SimpleQueue[Outcome | Lines | None] = SimpleQueue()
         self._giving_up = threading.Event()
 
@@ -96,9 +95,7 @@ class Committer(threading.Thread):
             pause = min(pause * 2, LONGEST_PAUSE_S)
         if failed:
             _log.info("Redis answers again; %d outcomes written", len(group))
-        for item in group:
-            if isinstance(item, Outcome) and item.on_commit:
-                item.on_commit()
+        self._written(sum(isinstance(item, Outcome) for item in group))
 
     def _send(self, group: list[Outcome | Lines], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
@@ -126,8 +123,3 @@ class Committer(threading.Thread):
             "requeue": settle.requeue,
         }[kind]
         return writer(queue, ended)
-
-
-def drain_deadline(grace_s: float) -> float:
-    """When a drain that begins now has to be over, on `clock.monotonic()`."""
-    return clock.monotonic() + grace_s

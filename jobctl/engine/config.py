@@ -16,7 +16,7 @@ from jobctl.store.processes import ChildInfo, ProcessInfo
 
 __all__ = [
     "CLEAN", "DEFAULT_GRACE_S", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
-    "Liveness", "ProcessInfo", "default_processes", "default_threads",
+    "Liveness", "ProcessInfo", "SupervisorOptions", "default_processes", "default_threads",
 ]  # fmt: skip
 
 CLEAN = 0
@@ -38,12 +38,15 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All that one worker process needs to know. It travels through an inherited file, never argv or environ.
 
     `name` is new for every process, also for a restarted one. `queues` None means all of the catalog's.
+    `catalog_text` is the catalog as it was checked: a process that is restarted while somebody edits the file must
+    get the one that works. None means that the file is read.
     `environment` is added to the environment of command jobs. `grace_s` is how long, in seconds, a draining
     child lets its running jobs go on before it requeues them.
     """
 
     name: str
     catalog_path: str
+    catalog_text: str | None = None
     redis_url: str
     redis_password: str | None = None
     namespace: str | None = None
@@ -73,11 +76,10 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorOptions:
-    """`max_memory` is in bytes a process. `queues` are the names to show; what is served is in the child's
-    configuration. `command` starts a child; descriptors and the parent's pid are appended to it."""
+    """`max_memory` is in bytes a process. `command` starts a child; descriptors and the parent's pid are appended
+    to it."""
 
     processes: int
-    queues: tuple[str, ...] = ()
     max_memory: int | None = None
     command: Sequence[str] = CHILD_COMMAND
 

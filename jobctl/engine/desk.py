@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from queue import SimpleQueue
 
+from jobctl import clock
 from jobctl.handlers.base import CancelToken
 from jobctl.store.settle import Reserved
 
@@ -31,21 +32,47 @@ class Desk:
         self._suspects: deque[Reserved] = deque()
         self._alone: Reserved | None = None
         self._mean_s = 1.0
+        self._moved = clock.monotonic()
+        self._asking = False
         self.done = 0
         self.inbox: SimpleQueue[Reserved | None] = SimpleQueue()
 
     def room(self, timeout_s: float) -> int:
-        """How many jobs may be fetched now; waits up to `timeout_s` for at least one."""
+        """How many jobs may be fetched now; waits up to `timeout_s` until it is worth while.
+
+        It is as soon as a thread may run out of work, and otherwise when half of what may be held is gone: many jobs
+        a round trip instead of one.
+        """
         with self._changed:
-            if self._room() <= 0:
-                self._changed.wait_for(lambda: self._room() > 0, timeout_s)
-            return max(0, self._room())
+            if not self._worth_while():
+                self._asking = True
+                self._changed.wait_for(self._worth_while, timeout_s)
+                self._asking = False
+            return max(0, self._room()) if self._worth_while() else 0
+
+    def _worth_while(self) -> bool:
+        room = self._room()
+        return room > 0 and (self.inbox.qsize() < self._threads or room * 2 >= self._capacity())
 
     def _room(self) -> int:
         if self._uncommitted >= MAX_UNCOMMITTED or self._suspects or self._alone:
             return 0
-        ahead = min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
-        return self._threads + ahead - len(self._held)
+        return self._capacity() - len(self._held)
+
+    def _capacity(self) -> int:
+        return self._threads + min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
+
+    def stuck(self) -> list[Reserved]:
+        """Take back the jobs that wait here while all threads are busy with longer ones: others may be free."""
+        with self._changed:
+            waited = clock.monotonic() - self._moved
+            if waited < AHEAD_S or self.inbox.empty() or self._alone is not None:
+                return []
+            self._mean_s = max(self._mean_s, waited)
+        jobs = self.waiting()
+        for job in jobs:
+            self.end(job, None)
+        return jobs
 
     def take(self, jobs: tuple[Reserved, ...]) -> None:
         """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
@@ -56,6 +83,7 @@ class Desk:
                     self._suspects.append(job)
                 else:
                     self.inbox.put(job)
+            self._moved = clock.monotonic()
             self._run_alone()
 
     def _run_alone(self) -> None:
@@ -65,27 +93,29 @@ class Desk:
             self.inbox.put(self._alone)
 
     def begin(self, job: Reserved, token: CancelToken) -> None:
-        with self._changed:
-            self._running[job.id] = token
+        self._running[job.id] = token  # one step for the interpreter: no lock on the way of every job
 
     def end(self, job: Reserved, duration_s: float | None) -> None:
-        """A job's attempt is over; its outcome is still to be written."""
+        """A job's attempt is over, or it is given back; its outcome is still to be written."""
         with self._changed:
             self._running.pop(job.id, None)
             if self._held.get(job.id) is job:
                 del self._held[job.id]
-            if self._alone is job:
-                self._alone = None
-            self._run_alone()
+            if self._suspects or self._alone is job:
+                self._alone = None if self._alone is job else self._alone
+                self._run_alone()
             self._uncommitted += 1
             if duration_s is not None:
                 self.done += 1
                 self._mean_s += (duration_s - self._mean_s) * 0.2
-            self._changed.notify_all()
+                self._moved = clock.monotonic()
+            if not self._running or (self._asking and self._worth_while()):
+                self._changed.notify_all()
 
-    def committed(self) -> None:
+    def committed(self, count: int) -> None:
+        """Outcomes were written."""
         with self._changed:
-            self._uncommitted -= 1
+            self._uncommitted -= count
             self._changed.notify_all()
 
     def wake(self) -> None:

@@ -67,7 +67,7 @@ _HANDLERS = f"{_PACKAGE / 'handlers'}/"
 
 def _own_folders() -> tuple[str, ...]:
     dramatiq = importlib.util.find_spec("dramatiq")
-    folders = [_PACKAGE / "engine", _PACKAGE / "handlers", Path(asyncio.__file__).parent]
+    folders = [_PACKAGE / "engine", _PACKAGE / "handlers", _PACKAGE / "ops", Path(asyncio.__file__).parent]
     if dramatiq is not None and dramatiq.origin is not None:
         folders.append(Path(dramatiq.origin).parent)
     return tuple(f"{folder}/" for folder in folders)

@@ -11,12 +11,15 @@ import threading
 from collections.abc import Sequence
 
 from jobctl import clock
+from jobctl.engine import verdict
+from jobctl.engine.committer import Committer
 from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.settle import Ended
+from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
+STUCK_S = 0.05
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
@@ -27,7 +30,9 @@ _log = logging.getLogger("jobctl.worker")
 class Fetcher(threading.Thread):
     """The one thread of a process that takes jobs out of Redis."""
 
-    def __init__(self, store: Store, blocking: Store, worker: str, queues: Sequence[str], desk: Desk) -> None:
+    def __init__(
+        self, store: Store, blocking: Store, worker: str, queues: Sequence[str], desk: Desk, committer: Committer
+    ) -> None:
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._blocking = blocking
@@ -35,6 +40,7 @@ class Fetcher(threading.Thread):
         self._queues = list(queues)
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
         self._desk = desk
+        self._committer = committer
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -43,7 +49,7 @@ class Fetcher(threading.Thread):
         self._look_at = 0.0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
-        self._lost_reply = False
+        self._lost_reply = self._registered = False
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -69,6 +75,9 @@ class Fetcher(threading.Thread):
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
+        if not self._registered:
+            self._store.queues.register(self._queues)
+            self._registered = True
         if self._lost_reply:
             self._reconcile()
         now = clock.monotonic()
@@ -81,9 +90,16 @@ class Fetcher(threading.Thread):
                 self.empty.set()
             self._sleep()
             return
-        room = self._desk.room(LOOK_S)
-        if room > 0 and not self._halt.is_set():
+        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() else LOOK_S)
+        if room <= 0:
+            self._give_back(self._desk.stuck())
+        elif not self._halt.is_set():
             self._fetch(room)
+
+    def _give_back(self, jobs: list[Reserved]) -> None:
+        """Jobs that wait here behind long ones go back to the head of their line."""
+        for job in jobs:
+            self._committer.submit(verdict.given_back(job))
 
     def _ask_all(self) -> None:
         """There is a reason to ask all queues."""

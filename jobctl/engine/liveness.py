@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from jobctl import clock
+from jobctl.catalog.model import Catalog
 from jobctl.engine import verdict
 from jobctl.engine.failure import Failure
 from jobctl.engine.work import MAX_CRASHES
@@ -25,9 +26,11 @@ _log = logging.getLogger("jobctl.worker")
 class StoreLiveness:
     """Liveness over a store whose client has short time-outs: the supervisor calls it from its only thread."""
 
-    def __init__(self, store: Store, keep: dict[str, tuple[int, int]] | None = None) -> None:
+    def __init__(self, store: Store, catalog: Catalog, lease_ms: int = LEASE_MS) -> None:
+        self.catalog = catalog
+        """Says how long ended jobs are kept; replaced at a reload."""
         self._store = store
-        self._keep = keep or {}
+        self._lease_ms = lease_ms
         self._reachable_since: float | None = None
         self._thorough_at = 0.0
 
@@ -59,10 +62,10 @@ class StoreLiveness:
         if thorough:
             self._thorough_at = now + THOROUGH_S
             self._clean(names)
-        if self._reachable_since is None or clock.monotonic() - self._reachable_since < LEASE_MS / 1000:
+        if self._reachable_since is None or clock.monotonic() - self._reachable_since < self._lease_ms / 1000:
             return 0
         beats = self._store.processes.beats()
-        alive = {name for name, age in beats.items() if age < LEASE_MS}
+        alive = {name for name, age in beats.items() if age < self._lease_ms}
         if len(alive) == len(beats) and not thorough:
             return 0
         total = 0
@@ -72,7 +75,7 @@ class StoreLiveness:
             if lost:
                 total += self._recover(queue, lost, None)
         for name, age in beats.items():
-            if age >= 4 * LEASE_MS:
+            if age >= 4 * self._lease_ms:
                 self._store.processes.leave(name)
         return total
 
@@ -88,8 +91,8 @@ class StoreLiveness:
     def _clean(self, names: list[str]) -> None:
         """Delete what is past its time."""
         for queue in names:
-            keep_ms, keep_count = self._keep.get(queue, (86_400_000, 100_000))
-            self._store.queues.expire(queue, keep_ms, keep_count)
+            keep = self.catalog.queue(queue).keep
+            self._store.queues.expire(queue, keep.completed_ms, keep.count)
 
     def _recover(self, queue: str, workers: set[str], executing: frozenset[str] | None) -> int:
         held = self._store.processes.reservations(queue)

@@ -9,6 +9,9 @@ from jobctl.engine.committer import Committer, Lines
 from jobctl.engine.verdict import Running
 from jobctl.store.logs import MAX_LINE, MAX_LINES, LogLine
 
+_lock = threading.Lock()
+"""One for all buffers: a buffer is made for every attempt, and held for moments."""
+
 
 class LogBuffer:
     """The lines of one attempt, bounded, on their way to the committer."""
@@ -16,19 +19,19 @@ class LogBuffer:
     def __init__(self, committer: Committer, job: Running) -> None:
         self._committer = committer
         self._job = job
-        self._lock = threading.Lock()
         self._lines: list[LogLine] = []
         self._written = 0
 
     def add(self, stream: str, text: str) -> None:
-        with self._lock:
+        with _lock:
             self._lines.append(LogLine(self._job.number, clock.now_ms(), stream, text[:MAX_LINE]))
             if len(self._lines) >= 50 or self._written == 0:
                 self._flush()
 
     def flush(self) -> None:
-        with self._lock:
-            self._flush()
+        if self._lines:
+            with _lock:
+                self._flush()
 
     def _flush(self) -> None:
         if self._lines:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 import traceback
+from queue import SimpleQueue
 
 import msgspec
 
@@ -23,6 +25,10 @@ ATTEMPTS = logging.getLogger("jobctl.attempts")
 
 LABEL_LIMIT, MESSAGE_LIMIT, LINE_LIMIT, TRACEBACK_LIMIT = 120, 300, 2_000, 20_000
 
+PIPE_BUF = 4_096
+"""Writes up to this size do not mix with those of other processes on the same pipe."""
+MAX_GATHERED = 256
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -32,8 +38,48 @@ class Sink:
     def __init__(self, fd: int, as_json: bool) -> None:
         self.fd = fd
         self.as_json = as_json
+        self._queue: SimpleQueue[bytes | None] | None = None
+        self._writer: threading.Thread | None = None
+
+    def write_behind(self) -> None:
+        """From now on a thread of its own writes what gathers, so that a job's thread never waits for a system call.
+
+        A process that is killed loses what it logged in its last moments, a few milliseconds.
+        """
+        self._queue = SimpleQueue()
+        self._writer = threading.Thread(target=self._write_gathered, args=(self._queue,), name="logs", daemon=True)
+        self._writer.start()
+
+    def flush(self) -> None:
+        """Write what has gathered, and write directly from now on."""
+        queue, self._queue = self._queue, None
+        if queue is not None and self._writer is not None:
+            queue.put(None)
+            self._writer.join(2.0)
 
     def write(self, line: bytes) -> None:
+        """Write one line, now or a moment later."""
+        if self._queue is None:
+            self._write_now(line)
+        else:
+            self._queue.put(line)
+
+    def _write_gathered(self, queue: SimpleQueue[bytes | None]) -> None:
+        ended = False
+        while not ended:
+            gathered = [queue.get()]
+            while not queue.empty() and len(gathered) < MAX_GATHERED:
+                gathered.append(queue.get())
+            ended = None in gathered
+            chunk = b""
+            for line in gathered:
+                if line is None or len(chunk) + len(line) > PIPE_BUF:
+                    self._write_now(chunk)
+                    chunk = b""
+                chunk += line or b""
+            self._write_now(chunk)
+
+    def _write_now(self, line: bytes) -> None:
         """One write for a line. A reader that is gone or a full disk must not stop a worker: such lines are
         lost."""
         with contextlib.suppress(OSError):
@@ -77,6 +123,18 @@ def setup(log_format: str = "auto", level: str = "INFO", fd: int = 2) -> None:
     root.addHandler(LineHandler(_sink))
     root.setLevel(logging.WARNING)  # libraries say only what matters
     logging.getLogger("jobctl").setLevel(level.upper())
+
+
+def write_behind() -> None:
+    """Let a thread write the lines, for processes that log thousands a second. After `setup`."""
+    if _sink is not None:
+        _sink.write_behind()
+
+
+def flush() -> None:
+    """Write what is still to be written; before a process ends in a hurry."""
+    if _sink is not None:
+        _sink.flush()
 
 
 def timestamp(ms: int) -> str:

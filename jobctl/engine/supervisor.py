@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
@@ -34,7 +34,7 @@ REPLACE_READY_S = 60.0
 class Supervisor:
     """Runs worker processes made from `child`, whose name is replaced.
 
-    `reload` reads and checks the catalog again and returns the names of the queues served; it raises when
+    `reload` reads and checks the catalog again and returns what new processes are made from; it raises when
     anything is wrong with it, and then the running processes stay. Make and run it in the main thread.
     """
 
@@ -43,14 +43,13 @@ class Supervisor:
         options: SupervisorOptions,
         child: ChildConfig,
         liveness: Liveness,
-        reload: Callable[[], Sequence[str]],
+        reload: Callable[[], ChildConfig],
         notifier: Notifier | None = None,
     ) -> None:
         self.name = process_name()
         self._options = options
-        self._template = child
+        self._template = self._next = child
         self._reload = reload
-        self._queues = tuple(options.queues)
         self._notifier = notifier or Notifier()
         self._started_ms = clock.now_ms()
         self._beats = Heartbeats(liveness, self.info)
@@ -59,7 +58,7 @@ class Supervisor:
         self._spawned = 0
         self._beat_due = False
         self._recovery: Timer | None = None
-        self._crew = self._new_crew()
+        self._crew = self._new_crew(child)
         self._candidate: Crew | None = None
         self._candidate_until = 0.0
         self._old: list[Crew] = []
@@ -101,7 +100,7 @@ class Supervisor:
             kind="worker",
             host=socket.gethostname(),
             pid=os.getpid(),
-            queues=self._queues,
+            queues=self._template.queues or (),
             processes=self._options.processes,
             threads=self._threads,
             started_ms=self._started_ms,
@@ -123,16 +122,16 @@ class Supervisor:
         if self._notifier.watchdog_s:
             self._loop.every(self._notifier.watchdog_s, self._ping)
 
-    def _new_crew(self) -> Crew:
-        burst = self._template.burst
-        return Crew(self._options.processes, self._spawn, self._lost, self._loop.later, burst)
+    def _new_crew(self, template: ChildConfig) -> Crew:
+        size = self._options.processes
+        return Crew(size, lambda: self._spawn(template), self._lost, self._loop.later, template.burst)
 
     def _crews(self) -> list[Crew]:
         return [self._crew, *self._old, *([self._candidate] if self._candidate else [])]
 
-    def _spawn(self) -> Child:
+    def _spawn(self, template: ChildConfig) -> Child:
         self._spawned += 1
-        config = msgspec.structs.replace(self._template, name=f"{self.name}:{self._spawned}")
+        config = msgspec.structs.replace(template, name=f"{self.name}:{self._spawned}")
         child = spawn(config, self._options.command)
         if not self._beat_due:  # Redis hears of it before it can be missed
             self._beat_due = True
@@ -213,14 +212,14 @@ class Supervisor:
             return
         self._notifier.reloading()
         try:
-            self._queues = tuple(self._reload())
+            self._next = self._reload()
         except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running worker
             for line in str(error).splitlines():
                 log.error("reload refused, the old catalog stays: %s", sanitize(line))
             self._reload_over()
             return
         log.info("reloading: starting %d new processes", self._options.processes)
-        self._candidate = self._new_crew()
+        self._candidate = self._new_crew(self._next)
         self._candidate_until = clock.monotonic() + REPLACE_READY_S
         self._candidate.fill()
 
@@ -232,7 +231,7 @@ class Supervisor:
         if new.ready:
             self._crew.retire()
             self._old.append(self._crew)
-            self._crew = new
+            self._crew, self._template = new, self._next
             log.info("reloaded: the old processes finish what they run")
         elif new.crashes or clock.monotonic() >= self._candidate_until:
             new.retire()

@@ -63,7 +63,7 @@ def completed(job: Running, result: object) -> Outcome:
     job.record.add(_lived(job, "completed", duration, None))
     record = job.record
     data = encode_result(result)
-    record.result = msgspec.Raw(data) if data else None
+    record.result = msgspec.Raw(data) if data else codec.NO_RESULT
     record.error = record.message = record.group = None
     record.spent, record.retries = record.count, job.type.retries.max
     return _outcome("complete", job, _event(job, "completed", duration, None))

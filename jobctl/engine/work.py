@@ -16,6 +16,7 @@ from jobctl.engine import logs, verdict
 from jobctl.engine.committer import Committer, Outcome
 from jobctl.engine.desk import Desk
 from jobctl.engine.failure import Failure
+from jobctl.engine.hooks import Hooks
 from jobctl.engine.interrupt import Guard
 from jobctl.engine.log_buffer import LogBuffer
 from jobctl.engine.runtime import Runtime, Task
@@ -49,6 +50,7 @@ class JobThread(threading.Thread):
         self.guard = Guard(armed)
         self._runtime = runtime
         self._broker = broker
+        self._hooks = Hooks(broker)
         self._desk = desk
         self._committer = committer
         self._slots = slots
@@ -70,16 +72,13 @@ class JobThread(threading.Thread):
         try:
             ready = self._read(reserved)
             if isinstance(ready, Outcome):
-                return self._committed(ready), None
+                return ready, None
             outcome = self._attempt(*ready)
-            return self._committed(outcome), clock.monotonic() - ready[0].started
+            return outcome, clock.monotonic() - ready[0].started
         except Exception as problem:  # noqa: BLE001 - a defect of jobctl must not lose the job or kill the thread
             _log.exception("job %s: internal error", reserved.id)
             what = Failure("InternalError", f"{type(problem).__name__}: {problem}")
-            return self._committed(verdict.refused(reserved, "?", codec.decode_record(reserved.record), what)), None
-
-    def _committed(self, outcome: Outcome) -> Outcome:
-        return Outcome(outcome.kind, outcome.queue, outcome.ended, self._desk.committed)
+            return verdict.refused(reserved, "?", codec.decode_record(reserved.record), what), None
 
     def _read(self, reserved: Reserved) -> tuple[Running, Task] | Outcome:
         """The job's body and type; an outcome if it cannot be run."""
@@ -161,17 +160,17 @@ class JobThread(threading.Thread):
             stopping=lambda: attempt.cancel.cancelled,
             logger=lambda text: attempt.log("log", text),
         )
-        broker = self._broker
+        hooks = self._hooks
         try:
+            hooks.before(message)
             with activate(current):
-                broker.emit_before("process_message", message)
                 result = None if message.failed else task.run(attempt)
-            broker.emit_after("process_message", message, result=result)
+            hooks.after(message, result, None)
         except SkipMessage:
-            broker.emit_after("skip_message", message)
+            self._broker.emit_after("skip_message", message)
             return None, None
         except BaseException as failure:  # noqa: BLE001 - SystemExit and the interrupts are failures of the attempt too
-            broker.emit_after("process_message", message, exception=failure)
+            hooks.after(message, None, failure)
             return None, failure
         return result, None
 

@@ -6,12 +6,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from jobctl import clock
-from jobctl.catalog.load import load
+from jobctl.catalog.load import load, load_text
 from jobctl.catalog.model import Catalog
+from jobctl.engine import logs
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
@@ -25,7 +25,7 @@ from jobctl.engine.stop import StopFlag
 from jobctl.engine.verdict import given_back
 from jobctl.engine.work import JobThread
 from jobctl.producer import Producer
-from jobctl.settings import environment
+from jobctl.settings import job_environment
 from jobctl.store import Store
 from jobctl.store.connection import connect
 from jobctl.store.settle import Reserved
@@ -57,10 +57,12 @@ class Worker:
             _enqueuer(Producer(self.store, catalog)),
             config.queues,
         )
-        self.queues = config.queues or _queues_of(catalog)
+        self.queues = config.queues or queues_of(catalog)
         self.desk = Desk(config.threads)
-        self.committer = Committer(self.store, catalog)
-        self.fetcher = Fetcher(self.store, self.store.with_client(blocking), config.name, self.queues, self.desk)
+        self.committer = Committer(self.store, catalog, self.desk.committed)
+        self.fetcher = Fetcher(
+            self.store, self.store.with_client(blocking), config.name, self.queues, self.desk, self.committer
+        )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
         self.threads = [
@@ -132,6 +134,7 @@ class Worker:
 
     def _give_back(self, jobs: list[Reserved]) -> None:
         for job in jobs:
+            self.desk.end(job, None)
             self.committer.submit(given_back(job))
 
     def desk_stop(self) -> None:
@@ -150,18 +153,23 @@ def _enqueuer(producer: Producer) -> Callable[..., str]:
     return enqueue
 
 
-def _queues_of(catalog: Catalog) -> tuple[str, ...]:
+def queues_of(catalog: Catalog) -> tuple[str, ...]:
     names = {job.queue for job in catalog.jobs.values()} | set(catalog.queues)
     return tuple(sorted(names))
 
 
+def read_catalog(config: ChildConfig) -> Catalog:
+    """The catalog that a process works with. Raises CatalogError or UsageError."""
+    path = config.catalog_path
+    return load(path) if config.catalog_text is None else load_text(config.catalog_text, path)
+
+
 def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     """The whole life of a worker process under its supervisor; returns its exit code."""
-    catalog = load(Path(config.catalog_path))
-    worker = Worker(config, catalog, slots, environment())
-    worker.store.queues.register(worker.queues)
+    logs.write_behind()
+    worker = Worker(config, read_catalog(config), slots, job_environment())
     code = worker.run(stop)
-    logging.shutdown()
+    logs.flush()
     if any(thread.is_alive() for thread in worker.threads) and worker.desk.running():
         os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
     return code

@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
+_lock = threading.Lock()
+"""One for all tokens: it is held for moments, and a token is made for every attempt."""
+
 
 class CancelToken:
     """Tells a running attempt to stop, and why. Thread-safe; callbacks run once, in the canceller's thread."""
 
+    __slots__ = ("_callbacks", "reason")
+
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
         self.reason: str | None = None
 
@@ -23,7 +29,7 @@ class CancelToken:
 
     def cancel(self, reason: str) -> None:
         """Ask the attempt to stop. `reason` is "cancelled", "timeout" or "shutdown"; the first one wins."""
-        with self._lock:
+        with _lock:
             if self.reason is not None:
                 return
             self.reason = reason
@@ -33,15 +39,14 @@ class CancelToken:
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the attempt is to stop; at once if it already is."""
-        with self._lock:
+        with _lock:
             if self.reason is None:
                 self._callbacks.append(callback)
                 return
         callback()
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One run of a job, as its handler sees it.
 
     `deadline` is on `clock.monotonic()`. `environment` is added to a command's environment (job id, attempt,
@@ -59,7 +64,7 @@ class Attempt:
     log: Callable[[str, str], None]
     args: Sequence[Any] = ()
     label: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,9 @@ def open_store(
     url: str | None = None,
     retries: int = 0,
     timeout_s: float | None = None,
+    health_check_s: int = 30,
 ) -> Store:
-    """A store, connected at its first command.
+    """A store, connected at its first command. A short-lived caller spares the health check (0).
 
     `retries` repeats a command whose connection broke: only for callers whose commands may run twice. `timeout_s` is
     for one that blocks: more seconds than it blocks. Raises RedisUnavailable when nothing is configured or running.
@@ -58,5 +59,6 @@ def open_store(
         cluster=settings.cluster,
         retries=retries,
         timeout_s=timeout_s or TIMEOUT_S,
+        health_check_s=health_check_s,
     )
     return Store(client, name, cluster=settings.cluster)

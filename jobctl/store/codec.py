@@ -51,6 +51,10 @@ class Lived(msgspec.Struct, array_like=True, omit_defaults=True):
     traceback: str | None = None
 
 
+NO_RESULT = msgspec.Raw()
+"""Of a job without a result. Always this object: msgspec leaves out what *is* the default, and it decodes no object
+into `Raw | None`."""
+
 _SHORT = {
     "attempts": "a",
     "count": "n",
@@ -77,7 +81,7 @@ class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
     attempts: list[Lived] = []
     count: int = 0
     spent: int = 0
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = NO_RESULT
     error: str | None = None
     message: str | None = None
     group: str | None = None
@@ -119,11 +123,16 @@ def decode_record(data: bytes) -> Record:
 
 
 def new_body(
-    job_id: str, job_type: str, queue: str, payload: dict[str, Any], now_ms: int, options: dict[str, Any]
+    job_id: str,
+    job_type: str,
+    queue: str,
+    payload: dict[str, Any] | msgspec.Raw,
+    now_ms: int,
+    options: dict[str, Any],
 ) -> bytes:
-    """Encode a new job. Raises UsageError if the payload is not JSON."""
+    """Encode a new job; a raw payload is JSON already. Raises UsageError if the payload is not JSON."""
     try:
-        return encode(Body(queue, job_type, [], payload, options, job_id, now_ms))
+        return encode(Body(queue, job_type, [], payload, options, job_id, now_ms))  # type: ignore[arg-type]
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"payload cannot be written as JSON: {error}") from error
 

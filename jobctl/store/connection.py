@@ -46,7 +46,7 @@ def connect(
         "client_name": CLIENT_NAME,
         "protocol": 2,
         "socket_timeout": timeout_s,
-        "socket_connect_timeout": TIMEOUT_S,
+        "socket_connect_timeout": TIMEOUT_S if timeout_s is None else min(timeout_s, TIMEOUT_S),
         "health_check_interval": health_check_s,
         "retry": redis.retry.Retry(redis.backoff.ExponentialBackoff(cap=0.5, base=0.05), min(retries, MAX_RETRIES)),
     }

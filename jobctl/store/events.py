@@ -38,6 +38,17 @@ class Events:
         events = [event for entry in reversed(entries) for event in _events(entry[1])]
         return events[-limit:], position
 
+    def back(self, page: int = 100) -> Iterator[tuple[list[Event], str]]:
+        """Pages of events going back in time, each oldest first, with the position after the page."""
+        high = "+"
+        while True:
+            with mapping():
+                entries = self._store.client.xrevrange(self._store.keys.events(), max=high, count=page)
+            if not entries:
+                return
+            yield [event for entry in reversed(entries) for event in _events(entry[1])], entries[0][0].decode()
+            high = f"({entries[-1][0].decode()}"
+
     def after(self, position: str, block_ms: int = 1000) -> tuple[list[Event], str]:
         """Events after a position; waits at most `block_ms` for the first."""
         with mapping():

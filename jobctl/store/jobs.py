@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms."""
+    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
+
+    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again.
+    """
 
     id: str
     type: str
@@ -29,10 +32,11 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     label: str | None = None
     parent: str | None = None
+    encoded: bytes | None = None
 
     def due(self) -> str:
         """As enqueue.lua reads it."""
-        if self.delay_ms:
+        if self.delay_ms is not None and self.delay_ms > 0:
             return f"+{self.delay_ms}"
         return str(self.at_ms) if self.at_ms else "0"
 
@@ -42,7 +46,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
             options["label"] = self.label
         if self.parent is not None:
             options["parent"] = self.parent
-        return codec.new_body(self.id, self.type, self.queue, dict(self.payload), now_ms, options)
+        payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
+        return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +141,8 @@ class Jobs:
                 yield [_text(i) for i in client.hkeys(keys.running(queue))]
             return
         if state == "waiting":
-            yield from self._pages(lambda a, b: client.lrange(keys.ready(queue), a, b), batch)
+            newest = lambda a, b: client.lrange(keys.ready(queue), -b - 1, -a - 1)[::-1]  # noqa: E731 - as the others
+            yield from self._pages(newest, batch)
         for zset in _ZSETS.get(state, ()):
             key = getattr(keys, zset)(queue)
             yield from self._pages(lambda a, b, key=key: client.zrevrange(key, a, b), batch)
@@ -257,7 +263,7 @@ def to_job(found: Found) -> Job:
         max_retries=record.retries,
         attempt_count=record.count,
         attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
-        result=msgspec.json.decode(record.result) if record.result else None,
+        result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
         error=record.error,
         message=record.message,
     )

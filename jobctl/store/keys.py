@@ -50,6 +50,9 @@ class Keys:
     def stale(self, queue: str) -> str:
         return self._of("stale", queue)
 
+    def since(self, queue: str) -> str:
+        return self._of("since", queue)
+
     def wake(self, queue: str) -> str:
         return self._of("wake", queue)
 

@@ -160,7 +160,8 @@ class Queues:
         """Hand out jobs again; False if the queue was not paused."""
         with mapping():
             was = bool(self._store.client.hdel(self._store.keys.paused(), queue))
-            self._store.client.rpush(self._store.keys.wake(queue), "1")
+            if not self._store.client.exists(self._store.keys.wake(queue)):
+                self._store.client.rpush(self._store.keys.wake(queue), "1")
         return was
 
     def paused(self) -> dict[str, Pause]:

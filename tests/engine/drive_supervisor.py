@@ -61,10 +61,10 @@ def main() -> int:
         **given["child"],
     }
 
-    def reload() -> tuple[str, ...]:
+    def reload() -> ChildConfig:
         if given.get("reload") == "broken":
             raise UsageError("jobs.yaml:1:1: broken")
-        return ("default",)
+        return ChildConfig(**child)
 
     options = SupervisorOptions(
         command=(sys.executable, "-m", "tests.engine.fake_child"), **given.get("options", {"processes": 1})

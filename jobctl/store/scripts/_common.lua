@@ -13,6 +13,13 @@ local function wake(k)
   if redis.call('EXISTS', k.wake) == 0 then redis.call('RPUSH', k.wake, '1') end
 end
 
+-- Entries of the list that belonged to no waiting job were taken out. Entries that stock clients pushed twice are not
+-- counted, so the count may be lower; fetch sets it right when it finds the list empty.
+local function uncount(k, skipped)
+  local stale = tonumber(redis.call('GET', k.stale) or '0')
+  if skipped >= stale then redis.call('DEL', k.stale) else redis.call('DECRBY', k.stale, skipped) end
+end
+
 -- Makes ids waiting, at the back of their line or (front) at its head. O(#ids); at most 1,000 ids.
 local function push_ready(k, ids, front)
   if #ids == 0 then return end
@@ -138,11 +145,12 @@ local function bury_in_group(k, id, group, info, score)
   redis.call('HSETNX', k.groups, group, info)
 end
 
--- Takes a dead letter out of its group; an empty group disappears. Returns true if it was dead.
+-- Takes a dead letter out of its group; an empty group disappears. Returns true if it was dead in that group: it may
+-- have been retried since the caller looked, and be dead again for another reason.
 local function unbury(k, id, group)
-  if redis.call('ZREM', k.dead, id) == 0 then return false end
   local members = k.groups .. ':' .. group
-  redis.call('ZREM', members, id)
+  if redis.call('ZREM', members, id) == 0 then return false end
+  redis.call('ZREM', k.dead, id)
   if redis.call('EXISTS', members) == 0 then redis.call('HDEL', k.groups, group) end
   return true
 end

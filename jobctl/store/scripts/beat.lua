@@ -5,6 +5,7 @@
 -- Cost: O(log processes)
 
 local now = time_ms()
+redis.call('ZREM', K.beats, ARGV[1]) -- first, since Redis at maxmemory refuses a script whose first write is an HSET
 redis.call('HSET', K.processes, ARGV[1], ARGV[2])
 redis.call('ZADD', K.beats, now, ARGV[1])
 return now

@@ -13,6 +13,7 @@ for i = 4, #ARGV, 2 do
   states[#states + 1] = state or 'ended'
   if state == 'running' then
     if may_stop then
+      redis.call('HDEL', K.cancels, id) -- first, since Redis at maxmemory refuses a script whose first write is an HSET
       redis.call('HSET', K.cancels, id, now)
       redis.call('PUBLISH', K.control, 'cancel ' .. id)
     end

@@ -13,8 +13,9 @@ local function to_trash(id)
 end
 
 for _, zset in ipairs({ K.ordered, K.delayed, K.retrying }) do
-  local ids = redis.call('ZRANGE', zset, 0, limit - #moved - 1)
-  if #moved < limit and #ids > 0 then
+  local room = limit - #moved
+  local ids = room > 0 and redis.call('ZRANGE', zset, 0, room - 1) or {} -- with no room, 0 to -1 would be all of it
+  if #ids > 0 then
     redis.call('ZREM', zset, unpack(ids))
     for _, id in ipairs(ids) do to_trash(id) end
   end
@@ -26,10 +27,7 @@ if #moved < limit then
     local live = redis.call('HEXISTS', K.bodies, id) == 1 and redis.call('HEXISTS', K.running, id) == 0
     if live then to_trash(id) else skipped = skipped + 1 end
   end
-  local stale = tonumber(redis.call('GET', K.stale) or '0')
-  if skipped > 0 and stale > 0 then
-    if skipped >= stale then redis.call('DEL', K.stale) else redis.call('DECRBY', K.stale, skipped) end
-  end
+  if skipped > 0 then uncount(K, skipped) end
 end
 announce(K, moved)
 local left = redis.call('LLEN', K.ready) + redis.call('ZCARD', K.ordered)

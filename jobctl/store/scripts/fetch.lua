@@ -1,23 +1,22 @@
 -- Reserves jobs for a worker: due ones are promoted, then high priorities, the list, low priorities; each gets a token.
 -- KEYS: token paused due
--- KEYS-EACH: ready bodies ordered priorities stale wake running records crashes delayed retrying
+-- KEYS-EACH: ready bodies ordered priorities stale since wake running records crashes delayed retrying
 -- ARGV: worker, want, then the queue names in the order in which they are to be asked
 -- Returns: {now, next due time of any queue (ms, 0 if none), then for each job: queue index (from 0), id, token, body,
 --          record or '', crashes or '0'}
 -- Cost: O(want + queues), stale entries skipped at most 1,000 a queue
 
-local STARVE = 16 -- of 16 jobs started, one is the last in the order of priorities
+local STARVE = 16 -- of any 16 jobs of a queue started one after the other, one is of its last priority
 local worker, want = ARGV[1], tonumber(ARGV[2])
 local now = time_ms()
 local out = { now, 0 }
 local left = want
-local token
 local behind = false
 
 local function is_paused(queue)
   local until_ms = redis.call('HGET', K.paused, queue)
   if not until_ms then return false end
-  until_ms = tonumber(string.match(until_ms, '^%d+'))
+  until_ms = tonumber(string.match(until_ms, '^%d+') or '0')
   return until_ms == 0 or until_ms > now
 end
 
@@ -37,32 +36,37 @@ local function append(to, from)
   for _, v in ipairs(from) do to[#to + 1] = v end
 end
 
-local function draw(k, n, starving)
+-- The next n of a queue in the order of priorities; the list holds those of priority 0.
+local function draw(k, n)
   if redis.call('EXISTS', k.ordered) == 0 then return from_list(k, n) end
-  local ids = {}
-  if starving then
-    append(ids, from_ordered(k, 0, '+inf', 1))
-    if #ids == 0 then append(ids, from_list(k, 1)) end
-  end
-  append(ids, from_ordered(k, '-inf', '(0', n - #ids))
+  local ids = from_ordered(k, '-inf', '(0', n)
   append(ids, from_list(k, n - #ids))
   append(ids, from_ordered(k, 0, '+inf', n - #ids))
   return ids
 end
 
--- Entries whose job was cancelled, is running, or waits for its time were left behind in the list: skip and uncount.
+-- The oldest of the last priority that waits.
+local function draw_last(k)
+  local last = tonumber(redis.call('ZREVRANGE', k.ordered, 0, 0, 'WITHSCORES')[2])
+  if last and (last >= 0 or redis.call('EXISTS', k.ready) == 0) then
+    return from_ordered(k, math.floor(last / PRIORITY_STEP) * PRIORITY_STEP, '+inf', 1)
+  end
+  return from_list(k, 1)
+end
+
+-- Entries whose job was cancelled, is running, waits for its time or in the other line: left behind. Skip and uncount.
 local function live_of(k, ids)
   local bodies = redis.call('HMGET', k.bodies, unpack(ids))
   local running = redis.call('HMGET', k.running, unpack(ids))
-  local stale = tonumber(redis.call('GET', k.stale) or '0')
-  local delayed, retrying = {}, {}
-  if stale > 0 then
-    delayed = redis.call('ZMSCORE', k.delayed, unpack(ids))
-    retrying = redis.call('ZMSCORE', k.retrying, unpack(ids))
+  local elsewhere = {}
+  for _, zset in ipairs({ k.delayed, k.retrying, k.ordered }) do
+    if redis.call('EXISTS', zset) == 1 then elsewhere[#elsewhere + 1] = redis.call('ZMSCORE', zset, unpack(ids)) end
   end
   local good, good_bodies, skipped, seen = {}, {}, 0, {}
   for i, id in ipairs(ids) do
-    if bodies[i] and not running[i] and not delayed[i] and not retrying[i] and not seen[id] then
+    local live = bodies[i] and not running[i] and not seen[id]
+    for _, scores in ipairs(elsewhere) do live = live and not scores[i] end
+    if live then
       seen[id] = true
       good[#good + 1] = id
       good_bodies[#good_bodies + 1] = bodies[i]
@@ -70,20 +74,32 @@ local function live_of(k, ids)
       skipped = skipped + 1
     end
   end
-  if skipped > 0 and stale > 0 then
-    if skipped >= stale then redis.call('DEL', k.stale) else redis.call('DECRBY', k.stale, skipped) end
-  end
+  if skipped > 0 then uncount(k, skipped) end
   return good, good_bodies
+end
+
+-- An id that is not printable ASCII cannot be typed and may not be text at all: a stock message with such a one goes on
+-- under its hexadecimal form (with the token, so that it is nobody else's).
+local function readable(k, id, token)
+  if not string.find(id, '[^\33-\126]') then return id end
+  local hex = string.gsub(string.sub(id, 1, 40), '.', function(c) return string.format('%02x', string.byte(c)) end)
+  local name = 'x' .. hex .. '-' .. token
+  for _, hash in ipairs({ k.bodies, k.records, k.priorities, k.crashes }) do
+    local value = redis.call('HGET', hash, id)
+    redis.call('HDEL', hash, id)
+    if value then redis.call('HSET', hash, name, value) end
+  end
+  return name
 end
 
 local function reserve(k, index, ids, bodies)
   local last = redis.call('INCRBY', K.token, #ids)
-  token = last
   local reservations = {}
   local records = redis.call('HMGET', k.records, unpack(ids))
   local crashes = redis.call('EXISTS', k.crashes) == 1 and redis.call('HMGET', k.crashes, unpack(ids)) or {}
-  for i, id in ipairs(ids) do
+  for i, stock_id in ipairs(ids) do
     local mine = string.format('%.0f', last - #ids + i)
+    local id = readable(k, stock_id, mine)
     reservations[#reservations + 1] = id
     reservations[#reservations + 1] = mine .. '|' .. worker .. '|' .. now
     local n = #out
@@ -93,36 +109,43 @@ local function reserve(k, index, ids, bodies)
   redis.call('HSET', k.running, unpack(reservations))
 end
 
-local function take(k, index, queue)
+local function take(k, index)
   local budget = 1000
+  local mixed = redis.call('EXISTS', k.ordered) == 1
+  local since = mixed and tonumber(redis.call('GET', k.since) or '0') or 0 -- started since one of the last priority was
   while left > 0 and budget > 0 do
-    local n = math.min(left, 500)
-    token = token or tonumber(redis.call('GET', K.token) or '0')
-    local ids = draw(k, n, math.floor(token / STARVE) ~= math.floor((token + n) / STARVE))
-    if #ids == 0 then return end
+    local last = since >= STARVE - 1
+    local ids = last and draw_last(k) or draw(k, mixed and math.min(left, STARVE - 1 - since) or math.min(left, 500))
+    if #ids == 0 then
+      redis.call('DEL', k.stale)
+      break
+    end
     budget = budget - #ids
     local good, bodies = live_of(k, ids)
     if #good > 0 then
       reserve(k, index, good, bodies)
       left = left - #good
+      if mixed then since = last and 0 or since + #good end
     end
   end
+  if mixed then redis.call('SET', k.since, since) end
 end
 
-local is_due = {}
-for _, queue in ipairs(redis.call('ZRANGEBYSCORE', K.due, '-inf', now, 'LIMIT', 0, 1000)) do is_due[queue] = true end
+local names = {}
+for i = 3, #ARGV do names[i - 2] = ARGV[i] end
+local due = #names > 0 and redis.call('ZMSCORE', K.due, unpack(names)) or {}
 local any_paused = redis.call('EXISTS', K.paused) == 1
 
 for i, k in ipairs(Q) do
-  local queue = ARGV[i + 2]
+  local queue = names[i]
   k.token, k.due = K.token, K.due
   if not (any_paused and is_paused(queue)) then
-    if is_due[queue] then
+    if due[i] and tonumber(due[i]) <= now then
       promote_due(k, queue, now, 200)
       local next_due = redis.call('ZSCORE', K.due, queue)
       if next_due and tonumber(next_due) <= now then behind = true end
     end
-    if left > 0 then take(k, i - 1, queue) end
+    if left > 0 then take(k, i - 1) end
     if redis.call('EXISTS', k.ready, k.ordered) > 0 then wake(k) end
   end
 end

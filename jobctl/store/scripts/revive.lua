@@ -1,18 +1,14 @@
--- Retries ended jobs: dead (with their group) or cancelled ones become waiting again, under the same id.
+-- Retries ended jobs: dead or cancelled ones become waiting again, under the same id. Where a job lies decides, not its
+-- group: a job that died once keeps the group in its record when it is retried and then cancelled.
 -- KEYS: archive bodies crashes dead groups cancelled ready ordered priorities wake token queues
--- ARGV: queue, then for each job: id, group ('' if it is not dead)
+-- ARGV: queue, then for each job: id, group ('' if it has none)
 -- Returns: for each job 1 if it was revived, 0 if it was not dead or cancelled any more
 -- Cost: O(jobs)
 
 local done, ids = {}, {}
 for i = 2, #ARGV, 2 do
   local id, group = ARGV[i], ARGV[i + 1]
-  local ended
-  if group ~= '' then
-    ended = unbury(K, id, group)
-  else
-    ended = redis.call('ZREM', K.cancelled, id) == 1
-  end
+  local ended = (group ~= '' and unbury(K, id, group)) or redis.call('ZREM', K.cancelled, id) == 1
   if ended and revive_body(K, id) then
     ids[#ids + 1] = id
     done[#done + 1] = 1

@@ -1,0 +1,157 @@
+"""`jobctl enqueue`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobctl import clock
+from jobctl.cli.complete import job_types
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+from jobctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from jobctl.ops.enqueue import Accepted
+    from jobctl.producer import Producer
+    from jobctl.store.jobs import NewJob
+
+PAYLOAD_HELP = "The whole payload: JSON, @FILE or - for stdin. Arguments win over its keys."
+
+
+@command
+def enqueue(
+    ctx: Context,
+    type: Annotated[  # noqa: A002 - the catalog's word
+        str | None,
+        typer.Argument(metavar="TYPE", help="Job type of the catalog.", show_default=False, autocompletion=job_types),
+    ] = None,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=TEXT | KEY:=JSON | KEY=@FILE]…", help="The payload.", show_default=False),
+    ] = None,
+    payload: Annotated[
+        str | None, typer.Option("--payload", metavar="JSON", help=PAYLOAD_HELP, show_default=False)
+    ] = None,
+    delay: Annotated[
+        str | None, typer.Option("--delay", metavar="TIME", help="Start it later: 30s, 5m, 1h30m.", show_default=False)
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Start it then: 2026-11-22T10:00Z, 14:30.", show_default=False),
+    ] = None,
+    priority: Annotated[
+        str | None,
+        typer.Option("--priority", help="high, normal, low, or -1000 (first) to 1000.", show_default=False),
+    ] = None,
+    id: Annotated[  # noqa: A002 - the option's name
+        str | None,
+        typer.Option("--id", help="Your own id; a known one is not enqueued again.", show_default=False),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end: exit 7 if it dies or is cancelled.")] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="TIME", help="With --wait: give up then, exit 6.", show_default=False),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="A job a line (NDJSON); - for stdin.", show_default=False),
+    ] = None,
+) -> int:
+    """Enqueue a job, or one for each line of a file, and print its id.
+
+    A line of --from is a payload, or {"type": …, "payload": …} when TYPE is -.
+
+    Example: jobctl enqueue send-email to=ada@example.com retries:=3 --wait
+    """
+    ctx.require_writable("enqueue jobs")
+    timeout_s = _timeout(wait, timeout)
+    options: dict[str, Any] = {
+        "delay": delay,
+        "at": _moment(at),
+        "priority": priority,
+        "parent": ctx.settings.parent_job,
+    }
+    if source is not None:
+        if arguments or payload is not None or id is not None:
+            raise UsageError("--from brings the payloads: it goes with no arguments, --payload or --id")
+        from jobctl.cli.feed import enqueue_lines
+
+        return enqueue_lines(ctx, source, type, options, wait=wait, timeout_s=timeout_s)
+    if type is None:
+        raise UsageError("which job type?", "jobctl enqueue TYPE key=value; the catalog lists the types")
+    job = _job(ctx, type, arguments or [], payload, {**options, "id": id})
+    return _enqueue(ctx, job, wait, timeout_s)
+
+
+def _job(ctx: Context, type_name: str, arguments: list[str], payload: str | None, options: dict[str, Any]) -> NewJob:
+    """Read and check everything before anything is written."""
+    from jobctl.catalog.payload import job_type
+    from jobctl.ops.payloads import build
+
+    catalog = ctx.catalog()
+    found = job_type(catalog, type_name)
+    limit = catalog.max_payload_bytes
+    values = build(found, arguments, payload, limit=limit, read_stdin=lambda size: read_stdin(ctx, size))
+    return _producer(ctx).prepare(type_name, values, **options)
+
+
+def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> int:
+    from jobctl.ops import enqueue as ops
+
+    store = ctx.store(retries=2)
+    accepted = ops.enqueue(_producer(ctx), job)
+    if not accepted.fresh:
+        ctx.say(f"job {accepted.id} is known already: {ops.known_state(store, accepted)}")
+    if ctx.output in (Output.TABLE, Output.NAME):
+        ctx.stdout.write(f"{accepted.id}\n")
+        ctx.stdout.flush()
+    elif not wait:
+        ctx.emit(ops.record(store, accepted), ())
+    return _wait(ctx, accepted, timeout_s) if wait else 0
+
+
+def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
+    from jobctl.ops.waiting import verdict, wait_one
+
+    job = wait_one(ctx.store(retries=2), accepted.id, accepted.queue, timeout_s)
+    if ctx.output not in (Output.TABLE, Output.NAME):
+        ctx.emit(job, ())
+    error = verdict(job)
+    if error is not None:
+        raise error
+    return 0
+
+
+def _producer(ctx: Context) -> Producer:
+    """The producer of this invocation; its every write may be repeated, since known ids are left alone."""
+    from jobctl.producer import Producer
+
+    return Producer(ctx.store(retries=2), ctx.catalog())
+
+
+def _timeout(wait: bool, timeout: str | None) -> float | None:
+    if timeout is None:
+        return None
+    if not wait:
+        raise UsageError("--timeout goes with --wait")
+    from jobctl.ops.when import parse_delay
+
+    return parse_delay(timeout) / 1000
+
+
+def _moment(at: str | None) -> datetime | None:
+    if at is None:
+        return None
+    from jobctl.ops.when import parse_at
+
+    return clock.to_datetime(parse_at(at))
+
+
+def read_stdin(ctx: Context, size: int) -> bytes:
+    """At most `size` bytes of stdin."""
+    if ctx.stdin.isatty():
+        ctx.say("reading JSON from the terminal; end with Ctrl-D")
+    return ctx.stdin.buffer.read(size)

@@ -1,0 +1,144 @@
+"""`jobctl job show|ls|logs|wait`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+from jobctl.cli.output import STATE_STYLES, Column, to_json
+from jobctl.cli.tell import tell
+from jobctl.errors import NothingMatched
+
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
+
+COLUMNS = (
+    Column("ID", "id", keep=True),
+    Column("STATE", "state", styles=STATE_STYLES, keep=True),
+    Column("TYPE", "type"),
+    Column("QUEUE", "queue"),
+    Column("LABEL", "label"),
+    Column("ATTEMPTS", "attempt_count", right=True),
+    Column("ENQUEUED", "enqueued_at", keep=True),
+    Column("ERROR", lambda job: f"{job.error}: {job.message or ''}" if job.error else None),
+)
+
+
+@command
+def show(ctx: Context, ids: IdsArgument) -> int:
+    """Show everything that is known of a job.
+
+    Its state, whatever that is, payload, times, every attempt, the last traceback, the result.
+
+    Example: jobctl job show 1m80w17s0w7jd106qwm2 -o json
+    """
+    from jobctl.ops.jobs import locate_all
+    from jobctl.store.jobs import to_job
+
+    found, errors = locate_all(ctx.store(retries=2), ids)
+    jobs = [to_job(job) for job in found]
+    if ctx.output is Output.TABLE:
+        from jobctl.cli.card import card
+
+        ctx.stdout.write("\n".join(card(ctx, job) for job in jobs))
+    else:
+        ctx.emit(jobs[0] if jobs and len(set(ids)) == 1 else jobs, COLUMNS)
+    return tell(ctx, errors)
+
+
+@command
+def ls(
+    ctx: Context,
+    filters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILTER]…", help="state:dead job:send-* error~timeout since:2h", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")] = 50,
+) -> None:
+    """List jobs, the newest first.
+
+    Filters: queue: job: state: error~ args.KEY= label: since: until: id:
+
+    Example: jobctl job ls state:dead since:2h args.customer=42
+    """
+    from jobctl.ops import filters as grammar
+    from jobctl.ops.jobs import SCAN_BUDGET, list_jobs
+
+    listing = list_jobs(ctx.store(retries=2), grammar.parse(filters or ()), limit)
+    ctx.emit(list(listing.jobs), COLUMNS, empty="no jobs match" if filters else "no jobs")
+    if not listing.exhausted:
+        ctx.say(f"stopped after looking at about {SCAN_BUDGET:,} jobs: there may be more; narrow the filter")
+    elif len(listing.jobs) == limit:
+        ctx.say(f"the newest {limit:,}; --limit shows more")
+
+
+@command
+def logs(
+    ctx: Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="A job's id.")],  # noqa: A002 - the catalog's word
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job has ended.")] = False,
+) -> None:
+    """Print what a job wrote while it ran.
+
+    The latest 1,000 lines are kept, for seven days.
+
+    Example: jobctl job logs -f 1m80w17s0w7jd106qwm2
+    """
+    from jobctl.cli.lines import log_line
+    from jobctl.ops import jobs as ops
+
+    store = ctx.store(retries=2)
+    lines = ops.follow_logs(store, id) if follow else iter(ops.logs(store, id))
+    if ctx.output in (Output.JSON, Output.YAML) and not follow:
+        ctx.emit(list(lines), ())
+        return
+    shown = 0
+    for line in lines:
+        shown += 1
+        text = log_line(ctx, line, many_attempts=True) if ctx.output is Output.TABLE else to_json(line)
+        ctx.stdout.write(f"{text}\n")
+        ctx.stdout.flush()
+    if not shown:
+        ctx.say(f"job {id} has written nothing")
+
+
+@command
+def wait(
+    ctx: Context,
+    ids: IdsArgument,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="TIME", help="Give up then, exit 6: 30s, 5m.", show_default=False),
+    ] = None,
+) -> int:
+    """Wait until jobs have ended.
+
+    Exit 0 if all completed, 7 if one died or was cancelled, 6 if the time ran out.
+
+    Example: jobctl job wait 1m80w17s0w7jd106qwm2 --timeout 5m
+    """
+    from jobctl.ops import jobs as ops
+    from jobctl.ops import waiting
+    from jobctl.ops.when import parse_delay
+
+    timeout_s = None if timeout is None else parse_delay(timeout) / 1000
+    store = ctx.store(retries=2)
+    found, errors = ops.locate_all(store, ids)
+    left = {job.id: job.queue for job in found}
+    jobs = []
+    for job_id in waiting.ended(store, dict(left), timeout_s):
+        try:
+            job = ops.find(store, job_id, [left.pop(job_id)])
+        except NothingMatched as error:
+            errors.append(error)
+            continue
+        jobs.append(job)
+        if (died := waiting.verdict(job)) is not None:
+            errors.append(died)
+        else:
+            ctx.say(f"job {job.id} has completed")
+    if ctx.output is not Output.TABLE:
+        ctx.emit(jobs[0] if jobs and len(set(ids)) == 1 else jobs, COLUMNS)
+    return tell(ctx, [*errors, *(waiting.timed_out(job_id, timeout_s) for job_id in left)])

@@ -1,0 +1,178 @@
+"""`jobctl job cancel|retry|promote|rm`: each takes ids, or filters with a preview and a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.confirm import PREVIEW_LINES, Change, confirm
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+from jobctl.cli.tell import tell
+from jobctl.errors import JobctlError, NothingMatched, UsageError
+
+if TYPE_CHECKING:
+    from jobctl.ops.change import Tried
+    from jobctl.store.jobs import Found
+
+_FILTER = re.compile(r"(queue|job|state|group|label|id|since|until):|error~|args\.[^=]+=")
+
+Targets = Annotated[list[str], typer.Argument(metavar="ID… | FILTER…", help="Ids, or filters: queue:email job:send-*")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be changed.")]
+Max = Annotated[int | None, typer.Option("--max", min=0, help="Refuse to change more.", show_default=False)]
+
+
+@command
+def cancel(
+    ctx: Context,
+    targets: Targets,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="How long to wait for running ones; 0s: do not.")
+    ] = "10s",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    max: Max = None,  # noqa: A002 - the option's name
+) -> int:
+    """Cancel jobs.
+
+    Running commands, requests and coroutines are asked to stop; a running plain Python function cannot be (exit 5).
+
+    Example: jobctl job cancel queue:email job:newsletter --dry-run
+    """
+    from jobctl.ops import change
+    from jobctl.ops.jobs import LIVE
+    from jobctl.ops.when import parse_delay
+
+    timeout_s = parse_delay(timeout) / 1000
+    catalog = ctx.catalog_if_any()
+
+    def apply(jobs: Sequence[Found]) -> list[Tried]:
+        return change.cancel(ctx.store(retries=2), catalog, jobs, timeout_s=timeout_s)
+
+    return _change(ctx, "cancel", targets, LIVE, apply, (yes, dry_run, max))
+
+
+@command
+def retry(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = False, max: Max = None) -> int:  # noqa: A002
+    """Run dead or cancelled jobs again, delayed ones now.
+
+    They keep their ids and get a fresh budget of retries.
+
+    Example: jobctl job retry 1m80w17s0w7jd106qwm2
+    """
+    from jobctl.ops import change
+
+    states = ("dead", "cancelled", "retrying", "delayed")
+    return _change(
+        ctx, "retry", targets, states, lambda jobs: change.retry(ctx.store(retries=2), jobs), (yes, dry_run, max)
+    )
+
+
+@command
+def promote(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = False, max: Max = None) -> int:  # noqa: A002
+    """Let delayed and retrying jobs run now.
+
+    Example: jobctl job promote 1m80w17s0w7jd106qwm2
+    """
+    from jobctl.ops import change
+
+    states = ("retrying", "delayed")
+    return _change(
+        ctx, "promote", targets, states, lambda jobs: change.promote(ctx.store(retries=2), jobs), (yes, dry_run, max)
+    )
+
+
+@command
+def rm(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = False, max: Max = None) -> int:  # noqa: A002
+    """Delete completed and cancelled jobs for good.
+
+    Dead jobs go by `jobctl dead discard`, to a trash from which they can be restored.
+
+    Example: jobctl job rm 1m80w17s0w7jd106qwm2
+    """
+    from jobctl.ops import change
+
+    states = ("completed", "cancelled")
+    return _change(
+        ctx, "delete", targets, states, lambda jobs: change.remove(ctx.store(retries=2), jobs), (yes, dry_run, max)
+    )
+
+
+def _change(
+    ctx: Context,
+    verb: str,
+    targets: Sequence[str],
+    states: Sequence[str],
+    apply: Callable[[Sequence[Found]], list[Tried]],
+    answers: tuple[bool, bool, int | None],
+) -> int:
+    """Find what is meant, ask if it is many, change it, and say what became of each."""
+    yes, dry_run, maximum = answers
+    ctx.require_writable(f"{verb} jobs")
+    found, errors = _targets(ctx, targets, states)
+    what = Change(verb, "job" if len(found) == 1 else "jobs", len(found), [_line(job) for job in found[:PREVIEW_LINES]])
+    if dry_run:
+        return _plan(ctx, what, errors)
+    if not _by_id(targets) or maximum is not None:
+        confirm(ctx, what, yes=yes, maximum=maximum)
+    return _report(ctx, apply(found) if found else [], errors)
+
+
+def _by_id(targets: Sequence[str]) -> bool:
+    """Whether ids were given; they were typed one by one and need no question. Raises UsageError for a mixture."""
+    filters = [target for target in targets if _FILTER.match(target)]
+    if filters and len(filters) != len(targets):
+        raise UsageError("give ids or filters, not both", "id:… is a filter too")
+    return not filters
+
+
+def _targets(ctx: Context, targets: Sequence[str], states: Sequence[str]) -> tuple[list[Found], list[JobctlError]]:
+    from jobctl.ops import filters, jobs
+
+    if _by_id(targets):
+        return jobs.locate_all(ctx.store(retries=2), targets)
+    found = list(jobs.select(ctx.store(retries=2), filters.parse(targets), states))
+    return found, [] if found else [NothingMatched("no jobs match", f"of those that are {', '.join(states)}")]
+
+
+def _line(job: Found) -> str:
+    from jobctl.store.jobs import to_job
+
+    seen = to_job(job)
+    return "  ".join(part for part in (seen.id, seen.state, seen.type, seen.label) if part)
+
+
+def _plan(ctx: Context, what: Change, errors: Sequence[JobctlError]) -> int:
+    from jobctl.store.records import BulkResult
+
+    for line in what.preview:
+        ctx.say(f"  {line}")
+    if (more := what.count - len(what.preview)) > 0:
+        ctx.say(f"  … and {more:,} more")
+    ctx.say(f"would {what}; nothing was changed")
+    if ctx.output not in (Output.TABLE, Output.NAME):
+        ctx.emit(BulkResult(what.count, 0, 0, 0), ())
+    return tell(ctx, errors)
+
+
+def _report(ctx: Context, tried: Sequence[Tried], errors: Sequence[JobctlError]) -> int:
+    from jobctl.ops.change import summary
+
+    if ctx.output is Output.NAME:
+        ctx.stdout.write("".join(f"{one.id}\n" for one in tried if one.changed))
+    elif ctx.output is not Output.TABLE:
+        ctx.emit(summary(tried), ())
+    if len(tried) <= 20:
+        for one in tried:
+            if one.error is None:
+                ctx.say(one.text)
+    else:
+        counts = summary(tried)
+        ctx.say(
+            f"{counts.changed:,} of {counts.matched:,} changed, {counts.skipped:,} skipped, {counts.failed:,} failed"
+        )
+    return tell(ctx, [*errors, *(one.error for one in tried if one.error)])

@@ -1,0 +1,117 @@
+"""`jobctl run`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobctl import settings
+from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
+from jobctl.cli.complete import job_types
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+from jobctl.errors import JobctlError, OperationFailed
+from jobctl.text import first_line, sanitize
+
+if TYPE_CHECKING:
+    from jobctl.ops.run import RunRecord
+
+INTERRUPTED = 130
+
+
+@command
+def run(
+    ctx: Context,
+    type: Annotated[  # noqa: A002 - the catalog's word
+        str, typer.Argument(metavar="TYPE", help="Job type of the catalog.", autocompletion=job_types)
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=TEXT | KEY:=JSON | KEY=@FILE]…", help="The payload.", show_default=False),
+    ] = None,
+    payload: Annotated[
+        str | None, typer.Option("--payload", metavar="JSON", help=PAYLOAD_HELP, show_default=False)
+    ] = None,
+) -> int:
+    """Run a job here and now, without a queue or Redis.
+
+    For debugging: what the job prints goes to stderr, its result to stdout as JSON. Nothing is retried.
+
+    Example: jobctl run daily-report day=2026-11-22
+    """
+    from jobctl.catalog.payload import job_type
+    from jobctl.ops import payloads
+    from jobctl.ops import run as ops
+
+    catalog = ctx.catalog()
+    found = job_type(catalog, type)
+    limit = catalog.max_payload_bytes
+    values = payloads.build(found, arguments or [], payload, limit=limit, read_stdin=lambda n: read_stdin(ctx, n))
+    ops.check(catalog, found, values)
+    if isinstance(ctx.stdout, io.TextIOWrapper):
+        ctx.stdout.reconfigure(line_buffering=True)
+    with ops.stdout_to_stderr():
+        record = ops.run(
+            catalog,
+            found,
+            values,
+            log=_printer(ctx),
+            enqueuer=_enqueuer(ctx),
+            env=settings.environment(),
+            environment=_environment(ctx),
+        )
+    return _report(ctx, record)
+
+
+def _printer(ctx: Context) -> Callable[[str, str], None]:
+    def write(_stream: str, text: str) -> None:
+        ctx.stderr.write(f"{sanitize(text, limit=None)}\n")
+        ctx.stderr.flush()
+
+    return write
+
+
+def _enqueuer(ctx: Context) -> Callable[..., str]:
+    """What `jobctl.current().enqueue` does here. Redis is looked for only when it is used."""
+
+    def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
+        from jobctl.producer import Producer
+
+        ctx.require_writable("enqueue jobs")
+        producer = Producer(ctx.store(retries=2), ctx.catalog())
+        job = producer.prepare(job_type, payload, **options)
+        producer.enqueue([job])
+        return job.id
+
+    return enqueue
+
+
+def _environment(ctx: Context) -> dict[str, str]:
+    """What a command needs to enqueue; without a Redis it is told of none."""
+    try:
+        url: str | None = ctx.redis_url()
+    except JobctlError:
+        url = None
+    return ctx.settings.child_environment(url)
+
+
+def _report(ctx: Context, record: RunRecord) -> int:
+    if record.traceback:
+        ctx.stderr.write(sanitize(record.traceback, newlines=True, limit=None).rstrip("\n") + "\n")
+    if ctx.output is not Output.TABLE:
+        ctx.emit(record, ())
+    elif record.outcome == "completed" and record.result is not None:
+        from jobctl.cli.output import to_json
+
+        ctx.stdout.write(to_json(record.result, indent=2) + "\n")
+    took = f"after {record.duration_s:.3f} s"
+    if record.outcome == "completed":
+        ctx.say(f"{record.type} completed {took}")
+        return 0
+    if record.outcome == "cancelled":
+        return INTERRUPTED
+    how = "timed out" if record.outcome == "timeout" else "failed"
+    raise OperationFailed(f"{record.type} {how} {took}: {record.error}: {first_line(record.message)}")

@@ -1,0 +1,19 @@
+"""`jobctl scheduler`."""
+
+from __future__ import annotations
+
+from jobctl.cli.commands.worker import Format, LogFormat, level
+from jobctl.cli.context import Context
+from jobctl.cli.options import command
+
+
+@command
+def scheduler(ctx: Context, log_format: Format = LogFormat.AUTO) -> int:
+    """Enqueue the jobs of the catalog's schedules as they fall due.
+
+    Any number of schedulers may run: each tick becomes exactly one job. SIGHUP reads the catalog again.
+    """
+    from jobctl.ops.serve import run_scheduler
+
+    ctx.require_writable("enqueue jobs")
+    return run_scheduler(ctx.settings, log_format=log_format, log_level=level(ctx))

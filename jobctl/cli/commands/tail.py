@@ -1,0 +1,73 @@
+"""`jobctl tail`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.context import Context, Output
+from jobctl.cli.options import command
+from jobctl.cli.output import Column
+from jobctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from jobctl.store.records import Event
+
+COLUMNS = (Column("ID", "id"), Column("EVENT", "event"), Column("TYPE", "type"), Column("AT", "at"))
+
+
+@command
+def tail(
+    ctx: Context,
+    filters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILTER]…", help="queue:email job:send-* error~timeout since:10m", show_default=False),
+    ] = None,
+    failures: Annotated[bool, typer.Option("--failures", help="Only attempts that failed, died or were lost.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
+    count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="How many past events.")] = 20,
+) -> None:
+    """Show what happens to jobs, as it happens.
+
+    Ctrl-C ends -f with exit code 130, as an interruption does everywhere.
+
+    Example: jobctl tail -f --failures queue:email
+    """
+    from jobctl.ops import filters as grammar
+    from jobctl.ops import tail as ops
+
+    wanted = grammar.parse(filters or ())
+    if wanted.state or wanted.group or wanted.args:
+        raise UsageError(
+            "an event has no state, group or payload to filter by", "queue: job: error~ label: id: since: until:"
+        )
+    watch = ops.Watch(wanted, failures)
+    store = ctx.store(retries=2)
+    past, position = ops.recent(store, watch, count)
+
+    def events() -> Iterator[Event]:
+        yield from past
+        if follow:
+            yield from ops.follow(store, watch, position)
+
+    if ctx.output is Output.TABLE:
+        _lines(ctx, events())
+    elif follow or ctx.output is not Output.JSON:
+        from jobctl.cli.output import stream
+
+        stream(ctx, events(), COLUMNS)
+    else:
+        ctx.emit(past, COLUMNS)
+    if not past and not follow:
+        ctx.say("nothing has happened" if wanted.is_empty and not failures else "nothing like that has happened")
+
+
+def _lines(ctx: Context, events: Iterator[Event]) -> None:
+    from jobctl.cli.lines import EventLines
+
+    lines = EventLines(ctx)
+    for event in events:
+        ctx.stdout.write(f"{lines.line(event)}\n")
+        ctx.stdout.flush()

@@ -1,0 +1,71 @@
+"""`jobctl up`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.commands.worker import Processes, Threads
+from jobctl.cli.context import Context
+from jobctl.cli.options import command
+
+if TYPE_CHECKING:
+    from jobctl.ops.up import Snapshot, View
+
+
+@command
+def up(
+    ctx: Context,
+    processes: Processes = None,
+    threads: Threads = None,
+    scheduler: Annotated[
+        bool, typer.Option("--scheduler/--no-scheduler", help="Whether schedules run, too.", show_default=False)
+    ] = True,
+) -> int:
+    """Run everything here and now: server, workers and scheduler.
+
+    With no Redis configured it starts a private server in the project's state directory; other commands in this
+    project find it. On a terminal it shows queues and what happens, and logs go to files in that directory. Ctrl-C
+    lets running jobs finish; a second one stops now.
+    """
+    from jobctl.ops.serve import try_out
+    from jobctl.ops.up import Up, UpOptions
+
+    ctx.require_writable("run jobs")
+    catalog = try_out(ctx.settings)
+    live = ctx.stdout_is_tty and ctx.stderr.isatty() and not ctx.quiet
+    options = UpOptions(processes=processes, threads=threads, scheduler=scheduler, logs_to_files=live)
+    return Up(ctx.settings, catalog, options, _view(ctx, live)).run()
+
+
+def _view(ctx: Context, live: bool) -> View:
+    if not live:
+        return Lines(ctx)
+    from jobctl.cli.live import LiveView
+
+    return LiveView(ctx)
+
+
+class Lines:
+    """Says what changes, a line each, for logs and scripts."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._said = ""
+
+    def show(self, snapshot: Snapshot) -> None:
+        said = f"stopping {snapshot.stopping}" if snapshot.stopping else snapshot.outage or f"using {snapshot.server}"
+        if said != self._said:
+            self._said = said
+            self._ctx.say(f"jobctl up: {said}")
+
+    def ready(self) -> None:
+        self._ctx.say("jobctl up: ready")
+
+    def failed(self, name: str, lines: Sequence[str]) -> None:
+        """Its lines have already gone by."""
+
+    def close(self) -> None:
+        """Nothing is held."""

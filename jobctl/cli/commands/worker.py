@@ -1,0 +1,100 @@
+"""`jobctl worker`."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Context
+from jobctl.cli.options import command
+from jobctl.errors import UsageError
+
+
+class LogFormat(enum.StrEnum):
+    """How log lines look; auto is text on a terminal and JSON otherwise."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+Processes = Annotated[
+    int | None,
+    typer.Option("--processes", min=1, max=1024, help="Worker processes (default: one a core).", show_default=False),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, max=1024, help="Jobs at once a process (default: cores x 2 in all).",
+                 show_default=False),
+]  # fmt: skip
+Format = Annotated[LogFormat, typer.Option("--log-format", help="Form of log lines on stderr; never a payload.")]
+
+
+@command
+def worker(
+    ctx: Context,
+    queues: Annotated[
+        str, typer.Option("--queues", metavar="A,B", help="Serve only these (default: all).", show_default=False)
+    ] = "",
+    processes: Processes = None,
+    threads: Threads = None,
+    burst: Annotated[bool, typer.Option("--burst", help="End when no job waits or runs.")] = False,
+    max_jobs: Annotated[
+        int | None,
+        typer.Option("--max-jobs", min=1, help="Replace a process after so many jobs.", show_default=False),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option("--max-memory", metavar="SIZE", help="Replace a process above, say, 512MB.", show_default=False),
+    ] = None,
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="DURATION", help="What running jobs get to finish at SIGTERM.")
+    ] = "25s",
+    log_format: Format = LogFormat.AUTO,
+) -> int:
+    """Run worker processes that serve the catalog's queues.
+
+    SIGTERM lets running jobs finish within --grace and gives the rest back; a second one stops now. SIGHUP reads
+    the catalog again. While Redis is away the worker waits for it, and is not ready until it answers; only with
+    --burst is that an error (exit code 3). A burst leaves delayed and retrying jobs where they are.
+    """
+    from jobctl.ops.serve import WorkerOptions, run_worker
+
+    options = WorkerOptions(
+        queues=tuple(name.strip() for name in queues.split(",") if name.strip()),
+        processes=processes,
+        threads=threads,
+        burst=burst,
+        max_jobs=max_jobs,
+        max_memory=_size(max_memory),
+        grace_s=_seconds(grace),
+        log_format=log_format,
+        log_level=level(ctx),
+    )
+    ctx.require_writable("run jobs")
+    return run_worker(ctx.settings, options)
+
+
+def level(ctx: Context) -> str:
+    """The log level that -q and -v ask for."""
+    return "WARNING" if ctx.quiet else "DEBUG" if ctx.verbosity else "INFO"
+
+
+def _seconds(text: str) -> float:
+    from jobctl.catalog.units import parse_duration
+
+    try:
+        return parse_duration(text) / 1000
+    except ValueError as problem:
+        raise UsageError(f"--grace: {problem}") from problem
+
+
+def _size(text: str | None) -> int | None:
+    from jobctl.catalog.units import parse_size
+
+    try:
+        return parse_size(text) if text else None
+    except ValueError as problem:
+        raise UsageError(f"--max-memory: {problem}") from problem

@@ -1,0 +1,185 @@
+"""Runs a job here and now: no queue, no Redis, one attempt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jobctl import clock
+from jobctl.catalog import payload as payloads
+from jobctl.catalog.model import Catalog, JobType
+from jobctl.context import Current, activate
+from jobctl.engine.failure import Failure, describe
+from jobctl.engine.verdict import encode_result
+from jobctl.handlers import build, enforces_deadline
+from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, Handler, HandlerFailure
+from jobctl.store.ids import Mint
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. `outcome`: completed, failed, timeout or cancelled; `error` is the class."""
+
+    id: str
+    type: str
+    outcome: str
+    duration_s: float
+    result: Any = None
+    error: str | None = None
+    message: str | None = None
+    traceback: str | None = None
+
+
+def check(catalog: Catalog, job_type: JobType, payload: Mapping[str, Any]) -> None:
+    """Raise UsageError for a payload that enqueue would refuse too."""
+    payloads.validator(job_type).check(payload)
+    payloads.check_size(len(msgspec.json.encode(payload)), catalog.max_payload_bytes)
+
+
+def run(
+    catalog: Catalog,
+    job_type: JobType,
+    payload: Mapping[str, Any],
+    *,
+    log: Callable[[str, str], None],
+    enqueuer: Callable[..., Any],
+    env: Mapping[str, str],
+    environment: Mapping[str, str],
+) -> RunRecord:
+    """Run one attempt in the calling thread, which has to be the main one; its time limit holds.
+
+    `log` takes (stream, text) lines. `env` is what the handler inherits, `environment` what a command finds besides.
+    Raises UsageError for a job type that cannot work. Ctrl-C stops what can be stopped, and raises KeyboardInterrupt
+    in a plain function.
+    """
+    folder = Path(catalog.path).resolve().parent if catalog.path else Path.cwd()
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    handler = build(job_type, env=env, folder=folder)
+    job_id = Mint().new(job_type.queue)
+    attempt = Attempt(
+        job_id=job_id,
+        type=job_type.name,
+        queue=job_type.queue,
+        number=1,
+        payload=payload,
+        deadline=clock.monotonic() + job_type.timeout_ms / 1000,
+        cancel=CancelToken(),
+        log=log,
+        environment={**environment, "JOBCTL_JOB_ID": job_id, "JOBCTL_ATTEMPT": "1"},
+    )
+    began = clock.monotonic()
+    result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000)
+    return _record(attempt, job_type, result, failure, clock.monotonic() - began)
+
+
+def _attempt(
+    handler: Handler, attempt: Attempt, enqueuer: Callable[..., Any], timeout_s: float
+) -> tuple[Any, BaseException | None]:
+    current = Current(
+        id=attempt.job_id,
+        type=attempt.type,
+        queue=attempt.queue,
+        attempt=1,
+        payload=attempt.payload,
+        label=None,
+        enqueuer=enqueuer,
+        stopping=lambda: attempt.cancel.cancelled,
+        logger=lambda text: attempt.log("log", text),
+    )
+    limit = _cancel_on_interrupt(attempt) if enforces_deadline(handler) else _alarm(timeout_s)
+    try:
+        with limit, activate(current):
+            return handler(attempt), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:  # noqa: BLE001 - whatever user code raises is how the run ended
+        return None, failure
+
+
+@contextmanager
+def _alarm(timeout_s: float) -> Iterator[None]:
+    """Raise AttemptTimeout in the main thread at the limit; unlike a worker's, it also ends a blocking call."""
+
+    def ring(_number: int, _frame: Any) -> None:
+        raise AttemptTimeout(f"ran longer than {timeout_s:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(timeout_s, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _cancel_on_interrupt(attempt: Attempt) -> Iterator[None]:
+    """The first Ctrl-C asks the attempt to stop, the second ends it. In a thread, since cancelling takes locks."""
+
+    def stop(_number: int, _frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        threading.Thread(target=attempt.cancel.cancel, args=("cancelled",), daemon=True).start()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _record(
+    attempt: Attempt, job_type: JobType, result: Any, failure: BaseException | None, duration_s: float
+) -> RunRecord:
+    what = None if failure is None else _what(failure, job_type)
+    data = encode_result(result)
+    return RunRecord(
+        id=attempt.job_id,
+        type=job_type.name,
+        outcome=_outcome(failure),
+        duration_s=round(duration_s, 6),
+        result=msgspec.json.decode(data) if data else None,
+        error=what.error if what else None,
+        message=what.message if what else None,
+        traceback=what.traceback if what else None,
+    )
+
+
+def _what(failure: BaseException, job_type: JobType) -> Failure:
+    if isinstance(failure, AttemptTimeout):
+        return Failure("Timeout", f"ran longer than {job_type.timeout_ms / 1000:g} s", describe(failure).traceback)
+    if isinstance(failure, AttemptCancelled):
+        return Failure("Cancelled", "interrupted")
+    return describe(failure)
+
+
+def _outcome(failure: BaseException | None) -> str:
+    if failure is None:
+        return "completed"
+    if isinstance(failure, AttemptCancelled):
+        return "cancelled"
+    timed_out = isinstance(failure, AttemptTimeout) or (
+        isinstance(failure, HandlerFailure) and "timeout" in failure.match
+    )
+    return "timeout" if timed_out else "failed"
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """What the job prints goes to stderr, by whatever way it prints: stdout is for the result."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)

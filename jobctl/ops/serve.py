@@ -1,0 +1,200 @@
+"""What `jobctl worker` and `jobctl scheduler` run: the supervisor or the timer, over the catalog and the store."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from jobctl.catalog.load import load_text, read
+from jobctl.catalog.model import Catalog, Schedule
+from jobctl.catalog.problems import did_you_mean
+from jobctl.engine import logs
+from jobctl.engine.config import (
+    DEFAULT_GRACE_S,
+    ChildConfig,
+    SupervisorOptions,
+    default_processes,
+    default_threads,
+)
+from jobctl.engine.liveness import StoreLiveness
+from jobctl.engine.notify import Notifier
+from jobctl.engine.preflight import check
+from jobctl.engine.scheduler import Scheduler
+from jobctl.engine.supervisor import Supervisor
+from jobctl.engine.worker import queues_of
+from jobctl.errors import RedisUnavailable, UsageError
+from jobctl.ops.connect import open_store, redis_url
+from jobctl.producer import Producer
+from jobctl.settings import Settings, notify_socket
+from jobctl.store import Store
+from jobctl.store.jobs import NewJob
+from jobctl.store.processes import LEASE_MS
+
+CALL_S = 1.0
+"""Calls to Redis happen between signals: none may delay the answer to one by more than this."""
+
+_log = logging.getLogger("jobctl.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What `jobctl worker` was asked for. Empty `queues` are all of the catalog's; `max_memory` is bytes a process."""
+
+    queues: tuple[str, ...] = ()
+    processes: int | None = None
+    threads: int | None = None
+    burst: bool = False
+    max_jobs: int | None = None
+    max_memory: int | None = None
+    grace_s: float = DEFAULT_GRACE_S
+    log_format: str = "auto"
+    log_level: str = "INFO"
+
+
+def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LEASE_MS) -> int:
+    """Serve the catalog's queues until stopped; returns the exit code.
+
+    Raises CatalogError or UsageError for a catalog that cannot be served, RedisUnavailable when there is no Redis
+    to wait for, or, in burst mode, when it does not answer.
+    """
+    plan = _Plan(settings, options)
+    catalog, text = plan.read()
+    check(plan.child(catalog, text))
+    plan.url = redis_url(settings)
+    logs.setup(options.log_format, options.log_level)
+    store = open_store(settings, catalog, url=plan.url, timeout_s=CALL_S)
+    _greet(store, wait=not options.burst)
+    plan.liveness = liveness = StoreLiveness(store, catalog, lease_ms)
+    supervisor = Supervisor(
+        SupervisorOptions(processes=plan.processes, max_memory=options.max_memory),
+        plan.child(catalog, text),
+        liveness,
+        plan.reload,
+        Notifier(*notify_socket()),
+    )
+    return supervisor.run()
+
+
+def try_out(settings: Settings) -> Catalog:
+    """The catalog, if a worker and a scheduler can work with it. Raises CatalogError or UsageError."""
+    plan = _Plan(settings, WorkerOptions())
+    catalog, text = plan.read()
+    check(plan.child(catalog, text))
+    return _schedulable(settings)
+
+
+def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: str = "INFO") -> int:
+    """Enqueue the catalog's schedules until stopped; returns the exit code. Raises as `run_worker` does."""
+    catalog = _schedulable(settings)
+    url = redis_url(settings)
+    logs.setup(log_format, log_level)
+    store = open_store(settings, catalog, url=url, timeout_s=CALL_S)
+    _greet(store, wait=True)
+    ticks = StoreTicks(store, catalog)
+    liveness = StoreLiveness(store, catalog)
+
+    def reload() -> Catalog:
+        new = _schedulable(settings)
+        ticks.use(new)
+        liveness.catalog = new
+        return new
+
+    return Scheduler(catalog, ticks, liveness, reload, Notifier(*notify_socket())).run()
+
+
+class StoreTicks:
+    """A tick becomes a job of the catalog, enqueued in the same step that takes the tick."""
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self._store = store
+        self._producer = Producer(store, catalog)
+
+    def use(self, catalog: Catalog) -> None:
+        """Make jobs of another catalog from now on."""
+        self._producer = Producer(self._store, catalog)
+
+    def tick(self, schedule: Schedule, tick_ms: int) -> str | None:
+        """Take a tick; see engine.feeder.Ticks."""
+        job = self._prepare(schedule)
+        return job.id if self._store.schedules.tick(schedule.name, tick_ms, job) == "enqueued" else None
+
+    def _prepare(self, schedule: Schedule) -> NewJob:
+        return self._producer.prepare(schedule.job, schedule.payload)
+
+
+class _Plan:
+    """Makes the configuration of worker processes from settings, options and the catalog as it is now."""
+
+    def __init__(self, settings: Settings, options: WorkerOptions) -> None:
+        self._settings = settings
+        self._options = options
+        self.processes = options.processes or default_processes()
+        self.url = settings.redis_url or ""
+        self.liveness: StoreLiveness | None = None
+
+    def reload(self) -> ChildConfig:
+        """Read the catalog again; raises when it is broken. New processes find out whether its targets import."""
+        catalog, text = self.read()
+        child = self.child(catalog, text)
+        if self.liveness:
+            self.liveness.catalog = catalog
+        return child
+
+    def read(self) -> tuple[Catalog, str]:
+        """The catalog and the text that it was read from."""
+        text = read(self._settings.catalog_path)
+        return load_text(text, str(self._settings.catalog_path)), text
+
+    def child(self, catalog: Catalog, text: str) -> ChildConfig:
+        """What worker processes are made from. Raises UsageError for a queue that the catalog does not have."""
+        settings, options = self._settings, self._options
+        return ChildConfig(
+            name="",
+            catalog_path=str(settings.catalog_path.absolute()),
+            catalog_text=text,
+            redis_url=self.url,
+            redis_password=settings.redis_password(),
+            namespace=settings.namespace,
+            cluster=settings.cluster,
+            queues=_served(catalog, options.queues),
+            threads=options.threads or default_threads(self.processes),
+            burst=options.burst,
+            max_jobs=options.max_jobs,
+            grace_s=options.grace_s,
+            log_format=options.log_format,
+            log_level=options.log_level,
+            environment=settings.child_environment(self.url or None),
+        )
+
+
+def _served(catalog: Catalog, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The queues to serve. Raises UsageError for one that no job type has."""
+    known = queues_of(catalog)
+    for name in wanted:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"the catalog has {', '.join(known) or 'none'}"
+            raise UsageError(f"no queue `{name}` in {catalog.path}", hint)
+    return tuple(dict.fromkeys(wanted)) or known
+
+
+def _schedulable(settings: Settings) -> Catalog:
+    """The catalog; raises UsageError when a schedule's payload does not fit its job."""
+    catalog = load_text(read(settings.catalog_path), str(settings.catalog_path))
+    from jobctl.catalog import payload
+
+    for schedule in catalog.schedules.values():
+        try:
+            payload.validator(payload.job_type(catalog, schedule.job)).check(schedule.payload)
+        except UsageError as error:
+            raise UsageError(f"schedule {schedule.name}: {error.message}", error.hint) from error
+    return catalog
+
+
+def _greet(store: Store, *, wait: bool) -> None:
+    """See whether Redis answers; if it does not, say so once and let the caller go on, or raise."""
+    try:
+        store.processes.now_ms()
+    except RedisUnavailable as error:
+        if not wait:
+            raise
+        _log.warning("%s; waiting for it", error.message)

@@ -1,0 +1,52 @@
+"""What happened to jobs, and what goes on happening."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobctl.ops.filters import Filter
+from jobctl.store import Store
+from jobctl.store.records import Event
+
+FAILURES = frozenset({"retrying", "dead", "lost"})
+"""The events of attempts that did not succeed; one that timed out is `retrying` or `dead`."""
+LOOKED_AT = 20_000
+"""How many events back `recent` looks for what matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Which events to show."""
+
+    wanted: Filter
+    failures: bool = False
+
+    def shows(self, event: Event) -> bool:
+        return (not self.failures or event.event in FAILURES) and self.wanted.matches(event)
+
+
+def recent(store: Store, watch: Watch, count: int) -> tuple[list[Event], str]:
+    """The latest `count` events that match, oldest first, and the position after the latest of all."""
+    found: deque[Event] = deque()
+    position: str | None = None
+    looked = 0
+    for page, first in store.events.back():
+        position = position or first
+        for event in reversed(page):
+            if len(found) == count:
+                break
+            if watch.shows(event):
+                found.appendleft(event)
+        looked += len(page)
+        if len(found) >= count or looked >= LOOKED_AT:
+            break
+    return list(found), position or "0-0"
+
+
+def follow(store: Store, watch: Watch, position: str) -> Iterator[Event]:
+    """Events after a position as they happen, without end."""
+    while True:
+        events, position = store.events.after(position)
+        yield from (event for event in events if watch.shows(event))

@@ -1,0 +1,112 @@
+"""Waiting for jobs to end: announcements, and a bounded look at Redis every second in case one was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from jobctl.errors import JobctlError, JobDied, NothingMatched, WaitTimeout
+from jobctl.ops.jobs import find
+from jobctl.store import Store
+from jobctl.store.records import TERMINAL, Job
+from jobctl.text import first_line
+
+LOOKS_A_SECOND = 2_000
+"""How many of the jobs still waited for are looked up every second; all of them are once, at the start."""
+
+
+def ended(store: Store, jobs: Mapping[str, str], timeout_s: float | None) -> Iterator[str]:
+    """Yield ids as they end; `jobs` maps ids to queues. Stops early when the time is up.
+
+    A job that is gone has ended too: its queue keeps no finished jobs.
+    """
+    looker = _Looker(store, jobs)
+    yield from store.events.wait(set(jobs), looker.ended, timeout_s)
+
+
+class _Looker:
+    """Looks jobs up: all at first, then a window that moves over what is left."""
+
+    def __init__(self, store: Store, jobs: Mapping[str, str]) -> None:
+        self._store = store
+        self._queues = jobs
+        self._first = True
+        self._at = 0
+
+    def ended(self, left: set[str]) -> set[str]:
+        window = list(left) if self._first else self._window(left)
+        self._first = False
+        by_queue: dict[str, list[str]] = {}
+        for job_id in window:
+            by_queue.setdefault(self._queues[job_id], []).append(job_id)
+        live: set[str] = set()
+        for queue, ids in by_queue.items():
+            live |= {found.id for found in self._store.jobs.locate(queue, ids) if found.state not in TERMINAL}
+        return set(window) - live
+
+    def _window(self, left: set[str]) -> list[str]:
+        if self._at >= len(left):
+            self._at = 0
+        window = list(islice(left, self._at, self._at + LOOKS_A_SECOND))
+        self._at += LOOKS_A_SECOND
+        return window
+
+
+def wait_one(store: Store, job_id: str, queue: str, timeout_s: float | None) -> Job:
+    """Wait for one job and return it. Raises WaitTimeout, or NothingMatched if it is not kept."""
+    for _ in ended(store, {job_id: queue}, timeout_s):
+        return find(store, job_id, [queue])
+    raise timed_out(job_id, timeout_s)
+
+
+def timed_out(job_id: str, timeout_s: float | None) -> WaitTimeout:
+    return WaitTimeout(
+        f"job {job_id} has not ended within {timeout_s or 0:g} s; it goes on", f"jobctl job show {job_id}"
+    )
+
+
+def verdict(job: Job) -> JobctlError | None:
+    """What the end of a waited-for job means: None if it completed, JobDied otherwise."""
+    if job.state == "completed":
+        return None
+    why = f": {job.error}: {first_line(job.message)}" if job.error and job.state == "dead" else ""
+    return JobDied(f"job {job.id} is {job.state}{why}", f"jobctl job show {job.id}" if job.state == "dead" else "")
+
+
+def count_ends(store: Store, jobs: Mapping[str, str], timeout_s: float | None) -> Counter[str]:
+    """How many of many jobs ended in which state; those that did not end in time count as `waiting`.
+
+    A job that ended and is not kept counts as `gone`: how it ended is not known any more.
+    """
+    counts: Counter[str] = Counter()
+    batch: dict[str, list[str]] = {}
+    done = 0
+    for job_id in ended(store, jobs, timeout_s):
+        done += 1
+        batch.setdefault(jobs[job_id], []).append(job_id)
+        if len(batch[jobs[job_id]]) >= 500:
+            counts += _states(store, batch)
+            batch = {}
+    counts += _states(store, batch)
+    if left := len(jobs) - done:
+        counts["waiting"] = left
+    return counts
+
+
+def _states(store: Store, batch: Mapping[str, list[str]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for queue, ids in batch.items():
+        found = store.jobs.locate(queue, ids)
+        counts.update(job.state for job in found)
+        counts["gone"] += len(ids) - len(found)
+    return +counts
+
+
+def worst_end(counts: Mapping[str, int]) -> int:
+    """The exit code for many jobs: JobDied over WaitTimeout over a job whose end is not known over success."""
+    if counts.get("dead") or counts.get("cancelled") or counts.get("discarded"):
+        return JobDied.exit_code
+    if counts.get("waiting"):
+        return WaitTimeout.exit_code
+    return NothingMatched.exit_code if counts.get("gone") else 0

@@ -1,0 +1,185 @@
+"""What must be true of Redis between any two steps: `check` names every violation it finds in a namespace.
+
+I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying; of the waiting ones, those without a
+    priority are in the list, and LLEN - stale is how many distinct ones there are.
+I2  An id in the archive is in exactly one of completed, cancelled, dead, trash, emptied, and the other way round.
+I3  No id is both live and archived.
+I4  Records, priorities and crashes belong to existing jobs, requests to cancel to running ones.
+I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
+I6  The index of due times holds a queue if and only if it has delayed or retrying jobs, at no later time than theirs.
+I7  (`wakes`) Where jobs wait in a queue that is not paused, there is a wake token. True after each script; not while
+    a worker has taken the token and not yet fetched, nor after a stock producer, which knows no token.
+
+A stock worker holds its jobs in `__acks__` sets: those count as running. Everything about a queue is read in one
+transaction, so the check may run while workers do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from jobctl.store import Store
+
+LIVE_SETS = ("running", "delayed", "retrying")
+ENDED_SETS = ("completed", "cancelled", "dead", "trash", "emptied")
+
+
+@dataclass(frozen=True)
+class View:
+    """All of a queue, read in one transaction. Scores are kept where a rule needs them."""
+
+    queue: str
+    bodies: set[bytes]
+    listed: list[bytes]
+    stale: int
+    ordered: set[bytes]
+    running: set[bytes]
+    delayed: dict[bytes, float]
+    retrying: dict[bytes, float]
+    archive: set[bytes]
+    ended: dict[str, set[bytes]]
+    beside: dict[str, set[bytes]]
+    cancels: set[bytes]
+    infos: set[bytes]
+    groups: dict[bytes, set[bytes]]
+    due: float | None
+    wakes: int
+    paused: bytes | None
+    held_by_stock: set[bytes]
+
+
+def namespaces(client: redis.Redis) -> list[Store]:
+    """A store for every namespace that jobctl wrote to."""
+    prefixes = {bytes(key).partition(b":@")[0].decode() for key in client.scan_iter("*:@*", count=1000)}
+    return [
+        Store(client, prefix.strip("{}"), cluster=prefix.startswith("{") and prefix.endswith("}"))
+        for prefix in sorted(prefixes)
+    ]
+
+
+def check(store: Store, *, wakes: bool = False) -> list[str]:
+    """Every violation in a namespace, each a line that names the queue, the rule and the ids."""
+    now = store.processes.now_ms()
+    return [f"{queue}: {what}" for queue in _queues(store) for what in _violations(_view(store, queue), now, wakes)]
+
+
+def _queues(store: Store) -> list[str]:
+    """Every queue that has a key of ours, registered or not."""
+    found, prefix = {q.decode() for q in store.client.smembers(store.keys.queues())}, f"{store.keys.prefix}:@"
+    names = (*LIVE_SETS, *ENDED_SETS, "archive", "ordered", "records", "priorities", "crashes", "cancels")
+    known = {getattr(store.keys, name)("") for name in names}
+    for key in store.client.scan_iter(f"{prefix}*", count=1000):
+        text = key.decode("utf-8", "replace")
+        found |= {text.removeprefix(start) for start in known if text.startswith(start)}
+    return sorted(found)
+
+
+def _view(store: Store, queue: str) -> View:
+    keys, client = store.keys, store.client
+    members = list(client.scan_iter(f"{keys.groups(queue)}:*", count=1000))
+    acks = list(client.scan_iter(f"{keys.prefix}:__acks__.*.{queue}", count=1000))
+    pipe = client.pipeline(transaction=True)
+    pipe.hkeys(keys.bodies(queue)).lrange(keys.ready(queue), 0, -1).get(keys.stale(queue))
+    pipe.zrange(keys.ordered(queue), 0, -1).hkeys(keys.running(queue))
+    pipe.zrange(keys.delayed(queue), 0, -1, withscores=True).zrange(keys.retrying(queue), 0, -1, withscores=True)
+    pipe.hkeys(keys.archive(queue))
+    for name in ENDED_SETS:
+        pipe.zrange(getattr(keys, name)(queue), 0, -1)
+    for name in ("records", "priorities", "crashes", "cancels", "groups"):
+        pipe.hkeys(getattr(keys, name)(queue))
+    pipe.zscore(keys.due(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
+    for key in members:
+        pipe.zrange(key, 0, -1)
+    for key in acks:
+        pipe.smembers(key)
+    got = iter(pipe.execute())
+    return _assembled(queue, got, members, len(acks), f"{keys.groups(queue)}:")
+
+
+def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, prefix: str) -> View:
+    return View(
+        queue=queue,
+        bodies=set(next(got)),
+        listed=next(got),
+        stale=int(next(got) or 0),
+        ordered=set(next(got)),
+        running=set(next(got)),
+        delayed=dict(next(got)),
+        retrying=dict(next(got)),
+        archive=set(next(got)),
+        ended={name: set(next(got)) for name in ENDED_SETS},
+        beside={name: set(next(got)) for name in ("records", "priorities", "crashes")},
+        cancels=set(next(got)),
+        infos=set(next(got)),
+        due=next(got),
+        wakes=next(got),
+        paused=next(got),
+        groups={key.removeprefix(prefix.encode()): ids for key in members if (ids := set(next(got)))},
+        held_by_stock={i for _ in range(acks) for i in next(got)},
+    )
+
+
+def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
+    waiting = view.bodies - view.running - view.delayed.keys() - view.retrying.keys()
+    yield from _live(view, waiting)
+    yield from _ended(view)
+    yield from _named("I3: live and archived", view.bodies & view.archive)
+    for name, ids in view.beside.items():
+        yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
+    yield from _named("I4: asked to stop, not running", view.cancels - view.running)
+    yield from _grouped(view)
+    yield from _due(view)
+    if wakes and waiting and not view.wakes and not _is_paused(view, now):
+        yield f"I7: {len(waiting)} wait and no wake token is there"
+
+
+def _live(view: View, waiting: set[bytes]) -> Iterator[str]:
+    for name in LIVE_SETS:
+        yield from _named(f"I1: {name} without a body", set(getattr(view, name)) - view.bodies)
+    counted = Counter(i for name in LIVE_SETS for i in getattr(view, name))
+    yield from _named("I1: in two states", {i for i, count in counted.items() if count > 1})
+    waiting = waiting - view.held_by_stock
+    yield from _named("I1: waiting nowhere", waiting - set(view.listed) - view.ordered)
+    yield from _named("I1: in the ordered set, not waiting", view.ordered - waiting)
+    in_list = len(waiting.intersection(view.listed) - view.ordered)
+    if len(view.listed) - view.stale != in_list:
+        yield f"I1: {len(view.listed)} list entries - {view.stale} stale ≠ {in_list} jobs that wait there"
+
+
+def _ended(view: View) -> Iterator[str]:
+    counted = Counter(i for ids in view.ended.values() for i in ids)
+    yield from _named("I2: ended in two ways", {i for i, count in counted.items() if count > 1})
+    yield from _named("I2: archived, in no set", view.archive - counted.keys())
+    yield from _named("I2: in a set, not archived", counted.keys() - view.archive)
+
+
+def _grouped(view: View) -> Iterator[str]:
+    counted = Counter(i for ids in view.groups.values() for i in ids)
+    yield from _named("I5: in two groups", {i for i, count in counted.items() if count > 1})
+    yield from _named("I5: dead, in no group", view.ended["dead"] - counted.keys())
+    yield from _named("I5: in a group, not dead", counted.keys() - view.ended["dead"])
+    yield from _named("I5: groups named and empty, or not named", view.infos ^ view.groups.keys())
+
+
+def _due(view: View) -> Iterator[str]:
+    times = [*view.delayed.values(), *view.retrying.values()]
+    if not times and view.due is not None:
+        yield f"I6: due at {view.due:.0f} with nothing delayed"
+    if times and (view.due is None or view.due > min(times)):
+        yield f"I6: due at {view.due}, the earliest job at {min(times):.0f}"
+
+
+def _is_paused(view: View, now: int) -> bool:
+    until = int(view.paused.partition(b"|")[0]) if view.paused else None
+    return until is not None and (until == 0 or until > now)
+
+
+def _named(what: str, ids: set[bytes]) -> Iterator[str]:
+    if ids:
+        shown = ", ".join(sorted(i.decode("utf-8", "backslashreplace") for i in ids)[:5])
+        yield f"{what}: {shown}" + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")

@@ -1,0 +1,82 @@
+"""The moves of the engine and of people, without either: what tests of the store are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from jobctl.store import Store, codec
+from jobctl.store.codec import Body
+from jobctl.store.dead import GroupInfo
+from jobctl.store.jobs import NewJob
+from jobctl.store.settle import Ended, Reserved
+
+QUEUE = "work"
+KEEP_MS, KEEP_COUNT = 86_400_000, 100_000
+
+
+def body(job_id: str, queue: str = QUEUE) -> bytes:
+    return codec.encode(Body(queue, "act", [], {}, {}, job_id, 0))
+
+
+class Moves:
+    """Enqueues, fetches and ends jobs of one queue (or of the one named)."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def enqueue(
+        self,
+        *ids: str,
+        queue: str = QUEUE,
+        delay_ms: int | None = None,
+        at_ms: int | None = None,
+        priority: int = 0,
+    ) -> list[bool]:
+        options = {"delay_ms": delay_ms, "at_ms": at_ms, "priority": priority}
+        return self.store.jobs.enqueue(
+            [NewJob(id=job_id, type="act", queue=queue, payload={}, **options) for job_id in ids]
+        )
+
+    def fetch(self, want: int = 1, *, worker: str = "w", queues: Sequence[str] = (QUEUE,)) -> list[Reserved]:
+        return list(self.store.settle.fetch(worker, queues, want).jobs)
+
+    def fetch_ids(self, want: int = 1, *, queues: Sequence[str] = (QUEUE,)) -> list[str]:
+        return [job.id for job in self.fetch(want, queues=queues)]
+
+    def complete(self, *jobs: Reserved, keep_ms: int = KEEP_MS, keep_count: int = KEEP_COUNT) -> list[int]:
+        ended = [Ended(job.id, job.token, b"{}") for job in jobs]
+        return self._settle(self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
+
+    def retry(self, *jobs: Reserved, delay_ms: int = 60_000) -> list[int]:
+        ended = [Ended(job.id, job.token, b"{}", delay_ms=delay_ms) for job in jobs]
+        return self._settle(self.store.settle.retry(jobs[0].queue, ended))
+
+    def bury(self, *jobs: Reserved, group: str = "g1") -> list[int]:
+        record = codec.encode(codec.Record(error="Boom", group=group, finished=1))
+        info = msgspec.json.encode(GroupInfo("act", "Boom", group))
+        ended = [Ended(job.id, job.token, record, group=group, group_info=info) for job in jobs]
+        return self._settle(self.store.settle.bury(jobs[0].queue, ended))
+
+    def cancelled(self, *jobs: Reserved) -> list[int]:
+        return self._settle(
+            self.store.settle.cancelled(jobs[0].queue, [Ended(job.id, job.token, b"{}") for job in jobs])
+        )
+
+    def requeue(self, *jobs: Reserved, crashed: bool = False) -> list[int]:
+        ended = [Ended(job.id, job.token, crashed=crashed) for job in jobs]
+        return self._settle(self.store.settle.requeue(jobs[0].queue, ended))
+
+    def cancel(self, *ids: str, queue: str = QUEUE, running: bool = True) -> list[str]:
+        return self.store.jobs.cancel(queue, [(job_id, b"") for job_id in ids], running=running)
+
+    def state(self, job_id: str, queue: str = QUEUE) -> str:
+        found = self.store.jobs.locate(queue, [job_id])
+        return found[0].state if found else ""
+
+    def waiting(self, queue: str = QUEUE) -> int:
+        return self.store.queues.depth([queue])[0].waiting
+
+    def _settle(self, call: object) -> list[int]:
+        return list(self.store.run_many([call])[0])  # type: ignore[list-item]
