@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -42,7 +42,7 @@ class Lines:
 class Committer(threading.Thread):
     """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
 
-    def __init__(self, store: Store, catalog: Catalog, written: Callable[[int], None]) -> None:
+    def __init__(self, store: Store, catalog: Catalog, written: Callable[[Iterable[str]], None]) -> None:
         super().__init__(name="committer", daemon=True)
         self._store = store
         self._catalog = catalog
@@ -95,13 +95,14 @@ class Committer(threading.Thread):
             pause = min(pause * 2, LONGEST_PAUSE_S)
         if failed:
             _log.info("Redis answers again; %d outcomes written", len(group))
-        self._written(sum(isinstance(item, Outcome) for item in group))
+        self._written([item.ended.token for item in group if isinstance(item, Outcome)])
 
     def _send(self, group: list[Outcome | Lines], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
         for item in group:
             if isinstance(item, Lines):
-                self._store.logs.append(item.queue, item.job_id, item.lines)
+                if not self._store.logs.append(item.queue, item.job_id, item.lines):
+                    _log.warning("job %s: %d log lines left out, Redis is out of memory", item.job_id, len(item.lines))
             else:
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
         calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]

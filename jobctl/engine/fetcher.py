@@ -20,6 +20,8 @@ from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
 STUCK_S = 0.05
+LATE_S = (3.0, 20.0, 120.0)
+"""When own reservations are looked at again after the reply to a fetch was lost."""
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
@@ -50,6 +52,7 @@ class Fetcher(threading.Thread):
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
         self._lost_reply = self._registered = False
+        self._reconcile_at: list[float] = []
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -75,12 +78,10 @@ class Fetcher(threading.Thread):
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
-        if not self._registered:
-            self._store.queues.register(self._queues)
-            self._registered = True
-        if self._lost_reply:
-            self._reconcile()
         now = clock.monotonic()
+        if self._lost_reply or (self._reconcile_at and now >= self._reconcile_at[0]):
+            self._reconcile_at = self._reconcile_at[1:]
+            self._reconcile()
         if now >= self._look_at:
             self._look()
         if self._due_at is not None and now >= self._due_at:
@@ -152,6 +153,8 @@ class Fetcher(threading.Thread):
 
     def _look(self) -> None:
         """Once a second: is there anything that no wake-up told of? Take in what stock producers delayed."""
+        if not self._registered:
+            self._register()
         seen = self._store.queues.peek(self._queues)
         self._look_at = clock.monotonic() + LOOK_S
         if seen.inbox:
@@ -161,16 +164,29 @@ class Fetcher(threading.Thread):
             self._ask_all()
         self._due(seen.next_due_ms)
 
+    def _register(self) -> None:
+        """Make the queues known. A server that is full refuses this, and its queues must be served all the same."""
+        try:
+            self._store.queues.register(self._queues)
+        except RedisUnavailable:
+            return
+        self._registered = True
+
     def _reconcile(self) -> None:
-        """A fetch whose reply was lost may have reserved jobs for this worker: give back those not held here."""
-        held = self._desk.held()
+        """A fetch whose reply was lost may have reserved jobs for this worker: give back those not known here.
+
+        Looked at more than once: a command that lay in some buffer when its connection was given up may run later.
+        """
+        known = self._desk.tokens()
         for queue in self._queues:
             strays = [
                 Ended(id=job_id, token=token)
                 for job_id, (token, worker) in self._store.processes.reservations(queue).items()
-                if worker == self._worker and (job_id not in held or held[job_id].token != token)
+                if worker == self._worker and token not in known
             ]
             if strays:
                 _log.warning("giving back %d jobs of queue %s whose fetch reply was lost", len(strays), queue)
                 self._store.run_many([self._store.settle.requeue(queue, strays)])
-        self._lost_reply = False
+        if self._lost_reply:
+            self._lost_reply, now = False, clock.monotonic()
+            self._reconcile_at = [now + seconds for seconds in LATE_S]
