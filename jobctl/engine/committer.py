@@ -49,6 +49,7 @@ class Committer(threading.Thread):
         self._written = written
         self._inbox: SimpleQueue[Outcome | Lines | None] = SimpleQueue()
         self._giving_up = threading.Event()
+        self._complete = False
 
     def submit(self, item: Outcome | Lines) -> None:
         self._inbox.put(item)
@@ -57,14 +58,16 @@ class Committer(threading.Thread):
         """Write what is left and end; False if Redis did not answer in time (its jobs are then recovered later)."""
         self._inbox.put(None)
         self.join(timeout_s)
+        complete = self._complete
         self._giving_up.set()
-        return not self.is_alive()
+        return complete
 
     def run(self) -> None:
         ending = False
         while not ending:
             group, ending = self._gather()
             self._write(group)
+        self._complete = True
 
     def _gather(self) -> tuple[list[Outcome | Lines], bool]:
         """Everything that waits, at least one thing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jobctl import clock
 from jobctl.engine import verdict
@@ -22,6 +22,8 @@ LOOK_S = 1.0
 STUCK_S = 0.05
 LATE_S = (3.0, 20.0, 120.0)
 """When own reservations are looked at again after the reply to a fetch was lost."""
+SILENCE_S = 10.0
+"""Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
@@ -33,8 +35,16 @@ class Fetcher(threading.Thread):
     """The one thread of a process that takes jobs out of Redis."""
 
     def __init__(
-        self, store: Store, blocking: Store, worker: str, queues: Sequence[str], desk: Desk, committer: Committer
+        self,
+        store: Store,
+        blocking: Store,
+        worker: str,
+        queues: Sequence[str],
+        desk: Desk,
+        committer: Committer,
+        beaten_at: Callable[[], float] | None = None,
     ) -> None:
+        """`beaten_at` says when Redis was last told that this process lives (monotonic clock)."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._blocking = blocking
@@ -43,6 +53,7 @@ class Fetcher(threading.Thread):
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
         self._desk = desk
         self._committer = committer
+        self._beaten_at = beaten_at
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -86,6 +97,9 @@ class Fetcher(threading.Thread):
             self._look()
         if self._due_at is not None and now >= self._due_at:
             self._ask_all()
+        if self._is_missed(now):
+            self._halt.wait(0.1)
+            return
         if self._to_ask <= 0:
             if self._desk.idle():
                 self.empty.set()
@@ -96,6 +110,10 @@ class Fetcher(threading.Thread):
             self._give_back(self._desk.stuck())
         elif not self._halt.is_set():
             self._fetch(room)
+
+    def _is_missed(self, now: float) -> bool:
+        """Whether others may soon take this process for dead: its supervisor does not beat, so nothing is fetched."""
+        return self._beaten_at is not None and now - self._beaten_at() > SILENCE_S
 
     def _give_back(self, jobs: list[Reserved]) -> None:
         """Jobs that wait here behind long ones go back to the head of their line."""
