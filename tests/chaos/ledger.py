@@ -55,11 +55,9 @@ class Ledger:
         return sum(text.startswith(phase) for text in self.path.read_text().splitlines())
 
     def running(self) -> set[str]:
-        """Jobs that began more often than they ended."""
-        balance: Counter[str] = Counter()
-        for line in self.lines():
-            balance[line.job] += 1 if line.phase == BEGAN else -1
-        return {job for job, open_attempts in balance.items() if open_attempts > 0}
+        """Jobs whose latest line says that they began."""
+        latest = {line.job: line.phase for line in self.lines()}
+        return {job for job, phase in latest.items() if phase == BEGAN}
 
     def repeats(self, jobs: Iterable[str]) -> int:
         """Attempts beyond the first that no failure called for."""

@@ -17,7 +17,7 @@ READY_TEXT = " is ready"
 
 
 class Worker:
-    """One `jobctl worker`."""
+    """One `jobctl worker`; it runs in the catalog's folder."""
 
     def __init__(
         self, catalog: Path, log: Path, processes: int, threads: int, grace_s: float, env: Mapping[str, str]
@@ -27,8 +27,8 @@ class Worker:
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "tests.chaos.supervise", str(catalog),
-                    str(processes), str(threads), str(grace_s),
+                    sys.executable, "-m", "jobctl", "worker", "--log-format", "json",
+                    "--processes", str(processes), "--threads", str(threads), "--grace", f"{grace_s:g}s",
                 ],
                 cwd=catalog.parent,
                 env=dict(env),

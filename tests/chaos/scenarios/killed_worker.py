@@ -26,11 +26,13 @@ def run(world: Arena, seconds: float, host_seconds: float) -> Finding:
     second = world.send("work", 8, seconds=host_seconds)
     until(lambda: len(world.ledger.running()) == 8, 10)
     world.worker(processes=2, threads=8)
+    running = len(world.ledger.running())
     at = time.monotonic()
     doomed.kill()
     host_s = _rerun(world, set(second), at, HOST_S * 3)
     world.settle(host_seconds + 30)
     checks = [
+        exactly("running when their host was killed", running, 8),
         within(f"{len(struck)} jobs of a killed process rerun after", child_s, CHILD_S),
         within("8 jobs of a killed host rerun after", host_s, HOST_S),
         exactly("done", len(world.ledger.done() & {*first, *second}), 16),
@@ -55,6 +57,6 @@ SCENARIO = Scenario(
     5,
     "SIGKILL of a worker process, then of a host",
     run,
-    quick={"seconds": 3.0, "host_seconds": 3.0},
+    quick={"seconds": 3.0, "host_seconds": 8.0},
     long={"seconds": 10.0, "host_seconds": 20.0},
 )
