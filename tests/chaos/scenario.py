@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.arena import CATALOG, Tally, arena
+from tests.chaos.stock import stock_arena
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class Scenario:
     long: Mapping[str, Any] = field(default_factory=dict)
     catalog: str = CATALOG
     options: Mapping[str, str] = field(default_factory=dict)
-    stock: Callable[..., tuple[Tally, Finding]] | None = None
+    stock: Callable[..., Finding] | None = None
     stock_is_quick: bool = False
+    """The stock row takes less than half a minute."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def measure_stock(scenario: Scenario, *, long: bool) -> Row:
     size = scenario.long if long else scenario.quick
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         began = time.monotonic()
-        tally, finding = scenario.stock(Path(name), scenario.options, **size)
+        with stock_arena(Path(name), **scenario.options) as world:
+            finding = scenario.stock(world, **size)
+            tally = world.tally()
     return Row(f"   stock: {scenario.title}", tally, time.monotonic() - began, _judged(tally, finding))
 
 

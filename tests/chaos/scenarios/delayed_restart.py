@@ -6,7 +6,8 @@ import time
 
 from tests.chaos.arena import Arena
 from tests.chaos.ledger import BEGAN
-from tests.chaos.scenario import Finding, Scenario, within
+from tests.chaos.scenario import Check, Finding, Scenario, within
+from tests.chaos.stock import StockArena
 
 LATE_S = 15.0
 
@@ -30,6 +31,25 @@ def run(world: Arena, jobs: int, away_s: float) -> Finding:
     return Finding(checks=[within(f"latest (earliest {early:.2f} s) after due or back", late, LATE_S)])
 
 
+def stock(world: StockArena, jobs: int, away_s: float) -> Finding:
+    world.worker(processes=2, threads=8)
+    due = {}
+    for part in range(20):
+        delay = 2.0 + part * 0.5
+        for job in world.send("work", jobs // 20, delay=delay):
+            due[job] = time.monotonic() + delay
+    time.sleep(2.0)
+    world.server.stop()
+    time.sleep(away_s)
+    world.server.start()
+    back = time.monotonic()
+    ran = world.settle(max(due.values()) + LATE_S - back)
+    began = {line.job: line.at for line in reversed(world.ledger.lines(BEGAN))}
+    late = max((began[job] - max(at, back) for job, at in due.items() if job in began), default=None)
+    left = len(due) - len(began)
+    return Finding(checks=[Check(f"{left} had not run in time, latest of the others {late} s", ran)])
+
+
 SCENARIO = Scenario(
     3,
     "server away for 5 s, 2,000 delayed",
@@ -37,4 +57,5 @@ SCENARIO = Scenario(
     quick={"jobs": 2_000, "away_s": 5.0},
     long={"jobs": 2_000, "away_s": 5.0},
     options={"appendfsync": "always"},
+    stock=stock,
 )

@@ -7,6 +7,7 @@ import time
 from tests.chaos.arena import Arena, until
 from tests.chaos.ledger import BEGAN, FAILED
 from tests.chaos.scenario import Check, Finding, Scenario, exactly
+from tests.chaos.stock import StockArena
 
 THREADS = 25
 
@@ -37,6 +38,24 @@ def run(world: Arena, outage_s: float) -> Finding:
     return Finding(checks=checks)
 
 
+def stock(world: StockArena, outage_s: float) -> Finding:
+    flag = world.folder / "away"
+    flag.touch()
+    for _ in range(2):
+        world.worker(processes=2, threads=THREADS)
+    world.send("mortal_fail", 50, flag=str(flag), seconds=outage_s / 2)
+    world.send("fail_while", 50, flag=str(flag), seconds=outage_s / 2)
+    until(lambda: world.ledger.count(BEGAN) == 100, 20)
+    world.server.kill()
+    began = time.monotonic()
+    until(lambda: world.ledger.count(FAILED) == 100, outage_s)
+    flag.unlink()
+    time.sleep(max(0.0, outage_s - (time.monotonic() - began)))
+    world.server.start()
+    world.settle(60)
+    return Finding(checks=[exactly("done or dead-lettered", len(world.ledger.done() | world.dead()), 100)])
+
+
 SCENARIO = Scenario(
     4,
     "100 jobs fail during an outage",
@@ -44,4 +63,5 @@ SCENARIO = Scenario(
     quick={"outage_s": 16.0},
     long={"outage_s": 40.0},
     options={"appendfsync": "always"},
+    stock=stock,
 )

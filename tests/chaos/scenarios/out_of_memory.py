@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobctl.errors import RedisUnavailable
 from tests.chaos.arena import Arena
 from tests.chaos.scenario import Check, Finding, Scenario
+from tests.chaos.stock import StockArena
 
 
 def run(world: Arena, jobs: int, drain_s: float) -> Finding:
@@ -39,10 +40,21 @@ def _refused(world: Arena) -> str:
     return ""
 
 
+def stock(world: StockArena, jobs: int, drain_s: float) -> Finding:
+    world.send("work", jobs, pad="x" * 500)
+    used = int(world.client.info("memory")["used_memory"])
+    world.client.config_set("maxmemory", str(used - 1_000_000))
+    world.worker(processes=2, threads=8)
+    drained = world.settle(min(drain_s, 20.0))
+    return Finding(checks=[Check(f"drained within 20 s while full: {'yes' if drained else 'no'}", drained)])
+
+
 SCENARIO = Scenario(
     10,
     "maxmemory reached, 5,000 queued",
     run,
     quick={"jobs": 5_000, "drain_s": 60.0},
     long={"jobs": 5_000, "drain_s": 60.0},
+    stock=stock,
+    stock_is_quick=True,
 )

@@ -7,6 +7,7 @@ import uuid
 
 from tests.chaos.arena import Arena
 from tests.chaos.scenario import Check, Finding, Scenario, exactly
+from tests.chaos.stock import StockArena
 
 
 def bodies(queue: str) -> list[bytes]:
@@ -67,10 +68,28 @@ def _push(world: Arena, kinds: list[bytes]) -> None:
     pipe.execute()
 
 
+def stock(world: StockArena, poison: int, good: int) -> Finding:
+    world.worker(processes=2, threads=4)
+    kinds = bodies("default")
+    sent = []
+    for start in range(0, poison, len(kinds)):
+        pipe = world.client.pipeline()
+        for body in kinds[: poison - start]:
+            job_id = str(uuid.uuid4())
+            pipe.hset("stock:default.msgs", job_id, body)
+            pipe.rpush("stock:default", job_id)
+        pipe.execute()
+        sent += world.send("work", good * len(kinds) // poison)
+    world.settle(15)
+    return Finding(checks=[exactly("good ones done within 15 s", len(world.ledger.done() & set(sent)), good)])
+
+
 SCENARIO = Scenario(
     8,
     "1,000 poison bodies among 1,000 good",
     run,
     quick={"poison": 1_000, "good": 1_000},
     long={"poison": 1_000, "good": 1_000},
+    stock=stock,
+    stock_is_quick=True,
 )
