@@ -20,8 +20,8 @@ from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
 STUCK_S = 0.05
-LATE_S = (3.0, 20.0, 120.0)
-"""When own reservations are looked at again after the reply to a fetch was lost."""
+LATE_S, EVERY_S = (3.0, 20.0), 60.0
+"""When own reservations are looked at again after a connection was lost, and how often anyhow."""
 SILENCE_S = 10.0
 """Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
 MAX_QUEUES = 32
@@ -62,8 +62,8 @@ class Fetcher(threading.Thread):
         self._look_at = 0.0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
-        self._lost_reply = self._registered = False
-        self._reconcile_at: list[float] = []
+        self._registered = False
+        self._reconcile_at = [clock.monotonic() + EVERY_S]
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -85,14 +85,16 @@ class Fetcher(threading.Thread):
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
                 self._to_ask = self._windows
+                now = clock.monotonic()
+                self._reconcile_at = [now, *(now + seconds for seconds in LATE_S)]
                 self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
         now = clock.monotonic()
-        if self._lost_reply or (self._reconcile_at and now >= self._reconcile_at[0]):
-            self._reconcile_at = self._reconcile_at[1:]
+        if now >= self._reconcile_at[0]:
             self._reconcile()
+            self._reconcile_at = self._reconcile_at[1:] or [now + EVERY_S]
         if now >= self._look_at:
             self._look()
         if self._due_at is not None and now >= self._due_at:
@@ -128,9 +130,7 @@ class Fetcher(threading.Thread):
     def _fetch(self, room: int) -> None:
         """Fetch up to `room` jobs. While a window of queues fills the room there may be more in it."""
         names = self._window()
-        self._lost_reply = True  # until the reply is here
         fetched = self._store.settle.fetch(self._worker, names, room)
-        self._lost_reply = False
         self._desk.take(fetched.jobs)
         self._clock_ahead_s = fetched.now_ms / 1000 - clock.now_ms() / 1000
         self._due(fetched.next_due_ms)
@@ -191,9 +191,10 @@ class Fetcher(threading.Thread):
         self._registered = True
 
     def _reconcile(self) -> None:
-        """A fetch whose reply was lost may have reserved jobs for this worker: give back those not known here.
+        """Give back what is reserved for this worker and not known here.
 
-        Looked at more than once: a command that lay in some buffer when its connection was given up may run later.
+        The reply to a fetch was lost; or the fetch lay in some buffer when its connection was given up, and ran later;
+        or the server came back without the end of a job that it had acknowledged (a failover, the last second of AOF).
         """
         known = self._desk.tokens()
         for queue in self._queues:
@@ -203,8 +204,5 @@ class Fetcher(threading.Thread):
                 if worker == self._worker and token not in known
             ]
             if strays:
-                _log.warning("giving back %d jobs of queue %s whose fetch reply was lost", len(strays), queue)
+                _log.warning("giving back %d jobs of queue %s that are reserved and not held here", len(strays), queue)
                 self._store.run_many([self._store.settle.requeue(queue, strays)])
-        if self._lost_reply:
-            self._lost_reply, now = False, clock.monotonic()
-            self._reconcile_at = [now + seconds for seconds in LATE_S]
