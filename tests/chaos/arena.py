@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,20 +110,25 @@ class Arena:
 
     # workers
 
+    def environment(self, path: str = "") -> dict[str, str]:
+        """What a worker or a command finds; `path` goes before all others for Python's imports."""
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith("JOBCTL_")},
+            "PYTHONPATH": os.pathsep.join(filter(None, [path, str(ROOT), os.environ.get("PYTHONPATH", "")])),
+            "CHAOS_LEDGER": str(self.ledger.path),
+            "JOBCTL_REDIS_URL": self.address,
+        }
+
     def worker(
-        self, *, processes: int = 1, threads: int = 8, grace_s: float = 25.0, env: Mapping[str, str] | None = None,
+        self, *, processes: int = 1, threads: int = 8, grace_s: float = 25.0, queues: str = "", path: str = "",
         ready: bool = True,
     ) -> Worker:  # fmt: skip
         """Start a worker (a supervisor and its processes); by default wait until it is ready."""
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("JOBCTL_")},
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-            "CHAOS_LEDGER": str(self.ledger.path),
-            "JOBCTL_REDIS_URL": self.address,
-            **(env or {}),
-        }
         log = self.folder / f"worker-{len(self.workers)}.log"
-        worker = Worker(self.catalog, log, processes, threads, grace_s, environment)
+        options = ["--processes", str(processes), "--threads", str(threads), "--grace", f"{grace_s:g}s"]
+        if queues:
+            options += ["--queues", queues]
+        worker = Worker(self.catalog.parent, log, options, self.environment(path))
         self.workers.append(worker)
         if ready:
             worker.wait_ready()

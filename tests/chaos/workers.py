@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -19,24 +19,18 @@ READY_TEXT = " is ready"
 class Worker:
     """One `jobctl worker`; it runs in the catalog's folder."""
 
-    def __init__(
-        self, catalog: Path, log: Path, processes: int, threads: int, grace_s: float, env: Mapping[str, str]
-    ) -> None:
+    def __init__(self, folder: Path, log: Path, options: Sequence[str], env: Mapping[str, str]) -> None:
         self.log = log
-        self.processes = processes
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "jobctl", "worker", "--log-format", "json",
-                    "--processes", str(processes), "--threads", str(threads), "--grace", f"{grace_s:g}s",
-                ],
-                cwd=catalog.parent,
+                [sys.executable, "-m", "jobctl", "worker", "--log-format", "json", *options],
+                cwd=folder,
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.pid = self._process.pid
 
     def wait_ready(self) -> None:

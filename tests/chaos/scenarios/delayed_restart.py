@@ -17,8 +17,9 @@ def run(world: Arena, jobs: int, away_s: float) -> Finding:
     due = {}
     for part in range(20):
         delay = 2.0 + part * 0.5
+        sent = time.monotonic()
         for job in world.send("work", jobs // 20, delay=delay):
-            due[job] = time.monotonic() + delay
+            due[job] = sent + delay
     time.sleep(2.0)
     world.server.stop()
     time.sleep(away_s)
@@ -36,8 +37,9 @@ def stock(world: StockArena, jobs: int, away_s: float) -> Finding:
     due = {}
     for part in range(20):
         delay = 2.0 + part * 0.5
+        sent = time.monotonic()
         for job in world.send("work", jobs // 20, delay=delay):
-            due[job] = time.monotonic() + delay
+            due[job] = sent + delay
     time.sleep(2.0)
     world.server.stop()
     time.sleep(away_s)
