@@ -103,20 +103,20 @@ class Worker:
 
     def drain(self, stop: StopFlag) -> None:
         """Fetch no more, give back what no thread has begun, let the rest finish within the grace."""
+        began = clock.monotonic()
         self.broker.emit_before("worker_shutdown", self)
         self.fetcher.stop()
         self.fetcher.join(timeout=2.0)
         self._give_back(self.desk.waiting())
-        self._wait_quiet(stop)
+        self._wait_quiet(stop, began)
         self.desk_stop()
         self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
         self.watchdog.stop()
         self.broker.emit_after("worker_shutdown", self)
 
-    def _wait_quiet(self, stop: StopFlag) -> None:
+    def _wait_quiet(self, stop: StopFlag, began: float) -> None:
         """Until nothing runs, or the grace is over: then ask handlers to stop, and give back what still runs."""
-        began = clock.monotonic()
         while not self.desk.wait_quiet(TICK_S):
             self._show_health()
             grace = PATIENCE_S if stop.patient else max(0.0, self._config.grace_s - LAST_WORDS_S)
