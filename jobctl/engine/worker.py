@@ -68,6 +68,8 @@ class Worker:
         self.threads = [
             JobThread(n, runtime, self.broker, self.desk, self.committer, slots, armed) for n in range(config.threads)
         ]
+        self.abandoned = False
+        """Whether threads still run jobs that were given back."""
         self.watchdog = Watchdog([thread.guard for thread in self.threads], armed)
 
     def start(self) -> None:
@@ -129,6 +131,7 @@ class Worker:
             self.desk.cancel(job.id, "shutdown")
         self.desk.wait_quiet(LAST_WORDS_S / 2)
         left = self.desk.running()
+        self.abandoned = bool(left)
         _log.info("the grace is over: %d running jobs are given back", len(left))
         self._give_back(left)
 
@@ -170,6 +173,6 @@ def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     worker = Worker(config, read_catalog(config), slots, job_environment())
     code = worker.run(stop)
     logs.flush()
-    if any(thread.is_alive() for thread in worker.threads) and worker.desk.running():
+    if worker.abandoned:
         os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
     return code
