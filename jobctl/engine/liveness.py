@@ -39,6 +39,7 @@ class StoreLiveness:
         self._own = ""
         self._beaten_at = 0.0
         self._reachable_since: float | None = None
+        self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
         self._unlisted: set[str] = set()
 
@@ -47,12 +48,13 @@ class StoreLiveness:
             self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
+            self._seen.clear()
             raise
-        if self._reachable_since is None or self._silent():
+        if self._reachable_since is None or self._was_stopped():
             self._reachable_since = clock.monotonic()
         self._own, self._beaten_at = info.name, clock.monotonic()
 
-    def _silent(self) -> bool:
+    def _was_stopped(self) -> bool:
         """Whether this process itself has not beaten for a lease: it was stopped, and knows nothing of the others."""
         return clock.monotonic() - self._beaten_at >= max(self._lease_ms / 1000, SILENCE_S)
 
@@ -64,45 +66,43 @@ class StoreLiveness:
 
         An overdue job has failed by its time limit, and its retries decide.
         """
-        return sum(self._recover(queue, {child}, executing, overdue) for queue in self._store.queues.names())
+        return sum(self._recover(queue, {child}, executing, overdue) for queue in self._store.queues.registered())
 
     def sweep(self) -> int:
         """Recover the jobs of processes that are gone; and housekeeping of all queues.
 
         Nobody is judged until Redis has been reachable for one full lease: after an outage every lease looks expired.
         """
-        names = self._store.queues.names()
+        names = self._store.queues.registered()
         self._take_in(names)
         now = clock.monotonic()
         thorough = now >= self._thorough_at
         if thorough:
             self._thorough_at = now + THOROUGH_S
             self._clean(names)
-        if not self._may_judge():
-            return 0
-        beats = self._store.processes.beats()
-        alive = {name for name, age in beats.items() if age < self._lease_ms}
-        if self._own not in alive or (len(alive) == len(beats) and not thorough):
+        silent = self._silent()
+        alive = {name for name, silent_s in silent.items() if silent_s < self._lease_ms / 1000}
+        if not self._may_judge() or self._own not in alive or (len(alive) == len(silent) and not thorough):
             return 0
         total = self._judge(names, alive, thorough)
-        for name, age in beats.items():
-            if age >= 4 * self._lease_ms:
+        for name, silent_s in silent.items():
+            if silent_s >= 4 * self._lease_ms / 1000:
                 self._store.processes.leave(name)
         return total
 
     def _may_judge(self) -> bool:
-        if self._reachable_since is None or self._silent():
+        if self._reachable_since is None or self._was_stopped():
             return False
         return clock.monotonic() - self._reachable_since >= self._lease_ms / 1000
 
     def _judge(self, names: list[str], alive: set[str], thorough: bool) -> int:
         """Recover what is held by workers of dead supervisors, and by workers that no supervisor knows any more."""
-        listed = self._store.processes.children() if thorough else {}
+        listed = self._store.processes.children() if thorough else set()
         unlisted, total = set(), 0
         for queue in names:
             held = {worker for _, worker in self._store.processes.reservations(queue).values()}
             lost = {worker for worker in held if supervisor_of(worker) not in alive}
-            strays = {worker for worker in held - lost if worker not in listed} if thorough else set()
+            strays = held - lost - listed if thorough else set()
             unlisted |= strays
             if lost:
                 total += self._recover(queue, lost, None)
@@ -111,6 +111,19 @@ class StoreLiveness:
         if thorough:
             self._unlisted = unlisted
         return total
+
+    def _silent(self) -> dict[str, float]:
+        """For each process, for how many seconds of this one's clock its beat has not changed.
+
+        Redis's clock may be set forward or back, and then every beat looks old, or none ever does.
+        """
+        now = clock.monotonic()
+        seen = {}
+        for name, at in self._store.processes.marks().items():
+            before = self._seen.get(name)
+            seen[name] = before if before and before[0] == at else (at, now)
+        self._seen = seen
+        return {name: now - since for name, (_, since) in seen.items()}
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""

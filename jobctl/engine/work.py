@@ -13,7 +13,7 @@ from dramatiq.middleware import SkipMessage
 from jobctl import clock
 from jobctl.context import Current, activate
 from jobctl.engine import logs, verdict
-from jobctl.engine.committer import Committer, Outcome
+from jobctl.engine.committer import Alias, Committer, Outcome
 from jobctl.engine.desk import Desk
 from jobctl.engine.failure import Failure
 from jobctl.engine.hooks import Hooks
@@ -109,6 +109,8 @@ class JobThread(threading.Thread):
         if codec.canonical(body.queue_name) != reserved.queue:
             why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
             return verdict.refused(reserved, body.actor_name, record, Failure("Quarantined", why))
+        if body.message_id != reserved.id:
+            self._committer.submit(Alias(body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
         if task is None:
             return verdict.unknown_type(reserved, body, record, self._runtime.unknown_after_ms)

@@ -15,11 +15,12 @@ from typing import IO, Protocol
 from jobctl.catalog.model import Catalog
 from jobctl.engine.embedded import EmbeddedServer, prepare_directory
 from jobctl.engine.loop import Loop
+from jobctl.engine.notify import Notifier
 from jobctl.engine.parts import Part
-from jobctl.errors import OperationFailed, RedisUnavailable, Refused
+from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.connect import open_store
 from jobctl.ops.serve import CALL_S
-from jobctl.settings import Settings, environment
+from jobctl.settings import Settings, environment, notify_socket
 from jobctl.store import Store
 from jobctl.store.records import Event, QueueRow
 
@@ -77,6 +78,7 @@ class Up:
         self._state = settings.state_dir.absolute()
         self._server = EmbeddedServer(self._state) if settings.redis_url is None else None
         self._options = options
+        self._notifier = Notifier(*notify_socket())
         self._parts: list[Part] = []
         self._store: Store | None = None
         self._events: list[Event] = []
@@ -128,7 +130,8 @@ class Up:
 
     def _part(self, name: str, arguments: list[str], env: Mapping[str, str]) -> Part:
         to_file = self._state / "logs" / f"{name}.log" if self._options.logs_to_files else None
-        return Part(name, [sys.executable, "-m", "jobctl", name, *arguments], env, to_file)
+        form = ["--log-format=text"] if to_file else []
+        return Part(name, [sys.executable, "-m", "jobctl", name, *form, *arguments], env, to_file)
 
     # while it runs
 
@@ -142,6 +145,7 @@ class Up:
         if not self._ready and not self._stopping and all(part.ready for part in self._parts):
             self._ready = True
             self._view.ready()
+            self._notifier.ready("everything is up")
         self._view.show(self._snapshot())
 
     def _snapshot(self) -> Snapshot:
@@ -172,7 +176,8 @@ class Up:
         """Whether something ended that should not have."""
         for part in self._parts:
             if (code := part.poll()) is not None:
-                self._failed = f"the {part.name} ended with exit code {code}"
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+                self._failed = f"the {part.name} {how}"
         if self._server and not self._server.alive():
             self._failed = f"the embedded server ended; its log is {self._server.log}"
         return bool(self._failed)
@@ -187,6 +192,8 @@ class Up:
             for part in self._parts:
                 if part.poll():
                     self._view.failed(part.name, part.last_lines())
+            if any(part.poll() == UsageError.exit_code for part in self._parts):
+                raise UsageError(self._failed, "see above")  # the worker found that the catalog cannot be served
             raise OperationFailed(self._failed)
         if self._stops.count(signal.SIGINT) > 1:
             return 130
