@@ -48,10 +48,8 @@ class JobctlConsumer(Consumer):
         self._holdings = self._presence.holdings
         self._reconcile_at = 0.0
         self._suspects: set[str] = set()
-        try:
-            self._presence.enter(self, queue_name)
-        except RedisUnavailable as error:
-            raise lost(error) from None
+        self._announced = False
+        self._presence.enter(self, queue_name)
 
     @property
     def outstanding_message_count(self) -> int:
@@ -92,6 +90,9 @@ class JobctlConsumer(Consumer):
 
     def _fetch(self) -> HeldMessage | None:
         """Fetch what there is room for; with nothing there, sleep until a wake-up, a due time or the timeout."""
+        if not self._announced:
+            self._presence.announce(self.queue_name)
+            self._announced = True
         if clock.monotonic() >= self._reconcile_at:
             self._reconcile()
         room = self._holdings.room(self.queue_name, self.prefetch, self.timeout_s)

@@ -44,12 +44,15 @@ class Presence:
         self._started_ms = clock.now_ms()
 
     def enter(self, consumer: object, queue: str) -> None:
-        """A consumer was opened. Raises RedisUnavailable: no job is reserved by a process that nobody knows of."""
+        """A consumer was opened."""
         with self._lock:
             self._queues[id(consumer)] = queue
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
                 self._thread.start()
+
+    def announce(self, queue: str) -> None:
+        """Make the queue and this process known: no job is reserved by a process that nobody knows of."""
         self._store.queues.register([queue])
         self._liveness.beat(self._info())
 

@@ -141,7 +141,9 @@ class JobThread(threading.Thread):
             return verdict.given_back(job.reserved)
         if message.failed and failure is None:
             failure = RuntimeError("a middleware failed the message")
-        return verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
+        outcome = verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
+        self._hooks.ended(message, dead=outcome.kind == "bury")
+        return outcome
 
     def _run(self, task: Task, attempt: Attempt, message: MessageProxy) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""
