@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import redis
 import redis.backoff
-import redis.cluster
 import redis.retry
 
 from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.urls import redacted, split_password
+from jobctl.store import topology
+from jobctl.urls import address, is_sentinel, redacted, split_password
 
 CLIENT_NAME = "jobctl"
 TIMEOUT_S = 5.0
@@ -55,8 +55,10 @@ def connect(
     if max_connections is not None:
         options["max_connections"] = max_connections
     try:
-        if cluster:
-            return cast("redis.Redis", redis.cluster.RedisCluster.from_url(bare, **options))
+        if is_sentinel(bare):
+            return topology.sentinel_client(address(bare), options)
+        if cluster and not bare.startswith("unix:"):
+            return topology.cluster_client(address(bare), options)
         client = redis.Redis.from_url(bare, **options)
         # an option that the URL misspells would otherwise surface as a TypeError of the first command
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint
 from jobctl.store.keys import Keys
@@ -39,6 +40,8 @@ class Store:
         self.client: Any = client  # redis-py types each reply as all that any setting could make of it
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
+        if cluster:
+            topology.bind(client, self.keys.token())
         self.mint = Mint()
         self._runner = Runner(client)
 
@@ -70,6 +73,7 @@ class Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
         other = Store(client, self.namespace)
         other.keys, other.mint = self.keys, self.mint
+        topology.bind(client, self.keys.token())
         return other
 
     @cached_property
