@@ -19,9 +19,13 @@ def monotonic() -> float:
     return time.monotonic()
 
 
-def to_datetime(ms: int) -> datetime:
-    """An instant in milliseconds as an aware UTC datetime."""
-    return datetime.fromtimestamp(ms / 1000, tz=UTC)
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, the last that a datetime can be."""
+
+
+def to_datetime(ms: float) -> datetime:
+    """An instant in milliseconds as an aware UTC datetime; one beyond 1970 or 9999 (rubbish) is the nearest to it."""
+    return datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, tz=UTC)
 
 
 def to_ms(moment: datetime) -> int:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from jobctl.engine.embedded import EmbeddedServer
 from jobctl.store.connection import connect
+from tests.project import Project, make
 from tests.store import invariants
 from tests.support import Cli
 
@@ -23,7 +24,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=2000, stateful_step_count=100)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=400, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 """`HYPOTHESIS_PROFILE=thorough` looks longer."""
 
@@ -61,10 +62,10 @@ def consistent(request: pytest.FixtureRequest) -> Iterator[None]:
     A test that breaks the rules on purpose is marked `inconsistent`.
     """
     touches = "server" in request.fixturenames and not request.node.get_closest_marker("inconsistent")
-    url = request.getfixturevalue("server").url if touches else ""
+    touched = request.getfixturevalue("server") if touches else None
     yield
-    if touches:
-        with connect(url) as client:
+    if isinstance(touched, EmbeddedServer):
+        with connect(touched.url) as client:
             found = [line for store in invariants.namespaces(client) for line in invariants.check(store)]
         assert not found, "\n".join(found)
 
@@ -79,3 +80,9 @@ def cli(tmp_path: Path) -> Cli:
 def redis_cli(tmp_path: Path, redis_client: redis.Redis, redis_url: str) -> Cli:
     """The real command in an empty folder, with the (clean) test server configured."""
     return Cli(tmp_path, {"JOBCTL_REDIS_URL": redis_url})
+
+
+@pytest.fixture
+def project(redis_cli: Cli, redis_url: str) -> Iterator[Project]:
+    """A folder with a catalog and tasks, over the (clean) test server."""
+    yield from make(redis_cli, redis_url)

@@ -7,6 +7,7 @@ Inserted into text, a string or number stays as it is; all else becomes JSON (`t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -69,8 +70,11 @@ def compile_text(template: str, finalize: Callable[[Any], str] | None = None) ->
         return lambda _names: template
     with _explained("does not parse", template):
         compiled = _environment(finalize).from_string(_parse(template))
+    pieces = _pieces(template) if finalize is None else None
 
     def render(names: Mapping[str, Any]) -> str:
+        if pieces is not None and (quick := _joined(pieces, names)) is not None:
+            return quick
         chunks: list[str] = []
         size = 0
         for chunk in compiled.root_render_func(compiled.new_context(dict(names))):
@@ -81,6 +85,34 @@ def compile_text(template: str, finalize: Callable[[Any], str] | None = None) ->
         return "".join(chunks)
 
     return _guarded(template, render)
+
+
+_BARE = re.compile(r"\{\{ *([a-z_][a-z0-9_]*) *\}\}", re.ASCII)
+_CONSTANTS = frozenset({"true", "false", "none"})
+
+
+def _pieces(template: str) -> list[str] | None:
+    """Literal text and bare names in turn, for a template of nothing else: what most labels are. None for others.
+
+    Jinja takes several times as long to make its context as to fill in such a template.
+    """
+    pieces = _BARE.split(template)
+    literals, bare = pieces[::2], pieces[1::2]
+    if template.endswith("\n") or any(is_template(text) for text in literals) or _CONSTANTS & set(bare):
+        return None
+    return pieces
+
+
+def _joined(pieces: list[str], names: Mapping[str, Any]) -> str | None:
+    """The rendered text, if every name is there and is text or a whole number; None leaves it to Jinja."""
+    out = pieces.copy()
+    for at in range(1, len(pieces), 2):
+        value = names.get(pieces[at])
+        if type(value) is not str and type(value) is not int:
+            return None
+        out[at] = str(value)
+    text = "".join(out)
+    return text if len(text) <= MAX_OUTPUT else None
 
 
 def compile_value(value: Any) -> Callable[[Mapping[str, Any]], Any]:

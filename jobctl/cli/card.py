@@ -10,7 +10,7 @@ from jobctl.cli.context import Context, Times
 from jobctl.cli.output import iso, relative, short_duration, to_json
 from jobctl.cli.paint import Paint
 from jobctl.store.records import AttemptRecord, Job
-from jobctl.text import sanitize
+from jobctl.text import first_line, sanitize
 
 MAX_PAYLOAD_LINES = 60
 MAX_ATTEMPTS = 12
@@ -103,12 +103,13 @@ def _timeline(ctx: Context, job: Job) -> Iterator[str]:
         if ctx.times is Times.ISO:
             yield f"{iso(moment)}  {what}"
         else:
-            yield f"{moment.astimezone():%Y-%m-%d %H:%M:%S}  {what:<14}{relative(moment)}"
+            yield f"{moment.astimezone():%Y-%m-%d %H:%M:%S}  {what:<15}{relative(moment)}"
 
 
 def _attempts_title(job: Job) -> str:
-    left = "" if job.max_retries is None else f", {job.max_retries} retries allowed"
-    return f"attempts ({job.attempt_count}{left})"
+    if job.max_retries is None or job.state == "completed":
+        return f"attempts ({job.attempt_count})"
+    return f"attempts ({job.attempt_count}, {job.max_retries} retr{'y' if job.max_retries == 1 else 'ies'} allowed)"
 
 
 def _attempts(ctx: Context, job: Job, paint: Paint) -> Iterator[str]:
@@ -125,12 +126,7 @@ def _attempts(ctx: Context, job: Job, paint: Paint) -> Iterator[str]:
 def _why(attempt: AttemptRecord) -> str:
     if not attempt.error:
         return ""
-    return f"  {sanitize(f'{attempt.error}: {first_of(attempt.message)}', limit=160)}"
-
-
-def first_of(message: str | None) -> str:
-    """A message's first line."""
-    return (message or "").strip().partition("\n")[0]
+    return f"  {sanitize(f'{attempt.error}: {first_line(attempt.message)}', limit=160)}"
 
 
 def _took(seconds: float) -> str:

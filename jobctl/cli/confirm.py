@@ -16,7 +16,8 @@ PREVIEW_LINES = 10
 class Change:
     """A change that is about to happen. `verb` and `noun` make the sentence: "retry 20 dead letters".
 
-    `preview` shows what it touches. `whole_queue` names the queue when all of it goes.
+    `preview` shows what it touches: a line a job, or, with `summed`, lines that sum it all up.
+    `whole_queue` names the queue when all of it goes.
     """
 
     verb: str
@@ -24,6 +25,7 @@ class Change:
     count: int
     preview: Sequence[str] = ()
     whole_queue: str | None = None
+    summed: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb} {self.count:,} {self.noun}"
@@ -58,7 +60,7 @@ def _missing(yes: bool, maximum: int | None) -> str:
 def _ask(ctx: Context, change: Change) -> None:
     for line in change.preview[:PREVIEW_LINES]:
         _write(ctx, f"  {sanitize(line, limit=200)}\n")
-    more = change.count - min(len(change.preview), PREVIEW_LINES)
+    more = (len(change.preview) if change.summed else change.count) - min(len(change.preview), PREVIEW_LINES)
     if change.preview and more > 0:
         _write(ctx, f"  … and {more:,} more\n")
     word = change.whole_queue or (ctx.settings.profile if ctx.settings.production else None)

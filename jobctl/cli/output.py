@@ -83,7 +83,7 @@ def emit(ctx: Context, records: Any, columns: Sequence[Column], *, empty: str = 
             if empty:
                 ctx.say(empty)
         case Output.TABLE:
-            text = _table(ctx, rows, columns)
+            text = table_text(ctx, rows, columns)
     ctx.stdout.write(text)
     ctx.stdout.flush()
 
@@ -202,7 +202,7 @@ def _sheet(ctx: Context, record: Any, columns: Sequence[Column]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
+def table_text(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
     """Aligned text: as wide as the terminal for a person, nothing shortened and no colour for a pipe."""
     grid = [[column.header for column in columns]]
     grid += [[_cell(ctx, column.of(row)) for column in columns] for row in rows]

@@ -40,6 +40,7 @@ class Group:
 COMMANDS: tuple[Entry | Group, ...] = (
     Entry("init", "init:init", "Write a first catalog and its tasks into this folder.", START),
     Entry("validate", "validate:validate", "Check a catalog and report every problem in it.", START),
+    Entry("demo", "demo:demo", "Show all of jobctl at work, in a folder of its own, in under a minute.", START),
     Entry("up", "up:up", "Run everything here and now: server, workers and scheduler.", START),
     Entry("worker", "worker:worker", "Run worker processes that serve the catalog's queues.", RUN),
     Entry("scheduler", "scheduler:scheduler", "Enqueue the jobs of the catalog's schedules as they fall due.", RUN),
@@ -61,6 +62,36 @@ COMMANDS: tuple[Entry | Group, ...] = (
         ),
     ),
     Entry("tail", "tail:tail", "Show what happens to jobs, as it happens.", LOOK),
+    Group(
+        "queue",
+        "How deep queues are; pause, resume, empty them.",
+        LOOK,
+        (
+            Entry("ls", "queue:ls", "Show how deep the queues are."),
+            Entry("show", "queue:show", "Show one queue: depth, rates, pause, job types, errors, who serves it."),
+            Entry("pause", "queue:pause", "Stop handing out jobs of queues; running ones go on."),
+            Entry("resume", "queue:resume", "Hand out jobs of paused queues again."),
+            Entry(
+                "empty",
+                "queue:empty",
+                "Move all jobs of a queue that do not run to the trash, where they stay for 7 days.",
+            ),
+        ),
+    ),
+    Entry("ps", "ps:ps", "Show the live workers and schedulers.", LOOK),
+    Group(
+        "dead",
+        "Dead letters: why jobs died, retry, discard, restore.",
+        REPAIR,
+        (
+            Entry("ls", "dead:ls", "List dead letters, the latest first."),
+            Entry("groups", "dead:groups", "Show why jobs died: dead letters grouped by their error."),
+            Entry("show", "dead:show", "Show dead letters in full: payload, every attempt, the traceback."),
+            Entry("retry", "dead_bulk:retry", "Run dead letters again, under their ids and with fresh retries."),
+            Entry("discard", "dead_bulk:discard", "Move dead letters to the trash, where they stay for 7 days."),
+            Entry("restore", "dead_bulk:restore", "Bring back what was discarded, and the jobs of emptied queues."),
+        ),
+    ),
     Group(
         "profile",
         "Named deployments: which Redis, which namespace, how careful.",

@@ -39,6 +39,14 @@ class Lines:
     lines: tuple[LogLine, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """The id by which a stock producer knows a job that lies under another."""
+
+    message_id: str
+    job_id: str
+
+
 class Committer(threading.Thread):
     """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
 
@@ -47,10 +55,10 @@ class Committer(threading.Thread):
         self._store = store
         self._catalog = catalog
         self._written = written
-        self._inbox: SimpleQueue[Outcome | Lines | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Outcome | Lines | Alias | None] = SimpleQueue()
         self._giving_up = threading.Event()
 
-    def submit(self, item: Outcome | Lines) -> None:
+    def submit(self, item: Outcome | Lines | Alias) -> None:
         self._inbox.put(item)
 
     def finish(self, timeout_s: float) -> bool:
@@ -66,9 +74,9 @@ class Committer(threading.Thread):
             group, ending = self._gather()
             self._write(group)
 
-    def _gather(self) -> tuple[list[Outcome | Lines], bool]:
+    def _gather(self) -> tuple[list[Outcome | Lines | Alias], bool]:
         """Everything that waits, at least one thing."""
-        group: list[Outcome | Lines] = []
+        group: list[Outcome | Lines | Alias] = []
         item = self._inbox.get()
         try:
             while item is not None:
@@ -80,7 +88,7 @@ class Committer(threading.Thread):
             return group, False
         return group, True
 
-    def _write(self, group: list[Outcome | Lines]) -> None:
+    def _write(self, group: list[Outcome | Lines | Alias]) -> None:
         pause, failed = FIRST_PAUSE_S, False
         while True:
             try:
@@ -97,12 +105,15 @@ class Committer(threading.Thread):
             _log.info("Redis answers again; %d outcomes written", len(group))
         self._written(sum(isinstance(item, Outcome) for item in group))
 
-    def _send(self, group: list[Outcome | Lines], *, repeated: bool) -> None:
+    def _send(self, group: list[Outcome | Lines | Alias], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
+        aliases = [(item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
+        if aliases:
+            self._store.jobs.add_aliases(aliases)
         for item in group:
             if isinstance(item, Lines):
                 self._store.logs.append(item.queue, item.job_id, item.lines)
-            else:
+            elif isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
         calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]
         for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):

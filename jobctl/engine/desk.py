@@ -23,8 +23,11 @@ were innocent, and if it kills again it is known to be the one."""
 class Desk:
     """What a process holds: jobs fetched and not yet ended. Thread-safe."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, limit: int | None = None) -> None:
+        """`limit` is how many jobs the process may take in its whole life, None for any number."""
         self._threads = threads
+        self._limit = limit
+        self._taken = 0
         self._changed = threading.Condition()
         self._held: dict[str, Reserved] = {}
         self._running: dict[str, CancelToken] = {}
@@ -57,7 +60,8 @@ class Desk:
     def _room(self) -> int:
         if self._uncommitted >= MAX_UNCOMMITTED or self._suspects or self._alone:
             return 0
-        return self._capacity() - len(self._held)
+        room = self._capacity() - len(self._held)
+        return room if self._limit is None else min(room, self._limit - self._taken)
 
     def _capacity(self) -> int:
         return self._threads + min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
@@ -70,6 +74,8 @@ class Desk:
                 return []
             self._mean_s = max(self._mean_s, waited)
         jobs = self.waiting()
+        with self._changed:
+            self._taken -= len(jobs)
         for job in jobs:
             self.end(job, None)
         return jobs
@@ -77,6 +83,7 @@ class Desk:
     def take(self, jobs: tuple[Reserved, ...]) -> None:
         """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
         with self._changed:
+            self._taken += len(jobs)
             for job in jobs:
                 self._held[job.id] = job
                 if job.crashes >= ALONE_AFTER:
@@ -122,6 +129,11 @@ class Desk:
         with self._changed:
             self._changed.notify_all()
 
+    def spent(self) -> bool:
+        """Whether the process has taken all the jobs that it may, and has begun each."""
+        with self._changed:
+            return self._limit is not None and self._taken >= self._limit and len(self._held) <= len(self._running)
+
     def idle(self) -> bool:
         with self._changed:
             return not self._held and not self._uncommitted
@@ -144,7 +156,7 @@ class Desk:
 
     def running(self) -> list[Reserved]:
         with self._changed:
-            return [self._held[i] for i in self._running if i in self._held]
+            return [self._held[i] for i in list(self._running) if i in self._held]
 
     def held(self) -> Mapping[str, Reserved]:
         with self._changed:

@@ -22,6 +22,8 @@ LOOK_S = 1.0
 STUCK_S = 0.05
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
+STRAY_S = 3.0
+"""A reservation that was not held here at two looks, this long apart, is given back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 _log = logging.getLogger("jobctl.worker")
@@ -49,7 +51,9 @@ class Fetcher(threading.Thread):
         self._look_at = 0.0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
-        self._lost_reply = self._registered = False
+        self._reconcile_at: float | None = None
+        self._strays: set[tuple[str, str, str]] = set()
+        self._registered = False
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -70,6 +74,7 @@ class Fetcher(threading.Thread):
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
+                self._reconcile_at = clock.monotonic()
                 self._to_ask = self._windows
                 self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -78,9 +83,9 @@ class Fetcher(threading.Thread):
         if not self._registered:
             self._store.queues.register(self._queues)
             self._registered = True
-        if self._lost_reply:
-            self._reconcile()
         now = clock.monotonic()
+        if self._reconcile_at is not None and now >= self._reconcile_at:
+            self._reconcile()
         if now >= self._look_at:
             self._look()
         if self._due_at is not None and now >= self._due_at:
@@ -109,9 +114,7 @@ class Fetcher(threading.Thread):
     def _fetch(self, room: int) -> None:
         """Fetch up to `room` jobs. While a window of queues fills the room there may be more in it."""
         names = self._window()
-        self._lost_reply = True  # until the reply is here
         fetched = self._store.settle.fetch(self._worker, names, room)
-        self._lost_reply = False
         self._desk.take(fetched.jobs)
         self._clock_ahead_s = fetched.now_ms / 1000 - clock.now_ms() / 1000
         self._due(fetched.next_due_ms)
@@ -162,15 +165,20 @@ class Fetcher(threading.Thread):
         self._due(seen.next_due_ms)
 
     def _reconcile(self) -> None:
-        """A fetch whose reply was lost may have reserved jobs for this worker: give back those not held here."""
+        """After an outage there may be reservations of this worker that it does not hold: the reply to a fetch was
+        lost, or Redis forgot that the job had ended. What is still there after a while is given back; until then it may
+        be an end that is just being written."""
         held = self._desk.held()
-        for queue in self._queues:
-            strays = [
-                Ended(id=job_id, token=token)
-                for job_id, (token, worker) in self._store.processes.reservations(queue).items()
-                if worker == self._worker and (job_id not in held or held[job_id].token != token)
-            ]
-            if strays:
-                _log.warning("giving back %d jobs of queue %s whose fetch reply was lost", len(strays), queue)
-                self._store.run_many([self._store.settle.requeue(queue, strays)])
-        self._lost_reply = False
+        strays = {
+            (queue, job_id, token)
+            for queue in self._queues
+            for job_id, (token, worker) in self._store.processes.reservations(queue).items()
+            if worker == self._worker and (job_id not in held or held[job_id].token != token)
+        }
+        again = strays & self._strays
+        for queue in {queue for queue, _, _ in again}:
+            ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
+            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
+            self._store.run_many([self._store.settle.requeue(queue, ended)])
+        self._strays = strays - again
+        self._reconcile_at = clock.monotonic() + STRAY_S if self._strays else None

@@ -32,6 +32,7 @@ class StoreLiveness:
         self._store = store
         self._lease_ms = lease_ms
         self._reachable_since: float | None = None
+        self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
 
     def beat(self, info: ProcessInfo) -> None:
@@ -39,6 +40,7 @@ class StoreLiveness:
             self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
+            self._seen.clear()
             raise
         if self._reachable_since is None:
             self._reachable_since = clock.monotonic()
@@ -48,25 +50,25 @@ class StoreLiveness:
 
     def recover(self, child: str, executing: frozenset[str]) -> int:
         """Give back what a dead child held; what it was executing is a lost attempt and counts as a crash."""
-        return sum(self._recover(queue, {child}, executing) for queue in self._store.queues.names())
+        return sum(self._recover(queue, {child}, executing) for queue in self._store.queues.registered())
 
     def sweep(self) -> int:
         """Recover the jobs of processes that are gone; and housekeeping of all queues.
 
         Nobody is judged until Redis has been reachable for one full lease: after an outage every lease looks expired.
         """
-        names = self._store.queues.names()
+        names = self._store.queues.registered()
         self._take_in(names)
         now = clock.monotonic()
         thorough = now >= self._thorough_at
         if thorough:
             self._thorough_at = now + THOROUGH_S
             self._clean(names)
+        silent = self._silent()
         if self._reachable_since is None or clock.monotonic() - self._reachable_since < self._lease_ms / 1000:
             return 0
-        beats = self._store.processes.beats()
-        alive = {name for name, age in beats.items() if age < self._lease_ms}
-        if len(alive) == len(beats) and not thorough:
+        alive = {name for name, silent_s in silent.items() if silent_s < self._lease_ms / 1000}
+        if len(alive) == len(silent) and not thorough:
             return 0
         total = 0
         for queue in names:
@@ -74,10 +76,23 @@ class StoreLiveness:
             lost = {worker for worker in held if supervisor_of(worker) not in alive}
             if lost:
                 total += self._recover(queue, lost, None)
-        for name, age in beats.items():
-            if age >= 4 * self._lease_ms:
+        for name, silent_s in silent.items():
+            if silent_s >= 4 * self._lease_ms / 1000:
                 self._store.processes.leave(name)
         return total
+
+    def _silent(self) -> dict[str, float]:
+        """For each process, for how many seconds of this one's clock its beat has not changed.
+
+        Redis's clock may be set forward or back, and then every beat looks old, or none ever does.
+        """
+        now = clock.monotonic()
+        seen = {}
+        for name, at in self._store.processes.marks().items():
+            before = self._seen.get(name)
+            seen[name] = before if before and before[0] == at else (at, now)
+        self._seen = seen
+        return {name: now - since for name, (_, since) in seen.items()}
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""

@@ -27,6 +27,7 @@ class Part:
     argv: Sequence[str]
     environment: Mapping[str, str]
     log: Path | None = None
+    folder: Path | None = None
     status: str = "starting"
     ready: bool = False
     process: subprocess.Popen[bytes] | None = None
@@ -42,6 +43,7 @@ class Part:
             self.process = subprocess.Popen(
                 self.argv,
                 env=environment,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

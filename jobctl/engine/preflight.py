@@ -34,9 +34,12 @@ _NOWHERE = "redis://localhost"
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What is wrong: problems with a place in the catalog, or else one error without."""
+    """What is wrong: problems with a place in the catalog, or else one error without.
 
-    problems: tuple[Problem, ...] = ()
+    The first field is required: that tells an answer from the question, which lies in the same file.
+    """
+
+    problems: tuple[Problem, ...]
     message: str = ""
     hint: str = ""
 
@@ -65,7 +68,7 @@ def _findings(config: ChildConfig) -> Findings:
         os.close(fd)
     with contextlib.suppress(msgspec.MsgspecError):
         return msgspec.json.decode(answer, type=Findings)
-    return Findings(message=f"importing what the catalog names ended the process, with exit code {done.returncode}")
+    return Findings((), f"importing what the catalog names ended the process, with exit code {done.returncode}")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from dramatiq.middleware import SkipMessage
 from jobctl import clock
 from jobctl.context import Current, activate
 from jobctl.engine import logs, verdict
-from jobctl.engine.committer import Committer, Outcome
+from jobctl.engine.committer import Alias, Committer, Outcome
 from jobctl.engine.desk import Desk
 from jobctl.engine.failure import Failure
 from jobctl.engine.hooks import Hooks
@@ -86,6 +86,8 @@ class JobThread(threading.Thread):
         body = verdict.read_body(reserved, record)
         if isinstance(body, Outcome):
             return body
+        if body.message_id != reserved.id:
+            self._committer.submit(Alias(body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
         if task is None:
             return verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)

@@ -58,7 +58,7 @@ class Worker:
             config.queues,
         )
         self.queues = config.queues or queues_of(catalog)
-        self.desk = Desk(config.threads)
+        self.desk = Desk(config.threads, config.max_jobs)
         self.committer = Committer(self.store, catalog, self.desk.committed)
         self.fetcher = Fetcher(
             self.store, self.store.with_client(blocking), config.name, self.queues, self.desk, self.committer
@@ -85,7 +85,7 @@ class Worker:
             self._show_health()
             if self._config.burst and self.fetcher.empty.is_set() and self.desk.idle():
                 break
-            if self._config.max_jobs and self.desk.done >= self._config.max_jobs:
+            if self.desk.spent():
                 code = RECYCLE
                 break
         self.drain(stop)

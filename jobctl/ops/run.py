@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -169,17 +168,3 @@ def _outcome(failure: BaseException | None) -> str:
         isinstance(failure, HandlerFailure) and "timeout" in failure.match
     )
     return "timeout" if timed_out else "failed"
-
-
-@contextmanager
-def stdout_to_stderr() -> Iterator[None]:
-    """What the job prints goes to stderr, by whatever way it prints: stdout is for the result."""
-    sys.stdout.flush()
-    saved = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)

@@ -75,17 +75,9 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
     return supervisor.run()
 
 
-def try_out(settings: Settings) -> Catalog:
-    """The catalog, if a worker and a scheduler can work with it. Raises CatalogError or UsageError."""
-    plan = _Plan(settings, WorkerOptions())
-    catalog, text = plan.read()
-    check(plan.child(catalog, text))
-    return _schedulable(settings)
-
-
 def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: str = "INFO") -> int:
     """Enqueue the catalog's schedules until stopped; returns the exit code. Raises as `run_worker` does."""
-    catalog = _schedulable(settings)
+    catalog = schedulable(settings)
     url = redis_url(settings)
     logs.setup(log_format, log_level)
     store = open_store(settings, catalog, url=url, timeout_s=CALL_S)
@@ -94,7 +86,7 @@ def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: st
     liveness = StoreLiveness(store, catalog)
 
     def reload() -> Catalog:
-        new = _schedulable(settings)
+        new = schedulable(settings)
         ticks.use(new)
         liveness.catalog = new
         return new
@@ -177,8 +169,8 @@ def _served(catalog: Catalog, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted)) or known
 
 
-def _schedulable(settings: Settings) -> Catalog:
-    """The catalog; raises UsageError when a schedule's payload does not fit its job."""
+def schedulable(settings: Settings) -> Catalog:
+    """The catalog. Raises CatalogError, or UsageError when a schedule's payload does not fit its job."""
     catalog = load_text(read(settings.catalog_path), str(settings.catalog_path))
     from jobctl.catalog import payload
 

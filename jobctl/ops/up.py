@@ -15,11 +15,12 @@ from typing import IO, Protocol
 from jobctl.catalog.model import Catalog
 from jobctl.engine.embedded import EmbeddedServer, prepare_directory
 from jobctl.engine.loop import Loop
+from jobctl.engine.notify import Notifier
 from jobctl.engine.parts import Part
-from jobctl.errors import OperationFailed, RedisUnavailable, Refused
+from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.connect import open_store
 from jobctl.ops.serve import CALL_S
-from jobctl.settings import Settings, environment
+from jobctl.settings import Settings, environment, notify_socket
 from jobctl.store import Store
 from jobctl.store.records import Event, QueueRow
 
@@ -77,6 +78,7 @@ class Up:
         self._state = settings.state_dir.absolute()
         self._server = EmbeddedServer(self._state) if settings.redis_url is None else None
         self._options = options
+        self._notifier = Notifier(*notify_socket())
         self._parts: list[Part] = []
         self._store: Store | None = None
         self._events: list[Event] = []
@@ -142,6 +144,7 @@ class Up:
         if not self._ready and not self._stopping and all(part.ready for part in self._parts):
             self._ready = True
             self._view.ready()
+            self._notifier.ready("everything is up")
         self._view.show(self._snapshot())
 
     def _snapshot(self) -> Snapshot:
@@ -187,6 +190,8 @@ class Up:
             for part in self._parts:
                 if part.poll():
                     self._view.failed(part.name, part.last_lines())
+            if any(part.poll() == UsageError.exit_code for part in self._parts):
+                raise UsageError(self._failed, "see above")  # the worker found that the catalog cannot be served
             raise OperationFailed(self._failed)
         if self._stops.count(signal.SIGINT) > 1:
             return 130

@@ -109,7 +109,10 @@ encode = _encoder.encode
 
 def decode_body(data: bytes) -> Body:
     """Raises ValueError (msgspec.DecodeError, ValidationError) for a body that is not a Dramatiq message."""
-    return _body.decode(data)
+    try:
+        return _body.decode(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def decode_record(data: bytes) -> Record:
@@ -118,7 +121,7 @@ def decode_record(data: bytes) -> Record:
         return Record()
     try:
         return _record.decode(data)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         return Record()
 
 

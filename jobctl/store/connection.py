@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import redis
 import redis.backoff
@@ -55,6 +57,7 @@ def connect(
     if max_connections is not None:
         options["max_connections"] = max_connections
     try:
+        _check_files(bare)
         if is_sentinel(bare):
             return topology.sentinel_client(address(bare), options)
         if cluster and not bare.startswith("unix:"):
@@ -63,8 +66,17 @@ def connect(
         # an option that the URL misspells would otherwise surface as a TypeError of the first command
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
         return client
+    except OSError as error:
+        raise UsageError(f"the Redis URL {redacted(url)} cannot be used: {error.filename}: {error.strerror}") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"the Redis URL {redacted(url)} cannot be used: {error}") from error
+
+
+def _check_files(url: str) -> None:
+    """Raise OSError for a certificate file of the URL that cannot be read; else it would look like a dead server."""
+    for option, value in parse_qsl(urlsplit(url).query):
+        if option in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+            Path(value).open("rb").close()
 
 
 @contextmanager

@@ -26,6 +26,16 @@ _TAIL_BITS = 40
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
+def read(raw: bytes) -> str:
+    """An id as Redis holds it; one that is not UTF-8 goes back unchanged through `write`."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def write(text: str) -> str | bytes:
+    """The reverse of `read`. redis-py itself refuses text that came out of bytes which are not UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape")
+
+
 def _encode(number: int, width: int) -> str:
     """The last `width` characters of a number."""
     out = []
@@ -95,3 +105,13 @@ def minted_at(job_id: str) -> int | None:
 def code_of(job_id: str) -> str | None:
     """The queue code inside an id; None for an id that is not one of ours."""
     return job_id[9:12] if MINTED.fullmatch(job_id) else None
+
+
+def readable(stock_id: bytes) -> str:
+    """The id under which a stock message's job goes on: its own, or hexadecimal if it is not printable ASCII.
+
+    fetch.lua does the same to jobs that it hands out.
+    """
+    if all(33 <= byte <= 126 for byte in stock_id):
+        return stock_id.decode("ascii")
+    return f"x{stock_id[:50].hex()}"

@@ -16,6 +16,9 @@ from jobctl.store.records import Job
 if TYPE_CHECKING:
     from jobctl.store.store import Store
 
+ALIAS_S = 86_400
+"""How long a job is found by the id that its stock producer knows."""
+
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
@@ -115,8 +118,17 @@ class Jobs:
 
     def _alias(self, message_id: str) -> str | None:
         with mapping():
-            value = self._store.client.get(self._store.keys.alias(message_id))
+            value = self._store.client.get(ids.write(self._store.keys.alias(message_id)))
         return _text(value) if value else None
+
+    def add_aliases(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Let jobs be found by the (message id, job id) that a stock producer knows, for a day."""
+        pipe = self._store.client.pipeline(transaction=False)
+        for message_id, job_id in pairs:
+            if message_id != job_id and ids.FOREIGN.fullmatch(message_id):
+                pipe.set(self._store.keys.alias(message_id), job_id, ex=ALIAS_S)
+        with mapping():
+            pipe.execute()
 
     def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:
         """The jobs of a queue that exist, among `job_ids`, in that order."""
@@ -181,7 +193,7 @@ class Jobs:
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
         args = [part for pair in jobs for part in pair]
-        return [bool(done) for done in self._store.run("revive", queue, queue, *args)]
+        return [bool(done) for done in self._store.run("revive", queue, *args)]
 
     def remove(self, queue: str, job_ids: Sequence[str]) -> int:
         """Delete completed or cancelled jobs for good; returns how many were deleted."""
@@ -200,7 +212,7 @@ _ZSETS: Mapping[str, tuple[str, ...]] = {
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return ids.read(value) if isinstance(value, bytes) else str(value)
 
 
 def _found(queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:

@@ -98,6 +98,10 @@ class Keys:
     def emptied(self, queue: str) -> str:
         return self._of("emptied", queue)
 
+    def emptied_due(self, queue: str) -> str:
+        """When delayed and retrying jobs of an emptied queue were due: they get their time back with a restore."""
+        return self._of("emptied_due", queue)
+
     def remembered(self, queue: str) -> str:
         return self._of("remembered", queue)
 
@@ -111,6 +115,10 @@ class Keys:
 
     def queues(self) -> str:
         return self._one("queues")
+
+    def stock_queues(self) -> str:
+        """Queues whose dead letters were taken in from stock Dramatiq, and that no worker of jobctl ever served."""
+        return self._one("stock_queues")
 
     def due(self) -> str:
         return self._one("due")
@@ -154,7 +162,8 @@ class Keys:
 
 NAMESPACE_KEYS = frozenset(
     {
-        "queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished", "control", "audit",
+        "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished",
+        "control", "audit",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

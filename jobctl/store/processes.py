@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobctl import clock
+from jobctl.store import ids
 from jobctl.store.connection import mapping
 from jobctl.store.records import ProcessRow
 
@@ -73,12 +75,16 @@ class Processes:
             pipe.hdel(self._store.keys.processes(), name)
             pipe.execute()
 
-    def beats(self) -> dict[str, int]:
-        """For each process that has not left, the age of its last beat in ms."""
+    def marks(self) -> dict[str, int]:
+        """For each process that has not left, when it beat last, on Redis's clock."""
         with mapping():
             rows = self._store.client.zrange(self._store.keys.beats(), 0, -1, withscores=True)
-        now = self.now_ms()
-        return {name.decode(): now - int(at) for name, at in rows}
+        return {name.decode(): int(at) for name, at in rows}
+
+    def beats(self) -> dict[str, int]:
+        """For each process that has not left, the age of its last beat in ms."""
+        marks, now = self.marks(), self.now_ms()
+        return {name: now - at for name, at in marks.items()}
 
     def ls(self) -> list[ProcessRow]:
         """The live processes, workers first."""
@@ -88,7 +94,9 @@ class Processes:
         rows = []
         for name, data in states.items():
             age = ages.get(name.decode())
-            if age is not None and age < LEASE_MS:
+            if age is None or age >= LEASE_MS:
+                continue
+            with suppress(ValueError):  # what another version wrote must not hide the others
                 rows.append(_row(_decoder.decode(data), age))
         return sorted(rows, key=lambda row: (row.kind != "worker", row.name))
 
@@ -108,7 +116,7 @@ class Processes:
         out = {}
         for job_id, value in rows.items():
             token, worker, _ = value.decode().split("|", 2)
-            out[job_id.decode("utf-8", "replace")] = (token, worker)
+            out[ids.read(job_id)] = (token, worker)
         return out
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import redis
 
 from jobctl import clock
 from jobctl.store import codec
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from jobctl.store.store import Store
 
 TRASH_MS = 7 * 86_400_000
+HEADS = 5
+"""Jobs at the head of a line that are looked at for the oldest."""
 SCAN_BUDGET = 200_000
 """Keys that a listing without a catalog may look at, once a minute."""
+SCANNED_S = 60
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -49,11 +54,27 @@ class Queues:
             with mapping():
                 self._store.client.sadd(self._store.keys.queues(), *queues)
 
-    def names(self) -> list[str]:
-        """Every known queue, sorted; of a deployment that jobctl never wrote to, what one budgeted SCAN finds."""
+    def registered(self) -> list[str]:
+        """The queues that jobctl wrote to or serves, sorted."""
         with mapping():
-            known = {_text(name) for name in self._store.client.smembers(self._store.keys.queues())}
-        return sorted(known) if known else self.stock_names()
+            return sorted(_text(name) for name in self._store.client.smembers(self._store.keys.queues()))
+
+    def names(self) -> list[str]:
+        """Every queue there is, sorted: the registered ones, and stock ones that were taken in from or a SCAN finds.
+
+        The SCAN is bounded; where jobctl is at home it is made once a minute, whoever asks, so that a new stock queue
+        may show that much later. On a deployment that is only looked at, nothing is written.
+        """
+        client, key = self._store.client, self._store.keys.scanned()
+        with mapping():
+            cached = client.get(key)
+            taken = {_text(name) for name in client.smembers(self._store.keys.stock_queues())}
+        ours = self.registered()
+        found = self.stock_names() if cached is None else _text(cached).split()
+        if ours and cached is None:
+            with suppress(redis.RedisError):  # who may not write searches each time
+                client.set(key, " ".join(found), ex=SCANNED_S)
+        return sorted({*ours, *taken, *found})
 
     def stock_names(self) -> list[str]:
         """Queues of a stock deployment, found by one SCAN of bounded length."""
@@ -95,8 +116,11 @@ class Queues:
         with mapping():
             return bool(every) and bool(self._store.client.exists(*every))
 
-    def depth(self, names: Iterable[str]) -> list[QueueRow]:
-        """How deep queues are, in one round trip. `workers` is left None: it is known to Processes."""
+    def depth(self, names: Iterable[str], ours: Container[str] = ()) -> list[QueueRow]:
+        """How deep queues are, in two round trips. `workers` is left None: it is known to Processes.
+
+        Of a queue that is neither in `ours` nor was ever used by jobctl, a stock deployment cannot tell everything.
+        """
         queues, keys = list(names), self._store.keys
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
@@ -112,17 +136,20 @@ class Queues:
                 pipe.hlen(keys.stock_delayed_bodies(queue))
                 pipe.zcard(keys.stock_dead(queue))
                 pipe.sismember(keys.queues(), queue)
-                pipe.lindex(keys.ready(queue), 0)
-                pipe.zrange(keys.ordered(queue), 0, 0)
+                pipe.lrange(keys.ready(queue), 0, HEADS - 1)
+                pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
             replies = pipe.execute()
         paused = self.paused()
         rows = [replies[at : at + 13] for at in range(0, len(replies), 13)]
-        return [self._row(queue, row, queue in paused) for queue, row in zip(queues, rows, strict=True)]
+        oldest = self._oldest({queue: [*row[11], *row[12]] for queue, row in zip(queues, rows, strict=True)})
+        return [
+            self._row(queue, row, oldest[queue], bool(row[10]) or queue in ours, queue in paused)
+            for queue, row in zip(queues, rows, strict=True)
+        ]
 
-    def _row(self, queue: str, reply: list[Any], paused: bool) -> QueueRow:
-        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, ours, head, top = reply
+    def _row(self, queue: str, reply: list[Any], oldest: float | None, ours: bool, paused: bool) -> QueueRow:
+        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, _, _, _ = reply
         waiting = max(0, listed + ordered - int(stale or 0))
-        heads = [_text(i) for i in (head, *top) if i]
         return QueueRow(
             queue=queue,
             waiting=waiting,
@@ -131,24 +158,66 @@ class Queues:
             limited=0 if ours else None,
             running=running if ours else max(0, bodies - listed),
             dead=dead + sdead,
-            oldest_waiting_s=self._oldest(queue, heads) if waiting else None,
+            oldest_waiting_s=oldest if waiting else None,
             workers=None,
             paused=paused,
         )
 
-    def _oldest(self, queue: str, heads: list[str]) -> float | None:
-        """Age in seconds of the oldest job at the head of a line."""
+    def _oldest(self, heads: Mapping[str, list[bytes]]) -> dict[str, float | None]:
+        """For each queue, the age in seconds of the oldest job at the head of its lines, in one round trip.
+
+        An entry without a body was cancelled: it does not wait any more.
+        """
+        queues = [queue for queue, job_ids in heads.items() if job_ids]
         with mapping():
-            bodies = self._store.client.hmget(self._store.keys.bodies(queue), heads) if heads else []
-        times = []
-        for job_id, data in zip(heads, bodies, strict=True):
-            try:
-                enqueued = codec.enqueued_ms(job_id, codec.decode_body(data) if data else None)
-            except ValueError:
-                enqueued = codec.enqueued_ms(job_id, None)
-            if enqueued is not None:
-                times.append(enqueued)
-        return max(0.0, (clock.now_ms() - min(times)) / 1000) if times else None
+            pipe = self._store.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.hmget(self._store.keys.bodies(queue), heads[queue])
+            replies = pipe.execute()
+        now = clock.now_ms()
+        out: dict[str, float | None] = dict.fromkeys(heads)
+        for queue, bodies in zip(queues, replies, strict=True):
+            waits = [_enqueued(_text(i), body) for i, body in zip(heads[queue], bodies, strict=True) if body]
+            times = [at for at in waits if at is not None]
+            out[queue] = round(max(0.0, (now - min(times)) / 1000), 3) if times else None
+        return out
+
+    def oldest_waiting(self, queue: str) -> str | None:
+        """The id of the job that is next in the line of those without a priority, or else of the others."""
+        keys, client = self._store.keys, self._store.client
+        with mapping():
+            heads = [*client.lrange(keys.ready(queue), 0, HEADS - 1), *client.zrange(keys.ordered(queue), 0, 0)]
+            bodies = client.hmget(keys.bodies(queue), heads) if heads else []
+        waiting = [
+            (at, _text(i))
+            for i, body in zip(heads, bodies, strict=True)
+            if body
+            if (at := _enqueued(_text(i), body)) is not None
+        ]
+        return min(waiting)[1] if waiting else None
+
+    def ended_since(self, queue: str, since_ms: int) -> tuple[int, int]:
+        """(completed, died) jobs since a moment, of those that are still kept."""
+        keys = self._store.keys
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.zcount(keys.completed(queue), since_ms, "+inf")
+            pipe.zcount(keys.dead(queue), since_ms, "+inf")
+            completed, died = pipe.execute()
+        return completed, died
+
+    def emptiable(self, queue: str) -> dict[str, int]:
+        """How many jobs `empty` would move, by state."""
+        keys = self._store.keys
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.llen(keys.ready(queue))
+            pipe.zcard(keys.ordered(queue))
+            pipe.get(keys.stale(queue))
+            pipe.zcard(keys.delayed(queue))
+            pipe.zcard(keys.retrying(queue))
+            listed, ordered, stale, delayed, retrying = pipe.execute()
+        return {"waiting": max(0, listed + ordered - int(stale or 0)), "delayed": delayed, "retrying": retrying}
 
     def pause(self, queue: str, pause: Pause) -> None:
         """Stop handing out jobs of a queue, until a time or until resumed."""
@@ -193,12 +262,21 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+def _enqueued(job_id: str, data: bytes) -> int | None:
+    try:
+        return codec.enqueued_ms(job_id, codec.decode_body(data))
+    except ValueError:
+        return codec.enqueued_ms(job_id, None)
+
+
 def _escaped(text: str) -> str:
     return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
 
 
 def _queue_of(name: str) -> str | None:
     """The queue a stock key belongs to: `email.msgs`, `email.DQ.msgs`, `email.XQ` and `email` are all `email`."""
+    if any(c.isspace() for c in name):
+        return None
     if name.startswith(("@", "__")):
         return None
     for suffix in (".msgs", ".DQ", ".XQ"):

@@ -113,6 +113,60 @@ class BulkResult(msgspec.Struct, frozen=True):
     failed: int
 
 
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a plan: letters of one queue with the same job type and error."""
+
+    queue: str
+    type: str
+    group: str
+    error: str | None
+    count: int
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bulk change would do (`--dry-run`): a bulk result in which nothing has changed, with its parts."""
+
+    matched: int
+    changed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    parts: tuple[PlanRow, ...]
+
+
+class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue in full. `*_last_minute` are counts; `served_by` names the live workers that take its jobs."""
+
+    queue: str
+    waiting: int
+    delayed: int | None
+    retrying: int | None
+    limited: int | None
+    running: int | None
+    dead: int | None
+    oldest_waiting_s: float | None
+    workers: int | None
+    paused: bool
+    pause_reason: str | None
+    pause_until: datetime | None
+    paused_by: str | None
+    completed_last_minute: int
+    died_last_minute: int
+    oldest_waiting: str | None
+    job_types: tuple[str, ...]
+    groups: tuple[DeadGroup, ...]
+    served_by: tuple[str, ...]
+
+
+class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a queue hands out jobs, after a pause or resume. `changed` is false if it already was so."""
+
+    queue: str
+    paused: bool
+    until: datetime | None
+    reason: str | None
+    changed: bool
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a job, as `tail` shows it.
 

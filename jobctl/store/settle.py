@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jobctl.store import ids
 from jobctl.store.script import Call
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Settle:
             jobs.append(
                 Reserved(
                     queues[index],
-                    job_id.decode("utf-8", "replace"),
+                    ids.read(job_id),
                     token.decode(),
                     body,
                     record,

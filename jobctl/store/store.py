@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobctl.store import topology
 from jobctl.store.connection import mapping
-from jobctl.store.ids import Mint
+from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
 from jobctl.store.script import Argument, Call, Runner, load
 
@@ -49,7 +49,8 @@ class Store:
         """Prepare a script call for one queue, or for several if the script takes several."""
         loaded = load(script)
         names = (queues,) if isinstance(queues, str) else tuple(queues)
-        return Call(loaded, tuple(loaded.keys_for(self.keys, names)), args)
+        sent = tuple(write(arg) if isinstance(arg, str) else arg for arg in args)
+        return Call(loaded, tuple(loaded.keys_for(self.keys, names)), sent)
 
     def run(self, script: str, queues: str | Sequence[str], *args: Argument) -> Any:
         """Run one script: one atomic step."""

@@ -149,3 +149,15 @@ def test_any_text_renders_or_is_a_template_problem(text: str) -> None:
             assert is_template(text)
         else:
             assert is_template(text) or rendered == text
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{ a }}", "x {{a}} y {{  b  }}", "{{ a }}{{ b }}", "{{ a }}\n", "{{ true }}", "{ {{ a }} }", "{{ a }}{# c #}"],
+)
+@pytest.mark.parametrize("value", ["text", "{{ b }}", 7, True, 1.5, None, {"k": [1]}])
+def test_bare_names_are_filled_in_as_jinja_does(template: str, value: object) -> None:
+    names = {"a": value, "b": "B"}
+    through_jinja = compile_text("{% if true %}" + template + "{% endif %}")(names)
+
+    assert compile_text(template)(names).rstrip("\n") == through_jinja.rstrip("\n")

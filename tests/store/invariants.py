@@ -10,7 +10,8 @@ I6  The index of due times holds a queue if and only if it has delayed or retryi
 I7  (`wakes`) Where jobs wait in a queue that is not paused, there is a wake token. True after each script; not while
     a worker has taken the token and not yet fetched, nor after a stock producer, which knows no token.
 
-A stock worker holds its jobs in `__acks__` sets: those count as running. Everything about a queue is read in one
+A stock worker holds its jobs in `__acks__` sets: those count as running. A queue that only stock workers serve is held
+to I2, I3 and I5 alone: they end jobs without a word to records and counts. Everything about a queue is read in one
 transaction, so the check may run while workers do.
 """
 
@@ -48,6 +49,7 @@ class View:
     infos: set[bytes]
     groups: dict[bytes, set[bytes]]
     due: float | None
+    stock: bool
     wakes: int
     paused: bytes | None
     held_by_stock: set[bytes]
@@ -92,7 +94,7 @@ def _view(store: Store, queue: str) -> View:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
     for name in ("records", "priorities", "crashes", "cancels", "groups"):
         pipe.hkeys(getattr(keys, name)(queue))
-    pipe.zscore(keys.due(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
+    pipe.zscore(keys.due(), queue).sismember(keys.queues(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
     for key in members:
         pipe.zrange(key, 0, -1)
     for key in acks:
@@ -117,6 +119,7 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         cancels=set(next(got)),
         infos=set(next(got)),
         due=next(got),
+        stock=not next(got),
         wakes=next(got),
         paused=next(got),
         groups={key.removeprefix(prefix.encode()): ids for key in members if (ids := set(next(got)))},
@@ -125,14 +128,16 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
 
 
 def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
-    waiting = view.bodies - view.running - view.delayed.keys() - view.retrying.keys()
-    yield from _live(view, waiting)
     yield from _ended(view)
     yield from _named("I3: live and archived", view.bodies & view.archive)
+    yield from _grouped(view)
+    if view.stock:
+        return
+    waiting = view.bodies - view.running - view.delayed.keys() - view.retrying.keys()
+    yield from _live(view, waiting)
     for name, ids in view.beside.items():
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
     yield from _named("I4: asked to stop, not running", view.cancels - view.running)
-    yield from _grouped(view)
     yield from _due(view)
     if wakes and waiting and not view.wakes and not _is_paused(view, now):
         yield f"I7: {len(waiting)} wait and no wake token is there"

@@ -214,7 +214,10 @@ class StoreMachine(RuleBasedStateMachine):
                 known.state = "dead"
             elif was == "emptied":
                 known.crashes = 0
-                self.world.wait(letter.id)
+                if known.before != "waiting" and known.due == "future":
+                    known.state = known.before
+                else:
+                    self.world.wait(letter.id)
         if letters:
             assert self.store.dead.restore(QUEUE, letters) == expected
 
@@ -223,7 +226,8 @@ class StoreMachine(RuleBasedStateMachine):
         gone = self.world.of("waiting", "delayed", "retrying")
         assert self.store.queues.empty(QUEUE) == (len(gone), 0)
         for job_id in gone:
-            self.world.jobs[job_id].state = "emptied"
+            job = self.world.jobs[job_id]
+            job.before, job.state = job.state, "emptied"
         self.world.places.clear()
 
     @rule(ids=SOME)

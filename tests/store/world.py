@@ -16,6 +16,7 @@ class Known:
     state: str = "waiting"
     place: float = 0
     due: str = ""
+    before: str = ""
     token: str = ""
     group: str = ""
     crashes: int = 0

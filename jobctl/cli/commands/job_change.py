@@ -115,11 +115,13 @@ def _change(
     ctx.require_writable(f"{verb} jobs")
     found, errors = _targets(ctx, targets, states)
     what = Change(verb, "job" if len(found) == 1 else "jobs", len(found), [_line(job) for job in found[:PREVIEW_LINES]])
+    if not found:
+        return _report(ctx, [], errors)
     if dry_run:
         return _plan(ctx, what, errors)
     if not _by_id(targets) or maximum is not None:
         confirm(ctx, what, yes=yes, maximum=maximum)
-    return _report(ctx, apply(found) if found else [], errors)
+    return _report(ctx, apply(found), errors)
 
 
 def _by_id(targets: Sequence[str]) -> bool:
@@ -136,7 +138,7 @@ def _targets(ctx: Context, targets: Sequence[str], states: Sequence[str]) -> tup
     if _by_id(targets):
         return jobs.locate_all(ctx.store(retries=2), targets)
     found = list(jobs.select(ctx.store(retries=2), filters.parse(targets), states))
-    return found, [] if found else [NothingMatched("no jobs match", f"of those that are {', '.join(states)}")]
+    return found, [] if found else [NothingMatched(f"no {', '.join(states[:-1])} or {states[-1]} job matches")]
 
 
 def _line(job: Found) -> str:

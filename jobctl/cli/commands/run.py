@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +56,7 @@ def run(
     ops.check(catalog, found, values)
     if isinstance(ctx.stdout, io.TextIOWrapper):
         ctx.stdout.reconfigure(line_buffering=True)
-    with ops.stdout_to_stderr():
+    with _stdout_to_stderr():
         record = ops.run(
             catalog,
             found,
@@ -115,3 +118,17 @@ def _report(ctx: Context, record: RunRecord) -> int:
         return INTERRUPTED
     how = "timed out" if record.outcome == "timeout" else "failed"
     raise OperationFailed(f"{record.type} {how} {took}: {record.error}: {first_line(record.message)}")
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """What the job prints goes to stderr, by whatever way it prints: stdout is for the result."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)

@@ -30,11 +30,11 @@ def up(
     project find it. On a terminal it shows queues and what happens, and logs go to files in that directory. Ctrl-C
     lets running jobs finish; a second one stops now.
     """
-    from jobctl.ops.serve import try_out
+    from jobctl.ops.serve import schedulable
     from jobctl.ops.up import Up, UpOptions
 
     ctx.require_writable("run jobs")
-    catalog = try_out(ctx.settings)
+    catalog = schedulable(ctx.settings)
     live = ctx.stdout_is_tty and ctx.stderr.isatty() and not ctx.quiet
     options = UpOptions(processes=processes, threads=threads, scheduler=scheduler, logs_to_files=live)
     return Up(ctx.settings, catalog, options, _view(ctx, live)).run()

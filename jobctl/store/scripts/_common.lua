@@ -1,6 +1,7 @@
 -- Shared by every script. K holds the keys named in the script's KEYS line.
 
 local REMEMBER_MS = 600000 -- a finished id is remembered at least this long, so that a client's repeat is recognised
+local MINTED_LENGTH = 20 -- ids of jobctl have this length; stock messages have a UUID
 local PRIORITY_STEP = 4398046511104 -- 2^42: priority * step + sequence orders by priority, then by age
 
 local function time_ms()
@@ -155,11 +156,33 @@ local function unbury(k, id, group)
   return true
 end
 
+-- As unbury, for many dead letters of one group; in_row says that they stand in a row in its index. O(#ids).
+local function unbury_all(k, ids, group, in_row)
+  local members = k.groups .. ':' .. group
+  redis.call('ZREM', k.dead, unpack(ids))
+  if in_row then
+    local first = redis.call('ZRANK', members, ids[1])
+    redis.call('ZREMRANGEBYRANK', members, first, first + #ids - 1)
+  else
+    redis.call('ZREM', members, unpack(ids))
+  end
+  if redis.call('EXISTS', members) == 0 then redis.call('HDEL', k.groups, group) end
+end
+
+-- A stock message that runs again says so in its timestamp, by which stock workers judge its age. The timestamp is the
+-- last field of every body, so the tail is rewritten as text; a body of another shape stays as it is.
+local function renewed(id, body, now)
+  if #id == MINTED_LENGTH then return body end
+  local at = string.find(string.sub(body, -50), '"message_timestamp": ?%d+}$')
+  if not at then return body end
+  return string.sub(body, 1, math.max(0, #body - 50) + at - 1) .. string.format('"message_timestamp":%.0f}', now)
+end
+
 -- An archived body becomes live again.
 local function revive_body(k, id)
   local body = redis.call('HGET', k.archive, id)
   if not body then return false end
-  redis.call('HSET', k.bodies, id, body)
+  redis.call('HSET', k.bodies, id, renewed(id, body, time_ms()))
   redis.call('HDEL', k.archive, id)
   redis.call('HDEL', k.crashes, id)
   return true

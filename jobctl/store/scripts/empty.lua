@@ -1,5 +1,5 @@
 -- Moves waiting, delayed and retrying jobs of a queue to the trash, one bounded batch a call.
--- KEYS: ready bodies ordered running stale delayed retrying due archive emptied finished
+-- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
 -- Cost: O(limit)
@@ -12,19 +12,27 @@ local function to_trash(id)
   moved[#moved + 1] = id
 end
 
-for _, zset in ipairs({ K.ordered, K.delayed, K.retrying }) do
-  local room = limit - #moved
-  local ids = room > 0 and redis.call('ZRANGE', zset, 0, room - 1) or {} -- with no room, 0 to -1 would be all of it
-  if #ids > 0 then
-    redis.call('ZREM', zset, unpack(ids))
-    for _, id in ipairs(ids) do to_trash(id) end
+-- What had a time gets it back when it is restored.
+local function from_zset(zset, state)
+  local want = limit - #moved
+  if want <= 0 then return end
+  local rows = redis.call('ZRANGE', zset, 0, want - 1, 'WITHSCORES')
+  for i = 1, #rows, 2 do
+    redis.call('ZREM', zset, rows[i])
+    if state then redis.call('HSET', K.emptied_due, rows[i], state .. '|' .. rows[i + 1]) end
+    to_trash(rows[i])
   end
 end
+
+from_zset(K.ordered)
+from_zset(K.delayed, 'delayed')
+from_zset(K.retrying, 'retrying')
 refresh_due(K, queue)
 if #moved < limit then
   local skipped = 0
   for _, id in ipairs(redis.call('LPOP', K.ready, limit - #moved) or {}) do
     local live = redis.call('HEXISTS', K.bodies, id) == 1 and redis.call('HEXISTS', K.running, id) == 0
+      and not redis.call('ZSCORE', K.delayed, id) and not redis.call('ZSCORE', K.retrying, id)
     if live then to_trash(id) else skipped = skipped + 1 end
   end
   if skipped > 0 then uncount(K, skipped) end

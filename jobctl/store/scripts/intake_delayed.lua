@@ -2,12 +2,14 @@
 -- KEYS: stock_delayed stock_delayed_bodies bodies archive delayed retrying due wake queues
 -- ARGV: queue, then for each message: id, eta (epoch ms)
 -- Returns: how many were taken in
--- Cost: O(messages), if they are at the head of the inbox
+-- Cost: O(messages); one that is not among the first 1,000 of the inbox is left for later
 
 local taken, first = 0, nil
 for i = 2, #ARGV, 2 do
   local id, eta = ARGV[i], tonumber(ARGV[i + 1])
-  if redis.call('LREM', K.stock_delayed, 1, id) == 1 then
+  -- Another process may have taken it: without the bound, looking for what is gone would walk the whole inbox.
+  local here = redis.call('LPOS', K.stock_delayed, id, 'MAXLEN', 1000)
+  if here and redis.call('LREM', K.stock_delayed, 1, id) == 1 then
     local body = redis.call('HGET', K.stock_delayed_bodies, id)
     redis.call('HDEL', K.stock_delayed_bodies, id)
     local known = redis.call('HEXISTS', K.bodies, id) == 1 or redis.call('HEXISTS', K.archive, id) == 1

@@ -1,19 +1,32 @@
--- Brings jobs back from the trash: discarded dead letters are dead again, emptied jobs wait again. Where a job lies
--- decides, not its group: a job that died once keeps the group in its record when it is retried and then emptied.
--- KEYS: trash emptied dead groups archive bodies crashes ready ordered priorities wake token
--- ARGV: for each job: id, group, group info, died_at ms ('' '' '' if it has none)
+-- Brings jobs back from the trash: discarded dead letters are dead again; emptied jobs wait again, or for their time.
+-- KEYS: trash emptied emptied_due dead groups archive bodies crashes ready ordered priorities wake token delayed retrying due
+-- ARGV: queue, then for each job: id, group, group info, died_at ms (of use only for a dead letter)
 -- Returns: for each job 1 if it was restored, 0 if it was not in the trash
 -- Cost: O(jobs)
 
 local done, back = {}, {}
-for i = 1, #ARGV, 4 do
+
+-- Gives an emptied job its time back. Returns false if it had none, or it is past.
+local function wait_for_due(id)
+  local kept = redis.call('HGET', K.emptied_due, id)
+  if not kept then return false end
+  redis.call('HDEL', K.emptied_due, id)
+  local state, at = string.match(kept, '^(%a+)|(.+)$')
+  if tonumber(at) <= time_ms() then return false end
+  redis.call('ZADD', state == 'retrying' and K.retrying or K.delayed, at, id)
+  due_by(K, ARGV[1], tonumber(at))
+  return true
+end
+
+for i = 2, #ARGV, 4 do
   local id, group = ARGV[i], ARGV[i + 1]
   local restored = 0
-  if group ~= '' and redis.call('ZREM', K.trash, id) == 1 then
+  if redis.call('ZREM', K.trash, id) == 1 then
     bury_in_group(K, id, group, ARGV[i + 2], ARGV[i + 3])
     restored = 1
-  elseif redis.call('ZREM', K.emptied, id) == 1 and revive_body(K, id) then
-    back[#back + 1] = id
+  elseif redis.call('ZSCORE', K.emptied, id) and revive_body(K, id) then
+    redis.call('ZREM', K.emptied, id)
+    if not wait_for_due(id) then back[#back + 1] = id end
     restored = 1
   end
   done[#done + 1] = restored

@@ -1,0 +1,120 @@
+"""Queues: how deep they are, one in full, pause, resume, empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock
+from jobctl.errors import NothingMatched
+from jobctl.ops import bulk
+from jobctl.ops.bulk import BATCH, Tally, catalog_queues, known_queues, near
+from jobctl.store.audit import me
+from jobctl.store.queues import Pause
+from jobctl.store.records import BulkResult, PauseRow, QueueDetail, QueueRow
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
+
+TOP_GROUPS = 5
+
+
+def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list[QueueRow]:
+    """Queues with their depth: those named, or all that the catalog or Redis knows. Raises NothingMatched."""
+    wanted = list(dict.fromkeys(names))
+    known = known_queues(store, catalog)
+    _require(wanted, known)
+    serving = store.processes.serving()
+    rows = store.queues.depth(wanted or known, catalog_queues(catalog))
+    return [msgspec.structs.replace(row, workers=_workers(row, serving)) for row in rows]
+
+
+def _workers(row: QueueRow, serving: dict[str, int]) -> int | None:
+    """Stock workers cannot be told apart from stock producers, so without a worker of ours the number is unknown."""
+    is_stock = row.retrying is None and _has_anything(row)
+    return serving.get(row.queue) or (None if is_stock else 0)
+
+
+def _has_anything(row: QueueRow) -> bool:
+    return any((row.waiting, row.delayed, row.running, row.dead))
+
+
+def _require(wanted: Iterable[str], known: list[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise NothingMatched(f"no queue {name}", near(name, known))
+
+
+def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
+    """One queue in full. Raises NothingMatched."""
+    [row] = ls(store, catalog, [name])
+    pause = store.queues.paused().get(name)
+    completed, died = store.queues.ended_since(name, store.processes.now_ms() - 60_000)
+    types = [] if catalog is None else [job.name for job in catalog.jobs.values() if job.queue == name]
+    fields: dict[str, Any] = msgspec.structs.asdict(row)
+    return QueueDetail(
+        **fields,
+        pause_reason=(pause.reason or None) if pause else None,
+        pause_until=clock.to_datetime(pause.until_ms) if pause and pause.until_ms else None,
+        paused_by=pause.by if pause else None,
+        completed_last_minute=completed,
+        died_last_minute=died,
+        oldest_waiting=store.queues.oldest_waiting(name) if row.waiting else None,
+        job_types=tuple(sorted(types)),
+        groups=tuple(store.dead.groups(name)[:TOP_GROUPS]),
+        served_by=tuple(p.name for p in store.processes.ls() if p.kind == "worker" and name in p.queues),
+    )
+
+
+def pause(
+    store: Store, catalog: Catalog | None, names: Iterable[str], until_ms: int | None, reason: str
+) -> list[PauseRow]:
+    """Stop handing out jobs of queues until a moment (Redis's clock), or until resumed. Raises NothingMatched."""
+    wanted = list(dict.fromkeys(names))
+    _require(wanted, known_queues(store, catalog))
+    before = store.queues.paused()
+    until = clock.to_datetime(until_ms) if until_ms else None
+    for name in wanted:
+        store.queues.pause(name, Pause(until_ms or 0, reason, me()))
+        detail = " ".join(filter(None, (f"until {until.isoformat()}" if until else "", reason)))
+        store.audit.add("queue pause", f"queue:{name}", 1, detail)
+    return [
+        PauseRow(queue=name, paused=True, until=until, reason=reason or None, changed=name not in before)
+        for name in wanted
+    ]
+
+
+def resume(store: Store, catalog: Catalog | None, names: Iterable[str]) -> list[PauseRow]:
+    """Hand out jobs of queues again. Raises NothingMatched."""
+    wanted = list(dict.fromkeys(names))
+    _require(wanted, sorted({*known_queues(store, catalog), *store.queues.paused()}))
+    rows = []
+    for name in wanted:
+        was = store.queues.resume(name)
+        if was:
+            store.audit.add("queue resume", f"queue:{name}", 1)
+        rows.append(PauseRow(queue=name, paused=False, until=None, reason=None, changed=was))
+    return rows
+
+
+def plan_empty(store: Store, catalog: Catalog | None, name: str) -> dict[str, int]:
+    """How many jobs of each state emptying would move to the trash. Raises NothingMatched."""
+    _require([name], known_queues(store, catalog))
+    return store.queues.emptiable(name)
+
+
+def empty(store: Store, name: str, matched: int) -> Iterator[BulkResult]:
+    """Move at most `matched` jobs that do not run to the trash, in batches; yields the result so far."""
+
+    def batches(tally: Tally) -> Iterator[None]:
+        while tally.left > 0:
+            moved, left = store.queues.empty(name, limit=min(BATCH, tally.left))
+            tally.changed += moved
+            yield
+            if left == 0:
+                return
+
+    return bulk.audited(store, "queue empty", f"queue:{name}", Tally(matched), batches)

@@ -1,0 +1,64 @@
+"""Makes jobs in the states that commands are tested on, through the store alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from jobctl import clock
+from jobctl.fingerprint import fingerprint
+from jobctl.store import Store, codec
+from jobctl.store.dead import GroupInfo
+from jobctl.store.jobs import NewJob
+from jobctl.store.settle import Ended, Reserved
+
+NAMESPACE = "jobctl"
+
+
+def store(client: redis.Redis, namespace: str = NAMESPACE) -> Store:
+    return Store(client, namespace)
+
+
+def waiting(st: Store, count: int, *, queue: str = "default", job_type: str = "ok", **extra: Any) -> list[str]:
+    """`count` jobs, with payloads {"n": 0}, {"n": 1}, …; `extra` are fields of NewJob."""
+    ids = st.mint.many(queue, count)
+    jobs = [NewJob(id=i, type=job_type, queue=queue, payload={"n": n}, **extra) for n, i in enumerate(ids)]
+    assert all(st.jobs.enqueue(jobs))
+    return ids
+
+
+def dead(
+    st: Store,
+    count: int = 1,
+    *,
+    queue: str = "default",
+    job_type: str = "bad",
+    error: str = "ValueError",
+    message: str = "boom",
+    traceback: str | None = None,
+    **extra: Any,
+) -> list[str]:
+    """`count` dead letters that failed once with this error."""
+    ids = waiting(st, count, queue=queue, job_type=job_type, **extra)
+    left = count
+    while left:
+        reserved = st.settle.fetch("test", [queue], min(left, 500)).jobs
+        st.run_many([st.settle.bury(queue, [_ended(r, job_type, error, message, traceback) for r in reserved])])
+        left -= len(reserved)
+    return ids
+
+
+def _ended(reserved: Reserved, job_type: str, error: str, message: str, traceback: str | None) -> Ended:
+    now = clock.now_ms()
+    group = fingerprint(job_type, error, message, traceback)
+    record = codec.Record(error=error, message=message, group=group, finished=now, retries=0)
+    record.add(codec.Lived(1, "failed", "host", 7, now, 0.25, error, message, traceback))
+    info = codec.encode(GroupInfo(job_type, error, message))
+    return Ended(reserved.id, reserved.token, codec.encode(record), group=group, group_info=info)
+
+
+def states(st: Store, ids: list[str]) -> list[str]:
+    """The state of each job, "gone" if there is none."""
+    found = [st.jobs.find(job_id) for job_id in ids]
+    return [f.state if f else "gone" for f in found]

@@ -1,0 +1,115 @@
+"""`jobctl run`, as a user runs it: nothing else runs."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import CATALOG
+from tests.support import Cli, eventually
+
+
+@pytest.fixture
+def here(cli: Cli) -> Cli:
+    """The command with the catalog and no Redis at all."""
+    (cli.cwd / "jobs.yaml").write_text(CATALOG)
+    return cli
+
+
+def test_the_result_goes_to_stdout_and_what_the_job_prints_to_stderr(here: Cli) -> None:
+    done = here("run", "greet", "name=Ada", "n=3")
+
+    assert done.code == 0
+    assert done.json() == {"hello": "Ada", "n": 3, "ok": True}
+    assert "printing Ada" in done.err
+
+
+def test_json_is_a_record_with_the_outcome(here: Cli) -> None:
+    record = here("run", "greet", "name=Ada", "-o", "json").json()
+
+    assert list(record) == ["id", "type", "outcome", "duration_s", "result", "error", "message", "traceback"]
+    assert (record["outcome"], record["result"]["hello"]) == ("completed", "Ada")
+
+
+def test_a_failure_shows_the_users_own_frames_harmlessly(here: Cli) -> None:
+    done = here("run", "boom")
+
+    assert (done.code, done.out) == (1, "")
+    frames = [line for line in done.err.splitlines() if line.startswith("  File")]
+    assert len(frames) == 1
+    assert "work_tasks.py" in frames[0]
+    assert "jobctl: boom failed" in done.err
+    assert not set("\x1b\x07\u202e\r") & set(done.err)
+
+
+def test_the_time_limit_holds_for_a_function_that_never_yields(here: Cli) -> None:
+    done = here("run", "spin", "-o", "json")
+
+    assert (done.code, done.json()["outcome"], done.json()["error"]) == (1, "timeout", "Timeout")
+
+
+def test_a_commands_output_is_streamed_and_its_exit_code_told(here: Cli) -> None:
+    done = here("run", "fail")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[0] == "broken"
+    assert "ExitCode: exit 3: broken" in done.err
+
+
+@pytest.mark.parametrize("job", ["sleep", "dawdle"])
+def test_ctrl_c_ends_what_runs(here: Cli, job: str, tmp_path: Path) -> None:
+    process = here.start("run", job, *(["seconds:=77123"] if job == "sleep" else []))
+    try:
+        if job == "sleep":
+            assert process.stderr is not None
+            assert process.stderr.readline() == "started\n"
+            assert _running("77123")
+        else:
+            eventually(lambda: _catches_interrupts(process.pid))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        eventually(lambda: not _running("77123"))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _running(argument: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes().split(b"\0")[:2] == [b"sleep", argument.encode()]:
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
+
+
+def _catches_interrupts(pid: int) -> bool:
+    """Whether asyncio runs there: its loop has opened an epoll."""
+    try:
+        return any("eventpoll" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def test_a_payload_that_does_not_fit_runs_nothing(here: Cli) -> None:
+    done = here("run", "greet", "nam=Ada")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+
+
+def test_enqueueing_inside_it_says_that_there_is_no_redis(here: Cli) -> None:
+    done = here("run", "parent")
+
+    assert done.code == 1
+    assert "RedisUnavailable: nothing is running and no Redis is configured" in done.err.splitlines()[-1]
+
+
+def test_enqueueing_inside_it_works_where_there_is_one(lab: Cli) -> None:
+    child = lab("run", "parent").json()
+
+    assert lab("job", "show", child, "-o", "json").json()["payload"] == {"name": "child"}

@@ -1,0 +1,107 @@
+"""Who is taken for dead, and what becomes of the jobs."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from jobctl import clock
+from jobctl.catalog.model import Catalog
+from jobctl.engine.liveness import StoreLiveness
+from jobctl.errors import RedisUnavailable
+from jobctl.store import Store
+from jobctl.store.processes import ProcessInfo
+from tests.store.moves import QUEUE, Moves
+
+CATALOG = Catalog()
+HOUR_MS = 3_600_000
+
+
+class Clock:
+    """A monotonic clock that only moves when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at = 1000.0
+        monkeypatch.setattr(clock, "monotonic", lambda: self.at)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def store(redis_client: redis.Redis) -> Store:
+    return Store(redis_client, "test")
+
+
+def unreachable(*args: object) -> None:
+    raise RedisUnavailable("away")
+
+
+def process(name: str) -> ProcessInfo:
+    return ProcessInfo(name=name, kind="worker", host="h", pid=1, queues=(QUEUE,), processes=1, threads=1, started_ms=1)
+
+
+def run(liveness: StoreLiveness, store: Store, time: Clock, seconds: int, *others: str) -> int:
+    """Beat and sweep for a while, as a supervisor does; `others` beat too. Returns how many jobs were recovered."""
+    recovered = 0
+    for _ in range(seconds):
+        time.at += 1
+        for name in others:
+            store.processes.beat(process(name))
+        liveness.beat(process("me:1:x"))
+        recovered += liveness.sweep()
+    return recovered
+
+
+@pytest.fixture
+def held(store: Store) -> Moves:
+    """A job held by a worker of the process `it:2:y`."""
+    moves = Moves(store)
+    moves.enqueue("a")
+    moves.fetch(worker="it:2:y:1")
+    store.processes.beat(process("it:2:y"))
+    return moves
+
+
+def test_a_silent_process_loses_its_jobs_after_its_lease(store: Store, time: Clock, held: Moves) -> None:
+    liveness = StoreLiveness(store, CATALOG)
+    assert run(liveness, store, time, 14) == 0
+    assert run(liveness, store, time, 5) == 1
+    assert held.state("a") == "waiting"
+
+
+def test_a_process_that_beats_keeps_its_jobs(store: Store, time: Clock, held: Moves) -> None:
+    assert run(StoreLiveness(store, CATALOG), store, time, 120, "it:2:y") == 0
+
+
+@pytest.mark.parametrize("jump", [HOUR_MS, -HOUR_MS])
+def test_a_clock_that_jumps_makes_nobody_look_dead(store: Store, time: Clock, held: Moves, jump: int) -> None:
+    liveness = StoreLiveness(store, CATALOG)
+    run(liveness, store, time, 30, "it:2:y")
+    store.client.zadd(store.keys.beats(), {"it:2:y": store.processes.now_ms() - jump})
+    assert run(liveness, store, time, 10) == 0
+
+
+def test_a_clock_set_back_does_not_keep_the_dead_alive(store: Store, time: Clock, held: Moves) -> None:
+    store.client.zadd(store.keys.beats(), {"it:2:y": store.processes.now_ms() + HOUR_MS})
+    assert run(StoreLiveness(store, CATALOG), store, time, 20) == 1
+
+
+def test_after_an_outage_everyone_has_a_whole_lease(
+    store: Store, time: Clock, held: Moves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    liveness = StoreLiveness(store, CATALOG)
+    run(liveness, store, time, 14)
+    with monkeypatch.context() as away:
+        away.setattr(store, "run", unreachable)
+        with pytest.raises(RedisUnavailable):
+            liveness.beat(process("me:1:x"))
+    assert run(liveness, store, time, 14) == 0
+    assert run(liveness, store, time, 5) == 1
+
+
+def test_who_has_been_silent_for_four_leases_is_taken_off_the_list(store: Store, time: Clock, held: Moves) -> None:
+    run(StoreLiveness(store, CATALOG), store, time, 80)
+    assert list(store.processes.marks()) == ["me:1:x"]

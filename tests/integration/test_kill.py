@@ -1,0 +1,135 @@
+"""Real workers that are killed, stopped and cut off from Redis: what becomes of their jobs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from tests.project import NAMESPACE, Project, alive, gone, kill
+from tests.support import eventually
+
+_SHORT = """\
+import sys
+from jobctl.ops.serve import WorkerOptions, run_worker
+from jobctl.settings import resolve
+sys.exit(run_worker(resolve(), WorkerOptions(processes=1, threads=4), lease_ms=3000))
+"""
+SHORT_LEASE = [sys.executable, "-c", _SHORT]
+
+
+def held(project: Project) -> int:
+    """Jobs reserved by workers, whether they run or were only fetched."""
+    return len(project.store.processes.reservations("default"))
+
+
+def test_kill_9_of_a_worker_process_loses_nothing_and_repeats_only_what_ran(project: Project) -> None:
+    worker = project.worker().ready()
+    ids = project.naps(50)
+    eventually(lambda: len(project.ledger()) >= 8)
+    kill(project.children(worker)[0])
+    project.all_are("completed", ids)
+    ran = project.ledger()
+    twice = [n for n, times in ran.items() if times > 1]
+    assert set(ran) == set(range(50))
+    assert len(twice) <= 2
+    assert max(ran.values()) <= 2
+    lost = [job for job in project.jobs(ids) if "lost" in [attempt.outcome for attempt in job.attempts]]
+    assert {job.payload["n"] for job in lost} == set(twice)
+    assert all([a.outcome for a in job.attempts] == ["lost", "completed"] for job in lost)
+    assert all(job.attempts[0].error == "WorkerLost" for job in lost)
+
+
+def test_kill_9_of_the_supervisor_takes_its_children_along_and_another_worker_recovers(project: Project) -> None:
+    other = project.start(command=SHORT_LEASE)
+    other.ready()
+    project.client.enqueue_many("gate", [{"n": n} for n in range(4)])
+    eventually(lambda: len(project.ledger()) == 4)
+    victim = project.worker().ready()
+    ids = project.client.enqueue_many("gate", [{"n": n} for n in range(10, 14)])
+    eventually(lambda: len(project.ledger()) == 8)
+    children = project.children(victim)
+    assert len(children) == 2
+    victim.signal(signal.SIGKILL)
+    gone(children, timeout=2)
+    project.write("open", "")
+    project.all_are("completed", ids, timeout=15)
+    assert all(job.attempts[0].outcome == "lost" for job in project.jobs(ids))
+
+
+def test_sigterm_lets_short_jobs_finish_and_gives_back_the_rest(project: Project) -> None:
+    worker = project.worker("--grace=2s").ready()
+    ids = project.naps(30, s=0.4)
+    stuck = project.client.enqueue_many("gate", [{"n": 100}])
+    eventually(lambda: len(project.ledger()) >= 4)
+    worker.signal(signal.SIGTERM)
+    assert worker.ended() == 0
+    assert held(project) == 0
+    states = project.states(ids)
+    assert set(states) == {"completed", "waiting"}
+    assert all(times == 1 for times in project.ledger().values())
+    assert project.states(stuck) == {"waiting": 1}
+
+
+def test_what_still_runs_at_the_end_of_the_grace_is_given_back_without_a_lost_attempt(project: Project) -> None:
+    worker = project.worker("--grace=1s").ready()
+    ids = project.client.enqueue_many("gate", [{"n": n} for n in range(4)])
+    eventually(lambda: len(project.ledger()) == 4)
+    worker.signal(signal.SIGTERM)
+    assert worker.ended() == 0
+    assert project.states(ids) == {"waiting": 4}
+    assert all(job.attempt_count == 0 for job in project.jobs(ids))
+
+
+def test_a_second_sigterm_stops_now_and_its_jobs_are_recovered(project: Project) -> None:
+    worker = project.worker().ready()
+    ids = project.client.enqueue_many("gate", [{"n": n} for n in range(4)])
+    eventually(lambda: len(project.ledger()) == 4)
+    worker.signal(signal.SIGTERM)
+    worker.said("draining")
+    worker.signal(signal.SIGTERM)
+    assert worker.ended(timeout=5) == 1
+    assert project.states(ids) == {"waiting": 4}
+    assert all([a.outcome for a in job.attempts] == ["lost"] for job in project.jobs(ids))
+
+
+def test_the_process_group_of_a_command_dies_with_a_killed_worker_process(project: Project) -> None:
+    worker = project.start("worker", "--processes=1", "--threads=1").ready()
+    project.client.enqueue("tree")
+    pids = project.pids(2)
+    assert all(alive(pid) for pid in pids)
+    worker.signal(signal.SIGKILL)
+    gone(pids, timeout=5)
+
+
+def test_the_process_group_of_a_command_dies_when_its_job_is_cancelled(project: Project) -> None:
+    project.start("worker", "--processes=1", "--threads=1").ready()
+    job = project.client.enqueue("tree")
+    pids = project.pids(2)
+    project.store.jobs.cancel("default", [(job.id, b"")], running=True)
+    gone(pids)
+    assert project.client.wait(job.id, 5).state == "cancelled"
+
+
+def test_the_process_group_of_a_command_dies_at_its_timeout(project: Project) -> None:
+    project.start("worker", "--processes=1", "--threads=1").ready()
+    job = project.client.enqueue("brief")
+    pids = project.pids(2)
+    done = project.client.wait(job.id, 15)
+    assert (done.state, done.attempts[0].outcome) == ("dead", "timeout")
+    gone(pids)
+
+
+def test_python_jobs_end_at_their_timeout(project: Project) -> None:
+    project.worker().ready()
+    spin = project.client.enqueue("spin", {"n": 1})
+    done = project.client.wait(spin.id, 15)
+    assert (done.state, done.attempts[0].outcome, done.error) == ("dead", "timeout", "Timeout")
+    after = project.naps(4, s=0)
+    project.all_are("completed", after)
+
+
+def test_namespace_is_the_catalogs(project: Project) -> None:
+    project.worker().ready()
+    project.all_are("completed", project.naps(1, s=0))
+    keys = {key.decode().split(":")[0] for key in project.store.client.keys("*")}
+    assert keys == {NAMESPACE}

@@ -1,0 +1,73 @@
+"""What grows has a bound; ticks are taken once, whoever tries."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import redis
+
+from jobctl import clock
+from jobctl.store import Store, events
+from jobctl.store.connection import connect
+from jobctl.store.jobs import NewJob
+from jobctl.store.logs import KEEP_S, MAX_LINES, LogLine
+from jobctl.store.records import Event
+from jobctl.store.settle import Ended
+from jobctl.store.store import EVENTS_KEPT
+from tests.store.moves import QUEUE, Moves
+
+
+def test_the_stream_of_events_is_a_ring(moves: Moves, store: Store) -> None:
+    for _ in range(EVENTS_KEPT + 2_000):
+        store.client.xadd(store.keys.events(), {"e": b"{}"})
+    moves.enqueue("a")
+    (job,) = moves.fetch()
+    event = events.encode(Event(at=clock.to_datetime(1), event="completed", id="a", type="act", queue=QUEUE))
+    store.run_many([store.settle.complete(QUEUE, 1000, 10, [Ended("a", job.token, b"{}", event)])])
+    assert store.client.xlen(store.keys.events()) <= EVENTS_KEPT + 200
+    found, _ = store.events.recent(1)
+    assert [e.id for e in found] == ["a"]
+
+
+def test_a_job_keeps_its_latest_log_lines_for_a_week(store: Store) -> None:
+    for start in range(0, MAX_LINES + 500, 100):
+        store.logs.append(QUEUE, "a", [LogLine(1, i, "stdout", str(i)) for i in range(start, start + 100)])
+    lines = store.logs.read(QUEUE, "a")
+    assert (len(lines), lines[-1].text) == (MAX_LINES, str(MAX_LINES + 499))
+    assert 0 < store.client.ttl(store.keys.logs(QUEUE, "a")) <= KEEP_S
+
+
+def test_eight_schedulers_take_each_tick_once(store: Store, redis_client: redis.Redis, redis_url: str) -> None:
+    def run(number: int) -> list[str]:
+        with connect(redis_url) as client:
+            mine = Store(client, "test")
+            return [
+                mine.schedules.tick("s", tick, NewJob(id=f"{number}.{tick}", type="act", queue=QUEUE, payload={}))
+                for tick in range(1, 51)
+            ]
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(run, range(8)))
+    by_tick = list(zip(*said, strict=True))
+    assert all(tick.count("enqueued") <= 1 for tick in by_tick)
+    assert by_tick[-1].count("enqueued") == 1
+    enqueued = sum(tick.count("enqueued") for tick in by_tick)
+    assert store.queues.depth([QUEUE])[0].waiting == enqueued
+    assert store.schedules.cursors(["s"])["s"].last_ms == 50
+
+
+def test_a_paused_schedule_lets_its_ticks_pass(store: Store) -> None:
+    job = NewJob(id="a", type="act", queue=QUEUE, payload={})
+    store.schedules.pause("s", "me")
+    assert store.schedules.tick("s", 1, job) == "paused"
+    assert store.schedules.resume("s")
+    assert store.schedules.tick("s", 1, job) == "taken"
+    assert store.schedules.tick("s", 2, job) == "enqueued"
+
+
+def test_the_age_of_the_oldest_is_that_of_the_head(moves: Moves, store: Store) -> None:
+    old = store.mint.new(QUEUE, clock.now_ms() - 60_000)
+    moves.enqueue(old, store.mint.new(QUEUE))
+    age = store.queues.depth([QUEUE])[0].oldest_waiting_s
+    assert age is not None
+    assert 59 < age < 90

@@ -1,0 +1,42 @@
+"""docs/machine-format.md says exactly what the records hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jobctl.store import records
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
+RECORDS = {
+    "Job": records.Job,
+    "Attempt": records.AttemptRecord,
+    "Queue": records.QueueRow,
+    "Queue in full": records.QueueDetail,
+    "Pause": records.PauseRow,
+    "Dead letter": records.DeadLetter,
+    "Error group": records.DeadGroup,
+    "Bulk result": records.BulkResult,
+    "Plan": records.Plan,
+    "Part of a plan": records.PlanRow,
+    "Event": records.Event,
+    "Process": records.ProcessRow,
+}
+
+
+def documented() -> dict[str, list[str]]:
+    """The fields of each section of the document, in order."""
+    sections = re.split(r"^## ", DOCUMENT.read_text(), flags=re.MULTILINE)[1:]
+    return {text.split("\n", 1)[0]: re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) for text in sections}
+
+
+@pytest.mark.parametrize("section", RECORDS)
+def test_documented_fields_are_the_records_fields(section: str) -> None:
+    assert documented()[section] == [field.encode_name for field in msgspec.structs.fields(RECORDS[section])]
+
+
+def test_every_section_is_a_known_record() -> None:
+    assert list(documented()) == list(RECORDS)
