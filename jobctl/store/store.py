@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jobctl.store.processes import Processes
     from jobctl.store.queues import Queues
     from jobctl.store.schedules import Schedules
+    from jobctl.store.server import Server
     from jobctl.store.settle import Settle
     from jobctl.store.stock import Stock
 
@@ -130,6 +131,12 @@ class Store:
         from jobctl.store.audit import Audit
 
         return Audit(self)
+
+    @cached_property
+    def server(self) -> Server:
+        from jobctl.store.server import Server
+
+        return Server(self)
 
     @cached_property
     def stock(self) -> Stock:
