@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format completions bench clean
+.PHONY: help setup demo test check format completions bench chaos chaos-quick clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with jobctl and what its developers need
 
@@ -42,6 +42,12 @@ completions: $(STAMP) ## Generate completions/ anew
 
 bench: $(STAMP) ## Measure, side by side with the stock broker
 	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(STAMP) ## Kill, starve, cut off and freeze everything at full size, and count every job
+	$(BIN)/python -m tests.chaos --stock $(ARGS)
+
+chaos-quick: $(STAMP) ## The same in under ten minutes
+	$(BIN)/python -m tests.chaos --quick $(ARGS)
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

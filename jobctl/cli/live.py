@@ -31,6 +31,7 @@ class LiveView:
         self._logs = ctx.settings.state_dir / "logs"
         self._live: Live | None = None
         self._closed = False
+        self._last: Snapshot | None = None
 
     def show(self, snapshot: Snapshot) -> None:
         if self._closed:
@@ -38,6 +39,7 @@ class LiveView:
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=False)
             self._live.start()
+        self._last = snapshot
         self._live.update(self._picture(snapshot), refresh=True)
 
     def ready(self) -> None:
@@ -51,17 +53,19 @@ class LiveView:
     def close(self) -> None:
         self._closed = True
         if self._live is not None:
+            if self._last is not None:
+                self._live.update(self._picture(self._last, "stopped"), refresh=True)
             self._live.stop()
             self._live = None
 
-    def _picture(self, snapshot: Snapshot) -> RenderableType:
+    def _picture(self, snapshot: Snapshot, end: str = "") -> RenderableType:
         return Group(
             _parts(snapshot),
             Text(),
             _queues(snapshot.queues),
             Text(),
             _events(snapshot.events),
-            _last_line(snapshot, str(self._logs)),
+            Text(end) if end else _last_line(snapshot, str(self._logs)),
         )
 
 
@@ -92,10 +96,8 @@ def _events(events: Sequence[Event]) -> RenderableType:
     if not events:
         return Text("nothing has happened yet: try `jobctl enqueue TYPE key=value` in another terminal\n", style="dim")
     table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    for texts in (["00:00:00"], [e.event for e in events], [e.type for e in events], [e.id for e in events]):
+        table.add_column(no_wrap=True, min_width=min(24, max(map(len, texts))))
     table.add_column(no_wrap=True, overflow="ellipsis")
     for event in events:
         what = f"{event.error}: {event.message}" if event.error else clean(event.label or "")

@@ -59,6 +59,8 @@ def _run(config: ChildConfig, slots: SlotTable, stop: StopFlag, run: Run | None)
     except Exception:
         log.exception("worker process %s failed", config.name)
         return 1
+    finally:
+        logs.flush()
     return CLEAN if code is None else code
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -50,13 +50,14 @@ class Alias:
 class Committer(threading.Thread):
     """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
 
-    def __init__(self, store: Store, catalog: Catalog, written: Callable[[int], None]) -> None:
+    def __init__(self, store: Store, catalog: Catalog, written: Callable[[Iterable[str]], None]) -> None:
         super().__init__(name="committer", daemon=True)
         self._store = store
         self._catalog = catalog
         self._written = written
         self._inbox: SimpleQueue[Outcome | Lines | Alias | None] = SimpleQueue()
         self._giving_up = threading.Event()
+        self._complete = False
 
     def submit(self, item: Outcome | Lines | Alias) -> None:
         self._inbox.put(item)
@@ -65,14 +66,16 @@ class Committer(threading.Thread):
         """Write what is left and end; False if Redis did not answer in time (its jobs are then recovered later)."""
         self._inbox.put(None)
         self.join(timeout_s)
+        complete = self._complete
         self._giving_up.set()
-        return not self.is_alive()
+        return complete
 
     def run(self) -> None:
         ending = False
         while not ending:
             group, ending = self._gather()
             self._write(group)
+        self._complete = True
 
     def _gather(self) -> tuple[list[Outcome | Lines | Alias], bool]:
         """Everything that waits, at least one thing."""
@@ -103,7 +106,7 @@ class Committer(threading.Thread):
             pause = min(pause * 2, LONGEST_PAUSE_S)
         if failed:
             _log.info("Redis answers again; %d outcomes written", len(group))
-        self._written(sum(isinstance(item, Outcome) for item in group))
+        self._written([item.ended.token for item in group if isinstance(item, Outcome)])
 
     def _send(self, group: list[Outcome | Lines | Alias], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
@@ -112,7 +115,8 @@ class Committer(threading.Thread):
             self._store.jobs.add_aliases(aliases)
         for item in group:
             if isinstance(item, Lines):
-                self._store.logs.append(item.queue, item.job_id, item.lines)
+                if not self._store.logs.append(item.queue, item.job_id, item.lines):
+                    _log.warning("job %s: %d log lines left out, Redis is out of memory", item.job_id, len(item.lines))
             elif isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
         calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]

@@ -15,7 +15,7 @@ import msgspec
 from jobctl.store.processes import ChildInfo, ProcessInfo
 
 __all__ = [
-    "CLEAN", "DEFAULT_GRACE_S", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
+    "CLEAN", "DEFAULT_GRACE_S", "LEFT_JOBS", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
     "Liveness", "ProcessInfo", "SupervisorOptions", "default_processes", "default_threads",
 ]  # fmt: skip
 
@@ -28,6 +28,8 @@ ORPHANED = 76
 """A child's exit code when it found its supervisor gone."""
 STOPPED_NOW = 77
 """A child's exit code at a second SIGTERM: it may still hold jobs."""
+LEFT_JOBS = 78
+"""A child's exit code when it drained and could not write all of it to Redis: what it held is to be recovered."""
 
 JOBS_PER_CORE = 2
 DEFAULT_GRACE_S = 25.0
@@ -98,10 +100,11 @@ class Liveness(Protocol):
     def leave(self, name: str) -> None:
         """Say that the process `name` is gone for good and holds nothing."""
 
-    def recover(self, child: str, executing: frozenset[str]) -> int:
+    def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
         """Put right the jobs that the dead `child` held; returns how many. Safe to repeat.
 
-        `executing` are the ids of jobs that ran when it died; what else it held was only fetched.
+        `executing` are the ids of jobs that ran when it died, `overdue` of those for whose time limit it was killed;
+        what else it held was only fetched, or stood innocently beside an overdue one.
         """
 
     def sweep(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable
 from queue import SimpleQueue
 
 from jobctl import clock
@@ -31,7 +31,7 @@ class Desk:
         self._changed = threading.Condition()
         self._held: dict[str, Reserved] = {}
         self._running: dict[str, CancelToken] = {}
-        self._uncommitted = 0
+        self._ending: set[str] = set()
         self._suspects: deque[Reserved] = deque()
         self._alone: Reserved | None = None
         self._mean_s = 1.0
@@ -58,7 +58,7 @@ class Desk:
         return room > 0 and (self.inbox.qsize() < self._threads or room * 2 >= self._capacity())
 
     def _room(self) -> int:
-        if self._uncommitted >= MAX_UNCOMMITTED or self._suspects or self._alone:
+        if len(self._ending) >= MAX_UNCOMMITTED or self._suspects or self._alone:
             return 0
         room = self._capacity() - len(self._held)
         return room if self._limit is None else min(room, self._limit - self._taken)
@@ -111,7 +111,7 @@ class Desk:
             if self._suspects or self._alone is job:
                 self._alone = None if self._alone is job else self._alone
                 self._run_alone()
-            self._uncommitted += 1
+            self._ending.add(job.token)
             if duration_s is not None:
                 self.done += 1
                 self._mean_s += (duration_s - self._mean_s) * 0.2
@@ -119,10 +119,10 @@ class Desk:
             if not self._running or (self._asking and self._worth_while()):
                 self._changed.notify_all()
 
-    def committed(self, count: int) -> None:
-        """Outcomes were written."""
+    def committed(self, tokens: Iterable[str]) -> None:
+        """The outcomes of these reservations were written."""
         with self._changed:
-            self._uncommitted -= count
+            self._ending.difference_update(tokens)
             self._changed.notify_all()
 
     def wake(self) -> None:
@@ -136,7 +136,7 @@ class Desk:
 
     def idle(self) -> bool:
         with self._changed:
-            return not self._held and not self._uncommitted
+            return not self._held and not self._ending
 
     def wait_quiet(self, timeout_s: float) -> bool:
         """Wait until nothing runs any more."""
@@ -158,9 +158,10 @@ class Desk:
         with self._changed:
             return [self._held[i] for i in list(self._running) if i in self._held]
 
-    def held(self) -> Mapping[str, Reserved]:
+    def tokens(self) -> set[str]:
+        """The reservations that this process knows of: jobs held, and ended ones whose outcome is still unwritten."""
         with self._changed:
-            return dict(self._held)
+            return {job.token for job in self._held.values()} | self._ending
 
     def cancel(self, job_id: str, reason: str) -> bool:
         """Ask a running attempt to stop; False if it does not run here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jobctl import clock
 from jobctl.engine import verdict
@@ -20,10 +20,12 @@ from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
 STUCK_S = 0.05
+LATE_S, EVERY_S = (3.0, 20.0), 60.0
+"""When own reservations are looked at again after a connection was lost, and how often anyhow."""
+SILENCE_S = 10.0
+"""Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
-STRAY_S = 3.0
-"""A reservation that was not held here at two looks, this long apart, is given back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 _log = logging.getLogger("jobctl.worker")
@@ -33,8 +35,16 @@ class Fetcher(threading.Thread):
     """The one thread of a process that takes jobs out of Redis."""
 
     def __init__(
-        self, store: Store, blocking: Store, worker: str, queues: Sequence[str], desk: Desk, committer: Committer
+        self,
+        store: Store,
+        blocking: Store,
+        worker: str,
+        queues: Sequence[str],
+        desk: Desk,
+        committer: Committer,
+        beaten_at: Callable[[], float] | None = None,
     ) -> None:
+        """`beaten_at` says when Redis was last told that this process lives (monotonic clock)."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._blocking = blocking
@@ -43,6 +53,7 @@ class Fetcher(threading.Thread):
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
         self._desk = desk
         self._committer = committer
+        self._beaten_at = beaten_at
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -51,9 +62,8 @@ class Fetcher(threading.Thread):
         self._look_at = 0.0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
-        self._reconcile_at: float | None = None
-        self._strays: set[tuple[str, str, str]] = set()
         self._registered = False
+        self._reconcile_at = [clock.monotonic() + EVERY_S]
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -74,22 +84,24 @@ class Fetcher(threading.Thread):
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
-                self._reconcile_at = clock.monotonic()
                 self._to_ask = self._windows
+                now = clock.monotonic()
+                self._reconcile_at = [now, *(now + seconds for seconds in LATE_S)]
                 self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
-        if not self._registered:
-            self._store.queues.register(self._queues)
-            self._registered = True
         now = clock.monotonic()
-        if self._reconcile_at is not None and now >= self._reconcile_at:
+        if now >= self._reconcile_at[0]:
             self._reconcile()
+            self._reconcile_at = self._reconcile_at[1:] or [now + EVERY_S]
         if now >= self._look_at:
             self._look()
         if self._due_at is not None and now >= self._due_at:
             self._ask_all()
+        if self._is_missed(now):
+            self._halt.wait(0.1)
+            return
         if self._to_ask <= 0:
             if self._desk.idle():
                 self.empty.set()
@@ -100,6 +112,10 @@ class Fetcher(threading.Thread):
             self._give_back(self._desk.stuck())
         elif not self._halt.is_set():
             self._fetch(room)
+
+    def _is_missed(self, now: float) -> bool:
+        """Whether others may soon take this process for dead: its supervisor does not beat, so nothing is fetched."""
+        return self._beaten_at is not None and now - self._beaten_at() > SILENCE_S
 
     def _give_back(self, jobs: list[Reserved]) -> None:
         """Jobs that wait here behind long ones go back to the head of their line."""
@@ -155,6 +171,8 @@ class Fetcher(threading.Thread):
 
     def _look(self) -> None:
         """Once a second: is there anything that no wake-up told of? Take in what stock producers delayed."""
+        if not self._registered:
+            self._register()
         seen = self._store.queues.peek(self._queues)
         self._look_at = clock.monotonic() + LOOK_S
         if seen.inbox:
@@ -164,21 +182,27 @@ class Fetcher(threading.Thread):
             self._ask_all()
         self._due(seen.next_due_ms)
 
+    def _register(self) -> None:
+        """Make the queues known. A server that is full refuses this, and its queues must be served all the same."""
+        try:
+            self._store.queues.register(self._queues)
+        except RedisUnavailable:
+            return
+        self._registered = True
+
     def _reconcile(self) -> None:
-        """After an outage there may be reservations of this worker that it does not hold: the reply to a fetch was
-        lost, or Redis forgot that the job had ended. What is still there after a while is given back; until then it may
-        be an end that is just being written."""
-        held = self._desk.held()
-        strays = {
-            (queue, job_id, token)
-            for queue in self._queues
-            for job_id, (token, worker) in self._store.processes.reservations(queue).items()
-            if worker == self._worker and (job_id not in held or held[job_id].token != token)
-        }
-        again = strays & self._strays
-        for queue in {queue for queue, _, _ in again}:
-            ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
-            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
-            self._store.run_many([self._store.settle.requeue(queue, ended)])
-        self._strays = strays - again
-        self._reconcile_at = clock.monotonic() + STRAY_S if self._strays else None
+        """Give back what is reserved for this worker and not known here.
+
+        The reply to a fetch was lost; or the fetch lay in some buffer when its connection was given up, and ran later;
+        or the server came back without the end of a job that it had acknowledged (a failover, the last second of AOF).
+        """
+        known = self._desk.tokens()
+        for queue in self._queues:
+            strays = [
+                Ended(id=job_id, token=token)
+                for job_id, (token, worker) in self._store.processes.reservations(queue).items()
+                if worker == self._worker and token not in known
+            ]
+            if strays:
+                _log.warning("giving back %d jobs of queue %s that are reserved and not held here", len(strays), queue)
+                self._store.run_many([self._store.settle.requeue(queue, strays)])

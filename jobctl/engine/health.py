@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 
 from jobctl import clock
 from jobctl.engine.children import Child, resident_bytes
@@ -10,6 +11,8 @@ from jobctl.engine.crew import Crew
 
 log = logging.getLogger(__name__)
 
+OVERDUE_S = 20.0
+"""A child gives up an attempt 10 s after its time limit; one that has not done it by now cannot: it is frozen."""
 STALL_S = 60.0
 """A child whose main loop has not moved for this many seconds is not healthy."""
 
@@ -32,8 +35,19 @@ class Health:
                 log.warning("replacing worker process %s (pid %d): %s", child.name, child.pid, reason)
                 crew.replace(child)
 
+    def kill_frozen(self, crew: Crew) -> None:
+        """Kill processes whose jobs are long past their time limits: stopped, or in a call that holds the interpreter.
+
+        Within its jobs' limits a process may stand still as long as it likes.
+        """
+        for child in crew:
+            if overdue := child.slots.overdue(clock.monotonic() - OVERDUE_S):
+                what = "killing worker process %s (pid %d): it stands still with jobs past their time limits: %s"
+                log.error(what, child.name, child.pid, ", ".join(sorted(overdue)))
+                child.signal(signal.SIGKILL)
+
     def log_stalls(self, crew: Crew) -> None:
-        """Log, once each, the processes that stand still. They are never killed for it."""
+        """Log, once each, the processes that stand still. They are not killed for it alone."""
         for child in crew:
             self._log_stall(child)
 

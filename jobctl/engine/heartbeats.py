@@ -24,7 +24,7 @@ class Heartbeats:
     def __init__(self, liveness: Liveness, info: Callable[[], ProcessInfo]) -> None:
         self._liveness = liveness
         self._info = info
-        self._lost: deque[tuple[str, frozenset[str]]] = deque()
+        self._lost: deque[tuple[str, frozenset[str], frozenset[str]]] = deque()
         self._failing_since: float | None = None
 
     @property
@@ -45,21 +45,22 @@ class Heartbeats:
         if count:
             log.warning("recovered %d jobs of workers that died elsewhere", count)
 
-    def lose(self, child: str, executing: frozenset[str]) -> None:
+    def lose(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> None:
         """Remember a dead child until `recover` has put its jobs right."""
-        self._lost.append((child, executing))
+        self._lost.append((child, executing, overdue))
 
     def recover(self) -> None:
         """Try to put right the jobs of the oldest dead child; one call to the store at most."""
         if not self._lost:
             return
-        child, executing = self._lost[0]
-        count = self._attempt(lambda: self._liveness.recover(child, executing))
+        child, executing, overdue = self._lost[0]
+        count = self._attempt(lambda: self._liveness.recover(child, executing, overdue))
         if count is None:
             self._lost.rotate(-1)  # should one of them be the reason, the others get their turn
             return
         self._lost.popleft()
-        log.warning("recovered %d jobs of %s (%d were running)", count, child, len(executing))
+        if count:
+            log.warning("recovered %d jobs of %s (%d were running)", count, child, len(executing))
 
     def leave(self, name: str) -> None:
         self._attempt(lambda: self._liveness.leave(name))

@@ -16,7 +16,7 @@ _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
 
 GRACE_S = 10.0
-"""How long a handler that stops by itself (command, http, async) may take past its deadline."""
+"""How long an attempt may take to end after its deadline; one that takes longer is given up."""
 
 
 class Guard:
@@ -27,6 +27,7 @@ class Guard:
         self._lock = threading.Lock()
         self._thread = 0
         self._deadline: float | None = None
+        self._fired: float | None = None
         self._raised = False
         self._token: CancelToken | None = None
         self._interrupts = False
@@ -36,14 +37,14 @@ class Guard:
         with self._lock:
             self._thread = threading.get_ident()
             self._raised, self._token, self._interrupts = False, token, interrupts
-            self._deadline = deadline
+            self._deadline, self._fired = deadline, None
         if not self._armed.is_set():
             self._armed.set()
 
     def disarm(self) -> None:
         """The attempt is over. An interrupt that was raised and has not arrived yet is taken back."""
         with self._lock:
-            self._deadline = self._token = None
+            self._deadline = self._fired = self._token = None
             if self._raised:
                 _set_async_exc(self._thread, ctypes.py_object())
                 self._raised = False
@@ -55,13 +56,18 @@ class Guard:
                 return False
             if now < self._deadline:
                 return True
-            token, self._deadline = self._token, None
+            token, self._deadline, self._fired = self._token, None, now
             if self._interrupts:
                 self._raised = True
                 _set_async_exc(self._thread, ctypes.py_object(AttemptTimeout))
         if token is not None:
             token.cancel("timeout")
         return True
+
+    def ignored(self, now: float) -> bool:
+        """Whether the attempt goes on long after it was interrupted: it is in a call that nothing interrupts."""
+        fired = self._fired
+        return fired is not None and now - fired >= GRACE_S
 
 
 class Watchdog(threading.Thread):

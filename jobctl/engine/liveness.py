@@ -7,9 +7,11 @@ import logging
 from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine import verdict
+from jobctl.engine.committer import Outcome
 from jobctl.engine.failure import Failure
 from jobctl.engine.work import MAX_CRASHES
 from jobctl.errors import RedisUnavailable
+from jobctl.handlers.base import AttemptTimeout
 from jobctl.store import Store, codec, events
 from jobctl.store.codec import Lived
 from jobctl.store.jobs import Found, to_job
@@ -19,6 +21,9 @@ from jobctl.store.settle import Ended, Reserved
 
 THOROUGH_S = 60.0
 """How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
+
+SILENCE_S = 5.0
+"""A process that has not beaten for this long (two beats and a half) looks before it judges."""
 
 _log = logging.getLogger("jobctl.worker")
 
@@ -31,9 +36,12 @@ class StoreLiveness:
         """Says how long ended jobs are kept; replaced at a reload."""
         self._store = store
         self._lease_ms = lease_ms
+        self._own = ""
+        self._beaten_at = 0.0
         self._reachable_since: float | None = None
         self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
+        self._unlisted: set[str] = set()
 
     def beat(self, info: ProcessInfo) -> None:
         try:
@@ -42,15 +50,23 @@ class StoreLiveness:
             self._reachable_since = None
             self._seen.clear()
             raise
-        if self._reachable_since is None:
+        if self._reachable_since is None or self._silent():
             self._reachable_since = clock.monotonic()
+        self._own, self._beaten_at = info.name, clock.monotonic()
+
+    def _silent(self) -> bool:
+        """Whether this process itself has not beaten for a lease: it was stopped, and knows nothing of the others."""
+        return clock.monotonic() - self._beaten_at >= max(self._lease_ms / 1000, SILENCE_S)
 
     def leave(self, name: str) -> None:
         self._store.processes.leave(name)
 
-    def recover(self, child: str, executing: frozenset[str]) -> int:
-        """Give back what a dead child held; what it was executing is a lost attempt and counts as a crash."""
-        return sum(self._recover(queue, {child}, executing) for queue in self._store.queues.registered())
+    def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
+        """Give back what a dead child held; what it was executing is a lost attempt and counts as a crash.
+
+        An overdue job has failed by its time limit, and its retries decide.
+        """
+        return sum(self._recover(queue, {child}, executing, overdue) for queue in self._store.queues.names())
 
     def sweep(self) -> int:
         """Recover the jobs of processes that are gone; and housekeeping of all queues.
@@ -64,24 +80,19 @@ class StoreLiveness:
         if thorough:
             self._thorough_at = now + THOROUGH_S
             self._clean(names)
-        silent = self._silent()
-        if self._reachable_since is None or clock.monotonic() - self._reachable_since < self._lease_ms / 1000:
+        silent = self._silences()
+        if not self._may_judge():
             return 0
         alive = {name for name, silent_s in silent.items() if silent_s < self._lease_ms / 1000}
-        if len(alive) == len(silent) and not thorough:
+        if self._own not in alive or (len(alive) == len(silent) and not thorough):
             return 0
-        total = 0
-        for queue in names:
-            held = {worker for _, worker in self._store.processes.reservations(queue).values()}
-            lost = {worker for worker in held if supervisor_of(worker) not in alive}
-            if lost:
-                total += self._recover(queue, lost, None)
+        total = self._judge(names, alive, thorough)
         for name, silent_s in silent.items():
             if silent_s >= 4 * self._lease_ms / 1000:
                 self._store.processes.leave(name)
         return total
 
-    def _silent(self) -> dict[str, float]:
+    def _silences(self) -> dict[str, float]:
         """For each process, for how many seconds of this one's clock its beat has not changed.
 
         Redis's clock may be set forward or back, and then every beat looks old, or none ever does.
@@ -93,6 +104,28 @@ class StoreLiveness:
             seen[name] = before if before and before[0] == at else (at, now)
         self._seen = seen
         return {name: now - since for name, (_, since) in seen.items()}
+
+    def _may_judge(self) -> bool:
+        if self._reachable_since is None or self._silent():
+            return False
+        return clock.monotonic() - self._reachable_since >= self._lease_ms / 1000
+
+    def _judge(self, names: list[str], alive: set[str], thorough: bool) -> int:
+        """Recover what is held by workers of dead supervisors, and by workers that no supervisor knows any more."""
+        listed = self._store.processes.children() if thorough else {}
+        unlisted, total = set(), 0
+        for queue in names:
+            held = {worker for _, worker in self._store.processes.reservations(queue).values()}
+            lost = {worker for worker in held if supervisor_of(worker) not in alive}
+            strays = {worker for worker in held - lost if worker not in listed} if thorough else set()
+            unlisted |= strays
+            if lost:
+                total += self._recover(queue, lost, None)
+            if orphans := strays & self._unlisted:  # seen twice, a minute apart: not one that has just been started
+                total += self._recover(queue, orphans, frozenset())
+        if thorough:
+            self._unlisted = unlisted
+        return total
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""
@@ -109,30 +142,51 @@ class StoreLiveness:
             keep = self.catalog.queue(queue).keep
             self._store.queues.expire(queue, keep.completed_ms, keep.count)
 
-    def _recover(self, queue: str, workers: set[str], executing: frozenset[str] | None) -> int:
+    def _recover(
+        self,
+        queue: str,
+        workers: set[str],
+        executing: frozenset[str] | None,
+        overdue: frozenset[str] = frozenset(),
+    ) -> int:
         held = self._store.processes.reservations(queue)
         tokens = {job_id: token for job_id, (token, worker) in held.items() if worker in workers}
-        back, dead = [], []
+        ends: dict[str, list[Ended]] = {"requeue": [], "bury": [], "retry": []}
         for found in self._store.jobs.locate(queue, list(tokens)):
-            if found.token != tokens[found.id]:
-                continue
-            ran = executing is None or found.id in executing
-            if ran and found.crashes + 1 >= MAX_CRASHES:
-                dead.append(_killer(found))
-            else:
-                back.append(_lost(found) if ran else Ended(id=found.id, token=found.token))
-        if back:
-            self._store.run_many([self._store.settle.requeue(queue, back)])
-        if dead:
-            self._store.run_many([self._store.settle.bury(queue, dead)])
-        if back or dead:
-            _log.warning(
-                "recovered %d jobs of queue %s from a dead worker, %d of them dead-lettered",
-                len(back) + len(dead),
-                queue,
-                len(dead),
-            )
-        return len(back) + len(dead)
+            if found.token == tokens[found.id]:
+                kind, ended = self._end(found, executing is None or found.id in executing, found.id in overdue)
+                ends[kind].append(ended)
+        settle = self._store.settle
+        writers = {"requeue": settle.requeue, "bury": settle.bury, "retry": settle.retry}
+        self._store.run_many([writers[kind](queue, ended) for kind, ended in ends.items() if ended])
+        if count := sum(map(len, ends.values())):
+            what = "recovered %d jobs of queue %s from a dead worker, %d of them dead-lettered"
+            _log.warning(what, count, queue, len(ends["bury"]))
+        return count
+
+    def _end(self, found: Found, ran: bool, overdue: bool) -> tuple[str, Ended]:
+        """What becomes of a job that a dead worker held, and how."""
+        if overdue and (outcome := self._timed_out(found)):
+            return outcome.kind, outcome.ended
+        if not ran:
+            return "requeue", Ended(id=found.id, token=found.token)
+        return ("bury", _killer(found)) if found.crashes + 1 >= MAX_CRASHES else ("requeue", _lost(found))
+
+    def _timed_out(self, found: Found) -> Outcome | None:
+        """The job's attempt failed by its time limit; None when the catalog does not know its type."""
+        try:
+            body = codec.decode_body(found.body)
+        except ValueError:
+            return None
+        job_type = self.catalog.jobs.get(body.actor_name)
+        if job_type is None:
+            return None
+        reserved = Reserved(found.queue, found.id, found.token, found.body, b"", found.crashes)
+        label = body.options.get("label")
+        job = verdict.Running(reserved, job_type, body, found.record, label if isinstance(label, str) else None)
+        job.started_ms = int(found.detail.rpartition("|")[2])
+        job.started = clock.monotonic() - (clock.now_ms() - job.started_ms) / 1000
+        return verdict.failed(job, AttemptTimeout())
 
 
 def supervisor_of(worker: str) -> str:

@@ -59,10 +59,11 @@ class Sink:
 
     def write(self, line: bytes) -> None:
         """Write one line, now or a moment later."""
-        if self._queue is None:
+        queue = self._queue  # once: flush may take it away meanwhile
+        if queue is None:
             self._write_now(line)
         else:
-            self._queue.put(line)
+            queue.put(line)
 
     def _write_gathered(self, queue: SimpleQueue[bytes | None]) -> None:
         ended = False

@@ -3,8 +3,9 @@
 It outlives the child, so after a SIGKILL the supervisor still knows which jobs were executing as opposed to
 only fetched. Writing costs less than a microsecond; nothing here takes a lock.
 
-Layout, native byte order: a header of 128 bytes (progress u64, jobs done u64, threads alive u32, ready u8),
-then one slot of 128 bytes for each thread: the id's length u8, the id, and in the last byte the state.
+Layout, native byte order: a header of 160 bytes (progress u64, jobs done u64, threads alive u32, ready u8, the
+supervisor's latest beat f64), then one slot of 160 bytes for each thread: the id's length u8, the id, at 144 the
+deadline f64 (0: none), and in the last byte the state. Times are on the monotonic clock, one for all processes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import os
 import struct
 import tempfile
 
-SLOT_SIZE = 128
-MAX_ID_BYTES = SLOT_SIZE - 2
+SLOT_SIZE = 160
+MAX_ID_BYTES = 126
 """A longer id is cut in its slot, so a store must not accept one."""
 
 _PROGRESS = struct.Struct("@Q")
 _THREADS = struct.Struct("@I")
-_AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY = 0, 8, 16, 20
+_TIME = struct.Struct("@d")
+_AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT = 0, 8, 16, 20, 24
+_DEADLINE = 144
 _STATE = SLOT_SIZE - 1
 _IDLE, _EXECUTING = 0, 1
 
@@ -56,7 +59,12 @@ class SlotTable:
         encoded = job_id.encode()[:MAX_ID_BYTES]
         start = SLOT_SIZE * (thread + 1)
         self._map[start : start + 1 + len(encoded)] = bytes((len(encoded),)) + encoded
+        _TIME.pack_into(self._map, start + _DEADLINE, 0.0)
         self._map[start + _STATE] = _EXECUTING  # last: a table read in between shows the slot as idle
+
+    def limit(self, thread: int, deadline: float) -> None:
+        """The attempt of thread number `thread` has to end by `deadline`."""
+        _TIME.pack_into(self._map, SLOT_SIZE * (thread + 1) + _DEADLINE, deadline)
 
     def end(self, thread: int) -> None:
         """The attempt of thread number `thread` is over and its outcome is committed, or given up."""
@@ -80,7 +88,16 @@ class SlotTable:
         moment it drains, when its threads may end."""
         self._map[_AT_READY] = int(ready)
 
+    @property
+    def beaten_at(self) -> float:
+        """When the supervisor last told Redis that this process is alive; 0 for never."""
+        return float(_TIME.unpack_from(self._map, _AT_BEAT)[0])
+
     # the supervisor's side
+
+    def set_beaten(self, now: float) -> None:
+        """Redis knows since `now` that this process is alive."""
+        _TIME.pack_into(self._map, _AT_BEAT, now)
 
     @property
     def progress(self) -> int:
@@ -107,6 +124,15 @@ class SlotTable:
         """The ids of the jobs that execute, or that executed when the child died."""
         found = (self._job(SLOT_SIZE * (n + 1)) for n in range(self.threads))
         return frozenset(job_id for job_id in found if job_id)
+
+    def overdue(self, before: float) -> frozenset[str]:
+        """The ids of the jobs that execute and had to end before the time `before`."""
+        found = set()
+        for start in range(SLOT_SIZE, SLOT_SIZE * (self.threads + 1), SLOT_SIZE):
+            deadline = _TIME.unpack_from(self._map, start + _DEADLINE)[0]
+            if 0 < deadline < before and (job_id := self._job(start)):
+                found.add(job_id)
+        return frozenset(found)
 
     def _job(self, start: int) -> str:
         if self._map[start + _STATE] != _EXECUTING:

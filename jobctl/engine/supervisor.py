@@ -16,8 +16,9 @@ from jobctl.engine.config import ChildConfig, Liveness, ProcessInfo, SupervisorO
 from jobctl.engine.crew import Crew
 from jobctl.engine.health import Health
 from jobctl.engine.heartbeats import Heartbeats
-from jobctl.engine.loop import Loop, Timer
+from jobctl.engine.loop import Loop
 from jobctl.engine.notify import Notifier
+from jobctl.engine.recovery import Recovery
 from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Supervisor:
         self._loop = Loop()
         self._spawned = 0
         self._beat_due = False
-        self._recovery: Timer | None = None
+        self._recovery = Recovery(self._beats, self._loop.later)
         self._crew = self._new_crew(child)
         self._candidate: Crew | None = None
         self._candidate_until = 0.0
@@ -114,7 +115,7 @@ class Supervisor:
         return self._template.threads
 
     def _schedule(self) -> None:
-        self._loop.every(BEAT_S, self._beats.beat)
+        self._loop.every(BEAT_S, self._beat)
         self._loop.every(SWEEP_S, self._beats.sweep)
         self._loop.every(HEALTH_S, self._check_health)
         self._loop.every(1.0, self._reap)  # should a SIGCHLD ever be missed
@@ -124,7 +125,7 @@ class Supervisor:
 
     def _new_crew(self, template: ChildConfig) -> Crew:
         size = self._options.processes
-        return Crew(size, lambda: self._spawn(template), self._lost, self._loop.later, template.burst)
+        return Crew(size, lambda: self._spawn(template), self._recovery.lost, self._loop.later, template.burst)
 
     def _crews(self) -> list[Crew]:
         return [self._crew, *self._old, *([self._candidate] if self._candidate else [])]
@@ -140,24 +141,15 @@ class Supervisor:
 
     def _beat_soon(self) -> None:
         self._beat_due = False
+        self._beat()
+
+    def _beat(self) -> None:
+        """Tell Redis that we live, and the children that it knows: without that they fetch nothing."""
+        now = clock.monotonic()
+        children = [child for crew in self._crews() for child in crew]
         self._beats.beat()
-
-    def _lost(self, child: Child) -> None:
-        self._beats.lose(child.name, child.slots.executing())
-        self._recover_in(0.0)
-
-    def _recover_in(self, delay: float) -> None:
-        """Arrange the next try; there is one at a time, or an outage would fill the loop with them."""
-        if self._recovery:
-            self._recovery.cancel()
-        self._recovery = self._loop.later(delay, self._recover)
-
-    def _recover(self) -> None:
-        before = self._beats.pending
-        self._beats.recover()
-        if self._beats.pending:
-            failed = self._beats.pending == before
-            self._recover_in((0.2 if self._stop_at else 1.0) if failed else 0.0)
+        for child in children if not self._beats.outage_s else ():
+            child.slots.set_beaten(now)
 
     def _reap(self) -> None:
         for crew in self._crews():
@@ -194,6 +186,7 @@ class Supervisor:
             self._health.check(self._crew)
         for crew in self._crews():
             self._health.log_stalls(crew)
+            self._health.kill_frozen(crew)
 
     def _ping(self) -> None:
         if all(self._health.healthy(crew) for crew in self._crews()):
@@ -261,6 +254,7 @@ class Supervisor:
         grace = self._template.grace_s
         log.info("draining: running jobs have %.0f s to finish", grace)
         self._stop_at = clock.monotonic() + grace
+        self._recovery.stopping = True
         self._notifier.stopping()
         for crew in self._crews():
             crew.stop()

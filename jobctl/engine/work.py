@@ -54,18 +54,37 @@ class JobThread(threading.Thread):
         self._desk = desk
         self._committer = committer
         self._slots = slots
+        self._job: Running | None = None
+        self.given_up = False
+        """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
 
     def run(self) -> None:
         self._broker.emit_after("worker_thread_boot", self)
-        while (reserved := self._desk.inbox.get()) is not None:
+        while not self.given_up and (reserved := self._desk.inbox.get()) is not None:
             if self._slots:
                 self._slots.begin(self.number, reserved.id)
             outcome, duration = self._process(reserved)
-            self._desk.end(reserved, duration)
-            self._committer.submit(outcome)
-            if self._slots:
-                self._slots.end(self.number)
+            self._job = None
+            self._end(reserved, outcome, duration)
         self._broker.emit_before("worker_thread_shutdown", self)
+
+    def _end(self, reserved: Reserved, outcome: Outcome, duration: float | None) -> None:
+        self._desk.end(reserved, duration)
+        self._committer.submit(outcome)
+        if self._slots:
+            self._slots.end(self.number)
+
+    def look(self, now: float) -> None:
+        """Give the attempt up if it ignores its time limit: it has failed, whatever it may still do.
+
+        Called by the main thread. Should the attempt end at this very moment, the first of the two outcomes counts.
+        """
+        job = self._job
+        if job is None or self.given_up or not self.guard.ignored(now):
+            return
+        self.given_up = True
+        _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
+        self._end(job.reserved, verdict.failed(job, AttemptTimeout()), now - job.started)
 
     def _process(self, reserved: Reserved) -> tuple[Outcome, float | None]:
         """Run one job. Never raises: whatever goes wrong is an outcome."""
@@ -115,7 +134,10 @@ class JobThread(threading.Thread):
             label=job.label,
             environment=self._runtime.environment_of(reserved.id, number),
         )
+        self._job = job
         self._desk.begin(reserved, token)
+        if self._slots:
+            self._slots.limit(self.number, attempt.deadline)
         logs.attempt_started(logs.ATTEMPTS, reserved.id, job.type.name, reserved.queue, number, job.label)
         outcome = self._guarded(job, task, attempt)
         buffer.flush()

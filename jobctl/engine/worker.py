@@ -14,7 +14,7 @@ from jobctl.catalog.model import Catalog
 from jobctl.engine import logs
 from jobctl.engine.broker import worker_broker
 from jobctl.engine.committer import Committer
-from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
+from jobctl.engine.config import CLEAN, LEFT_JOBS, RECYCLE, ChildConfig
 from jobctl.engine.control import Control
 from jobctl.engine.desk import Desk
 from jobctl.engine.fetcher import Fetcher
@@ -44,6 +44,7 @@ class Worker:
     def __init__(self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]) -> None:
         self._config = config
         self._slots = slots
+        self._draining = False
         namespace = config.namespace or catalog.namespace
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
@@ -61,7 +62,13 @@ class Worker:
         self.desk = Desk(config.threads, config.max_jobs)
         self.committer = Committer(self.store, catalog, self.desk.committed)
         self.fetcher = Fetcher(
-            self.store, self.store.with_client(blocking), config.name, self.queues, self.desk, self.committer
+            self.store,
+            self.store.with_client(blocking),
+            config.name,
+            self.queues,
+            self.desk,
+            self.committer,
+            (lambda: slots.beaten_at) if slots else None,
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
@@ -88,31 +95,43 @@ class Worker:
             if self.desk.spent():
                 code = RECYCLE
                 break
-        self.drain(stop)
-        return code
+        return code if self.drain(stop) else LEFT_JOBS
 
     def _show_health(self) -> None:
+        now = clock.monotonic()
+        for thread in self.threads:
+            thread.look(now)
         if self._slots is None:
             return
-        alive = sum(thread.is_alive() for thread in self.threads)
+        alive = sum(thread.is_alive() and not thread.given_up for thread in self.threads)
+        if not all(thread.is_alive() for thread in (self.committer, self.watchdog, self.control, self.fetcher)):
+            alive = 0  # without one of these the process is of no use, whatever its job threads do
         self._slots.bump()
         self._slots.set_threads_alive(alive)
         self._slots.set_jobs_done(self.desk.done)
-        if self.fetcher.connected.is_set() and alive == len(self.threads):
+        if self._draining:
+            self._slots.set_ready(False)
+        elif self.fetcher.connected.is_set() and alive == len(self.threads):
             self._slots.set_ready()
 
-    def drain(self, stop: StopFlag) -> None:
-        """Fetch no more, give back what no thread has begun, let the rest finish within the grace."""
+    def drain(self, stop: StopFlag) -> bool:
+        """Fetch no more, give back what no thread has begun, let the rest finish within the grace.
+
+        False when Redis does not know all of it: the supervisor has to recover what this process held.
+        """
+        self._draining = True
+        self._show_health()
         self.broker.emit_before("worker_shutdown", self)
         self.fetcher.stop()
         self.fetcher.join(timeout=2.0)
         self._give_back(self.desk.waiting())
         self._wait_quiet(stop)
         self.desk_stop()
-        self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
+        complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
         self.watchdog.stop()
         self.broker.emit_after("worker_shutdown", self)
+        return complete
 
     def _wait_quiet(self, stop: StopFlag) -> None:
         """Until nothing runs, or the grace is over: then ask handlers to stop, and give back what still runs."""
@@ -170,6 +189,10 @@ def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     worker = Worker(config, read_catalog(config), slots, job_environment())
     code = worker.run(stop)
     logs.flush()
-    if any(thread.is_alive() for thread in worker.threads) and worker.desk.running():
-        os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
+    stray = worker.desk.running() or any(thread.given_up for thread in worker.threads)
+    if code == LEFT_JOBS:
+        for thread in worker.threads:  # what still runs was given back: it did not kill this process
+            slots.end(thread.number)
+    if stray and any(thread.is_alive() for thread in worker.threads):
+        os._exit(code)  # nothing here may end these jobs any more
     return code

@@ -130,7 +130,8 @@ class Up:
 
     def _part(self, name: str, arguments: list[str], env: Mapping[str, str]) -> Part:
         to_file = self._state / "logs" / f"{name}.log" if self._options.logs_to_files else None
-        return Part(name, [sys.executable, "-m", "jobctl", name, *arguments], env, to_file)
+        form = ["--log-format=text"] if to_file else []
+        return Part(name, [sys.executable, "-m", "jobctl", name, *form, *arguments], env, to_file)
 
     # while it runs
 
@@ -175,7 +176,8 @@ class Up:
         """Whether something ended that should not have."""
         for part in self._parts:
             if (code := part.poll()) is not None:
-                self._failed = f"the {part.name} ended with exit code {code}"
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+                self._failed = f"the {part.name} {how}"
         if self._server and not self._server.alive():
             self._failed = f"the embedded server ended; its log is {self._server.log}"
         return bool(self._failed)

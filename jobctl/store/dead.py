@@ -116,7 +116,7 @@ class Dead:
         `passed` is the `passed` of the batch before, for the first group.
         """
         span = _span(since_ms, until_ms)
-        return Moved(*self._store.run("revive_batch", queue, limit, *span, passed, *groups))
+        return Moved(*self._store.run("revive_batch", queue, queue, limit, *span, passed, *groups))
 
     def discard_groups(
         self, queue: str, groups: Sequence[str], *, limit: int, since_ms: int | None, until_ms: int | None

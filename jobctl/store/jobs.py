@@ -193,7 +193,7 @@ class Jobs:
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
         args = [part for pair in jobs for part in pair]
-        return [bool(done) for done in self._store.run("revive", queue, *args)]
+        return [bool(done) for done in self._store.run("revive", queue, queue, *args)]
 
     def remove(self, queue: str, job_ids: Sequence[str]) -> int:
         """Delete completed or cancelled jobs for good; returns how many were deleted."""

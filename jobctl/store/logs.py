@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+import redis
 
 from jobctl.store.connection import mapping
 
@@ -35,16 +36,21 @@ class Logs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def append(self, queue: str, job_id: str, lines: Sequence[LogLine]) -> None:
+    def append(self, queue: str, job_id: str, lines: Sequence[LogLine]) -> bool:
+        """Add lines; False when the server is out of memory and they were left out. Jobs must end all the same."""
         if not lines:
-            return
+            return True
         key = self._store.keys.logs(queue, job_id)
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             pipe.rpush(key, *(msgspec.json.encode(line) for line in lines))
             pipe.ltrim(key, -MAX_LINES, -1)
             pipe.expire(key, KEEP_S)
-            pipe.execute()
+            try:
+                pipe.execute()
+            except redis.OutOfMemoryError:
+                return False
+        return True
 
     def read(self, queue: str, job_id: str) -> list[LogLine]:
         """All kept lines, oldest first."""

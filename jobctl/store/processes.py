@@ -100,6 +100,12 @@ class Processes:
                 rows.append(_row(_decoder.decode(data), age))
         return sorted(rows, key=lambda row: (row.kind != "worker", row.name))
 
+    def children(self) -> set[str]:
+        """The names of all worker processes that supervisors, alive or not, have last said they have."""
+        with mapping():
+            states = self._store.client.hvals(self._store.keys.processes())
+        return {child.name for data in states for child in _decoder.decode(data).children}
+
     def serving(self) -> dict[str, int]:
         """For each queue, how many worker processes serve it now."""
         out: dict[str, int] = {}

@@ -80,7 +80,7 @@ def test_a_part_that_ends_by_itself_ends_the_whole(alone: Project) -> None:
     supervisor = next(pid for pid in below if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes())
     os.kill(supervisor, signal.SIGKILL)
     assert up.ended() == 1
-    assert "the worker ended" in up.path.read_text()
+    assert "the worker was killed by SIGKILL" in up.path.read_text()
     gone(below, timeout=1)
 
 

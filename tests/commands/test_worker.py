@@ -124,7 +124,7 @@ def test_sighup_with_code_that_does_not_import_keeps_the_old_processes(project: 
     worker.signal(signal.SIGHUP)
     worker.said("reload failed")
     project.all_are("completed", project.naps(4, s=0.02))
-    assert worker.messages("cannot import work")
+    assert worker.messages("cannot import work"), worker.path.read_text()
 
 
 def test_it_tells_systemd_when_it_is_ready_and_when_it_stops(project: Project) -> None:

@@ -42,7 +42,7 @@ class Recorder:
         self._reach()
         say("leave", name=name)
 
-    def recover(self, child: str, executing: frozenset[str]) -> int:
+    def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
         self._reach()
         say("recover", child=child, executing=sorted(executing))
         return 1

@@ -178,6 +178,11 @@ local function renewed(id, body, now)
   return string.sub(body, 1, math.max(0, #body - 50) + at - 1) .. string.format('"message_timestamp":%.0f}', now)
 end
 
+-- Nobody would ever delete the records of jobs that only stock workers run. O(#ids).
+local function drop_records_of_stock(k, queue, ids)
+  if #ids > 0 and redis.call('SISMEMBER', k.queues, queue) == 0 then redis.call('HDEL', k.records, unpack(ids)) end
+end
+
 -- An archived body becomes live again.
 local function revive_body(k, id)
   local body = redis.call('HGET', k.archive, id)

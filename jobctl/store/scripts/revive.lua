@@ -1,12 +1,12 @@
 -- Retries ended jobs: dead or cancelled ones become waiting again, under the same id. Where a job lies decides, not its
 -- group: a job that died once keeps the group in its record when it is retried and then cancelled.
--- KEYS: archive bodies crashes dead groups cancelled ready ordered priorities wake token
--- ARGV: for each job: id, group ('' if it has none)
+-- KEYS: archive bodies crashes dead groups cancelled ready ordered priorities wake token records queues
+-- ARGV: queue, then for each job: id, group ('' if it has none)
 -- Returns: for each job 1 if it was revived, 0 if it was not dead or cancelled any more or has no body
 -- Cost: O(jobs)
 
 local done, ids = {}, {}
-for i = 1, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   local id, group = ARGV[i], ARGV[i + 1]
   local known = redis.call('HEXISTS', K.archive, id) == 1 -- without a body nothing could run: it stays where it is seen
   local ended = known and ((group ~= '' and unbury(K, id, group)) or redis.call('ZREM', K.cancelled, id) == 1)
@@ -17,5 +17,6 @@ for i = 1, #ARGV, 2 do
     done[#done + 1] = 0
   end
 end
+drop_records_of_stock(K, ARGV[1], ids)
 push_ready(K, ids, false)
 return done

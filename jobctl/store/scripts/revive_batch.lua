@@ -1,13 +1,13 @@
 -- Retries dead letters by group, oldest first, without reading what they are: ids are taken from the groups' indexes.
--- KEYS: archive bodies crashes dead groups ready ordered priorities wake token
--- ARGV: limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group, then the groups
+-- KEYS: archive bodies crashes dead groups ready ordered priorities wake token records queues
+-- ARGV: queue, limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group, then the groups
 -- Returns: {retried, without a body (left as they are), groups that are done, letters to pass over in the next one}
 -- Cost: O(limit + groups)
 
-local limit, from, to, passed = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local limit, from, to, passed = tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
 local revived, stuck, done = {}, 0, 0
 local now, crashed = time_ms(), redis.call('EXISTS', K.crashes) == 1
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   local want = limit - #revived - stuck
   if want <= 0 then break end
   local ids = redis.call('ZRANGEBYSCORE', K.groups .. ':' .. ARGV[i], from, to, 'LIMIT', passed, want)
@@ -30,5 +30,6 @@ for i = 5, #ARGV do
   if #ids == want then break end
   done, passed = done + 1, 0
 end
+drop_records_of_stock(K, ARGV[1], revived)
 push_ready(K, revived, false)
 return { #revived, stuck, done, passed }
