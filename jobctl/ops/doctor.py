@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl.errors import JobctlError, RedisUnavailable
+from jobctl.errors import JobctlError, RedisUnavailable, UsageError
 from jobctl.ops import doctor_work
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ def examine(store: Callable[[], Store], catalog: Callable[[], Catalog | None]) -
         rows += [Check(*row) for row in doctor_work.checks(opened, loaded)]
     except RedisUnavailable as error:
         rows.append(Check("redis", "fail", error.message, error.hint))
+    except UsageError:
+        if read.status == "ok":
+            raise
+        advice = "correct the catalog, or give the namespace with --namespace"
+        rows.append(Check("redis", "warn", "not looked at: the catalog says which namespace to look at", advice))
     return rows
 
 

@@ -67,8 +67,7 @@ class Server:
             found = self._store.client.config_get(name)
         except redis.ResponseError:
             return None
-        value = {_text(key): _text(value) for key, value in found.items()}.get(name)
-        return value
+        return {_text(key): _text(value) for key, value in found.items()}.get(name)
 
     def denied(self) -> list[str] | None:
         """The commands that this user may not send on this namespace's keys; None where it cannot be found out.

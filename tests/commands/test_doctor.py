@@ -60,7 +60,7 @@ def test_bad_settings_are_named_with_what_to_do(cli: Cli, serve: Serve) -> None:
 
 def test_memory_that_is_nearly_full_is_told(cli: Cli, serve: Serve) -> None:
     node = serve("appendonly yes", "maxmemory 1mb")
-    ran, rows = doctor(cli, node)
+    _, rows = doctor(cli, node)
     assert rows["memory"]["status"] == "fail"
 
 
