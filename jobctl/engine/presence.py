@@ -14,7 +14,7 @@ from jobctl.engine.holding import Holdings
 from jobctl.engine.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.processes import ProcessInfo
+from jobctl.store.processes import ChildInfo, ProcessInfo
 
 BEAT_S = 3.0
 LINGER_S = 10.0
@@ -110,6 +110,7 @@ class Presence:
                 self.holdings.release(message)
 
     def _info(self) -> ProcessInfo:
+        running = self.holdings.running()
         return ProcessInfo(
             name=self.name,
             kind="worker",
@@ -119,5 +120,6 @@ class Presence:
             processes=1,
             threads=1,
             started_ms=self._started_ms,
-            running=self.holdings.running(),
+            running=running,
+            children=(ChildInfo(name=self.worker, pid=os.getpid(), running=running, memory_mb=0.0),),
         )

@@ -17,22 +17,25 @@ PINGS = 5
 SEEN_MS = 60_000
 """A stock Dramatiq process that was seen this recently counts as alive, as it does to stock Dramatiq."""
 _KEY = "{key}"
-_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "BLPOP": (_KEY, 1), "DECRBY": (_KEY, 1), "DEL": (_KEY,), "EVALSHA": ("0" * 40, 1, _KEY), "EXISTS": (_KEY,),
-    "EXPIRE": (_KEY, 1), "GET": (_KEY,), "HDEL": (_KEY, "f"), "HEXISTS": (_KEY, "f"), "HGET": (_KEY, "f"),
-    "HGETALL": (_KEY,), "HINCRBY": (_KEY, "f", 1), "HKEYS": (_KEY,), "HLEN": (_KEY,), "HMGET": (_KEY, "f"),
-    "HSCAN": (_KEY, 0), "HSET": (_KEY, "f", "v"), "HSETNX": (_KEY, "f", "v"), "INCR": (_KEY,), "INCRBY": (_KEY, 1),
-    "LINDEX": (_KEY, 0), "LLEN": (_KEY,), "LPOP": (_KEY,), "LPOS": (_KEY, "v"), "LPUSH": (_KEY, "v"),
-    "LRANGE": (_KEY, 0, 0), "LREM": (_KEY, 1, "v"), "LTRIM": (_KEY, 0, 0), "PUBLISH": (_KEY, "v"), "RPUSH": (_KEY, "v"),
-    "SADD": (_KEY, "v"), "SCAN": (0,), "SCRIPT": ("LOAD", "return 1"), "SET": (_KEY, "v"), "SISMEMBER": (_KEY, "v"),
-    "SMEMBERS": (_KEY,), "TIME": (), "XADD": (_KEY, "*", "f", "v"), "XREAD": ("STREAMS", _KEY, "0"),
-    "XREVRANGE": (_KEY, "+", "-"), "ZADD": (_KEY, 1, "v"), "ZCARD": (_KEY,), "ZCOUNT": (_KEY, 0, 1),
-    "ZMSCORE": (_KEY, "v"), "ZRANGE": (_KEY, 0, 0), "ZRANGEBYSCORE": (_KEY, 0, 1), "ZRANK": (_KEY, "v"),
-    "ZREM": (_KEY, "v"), "ZREMRANGEBYRANK": (_KEY, 0, 0), "ZREVRANGE": (_KEY, 0, 0),
-    "ZREVRANGEBYSCORE": (_KEY, 1, 0), "ZSCORE": (_KEY, "v"),
-}  # fmt: skip
+_SHAPES: tuple[tuple[tuple[Any, ...], str], ...] = (
+    ((), "TIME"),
+    ((0,), "SCAN"),
+    (("LOAD", "return 1"), "SCRIPT"),
+    (("0" * 40, 1, _KEY), "EVALSHA"),
+    (("STREAMS", _KEY, "0"), "XREAD"),
+    ((_KEY,), "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP SMEMBERS ZCARD"),
+    ((_KEY, 1), "BLPOP DECRBY EXPIRE HSCAN INCRBY LINDEX"),
+    ((_KEY, "v"), "HDEL HEXISTS HGET HMGET LPOS LPUSH PUBLISH RPUSH SADD SET SISMEMBER ZMSCORE ZRANK ZREM ZSCORE"),
+    ((_KEY, "f", "v"), "HSET HSETNX"),
+    ((_KEY, "f", 1), "HINCRBY"),
+    ((_KEY, 1, "v"), "LREM ZADD"),
+    ((_KEY, 0, 1), "LRANGE LTRIM ZCOUNT ZRANGE ZRANGEBYSCORE ZREMRANGEBYRANK ZREVRANGE ZREVRANGEBYSCORE"),
+    ((_KEY, "+", "-"), "XREVRANGE"),
+    ((_KEY, "*", "f", "v"), "XADD"),
+)
+"""Every command that scripts and store use, by arguments that make it well-formed."""
+_ARGUMENTS = {name: arguments for arguments, names in _SHAPES for name in names.split()}
 NEEDED = frozenset(_ARGUMENTS) | {"SUBSCRIBE"}
-"""Every command that scripts and store use."""
 
 
 class Server:

@@ -33,7 +33,7 @@ SKIP = ["before_process_message default", "after_skip_message default"]
 
 CASES = {
     "success": (ENQUEUE + PROCESS + ACK, {}),
-    "retry": (ENQUEUE + FAIL + RETRY + ACK + PROMOTION + FAIL + NACK, {"max_retries": 1, "min_backoff": 1}),
+    "retry": (ENQUEUE + FAIL + RETRY + ACK + PROMOTION + FAIL + NACK, {"max_retries": 1, "min_backoff": 200}),
     "failure": (ENQUEUE + FAIL + NACK, {"max_retries": 0}),
     "skip": (ENQUEUE + SKIP + ACK, {}),
 }

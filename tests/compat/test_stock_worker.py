@@ -242,21 +242,20 @@ def test_the_jobs_of_a_worker_that_died_are_recovered_by_another(
     held = next(consumer := dead.consume("default", timeout=50))
     assert isinstance(held, HeldMessage)
     held.begin()
-    dead.presence._wake.set()  # it dies: no beat any more, and nothing is given back
-    redis_client.zadd(broker.store.keys.beats(), {dead.presence.name: 1})
-    liveness = StoreLiveness(broker.store, Catalog(), lease_ms=50)
     start(broker)
-
-    def recovered() -> bool:
-        redis_client.zadd(broker.store.keys.beats(), {dead.presence.name: 1})
-        liveness._reachable_since = 0.0
-        liveness.sweep()
-        return state(broker, message) == "completed"
-
-    eventually(recovered)
+    liveness = StoreLiveness(broker.store, Catalog())
+    eventually(lambda: broker.presence.name in broker.store.processes.beats())
+    assert liveness._judge(["default"], {broker.presence.name}, thorough=False) == 1
+    eventually(lambda: state(broker, message) == "completed")
     consumer.ack(held)  # too late, and without effect
     assert [a.outcome for a in found(broker, message).record.attempts] == ["lost", "completed"]
     consumer.close()
+
+
+def test_what_a_stock_worker_holds_is_known_to_be_its_own(broker: JobctlBroker, start: Start) -> None:
+    broker.declare_queue("default")
+    start(broker)
+    assert broker.presence.worker in eventually(broker.store.processes.children)
 
 
 def test_a_fetch_whose_reply_was_lost_strands_nothing(broker: JobctlBroker, start: Start) -> None:
