@@ -102,18 +102,14 @@ class JobThread(threading.Thread):
     def _read(self, reserved: Reserved) -> tuple[Running, Task] | Outcome:
         """The job's body and type; an outcome if it cannot be run."""
         record = codec.decode_record(reserved.record)
-        try:
-            body = codec.decode_body(reserved.body)
-        except ValueError as problem:
-            return verdict.refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
-        if codec.canonical(body.queue_name) != reserved.queue:
-            why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
-            return verdict.refused(reserved, body.actor_name, record, Failure("Quarantined", why))
+        body = verdict.read_body(reserved, record)
+        if isinstance(body, Outcome):
+            return body
         if body.message_id != reserved.id:
             self._committer.submit(Alias(body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
         if task is None:
-            return verdict.unknown_type(reserved, body, record, self._runtime.unknown_after_ms)
+            return verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)
         if reserved.crashes >= MAX_CRASHES:
             why = f"its worker died {reserved.crashes} times while running it"
             return verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
@@ -169,7 +165,9 @@ class JobThread(threading.Thread):
             return verdict.given_back(job.reserved)
         if message.failed and failure is None:
             failure = RuntimeError("a middleware failed the message")
-        return verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
+        outcome = verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
+        self._hooks.ended(message, dead=outcome.kind == "bury")
+        return outcome
 
     def _run(self, task: Task, attempt: Attempt, message: MessageProxy) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""

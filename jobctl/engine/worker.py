@@ -12,7 +12,7 @@ from jobctl import clock
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.model import Catalog
 from jobctl.engine import logs
-from jobctl.engine.broker import JobctlBroker
+from jobctl.engine.broker import worker_broker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, LEFT_JOBS, RECYCLE, ChildConfig
 from jobctl.engine.control import Control
@@ -49,7 +49,7 @@ class Worker:
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         self.store = Store(client, namespace, cluster=config.cluster)
-        self.broker = JobctlBroker(client=client, namespace=namespace, store=self.store)
+        self.broker = worker_broker(client, namespace, self.store)
         runtime = prepare(
             catalog,
             self.broker,

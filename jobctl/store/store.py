@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jobctl.store.processes import Processes
     from jobctl.store.queues import Queues
     from jobctl.store.schedules import Schedules
+    from jobctl.store.server import Server
     from jobctl.store.settle import Settle
     from jobctl.store.stock import Stock
 
@@ -39,6 +41,8 @@ class Store:
         self.client: Any = client  # redis-py types each reply as all that any setting could make of it
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
+        if cluster:
+            topology.bind(client, self.keys.token())
         self.mint = Mint()
         self._runner = Runner(client)
 
@@ -77,6 +81,7 @@ class Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
         other = Store(client, self.namespace)
         other.keys, other.mint = self.keys, self.mint
+        topology.bind(client, self.keys.token())
         return other
 
     @cached_property
@@ -132,6 +137,12 @@ class Store:
         from jobctl.store.audit import Audit
 
         return Audit(self)
+
+    @cached_property
+    def server(self) -> Server:
+        from jobctl.store.server import Server
+
+        return Server(self)
 
     @cached_property
     def stock(self) -> Stock:
