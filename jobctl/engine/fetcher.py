@@ -72,9 +72,10 @@ class Fetcher(threading.Thread):
         """Set while the last look found nothing in any queue, and nothing is held here."""
 
     def stop(self) -> None:
-        """Fetch no more. What is held already stays with the desk."""
+        """Fetch no more, and block no longer. What is held already stays with the desk."""
         self._halt.set()
-        self._desk.wake()
+        self._desk.close()
+        self._blocking.interrupt()
 
     def run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -84,6 +85,8 @@ class Fetcher(threading.Thread):
                 self.connected.set()
                 pause = FIRST_PAUSE_S
             except RedisUnavailable as problem:
+                if self._halt.is_set():
+                    return
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()

@@ -67,6 +67,12 @@ class Store:
             reply = self.client.blpop(list(keys), timeout=max(0.001, timeout_s))
         return None if reply is None else bytes(reply[0])
 
+    def interrupt(self) -> None:
+        """Make what blocks in another thread end now, with RedisUnavailable: its connections are closed."""
+        pool = getattr(self.client, "connection_pool", None)
+        if pool is not None:
+            pool.disconnect()
+
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
         other = Store(client, self.namespace)

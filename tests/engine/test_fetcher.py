@@ -41,11 +41,14 @@ def test_what_a_lost_reply_reserved_is_given_back(store: Store, moves: Moves) ->
 
 
 def test_an_end_that_is_being_written_is_not_taken_for_a_stray(store: Store, moves: Moves) -> None:
-    fetcher = made(store, Desk(4))
+    desk = Desk(4)
+    fetcher = made(store, desk)
     (job,) = moves.fetch(1, worker="me")
+    desk.take((job,))
+    desk.end(job, 0.1)
     fetcher._reconcile()
+    assert moves.state("a") == "running"
     assert moves.complete(job) == []
-    fetcher._reconcile()
     assert moves.state("a") == "completed"
 
 
