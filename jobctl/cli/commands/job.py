@@ -8,7 +8,7 @@ import typer
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.output import STATE_STYLES, Column, to_json
+from jobctl.cli.output import STATE_STYLES, Column, failure, to_json
 from jobctl.cli.tell import tell
 from jobctl.errors import NothingMatched
 
@@ -22,7 +22,7 @@ COLUMNS = (
     Column("LABEL", "label"),
     Column("ATTEMPTS", "attempt_count", right=True),
     Column("ENQUEUED", "enqueued_at", keep=True),
-    Column("ERROR", lambda job: f"{job.error}: {job.message or ''}" if job.error else None),
+    Column("ERROR", failure),
 )
 
 
