@@ -134,7 +134,8 @@ def _attempts(letter: DeadLetter) -> str:
 def _attempt(attempt: AttemptRecord) -> str:
     where = f"{attempt.host}:{attempt.pid}" if attempt.pid else "-"
     took = short_duration(attempt.duration_s)
-    return f"{attempt.number}  {iso(attempt.started_at)}  {took:>5}  {attempt.outcome}  {where}  {failure(attempt) or ''}".rstrip()
+    told = failure(attempt) or ""
+    return f"{attempt.number}  {iso(attempt.started_at)}  {took:>5}  {attempt.outcome}  {where}  {told}".rstrip()
 
 
 def _traceback(letter: DeadLetter) -> str:
