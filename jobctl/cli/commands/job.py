@@ -123,7 +123,7 @@ def wait(
     from jobctl.ops import waiting
     from jobctl.ops.when import parse_delay
 
-    timeout_s = None if timeout is None else parse_delay(timeout) / 1000
+    timeout_s = None if timeout is None else parse_delay(timeout, "--timeout") / 1000
     store = ctx.store(retries=2)
     found, errors = ops.locate_all(store, ids)
     left = {job.id: job.queue for job in found}
