@@ -125,7 +125,7 @@ def _delay_ms(delay: float | str | None) -> int | None:
         try:
             return parse_duration(delay)
         except ValueError as problem:
-            raise UsageError(str(problem)) from problem
+            raise UsageError(f"delay: {problem}") from problem
     if not 0 <= delay < 1e9:
         raise UsageError(f"the delay {delay!r} is not a number of seconds from 0 on")
     return round(delay * 1000)

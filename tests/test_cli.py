@@ -91,6 +91,9 @@ def test_version(cli: Cli) -> None:
         (("version", "--profile", "none"), "no profile 'none'"),
         (("completion", "show", "tcsh"), "'tcsh' is not one of bash, zsh, fish"),
         (("profile", "use"), "give a profile's name"),
+        (("-o", "json", "version"), "no such option: -o; options come after the command"),
+        (("enqueue", "a", "--wait", "--timeout", "5x"), "--timeout: expected a duration"),
+        (("job", "wait", "a", "--timeout", "5x"), "--timeout: expected a duration"),
     ],
 )
 def test_wrong_usage_is_one_line_on_stderr_and_exit_2(cli: Cli, args: tuple[str, ...], says: str) -> None:
@@ -338,3 +341,19 @@ def test_live_completion_offers_the_catalogs_names_and_is_silent_without_one(
     assert complete.queues(None, "e") == ["email"]
     Path("jobs.yaml").write_text("}{")
     assert complete.job_types(None, "") == []
+
+
+@pytest.mark.parametrize(
+    ("args", "usage"),
+    [
+        (("job", "show"), "jobctl job show [OPTIONS] ID…"),
+        (("job", "ls"), "jobctl job ls [OPTIONS] [FILTER]…"),
+        (("enqueue",), "jobctl enqueue [OPTIONS] [TYPE] [KEY=TEXT | KEY:=JSON | KEY=@FILE]…"),
+        (("init",), "jobctl init [OPTIONS] [folder]"),
+    ],
+)
+def test_help_speaks_of_arguments_as_people_type_them(cli: Cli, args: tuple[str, ...], usage: str) -> None:
+    told = cli(*args, "--help").out
+    assert told.splitlines()[0] == f"Usage: {usage}"
+    assert "list[str]" not in told
+    assert "int range" not in told

@@ -7,6 +7,7 @@ import json
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl.cli.context import Context, Output, Times
-from jobctl.cli.output import Column, emit, relative, short_duration, stream, to_json
+from jobctl.cli.output import Column, emit, failure, relative, short_duration, stream, to_json
 from jobctl.cli.sanitize import clean_json
 from jobctl.settings import Settings
 from jobctl.text import sanitize
@@ -149,3 +150,17 @@ def test_known_attacks_leave_only_text(attack: str) -> None:
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_safe_json_has_the_same_value(value: Any) -> None:
     assert json.loads(clean_json(json.dumps(value, ensure_ascii=False))) == value
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "shown"),
+    [
+        ("ExitCode", "exit 2: no such folder\ntar: photos: no such folder", "ExitCode: exit 2: no such folder"),
+        ("KeyError", "", "KeyError"),
+        (None, None, None),
+    ],
+)
+def test_a_failure_in_a_table_is_its_class_and_the_first_line(
+    error: str | None, message: str | None, shown: str | None
+) -> None:
+    assert failure(SimpleNamespace(error=error, message=message)) == shown

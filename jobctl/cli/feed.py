@@ -74,7 +74,7 @@ def _check(producer: Producer, defaults: Defaults) -> None:
     if defaults.delay is not None:
         from jobctl.ops.when import parse_delay
 
-        parse_delay(defaults.delay)
+        parse_delay(defaults.delay, "delay")
     if defaults.priority is not None:
         from jobctl.producer import read_priority
 

@@ -18,12 +18,27 @@ COMMON = "Common options"
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+_TYPES = {" <list[str]>": "", " <path>": " PATH", " <str>": " TEXT", " <int range>": " N"}
+"""Types as Python calls them, and as help does."""
+
+
+def _without_surplus(piece: str) -> str:
+    """A piece of a usage line without what is put around our metavars: `{ID…}...`, `[[FILTER]…]...`."""
+    piece = piece.removesuffix("...")
+    surplus = (piece.startswith("{") and piece.endswith("}")) or (piece.startswith("[[") and piece.endswith("]"))
+    return piece[1:-1] if surplus else piece
+
+
 class Command(typer.core.TyperCommand):
     """A command whose help shows its own options first and the common ones apart."""
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters, with plain conversion where that is enough."""
         return [simplify(param) for param in super().get_params(ctx)]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line; our metavars say themselves what is optional and repeated: `[FILTER]…`."""
+        return [_without_surplus(piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, own options and common options as three sections."""
@@ -33,7 +48,10 @@ class Command(typer.core.TyperCommand):
             if record is not None:
                 shared = getattr(param, "rich_help_panel", None) == COMMON
                 kind = "Arguments" if param.param_type_name == "argument" else "Options"
-                sections[COMMON if shared else kind].append(record)
+                names, text = record
+                for python, plain in _TYPES.items():
+                    names = names.replace(python, plain if kind == "Options" else "")
+                sections[COMMON if shared else kind].append((names, text))
         for title, records in sections.items():
             if records:
                 with formatter.section(title):

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobctl.cli.context import Context
+from jobctl.cli.output import failure
 from jobctl.text import sanitize as clean
 
 if TYPE_CHECKING:
@@ -95,12 +96,13 @@ def _queues(rows: Sequence[QueueRow]) -> RenderableType:
 def _events(events: Sequence[Event]) -> RenderableType:
     if not events:
         return Text("nothing has happened yet: try `jobctl enqueue TYPE key=value` in another terminal\n", style="dim")
-    table = Table.grid(padding=(0, 2))
+    # The last column takes what is left: without a ratio, Rich makes room for a long one by dropping the first.
+    table = Table.grid(padding=(0, 2), expand=True)
     for texts in (["00:00:00"], [e.event for e in events], [e.type for e in events], [e.id for e in events]):
         table.add_column(no_wrap=True, min_width=min(24, max(map(len, texts))))
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for event in events:
-        what = f"{event.error}: {event.message}" if event.error else clean(event.label or "")
+        what = failure(event) or event.label or ""
         table.add_row(
             Text(event.at.astimezone().strftime("%H:%M:%S"), style="dim"),
             Text(event.event, style=_STYLES.get(event.event, "")),

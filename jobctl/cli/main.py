@@ -105,6 +105,8 @@ def _report_usage(error: BaseException) -> int:
     told = getattr(error, "format_message", error.__str__)()
     what = " ".join(told.rstrip(".").split())
     what = what[:1].lower() + what[1:]
+    if context and type(error).__name__ == "NoSuchOption" and hasattr(context.command, "entries"):
+        what += "; options come after the command"
     _complain(f"{what}; see {context.command_path} --help" if context else what)
     return getattr(error, "exit_code", 2)
 

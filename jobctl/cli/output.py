@@ -13,7 +13,7 @@ import msgspec
 from jobctl import clock
 from jobctl.cli.context import Context, Output, Times
 from jobctl.cli.sanitize import clean_json, scrub
-from jobctl.text import sanitize
+from jobctl.text import first_line, sanitize
 
 STATE_STYLES: Mapping[str, str] = {
     "running": "cyan",
@@ -57,6 +57,17 @@ class Column:
         if callable(self.value):
             return self.value(record)
         return record[self.value] if isinstance(record, Mapping) else getattr(record, self.value)
+
+
+def message(record: Any) -> str | None:
+    """What fits a table of a failure's message: its first line. Programs and `show` get all of it."""
+    return first_line(record.message) or None
+
+
+def failure(record: Any) -> str | None:
+    """A failure in one line: `ValueError: no such day`."""
+    told = ": ".join(part for part in (record.error, first_line(record.message)) if part)
+    return told or None
 
 
 def emit(ctx: Context, records: Any, columns: Sequence[Column], *, empty: str = "") -> None:

@@ -34,12 +34,12 @@ def parse_at(text: str, *, now_ms: int | None = None, zone: tzinfo | None = None
     raise UsageError(f"{text[:100]!r} is not a moment", EXPECTED)
 
 
-def parse_delay(text: str) -> int:
-    """A duration such as `5m` or `1h30m` in milliseconds. Raises UsageError."""
+def parse_delay(text: str, option: str = "") -> int:
+    """A duration such as `5m` or `1h30m` in milliseconds. Raises UsageError, which names the option."""
     try:
         return parse_duration(text.strip())
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{option}: {error}" if option else str(error)) from None
 
 
 def parse_past(text: str, *, now_ms: int | None = None, zone: tzinfo | None = None) -> int:

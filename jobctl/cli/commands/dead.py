@@ -8,7 +8,7 @@ import typer
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.output import Column, iso, short_duration, to_json
+from jobctl.cli.output import Column, failure, iso, message, short_duration, to_json
 from jobctl.errors import NothingMatched
 from jobctl.store.records import AttemptRecord, DeadLetter
 
@@ -33,7 +33,7 @@ LETTERS = (
     Column("DIED", "died_at"),
     Column("TYPE", "type"),
     Column("ERROR", "error", styles={}),
-    Column("MESSAGE", "message"),
+    Column("MESSAGE", message),
     Column("RUNS", "attempt_count", right=True),
     Column("GROUP", "group", keep=True),
     Column("QUEUE", "queue"),
@@ -43,7 +43,7 @@ GROUPS = (
     Column("COUNT", "count", right=True),
     Column("TYPE", "type"),
     Column("ERROR", "error"),
-    Column("MESSAGE", "message"),
+    Column("MESSAGE", message),
     Column("FIRST", "first_died_at"),
     Column("LAST", "last_died_at"),
     Column("QUEUE", "queue"),
@@ -132,9 +132,9 @@ def _attempts(letter: DeadLetter) -> str:
 
 
 def _attempt(attempt: AttemptRecord) -> str:
-    told = f"{attempt.error or ''}: {attempt.message or ''}".strip(": ").replace("\n", " ")
     where = f"{attempt.host}:{attempt.pid}" if attempt.pid else "-"
     took = short_duration(attempt.duration_s)
+    told = failure(attempt) or ""
     return f"{attempt.number}  {iso(attempt.started_at)}  {took:>5}  {attempt.outcome}  {where}  {told}".rstrip()
 
 

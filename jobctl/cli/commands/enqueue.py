@@ -64,7 +64,7 @@ def enqueue(
 
     A line of --from is a payload, or {"type": …, "payload": …} when TYPE is -.
 
-    Example: jobctl enqueue send-email to=ada@example.com retries:=3 --wait
+    Example: jobctl enqueue send-email to=ada@example.com copies:=2 --wait
     """
     ctx.require_writable("enqueue jobs")
     timeout_s = _timeout(wait, timeout)
@@ -139,7 +139,7 @@ def _timeout(wait: bool, timeout: str | None) -> float | None:
         raise UsageError("--timeout goes with --wait")
     from jobctl.ops.when import parse_delay
 
-    return parse_delay(timeout) / 1000
+    return parse_delay(timeout, "--timeout") / 1000
 
 
 def _moment(at: str | None) -> datetime | None:

@@ -8,7 +8,7 @@ import typer
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
-from jobctl.cli.output import STATE_STYLES, Column, to_json
+from jobctl.cli.output import STATE_STYLES, Column, failure, to_json
 from jobctl.cli.tell import tell
 from jobctl.errors import NothingMatched
 
@@ -22,7 +22,7 @@ COLUMNS = (
     Column("LABEL", "label"),
     Column("ATTEMPTS", "attempt_count", right=True),
     Column("ENQUEUED", "enqueued_at", keep=True),
-    Column("ERROR", lambda job: f"{job.error}: {job.message or ''}" if job.error else None),
+    Column("ERROR", failure),
 )
 
 
@@ -123,7 +123,7 @@ def wait(
     from jobctl.ops import waiting
     from jobctl.ops.when import parse_delay
 
-    timeout_s = None if timeout is None else parse_delay(timeout) / 1000
+    timeout_s = None if timeout is None else parse_delay(timeout, "--timeout") / 1000
     store = ctx.store(retries=2)
     found, errors = ops.locate_all(store, ids)
     left = {job.id: job.queue for job in found}

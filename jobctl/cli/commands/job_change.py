@@ -47,7 +47,7 @@ def cancel(
     from jobctl.ops.jobs import LIVE
     from jobctl.ops.when import parse_delay
 
-    timeout_s = parse_delay(timeout) / 1000
+    timeout_s = parse_delay(timeout, "--timeout") / 1000
     catalog = ctx.catalog_if_any()
 
     def apply(jobs: Sequence[Found]) -> list[Tried]:

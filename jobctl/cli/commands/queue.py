@@ -10,6 +10,7 @@ import typer
 
 from jobctl.cli import complete
 from jobctl.cli.context import Context, Output
+from jobctl.cli.lines import moment
 from jobctl.cli.options import command
 from jobctl.cli.output import Column, iso, short_duration
 from jobctl.errors import UsageError
@@ -161,11 +162,11 @@ def pause(
 
     ctx.require_writable("pause queues")
     store = ctx.store()
-    moment = _moment(duration, until, store.processes.now_ms)
-    rows = queues.pause(store, ctx.catalog_if_any(), names, moment, reason)
+    until_ms = _moment(duration, until, store.processes.now_ms)
+    rows = queues.pause(store, ctx.catalog_if_any(), names, until_ms, reason)
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, PAUSES)
-    end = f"until {iso(rows[0].until)}" if rows[0].until else f"until `jobctl queue resume {' '.join(names)}`"
+    end = f"until {moment(ctx, rows[0].until)}" if rows[0].until else f"until `jobctl queue resume {' '.join(names)}`"
     ctx.say(f"paused {', '.join(row.queue for row in rows)} {end}; running jobs go on")
 
 
@@ -176,13 +177,13 @@ def _moment(duration: str | None, until: str | None, now_ms: Callable[[], int]) 
     if duration is not None and until is not None:
         raise UsageError("--for and --until exclude each other")
     if duration is not None:
-        return now_ms() + parse_delay(duration)
+        return now_ms() + parse_delay(duration, "--for")
     if until is None:
         return None
-    moment = parse_at(until)
-    if moment <= now_ms():
+    until_ms = parse_at(until)
+    if until_ms <= now_ms():
         raise UsageError(f"--until {until} is past")
-    return moment
+    return until_ms
 
 
 @command
