@@ -23,7 +23,7 @@ from jobctl.engine.consumer import JobctlConsumer
 from jobctl.engine.holding import HeldMessage
 
 URL = os.environ["COMPAT_REDIS_URL"]
-PACE_S = 0.1
+PACE_S = 0.05
 """Two tests send a message and only then put a mock in the way of its ack: they count on stock's slow pick-up."""
 
 
@@ -89,7 +89,7 @@ def redis_broker() -> Iterator[TestedBroker]:
 
 @pytest.fixture
 def redis_worker(redis_broker: TestedBroker) -> Iterator[Worker]:
-    worker = Worker(redis_broker, worker_timeout=100, worker_threads=32)
+    worker = Worker(redis_broker, worker_timeout=100, worker_threads=4)
     worker.start()
     yield worker
     worker.stop()
