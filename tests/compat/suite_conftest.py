@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import dramatiq
 import dramatiq.brokers.redis
+import dramatiq.worker
 import pytest
 import redis
 from dramatiq.worker import Worker
@@ -75,6 +76,8 @@ class TestedBroker(JobctlBroker):
 
 dramatiq.brokers.redis.RedisBroker = TestedBroker
 redis.Redis = PrivateRedis
+dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.1  # 5 s otherwise, which two tests wait for
+dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.1
 
 
 @pytest.fixture
