@@ -78,6 +78,8 @@ class JobctlBroker(RedisBroker):
         self.queues: set[str] = set()
         self.client = client
         self.store = store or Store(client, namespace, cluster=cluster)
+        self.at_work: dict[tuple[str, str], HeldMessage] = {}
+        """By queue and message id: what `jobctl worker` runs in this process."""
         self._presence: Presence | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -104,7 +106,9 @@ class JobctlBroker(RedisBroker):
             name = dq_name(queue)
         message = message.copy(queue_name=name, options=options)
         self.emit_before("enqueue", message, delay)
-        held = self._presence.holdings.of(queue, message.message_id) if self._presence else None
+        held = self.at_work.get((queue, message.message_id))
+        if held is None and self._presence is not None:
+            held = self._presence.holdings.of(queue, message.message_id)
         if held is not None:
             held.again = Again(_body(message, queue), delay or 0)
         else:

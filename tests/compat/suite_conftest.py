@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import dramatiq
 import dramatiq.brokers.redis
+import dramatiq.worker
 import pytest
 import redis
 from dramatiq.worker import Worker
@@ -23,7 +24,7 @@ from jobctl.engine.consumer import JobctlConsumer
 from jobctl.engine.holding import HeldMessage
 
 URL = os.environ["COMPAT_REDIS_URL"]
-PACE_S = 0.1
+PACE_S = 0.05
 """Two tests send a message and only then put a mock in the way of its ack: they count on stock's slow pick-up."""
 
 
@@ -75,6 +76,8 @@ class TestedBroker(JobctlBroker):
 
 dramatiq.brokers.redis.RedisBroker = TestedBroker
 redis.Redis = PrivateRedis
+dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.1  # 5 s otherwise, which two tests wait for
+dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.1
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def redis_broker() -> Iterator[TestedBroker]:
 
 @pytest.fixture
 def redis_worker(redis_broker: TestedBroker) -> Iterator[Worker]:
-    worker = Worker(redis_broker, worker_timeout=100, worker_threads=32)
+    worker = Worker(redis_broker, worker_timeout=100, worker_threads=4)
     worker.start()
     yield worker
     worker.stop()

@@ -151,7 +151,12 @@ def run_ours(tmp_path: Path, redis_client: redis.Redis, redis_url: str) -> Itera
 
 
 class _SkipByPayload(Middleware):
-    def before_process_message(self, _broker: Any, message: Any) -> None:
+    """Skips as the payload says; `later` only the first time, and then it enqueues the message again."""
+
+    def before_process_message(self, broker: Any, message: Any) -> None:
+        if message.kwargs == {"case": "later"} and not message.options.get("seen"):
+            broker.enqueue(message.copy(options={"seen": True}), delay=1)
+            raise SkipMessage("not yet")
         if message.kwargs == {"case": "skip"}:
             raise SkipMessage("as asked")
 
@@ -163,6 +168,7 @@ class _SkipByPayload(Middleware):
         ("retry", ENQUEUE + FAIL + ACK + FAIL + NACK),
         ("failure", ENQUEUE + FAIL + NACK),
         ("skip", ENQUEUE + SKIP + ACK),
+        ("later", ENQUEUE + SKIP[:1] + RETRY + SKIP[1:] + ACK + FAIL + NACK),
     ],
 )
 def test_jobctls_own_worker_fires_the_same_but_for_a_retrys_enqueue(
