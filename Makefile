@@ -40,8 +40,9 @@ completions: $(STAMP) ## Generate completions/ anew
 	$(BIN)/jobctl completion show zsh > completions/_jobctl
 	$(BIN)/jobctl completion show fish > completions/jobctl.fish
 
-bench: $(STAMP) ## Measure, side by side with the stock broker
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(STAMP) ## Measure, side by side with Dramatiq, Huey, RQ and Celery
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m benchmarks --write docs/benchmarks.md $(ARGS)
 
 chaos: $(STAMP) ## Kill, starve, cut off and freeze everything at full size, and count every job
 	$(BIN)/python -m tests.chaos --stock $(ARGS)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.harness import Row, bench
-from benchmarks.peers import Jobctl, Stock
+from benchmarks.peers import Jobctl, Stock, others
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     args = parser.parse_args()
     rows: list[Row] = []
     with bench(repeats=1 if args.quick else 3, scale=0.1 if args.quick else 1.0) as place:
-        peers = (Jobctl(place), Stock(place))
+        peers = [Jobctl(place), Stock(place), *others(place)]
         for name in args.only or measure.ALL:
             print(f"measuring {name} …", flush=True)
             rows += measure.ALL[name](place, peers)

@@ -31,6 +31,9 @@ jobs:
     python: benchmarks.tasks:noop
     payload: {required: [n], properties: {n: {type: integer}, to: {type: string, format: email}}}
 """
+QUEUES = tuple(f"queue{n}" for n in range(49))
+"""With the default one, fifty queues: what an idle worker costs depends on how many it looks at."""
+CATALOG += "".join(f'  {queue}-job: {{python: "benchmarks.tasks:noop", queue: {queue}}}\n' for queue in QUEUES)
 LOG = Path(tempfile.gettempdir()) / "jobctl-bench.log"
 
 

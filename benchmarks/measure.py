@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
+from jobctl.store.jobs import NewJob
 
 
 def pickup(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
@@ -35,30 +37,77 @@ def pickup(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
 
 
 def drain(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
-    """Jobs a second through one worker process and through two, and what a job costs in CPU."""
+    """Jobs a second through one, two and four worker processes, and what a job costs in CPU."""
     rows = []
-    for job, count, threads in (("noop", 30_000, 4), ("incr", 15_000, 8)):
-        for processes in (1, 2):
+    for job, count, threads in (("noop", 40_000, 4), ("incr", 20_000, 8)):
+        for processes in (1, 2, 4):
             title = f"{job} drained, {processes} process{'es' if processes > 1 else ''} x {threads} threads"
-            speed, cpu = Row(title, "jobs/s", "higher"), Row(f"{title}: worker CPU", "µs/job", "lower")
-            rows += [speed, cpu]
-            for peer in peers:
+            speed = Row(title, "jobs/s", "higher")
+            worker = Row(f"{title}: worker CPU", "µs/job", "lower")
+            server = Row(f"{title}: Redis CPU", "µs/job", "lower")
+            rows += [speed, worker, server]
+            for peer in peers if processes == 1 else peers[:2]:
                 for _ in range(bench.repeats):
-                    rate, cost = _drained(peer, job, bench.count(count), threads, processes)
-                    speed.samples.setdefault(peer.name, []).append(rate)
-                    cpu.samples.setdefault(peer.name, []).append(cost)
+                    measured = _drained(bench, peer, job, bench.count(round(count * peer.share)), threads, processes)
+                    for row, value in zip((speed, worker, server), measured, strict=True):
+                        row.samples.setdefault(peer.name, []).append(value)
     return rows
 
 
-def _drained(peer: Peer, job: str, count: int, threads: int, processes: int) -> tuple[float, float]:
-    if peer.name == "dramatiq":
-        count = max(50, count // 10)
+def _drained(
+    bench: Bench, peer: Peer, job: str, count: int, threads: int, processes: int
+) -> tuple[float, float, float]:
+    """(jobs a second, microseconds of worker CPU a job, of Redis CPU a job) from the first job taken to the last."""
+    bench.client().flushdb()
     peer.fill(job, count)
     with peer.worker(threads, processes) as process:
         until(lambda: peer.left() < count)
-        began, left, cpu = time.monotonic(), peer.left(), _cpu(process)
+        began, left, cpu, server = time.monotonic(), max(1, peer.left()), _cpu(process), _server_cpu(bench)
         ended = until(lambda: peer.left() == 0)
-        return left / (ended - began), (_cpu(process) - cpu) / left * 1e6
+        worker_cpu, server_cpu = _cpu(process) - cpu, _server_cpu(bench) - server
+    return left / (ended - began), worker_cpu / left * 1e6, server_cpu / left * 1e6
+
+
+def _server_cpu(bench: Bench) -> float:
+    """CPU seconds of the server so far."""
+    used = bench.client().info("cpu")
+    return float(used["used_cpu_user"] + used["used_cpu_sys"])
+
+
+def delayed(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
+    """A million delayed jobs: what a worker's memory does, and how late jobs start that fall due meanwhile."""
+    memory = Row("worker memory with 1,000,000 jobs delayed: growth", "MB", "lower")
+    late = Row("lateness of a due job among them, p99", "ms", "lower")
+    peer = peers[0]
+    store = peer.client._store  # type: ignore[attr-defined]
+    redis = bench.client()
+    with peer.worker(threads=4) as process:
+        _warm(bench, peer)
+        before = _memory(process)
+        _delay(store, bench.count(1_000_000))
+        redis.delete("bench:latency")
+        count = bench.count(300)
+        for n in range(count):
+            due = 500 + n * 10
+            job = store.mint.new("default")
+            payload = {"sent": time.monotonic_ns() + due * 1_000_000}
+            store.jobs.enqueue([NewJob(id=job, type="stamp", queue="default", payload=payload, delay_ms=due)])
+        until(lambda: redis.llen("bench:latency") >= count)
+        taken = sorted(int(ns) / 1e6 for ns in redis.lrange("bench:latency", 0, -1))
+        memory.samples["jobctl"] = [max(0.01, (_memory(process) - before) / 1e6)]
+        late.samples["jobctl"] = [taken[int(len(taken) * 0.99)]]
+    redis.flushdb()
+    return [memory, late]
+
+
+def _delay(store: Any, count: int) -> None:
+    for _ in range(0, count, 5_000):
+        ids = store.mint.many("default", 5_000)
+        store.jobs.enqueue([NewJob(id=i, type="noop", queue="default", payload={}, delay_ms=3_600_000) for i in ids])
+
+
+def _memory(process: psutil.Process) -> int:
+    return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
 
 
 def enqueue(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
@@ -71,7 +120,7 @@ def enqueue(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
     for peer in peers:
         peer.send("noop")
         for _ in range(bench.repeats):
-            count = bench.count(5_000)
+            count = bench.count(round(5_000 * max(peer.share, 0.2)))
             one.samples.setdefault(peer.name, []).append(count / _timed(lambda n=count, p=peer: _each(p, n)))
             count = bench.count(50_000) if peer.name == "jobctl" else count
             bench.client().flushdb()
@@ -113,7 +162,8 @@ def start(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
 
 
 def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
-    """What an idle worker costs: commands a second, CPU, connections."""
+    """What an idle worker with 50 queues costs: commands a second, CPU, connections."""
+    peers = peers[:2]
     rows = [
         Row("idle worker: Redis commands", "1/s", "lower"),
         Row("idle worker: CPU", "%", "lower"),
@@ -169,4 +219,12 @@ def _run(bench: Bench, argv: list[str]) -> float:
         )
 
 
-ALL = {"start": start, "enqueue": enqueue, "lines": lines, "pickup": pickup, "drain": drain, "idle": idle}
+ALL = {
+    "start": start,
+    "enqueue": enqueue,
+    "lines": lines,
+    "pickup": pickup,
+    "drain": drain,
+    "delayed": delayed,
+    "idle": idle,
+}

@@ -8,9 +8,12 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 from benchmarks import tasks
+from benchmarks.harness import QUEUES
 
 broker = RedisBroker(url=os.environ["BENCH_URL"], namespace="stock")
 dramatiq.set_broker(broker)
 noop = dramatiq.actor(tasks.noop)
 incr = dramatiq.actor(tasks.incr)
 stamp = dramatiq.actor(tasks.stamp)
+for queue in QUEUES:
+    broker.declare_queue(queue)
