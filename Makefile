@@ -17,6 +17,7 @@ setup: $(STAMP) ## Create .venv with jobctl and what its developers need
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m tests.compat.sdist
 	@touch $@
 
 demo: $(STAMP) ## See all of it work on real input, in under a minute

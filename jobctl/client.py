@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from jobctl import urls
 from jobctl.catalog.load import load
 from jobctl.catalog.model import Catalog
-from jobctl.errors import NothingMatched, UsageError, WaitTimeout
+from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer
 from jobctl.store import Store
 from jobctl.store.jobs import NewJob, fresh, to_job
@@ -85,6 +86,6 @@ def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Clie
 
     chosen = settings.resolve(catalog=str(catalog))
     loaded = load(Path(catalog))
-    if redis is not None and not redis.startswith(("redis://", "rediss://", "unix://")):
-        raise UsageError(f"the Redis URL {redis.split('@')[-1]!r} cannot be used", "redis://, rediss:// or unix://")
+    if redis is not None:
+        urls.check(redis)
     return Client(open_store(chosen, loaded, url=redis, retries=2), loaded)

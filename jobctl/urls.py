@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from jobctl.errors import UsageError
 
 SCHEMES = ("redis", "rediss", "unix")
+SENTINEL = "+sentinel"
 _QUERY_PASSWORD = re.compile(r"([?&]password=)[^&#]*", re.IGNORECASE)
 
 
@@ -49,10 +51,10 @@ def check(url: str) -> None:
         raise UsageError(
             f"{redacted(url)!r} is not a Redis URL", "write redis://HOST:PORT/DB, rediss://… or unix:///PATH"
         )
-    if scheme.startswith(("redis+sentinel", "rediss+sentinel", "sentinel")):
-        raise UsageError("Sentinel URLs are not supported yet", "give the address of the current primary")
-    if scheme not in SCHEMES:
-        raise UsageError(f"a Redis URL cannot begin with {scheme}://", "use redis://, rediss:// or unix://")
+    if scheme.removesuffix(SENTINEL) not in SCHEMES or scheme == f"unix{SENTINEL}":
+        raise UsageError(
+            f"a Redis URL cannot begin with {scheme}://", "use redis://, rediss://, redis+sentinel:// or unix://"
+        )
     _check_parts(url, scheme, rest)
 
 
@@ -60,11 +62,58 @@ def _check_parts(url: str, scheme: str, rest: str) -> None:
     hint = "write special characters of a user name or password percent-encoded"
     try:
         parts = urlsplit(url)
-        port = parts.port
+        hosts = () if scheme == "unix" else _hosts(parts.netloc)
     except ValueError:
         raise UsageError(f"{redacted(url)!r} is not a Redis URL", hint) from None
     if scheme == "unix":
         if not parts.path.startswith("/"):
             raise UsageError(f"{redacted(url)!r} names no socket", "write unix:///absolute/path")
-    elif not parts.hostname or parts.fragment or "@" in parts.path or port == 0:
+    elif not all(host for host, _ in hosts) or parts.fragment or "@" in parts.path or 0 in [p for _, p in hosts]:
         raise UsageError(f"{redacted(url)!r} is not a Redis URL", hint if "@" in rest else "")
+    elif scheme.endswith(SENTINEL) and not re.fullmatch(r"/[^/]+(/\d*)?", parts.path):
+        raise UsageError(f"{redacted(url)!r} does not name the service", f"write {scheme}://HOST:PORT,…/SERVICE/DB")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL with one or several hosts, taken apart. `service` is the one that Sentinels know the primary by."""
+
+    scheme: str  # redis | rediss
+    user: str
+    hosts: tuple[tuple[str, int | None], ...]
+    service: str
+    db: str
+    query: str
+
+    def single(self) -> str:
+        """The same with its first host only, as redis-py reads it."""
+        host = self.hosts[0][0]
+        shown = f"[{host}]" if ":" in host else host
+        user = f"{self.user}@" if self.user else ""
+        return urlunsplit((self.scheme, f"{user}{shown}", f"/{self.db}", self.query, ""))
+
+
+def address(url: str) -> Address:
+    """Take a checked URL (not unix://) without a password apart."""
+    parts = urlsplit(url)
+    first, _, rest = parts.path.lstrip("/").partition("/")
+    sentinel = parts.scheme.endswith(SENTINEL)
+    return Address(
+        scheme=parts.scheme.removesuffix(SENTINEL),
+        user=parts.netloc.rpartition("@")[0],
+        hosts=_hosts(parts.netloc),
+        service=unquote(first) if sentinel else "",
+        db=rest if sentinel else first,
+        query=parts.query,
+    )
+
+
+def is_sentinel(url: str) -> bool:
+    """Whether the URL names Sentinels instead of a server."""
+    return url.partition("://")[0].endswith(SENTINEL)
+
+
+def _hosts(netloc: str) -> tuple[tuple[str, int | None], ...]:
+    """The hosts with their ports; several are separated by commas. Raises ValueError."""
+    parts = [urlsplit(f"//{part}") for part in netloc.rpartition("@")[2].split(",")]
+    return tuple((part.hostname or "", part.port) for part in parts)

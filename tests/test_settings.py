@@ -88,7 +88,7 @@ def test_a_profiles_password_never_goes_to_another_server(tmp_path: Path) -> Non
     [
         ("localhost:6379", "is not a Redis URL"),
         ("http://host", "cannot begin with http://"),
-        ("redis+sentinel://host/primary", "Sentinel"),
+        ("redis+sentinel://host", "does not name the service"),
         ("redis://host:port", "is not a Redis URL"),
         ("redis://", "is not a Redis URL"),
         ("unix://relative.sock", "names no socket"),

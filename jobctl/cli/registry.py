@@ -78,6 +78,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
             ),
         ),
     ),
+    Entry("doctor", "doctor:doctor", "Find what breaks jobctl's promises here, and say what to do.", LOOK),
     Entry("ps", "ps:ps", "Show the live workers and schedulers.", LOOK),
     Group(
         "dead",

@@ -36,7 +36,7 @@ class Desk:
         self._alone: Reserved | None = None
         self._mean_s = 1.0
         self._moved = clock.monotonic()
-        self._asking = False
+        self._asking = self._closed = False
         self.done = 0
         self.inbox: SimpleQueue[Reserved | None] = SimpleQueue()
 
@@ -49,9 +49,9 @@ class Desk:
         with self._changed:
             if not self._worth_while():
                 self._asking = True
-                self._changed.wait_for(self._worth_while, timeout_s)
+                self._changed.wait_for(lambda: self._closed or self._worth_while(), timeout_s)
                 self._asking = False
-            return max(0, self._room()) if self._worth_while() else 0
+            return max(0, self._room()) if self._worth_while() and not self._closed else 0
 
     def _worth_while(self) -> bool:
         room = self._room()
@@ -125,8 +125,10 @@ class Desk:
             self._ending.difference_update(tokens)
             self._changed.notify_all()
 
-    def wake(self) -> None:
+    def close(self) -> None:
+        """There is no room from now on; who waits for some is told at once."""
         with self._changed:
+            self._closed = True
             self._changed.notify_all()
 
     def spent(self) -> bool:

@@ -20,12 +20,14 @@ from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
 STUCK_S = 0.05
-LATE_S, EVERY_S = (3.0, 20.0), 60.0
+LATE_S, EVERY_S = (4.0, 20.0), 60.0
 """When own reservations are looked at again after a connection was lost, and how often anyhow."""
 SILENCE_S = 10.0
 """Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
+STRAY_S = 3.0
+"""A reservation that was not held here at two looks, this long apart, is given back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 _log = logging.getLogger("jobctl.worker")
@@ -64,14 +66,16 @@ class Fetcher(threading.Thread):
         self._clock_ahead_s = 0.0
         self._registered = False
         self._reconcile_at = [clock.monotonic() + EVERY_S]
+        self._strays: set[tuple[str, str, str]] = set()
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
 
     def stop(self) -> None:
-        """Fetch no more. What is held already stays with the desk."""
+        """Fetch no more, and block no longer. What is held already stays with the desk."""
         self._halt.set()
-        self._desk.wake()
+        self._desk.close()
+        self._blocking.interrupt()
 
     def run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -81,6 +85,8 @@ class Fetcher(threading.Thread):
                 self.connected.set()
                 pause = FIRST_PAUSE_S
             except RedisUnavailable as problem:
+                if self._halt.is_set():
+                    return
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
@@ -94,7 +100,8 @@ class Fetcher(threading.Thread):
         now = clock.monotonic()
         if now >= self._reconcile_at[0]:
             self._reconcile()
-            self._reconcile_at = self._reconcile_at[1:] or [now + EVERY_S]
+            again = now + (STRAY_S if self._strays else EVERY_S)
+            self._reconcile_at = [again, *(at for at in self._reconcile_at[1:] if at > again)]
         if now >= self._look_at:
             self._look()
         if self._due_at is not None and now >= self._due_at:
@@ -191,18 +198,21 @@ class Fetcher(threading.Thread):
         self._registered = True
 
     def _reconcile(self) -> None:
-        """Give back what is reserved for this worker and not known here.
+        """Give back what is reserved for this worker and not known here, at two looks.
 
         The reply to a fetch was lost; or the fetch lay in some buffer when its connection was given up, and ran later;
         or the server came back without the end of a job that it had acknowledged (a failover, the last second of AOF).
         """
         known = self._desk.tokens()
-        for queue in self._queues:
-            strays = [
-                Ended(id=job_id, token=token)
-                for job_id, (token, worker) in self._store.processes.reservations(queue).items()
-                if worker == self._worker and token not in known
-            ]
-            if strays:
-                _log.warning("giving back %d jobs of queue %s that are reserved and not held here", len(strays), queue)
-                self._store.run_many([self._store.settle.requeue(queue, strays)])
+        strays = {
+            (queue, job_id, token)
+            for queue in self._queues
+            for job_id, (token, worker) in self._store.processes.reservations(queue).items()
+            if worker == self._worker and token not in known
+        }
+        again = strays & self._strays
+        for queue in {queue for queue, _, _ in again}:
+            ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
+            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
+            self._store.run_many([self._store.settle.requeue(queue, ended)])
+        self._strays = strays - again

@@ -29,6 +29,16 @@ class Hooks:
     def _after(self) -> list[Middleware]:
         return [m for m in reversed(self._broker.middleware) if _overrides(m, "after_process_message")]
 
+    @cached_property
+    def _at_end(self) -> dict[str, list[Middleware]]:
+        middleware = self._broker.middleware
+        return {
+            name: [
+                m for m in (middleware if name.startswith("before") else reversed(middleware)) if _overrides(m, name)
+            ]
+            for name in ("before_ack", "after_ack", "before_nack", "after_nack")
+        }
+
     def before(self, message: MessageProxy) -> None:
         for middleware in self._before:
             try:
@@ -44,6 +54,17 @@ class Hooks:
                 middleware.after_process_message(self._broker, message, result=result, exception=failure)
             except Exception:  # noqa: BLE001 - as above
                 _log.critical("unexpected failure in after_process_message of %r", middleware, exc_info=True)
+
+    def ended(self, message: MessageProxy, *, dead: bool) -> None:
+        """An attempt's outcome is decided: a dead letter is a nack to Dramatiq, everything else an ack."""
+        if dead:
+            message.fail()
+        for name in ("before_nack", "after_nack") if dead else ("before_ack", "after_ack"):
+            for middleware in self._at_end[name]:
+                try:
+                    getattr(middleware, name)(self._broker, message)
+                except Exception:  # noqa: BLE001 - as above
+                    _log.critical("unexpected failure in %s of %r", name, middleware, exc_info=True)
 
 
 def _overrides(middleware: Middleware, hook: str) -> bool:

@@ -50,11 +50,11 @@ class StoreLiveness:
             self._reachable_since = None
             self._seen.clear()
             raise
-        if self._reachable_since is None or self._silent():
+        if self._reachable_since is None or self._was_stopped():
             self._reachable_since = clock.monotonic()
         self._own, self._beaten_at = info.name, clock.monotonic()
 
-    def _silent(self) -> bool:
+    def _was_stopped(self) -> bool:
         """Whether this process itself has not beaten for a lease: it was stopped, and knows nothing of the others."""
         return clock.monotonic() - self._beaten_at >= max(self._lease_ms / 1000, SILENCE_S)
 
@@ -66,7 +66,7 @@ class StoreLiveness:
 
         An overdue job has failed by its time limit, and its retries decide.
         """
-        return sum(self._recover(queue, {child}, executing, overdue) for queue in self._store.queues.names())
+        return sum(self._recover(queue, {child}, executing, overdue) for queue in self._store.queues.registered())
 
     def sweep(self) -> int:
         """Recover the jobs of processes that are gone; and housekeeping of all queues.
@@ -80,11 +80,9 @@ class StoreLiveness:
         if thorough:
             self._thorough_at = now + THOROUGH_S
             self._clean(names)
-        silent = self._silences()
-        if not self._may_judge():
-            return 0
+        silent = self._silent()
         alive = {name for name, silent_s in silent.items() if silent_s < self._lease_ms / 1000}
-        if self._own not in alive or (len(alive) == len(silent) and not thorough):
+        if not self._may_judge() or self._own not in alive or (len(alive) == len(silent) and not thorough):
             return 0
         total = self._judge(names, alive, thorough)
         for name, silent_s in silent.items():
@@ -92,7 +90,29 @@ class StoreLiveness:
                 self._store.processes.leave(name)
         return total
 
-    def _silences(self) -> dict[str, float]:
+    def _may_judge(self) -> bool:
+        if self._reachable_since is None or self._was_stopped():
+            return False
+        return clock.monotonic() - self._reachable_since >= self._lease_ms / 1000
+
+    def _judge(self, names: list[str], alive: set[str], thorough: bool) -> int:
+        """Recover what is held by workers of dead supervisors, and by workers that no supervisor knows any more."""
+        listed = self._store.processes.children() if thorough else set()
+        unlisted, total = set(), 0
+        for queue in names:
+            held = {worker for _, worker in self._store.processes.reservations(queue).values()}
+            lost = {worker for worker in held if supervisor_of(worker) not in alive}
+            strays = held - lost - listed if thorough else set()
+            unlisted |= strays
+            if lost:
+                total += self._recover(queue, lost, None)
+            if orphans := strays & self._unlisted:  # seen twice, a minute apart: not one that has just been started
+                total += self._recover(queue, orphans, frozenset())
+        if thorough:
+            self._unlisted = unlisted
+        return total
+
+    def _silent(self) -> dict[str, float]:
         """For each process, for how many seconds of this one's clock its beat has not changed.
 
         Redis's clock may be set forward or back, and then every beat looks old, or none ever does.
@@ -104,28 +124,6 @@ class StoreLiveness:
             seen[name] = before if before and before[0] == at else (at, now)
         self._seen = seen
         return {name: now - since for name, (_, since) in seen.items()}
-
-    def _may_judge(self) -> bool:
-        if self._reachable_since is None or self._silent():
-            return False
-        return clock.monotonic() - self._reachable_since >= self._lease_ms / 1000
-
-    def _judge(self, names: list[str], alive: set[str], thorough: bool) -> int:
-        """Recover what is held by workers of dead supervisors, and by workers that no supervisor knows any more."""
-        listed = self._store.processes.children() if thorough else {}
-        unlisted, total = set(), 0
-        for queue in names:
-            held = {worker for _, worker in self._store.processes.reservations(queue).values()}
-            lost = {worker for worker in held if supervisor_of(worker) not in alive}
-            strays = {worker for worker in held - lost if worker not in listed} if thorough else set()
-            unlisted |= strays
-            if lost:
-                total += self._recover(queue, lost, None)
-            if orphans := strays & self._unlisted:  # seen twice, a minute apart: not one that has just been started
-                total += self._recover(queue, orphans, frozenset())
-        if thorough:
-            self._unlisted = unlisted
-        return total
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""

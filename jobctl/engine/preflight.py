@@ -19,7 +19,7 @@ import msgspec
 
 from jobctl.catalog.imports import check_imports
 from jobctl.catalog.problems import CatalogError, Problem
-from jobctl.engine.broker import JobctlBroker
+from jobctl.engine.broker import worker_broker
 from jobctl.engine.child import read_config
 from jobctl.engine.config import ChildConfig
 from jobctl.engine.runtime import prepare
@@ -85,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
 def _try_out(config: ChildConfig) -> Findings:
     catalog = read_catalog(config)
     served = {name: job for name, job in catalog.jobs.items() if config.queues is None or job.queue in config.queues}
-    broker = JobctlBroker(client=connect(_NOWHERE), namespace=catalog.namespace)
+    broker = worker_broker(connect(_NOWHERE), catalog.namespace)
     dramatiq.set_broker(broker)  # before modules with actors are imported
     try:
         problems = check_imports(dataclasses.replace(catalog, jobs=served))

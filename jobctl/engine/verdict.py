@@ -73,19 +73,40 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     """The attempt failed: another run, or a dead letter with its reason. A cancelled one is cancelled."""
     if isinstance(failure, AttemptCancelled):
         return cancelled(job)
-    duration = clock.monotonic() - job.started
     what = describe(failure)
     if isinstance(failure, AttemptTimeout):
         what = Failure("Timeout", f"ran longer than {job.type.timeout_ms / 1000:g} s", what.traceback)
     retries_done = job.record.count - job.record.spent
     verdict = decide(job.type.retries, failure, retries_done, random.random)
-    outcome = "timeout" if isinstance(failure, AttemptTimeout) or _timed_out(failure) else "failed"
-    job.record.add(_lived(job, outcome, duration, what))
-    job.record.retries = job.type.retries.max
+    lived = "timeout" if isinstance(failure, AttemptTimeout) or _timed_out(failure) else "failed"
     if isinstance(verdict, Retry):
-        job.record.error, job.record.message = what.error, what.message
-        return _outcome("retry", job, _event(job, "retrying", duration, what), delay_ms=verdict.delay_ms)
-    return _buried(job, what, duration)
+        return retried(job, what, verdict.delay_ms, lived=lived)
+    return given_up(job, what, lived=lived)
+
+
+def retried(job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"") -> Outcome:
+    """The attempt failed and the job has another one; `body`, if any, replaces its body."""
+    duration = clock.monotonic() - job.started
+    job.record.add(_lived(job, lived, duration, what))
+    job.record.retries = job.type.retries.max
+    job.record.error, job.record.message = what.error, what.message
+    return _outcome("retry", job, _event(job, "retrying", duration, what), delay_ms=delay_ms, body=body)
+
+
+def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
+    """The attempt failed and was the last: the job is a dead letter."""
+    duration = clock.monotonic() - job.started
+    job.record.add(_lived(job, lived, duration, what))
+    job.record.retries = job.type.retries.max
+    reserved = job.reserved
+    ended = bury(reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6))
+    return Outcome("bury", reserved.queue, ended)
+
+
+def put_off(reserved: Reserved, record: Record, delay_ms: int, body: bytes = b"") -> Outcome:
+    """The job was not run to an end and comes later; no attempt is consumed."""
+    ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay_ms, body=body)
+    return Outcome("retry", reserved.queue, ended)
 
 
 def cancelled(job: Running) -> Outcome:
@@ -102,17 +123,28 @@ def given_back(reserved: Reserved) -> Outcome:
     return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token))
 
 
-def unknown_type(reserved: Reserved, body: codec.Body, record: Record, patience_ms: int) -> Outcome:
+def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms: int) -> Outcome:
     """No worker here knows the type: it waits for a deploy to bring it, and is dead when that takes too long."""
     now = clock.now_ms()
     record.unknown = record.unknown or now
     waited = now - record.unknown
     if waited < patience_ms:
         delay = min(max(waited, 1_000), 30_000)
-        ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay)
-        return Outcome("retry", reserved.queue, ended)
-    what = Failure("UnknownJobType", f"no worker knew the job type `{body.actor_name}` for {waited // 1000} s")
-    return refused(reserved, body.actor_name, record, what)
+        return put_off(reserved, record, delay)
+    what = Failure("UnknownJobType", f"no worker knew the job type `{job_type}` for {waited // 1000} s")
+    return refused(reserved, job_type, record, what)
+
+
+def read_body(reserved: Reserved, record: Record) -> codec.Body | Outcome:
+    """The body of a reserved job; the outcome of one that cannot be read or lies in the wrong queue."""
+    try:
+        body = codec.decode_body(reserved.body)
+    except ValueError as problem:
+        return refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
+    if codec.canonical(body.queue_name) != reserved.queue:
+        why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
+        return refused(reserved, body.actor_name, record, Failure("Quarantined", why))
+    return body
 
 
 def refused(reserved: Reserved, job_type: str, record: Record, what: Failure) -> Outcome:
@@ -158,12 +190,6 @@ def bury(
     )
 
 
-def _buried(job: Running, what: Failure, duration: float) -> Outcome:
-    reserved = job.reserved
-    ended = bury(reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6))
-    return Outcome("bury", reserved.queue, ended)
-
-
 def _timed_out(failure: BaseException) -> bool:
     return isinstance(failure, HandlerFailure) and "timeout" in failure.match
 
@@ -201,7 +227,7 @@ def _event(job: Running, kind: str, duration: float, what: Failure | None) -> by
     )
 
 
-def _outcome(kind: str, job: Running, event: bytes, *, delay_ms: int = 0) -> Outcome:
+def _outcome(kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"") -> Outcome:
     reserved = job.reserved
     record = codec.encode(job.record)
-    return Outcome(kind, reserved.queue, Ended(reserved.id, reserved.token, record, event, delay_ms))
+    return Outcome(kind, reserved.queue, Ended(reserved.id, reserved.token, record, event, delay_ms, body=body))

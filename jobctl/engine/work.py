@@ -6,16 +6,18 @@ import logging
 import threading
 from typing import Any
 
-from dramatiq.broker import Broker, MessageProxy
+from dramatiq.broker import MessageProxy
 from dramatiq.message import Message
 from dramatiq.middleware import SkipMessage
 
 from jobctl import clock
 from jobctl.context import Current, activate
 from jobctl.engine import logs, verdict
+from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Alias, Committer, Outcome
 from jobctl.engine.desk import Desk
 from jobctl.engine.failure import Failure
+from jobctl.engine.holding import HeldMessage
 from jobctl.engine.hooks import Hooks
 from jobctl.engine.interrupt import Guard
 from jobctl.engine.log_buffer import LogBuffer
@@ -39,7 +41,7 @@ class JobThread(threading.Thread):
         self,
         number: int,
         runtime: Runtime,
-        broker: Broker,
+        broker: JobctlBroker,
         desk: Desk,
         committer: Committer,
         slots: SlotTable | None,
@@ -102,18 +104,14 @@ class JobThread(threading.Thread):
     def _read(self, reserved: Reserved) -> tuple[Running, Task] | Outcome:
         """The job's body and type; an outcome if it cannot be run."""
         record = codec.decode_record(reserved.record)
-        try:
-            body = codec.decode_body(reserved.body)
-        except ValueError as problem:
-            return verdict.refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
-        if codec.canonical(body.queue_name) != reserved.queue:
-            why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
-            return verdict.refused(reserved, body.actor_name, record, Failure("Quarantined", why))
+        body = verdict.read_body(reserved, record)
+        if isinstance(body, Outcome):
+            return body
         if body.message_id != reserved.id:
             self._committer.submit(Alias(body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
         if task is None:
-            return verdict.unknown_type(reserved, body, record, self._runtime.unknown_after_ms)
+            return verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)
         if reserved.crashes >= MAX_CRASHES:
             why = f"its worker died {reserved.crashes} times while running it"
             return verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
@@ -151,6 +149,8 @@ class JobThread(threading.Thread):
     def _guarded(self, job: Running, task: Task, attempt: Attempt) -> Outcome:
         """Run the handler under its time limit. At most one interrupt arrives, and only inside this function."""
         message = _message(job)
+        at_work, key = self._broker.at_work, (job.reserved.queue, job.body.message_id)
+        at_work[key] = message
         result: Any = None
         failure: BaseException | None = None
         ended = False
@@ -165,11 +165,22 @@ class JobThread(threading.Thread):
             self.guard.disarm()
             if not ended:
                 failure = interrupt
+        del at_work[key]
         if failure is not None and attempt.cancel.reason == "shutdown" and isinstance(failure, AttemptCancelled):
             return verdict.given_back(job.reserved)
+        return self._judged(job, message, result, failure)
+
+    def _judged(self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None) -> Outcome:
+        """What becomes of the job. One that a middleware enqueued again comes later; of a failed one the catalog
+        decides."""
+        if message.again is not None and failure is None and not message.failed:
+            self._hooks.ended(message, dead=False)
+            return verdict.put_off(job.reserved, job.record, message.again.delay_ms, message.again.body)
         if message.failed and failure is None:
             failure = RuntimeError("a middleware failed the message")
-        return verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
+        outcome = verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
+        self._hooks.ended(message, dead=outcome.kind == "bury")
+        return outcome
 
     def _run(self, task: Task, attempt: Attempt, message: MessageProxy) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""
@@ -216,9 +227,9 @@ class JobThread(threading.Thread):
         )
 
 
-def _message(job: Running) -> MessageProxy:
+def _message(job: Running) -> HeldMessage:
     body = job.body
-    return MessageProxy(
+    return HeldMessage(
         Message(
             queue_name=job.reserved.queue,
             actor_name=body.actor_name,
@@ -227,7 +238,10 @@ def _message(job: Running) -> MessageProxy:
             options=body.options,
             message_id=body.message_id,
             message_timestamp=body.message_timestamp,
-        )
+        ),
+        job.reserved,
+        body,
+        job.record,
     )
 
 

@@ -12,7 +12,7 @@ from jobctl import clock
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.model import Catalog
 from jobctl.engine import logs
-from jobctl.engine.broker import JobctlBroker
+from jobctl.engine.broker import worker_broker
 from jobctl.engine.committer import Committer
 from jobctl.engine.config import CLEAN, LEFT_JOBS, RECYCLE, ChildConfig
 from jobctl.engine.control import Control
@@ -49,7 +49,7 @@ class Worker:
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         self.store = Store(client, namespace, cluster=config.cluster)
-        self.broker = JobctlBroker(client=client, namespace=namespace, store=self.store)
+        self.broker = worker_broker(client, namespace, self.store)
         runtime = prepare(
             catalog,
             self.broker,
@@ -75,6 +75,8 @@ class Worker:
         self.threads = [
             JobThread(n, runtime, self.broker, self.desk, self.committer, slots, armed) for n in range(config.threads)
         ]
+        self.abandoned = False
+        """Whether threads still run jobs that were given back."""
         self.watchdog = Watchdog([thread.guard for thread in self.threads], armed)
 
     def start(self) -> None:
@@ -119,13 +121,14 @@ class Worker:
 
         False when Redis does not know all of it: the supervisor has to recover what this process held.
         """
+        began = clock.monotonic()
         self._draining = True
         self._show_health()
         self.broker.emit_before("worker_shutdown", self)
         self.fetcher.stop()
         self.fetcher.join(timeout=2.0)
         self._give_back(self.desk.waiting())
-        self._wait_quiet(stop)
+        self._wait_quiet(stop, began)
         self.desk_stop()
         complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
@@ -133,9 +136,8 @@ class Worker:
         self.broker.emit_after("worker_shutdown", self)
         return complete
 
-    def _wait_quiet(self, stop: StopFlag) -> None:
+    def _wait_quiet(self, stop: StopFlag, began: float) -> None:
         """Until nothing runs, or the grace is over: then ask handlers to stop, and give back what still runs."""
-        began = clock.monotonic()
         while not self.desk.wait_quiet(TICK_S):
             self._show_health()
             grace = PATIENCE_S if stop.patient else max(0.0, self._config.grace_s - LAST_WORDS_S)
@@ -148,6 +150,7 @@ class Worker:
             self.desk.cancel(job.id, "shutdown")
         self.desk.wait_quiet(LAST_WORDS_S / 2)
         left = self.desk.running()
+        self.abandoned = bool(left)
         _log.info("the grace is over: %d running jobs are given back", len(left))
         self._give_back(left)
 
@@ -189,10 +192,9 @@ def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     worker = Worker(config, read_catalog(config), slots, job_environment())
     code = worker.run(stop)
     logs.flush()
-    stray = worker.desk.running() or any(thread.given_up for thread in worker.threads)
     if code == LEFT_JOBS:
         for thread in worker.threads:  # what still runs was given back: it did not kill this process
             slots.end(thread.number)
-    if stray and any(thread.is_alive() for thread in worker.threads):
-        os._exit(code)  # nothing here may end these jobs any more
+    if worker.abandoned or any(thread.given_up for thread in worker.threads):
+        os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
     return code

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import redis
 import redis.backoff
-import redis.cluster
 import redis.retry
 
 from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.urls import redacted, split_password
+from jobctl.store import topology
+from jobctl.urls import address, is_sentinel, redacted, split_password
 
 CLIENT_NAME = "jobctl"
 TIMEOUT_S = 5.0
@@ -55,14 +57,26 @@ def connect(
     if max_connections is not None:
         options["max_connections"] = max_connections
     try:
-        if cluster:
-            return cast("redis.Redis", redis.cluster.RedisCluster.from_url(bare, **options))
+        _check_files(bare)
+        if is_sentinel(bare):
+            return topology.sentinel_client(address(bare), options)
+        if cluster and not bare.startswith("unix:"):
+            return topology.cluster_client(address(bare), options)
         client = redis.Redis.from_url(bare, **options)
         # an option that the URL misspells would otherwise surface as a TypeError of the first command
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
         return client
+    except OSError as error:
+        raise UsageError(f"the Redis URL {redacted(url)} cannot be used: {error.filename}: {error.strerror}") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"the Redis URL {redacted(url)} cannot be used: {error}") from error
+
+
+def _check_files(url: str) -> None:
+    """Raise OSError for a certificate file of the URL that cannot be read; else it would look like a dead server."""
+    for option, value in parse_qsl(urlsplit(url).query):
+        if option in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+            Path(value).open("rb").close()
 
 
 @contextmanager

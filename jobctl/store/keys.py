@@ -36,6 +36,9 @@ class Keys:
     def stock_heartbeats(self) -> str:
         return f"{self.prefix}:__heartbeats__"
 
+    def stock_acks(self, worker: str, queue: str) -> str:
+        return f"{self.prefix}:__acks__.{worker}.{queue}"
+
     # One of each for every queue.
 
     def _of(self, name: str, queue: str) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """One attempt that is over. `record` and `event` are encoded; an empty event is not published."""
+    """One attempt that is over. `record` and `event` are encoded; an empty event is not published.
+
+    `body` replaces the job's body when it is retried; empty leaves it.
+    """
 
     id: str
     token: str
@@ -29,6 +32,7 @@ class Ended(msgspec.Struct, frozen=True):
     group: str = ""
     group_info: bytes = b""
     crashed: bool = False
+    body: bytes = b""
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -79,7 +83,7 @@ class Settle:
         return self._store.call("complete", queue, keep_ms, keep_count, _kept(), *args)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event)]
+        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body)]
         return self._store.call("retry", queue, queue, _kept(), *args)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:

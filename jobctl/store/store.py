@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jobctl.store.processes import Processes
     from jobctl.store.queues import Queues
     from jobctl.store.schedules import Schedules
+    from jobctl.store.server import Server
     from jobctl.store.settle import Settle
     from jobctl.store.stock import Stock
 
@@ -39,6 +41,8 @@ class Store:
         self.client: Any = client  # redis-py types each reply as all that any setting could make of it
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
+        if cluster:
+            topology.bind(client, self.keys.token())
         self.mint = Mint()
         self._runner = Runner(client)
 
@@ -67,10 +71,17 @@ class Store:
             reply = self.client.blpop(list(keys), timeout=max(0.001, timeout_s))
         return None if reply is None else bytes(reply[0])
 
+    def interrupt(self) -> None:
+        """Make what blocks in another thread end now, with RedisUnavailable: its connections are closed."""
+        pool = getattr(self.client, "connection_pool", None)
+        if pool is not None:
+            pool.disconnect()
+
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
         other = Store(client, self.namespace)
         other.keys, other.mint = self.keys, self.mint
+        topology.bind(client, self.keys.token())
         return other
 
     @cached_property
@@ -126,6 +137,12 @@ class Store:
         from jobctl.store.audit import Audit
 
         return Audit(self)
+
+    @cached_property
+    def server(self) -> Server:
+        from jobctl.store.server import Server
+
+        return Server(self)
 
     @cached_property
     def stock(self) -> Stock:

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from jobctl import clock
-from jobctl.catalog.model import Catalog
+from jobctl.catalog.model import Catalog, JobType, PythonSpec, RetryPolicy
 from jobctl.engine.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
@@ -105,3 +105,34 @@ def test_after_an_outage_everyone_has_a_whole_lease(
 def test_who_has_been_silent_for_four_leases_is_taken_off_the_list(store: Store, time: Clock, held: Moves) -> None:
     run(StoreLiveness(store, CATALOG), store, time, 80)
     assert list(store.processes.marks()) == ["me:1:x"]
+
+
+def test_a_supervisor_that_was_stopped_judges_nobody_until_it_has_watched_for_a_lease(
+    store: Store, time: Clock, held: Moves
+) -> None:
+    liveness = StoreLiveness(store, CATALOG)
+    run(liveness, store, time, 14)
+    time.at += 90
+    assert liveness.sweep() == 0
+    assert run(liveness, store, time, 14) == 0
+    assert run(liveness, store, time, 5) == 1
+
+
+def test_what_a_worker_holds_that_its_living_supervisor_no_longer_has_is_given_back(
+    store: Store, time: Clock, held: Moves
+) -> None:
+    assert run(StoreLiveness(store, CATALOG), store, time, 180, "it:2:y") == 1
+    assert held.state("a") == "waiting"
+
+
+def test_what_was_killed_for_its_time_limit_has_failed_by_it(store: Store) -> None:
+    policy = RetryPolicy(max=0)
+    job_type = JobType(name="act", handler=PythonSpec("x:y"), queue=QUEUE, retries=policy)
+    moves = Moves(store)
+    moves.enqueue("a", "neighbour")
+    moves.fetch(2, worker="me:1:x:1")
+    StoreLiveness(store, Catalog(jobs={"act": job_type})).recover("me:1:x:1", frozenset("a"), frozenset("a"))
+    (found,) = store.jobs.locate(QUEUE, ["a"])
+    assert (found.state, found.record.error) == ("dead", "Timeout")
+    (found,) = store.jobs.locate(QUEUE, ["neighbour"])
+    assert (found.state, found.crashes) == ("waiting", 0)

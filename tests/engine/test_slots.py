@@ -53,3 +53,23 @@ def test_an_id_that_is_too_long_is_cut_and_harms_no_neighbour() -> None:
     child.begin(1, "b")
     child.begin(0, "a" * 500)
     assert supervisor.executing() == {"a" * MAX_ID_BYTES, "b"}
+
+
+def test_only_what_executes_past_its_limit_is_overdue() -> None:
+    child, supervisor = pair(3)
+    child.begin(0, "late")
+    child.limit(0, 10.0)
+    child.begin(1, "in-time")
+    child.limit(1, 30.0)
+    child.begin(2, "without-limit")
+    assert supervisor.overdue(20.0) == {"late"}
+    child.end(0)
+    child.begin(0, "next")
+    assert supervisor.overdue(20.0) == frozenset()
+
+
+def test_a_child_sees_when_redis_was_last_told_of_it() -> None:
+    child, supervisor = pair(1)
+    assert child.beaten_at == 0
+    supervisor.set_beaten(12.5)
+    assert child.beaten_at == 12.5

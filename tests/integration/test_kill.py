@@ -62,7 +62,7 @@ def test_sigterm_lets_short_jobs_finish_and_gives_back_the_rest(project: Project
     stuck = project.client.enqueue_many("gate", [{"n": 100}])
     eventually(lambda: len(project.ledger()) >= 4)
     worker.signal(signal.SIGTERM)
-    assert worker.ended() == 0
+    assert worker.ended() == 0, worker.path.read_text()
     assert held(project) == 0
     states = project.states(ids)
     assert set(states) == {"completed", "waiting"}
@@ -71,11 +71,11 @@ def test_sigterm_lets_short_jobs_finish_and_gives_back_the_rest(project: Project
 
 
 def test_what_still_runs_at_the_end_of_the_grace_is_given_back_without_a_lost_attempt(project: Project) -> None:
-    worker = project.worker("--grace=1s").ready()
+    worker = project.worker("--grace=3s").ready()
     ids = project.client.enqueue_many("gate", [{"n": n} for n in range(4)])
     eventually(lambda: len(project.ledger()) == 4)
     worker.signal(signal.SIGTERM)
-    assert worker.ended() == 0
+    assert worker.ended() == 0, worker.path.read_text()
     assert project.states(ids) == {"waiting": 4}
     assert all(job.attempt_count == 0 for job in project.jobs(ids))
 

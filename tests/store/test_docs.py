@@ -19,7 +19,7 @@ SCRIPT_ROWS = {m[1] for m in re.finditer(r"^\| `(\w+)` \| [^`]", DOCS, re.MULTIL
 FOLDER = resources.files("jobctl.store") / "scripts"
 SCRIPTS = sorted(f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name[0] != "_")
 KEYS = sorted(name for name, value in vars(Keys).items() if callable(value) and not name.startswith("_"))
-ARGUMENTS = {"group": ("Q", "GROUP"), "logs": ("Q", "ID"), "alias": ("MESSAGE_ID",)}
+ARGUMENTS = {"group": ("Q", "GROUP"), "logs": ("Q", "ID"), "alias": ("MESSAGE_ID",), "stock_acks": ("WORKER", "Q")}
 
 
 def built(name: str) -> str:

@@ -98,7 +98,7 @@ local function reserve(k, index, ids, bodies)
   local records = redis.call('HMGET', k.records, unpack(ids))
   local crashes = redis.call('EXISTS', k.crashes) == 1 and redis.call('HMGET', k.crashes, unpack(ids)) or {}
   for i, stock_id in ipairs(ids) do
-    local mine = string.format('%.0f', last - #ids + i)
+    local mine = string.format('%.0f-%.0f', last - #ids + i, now) -- with the time: a count may be lost and given again
     local id = readable(k, stock_id, mine)
     reservations[#reservations + 1] = id
     reservations[#reservations + 1] = mine .. '|' .. worker .. '|' .. now

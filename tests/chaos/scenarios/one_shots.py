@@ -49,6 +49,6 @@ SCENARIO = Scenario(
     14,
     "one-shot producers among foreign keys",
     run,
-    quick={"shots": 40, "foreign": 100_000},
+    quick={"shots": 20, "foreign": 100_000},
     long={"shots": 10_000, "foreign": 100_000},
 )

@@ -1,0 +1,27 @@
+"""`jobctl doctor`."""
+
+from __future__ import annotations
+
+from jobctl.cli.context import Context
+from jobctl.cli.options import command
+from jobctl.cli.output import Column
+
+COLUMNS = (
+    Column("CHECK", "check", keep=True),
+    Column("STATUS", "status", keep=True, styles={"ok": "green", "warn": "yellow", "fail": "red"}),
+    Column("FOUND", "found"),
+    Column("ADVICE", "advice"),
+)
+
+
+@command
+def doctor(ctx: Context) -> int:
+    """Find what breaks jobctl's promises here, and say what to do.
+
+    One row a check. Exit code 1 if any of them fails; warnings do not count. Nothing is changed.
+    """
+    from jobctl.ops.doctor import examine
+
+    rows = examine(lambda: ctx.store(retries=2), ctx.catalog_if_any)
+    ctx.emit(rows, COLUMNS)
+    return int(any(row.status == "fail" for row in rows))

@@ -1,0 +1,173 @@
+"""`jobctl doctor` on real servers, well and badly configured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from dramatiq import Message
+from dramatiq.brokers.redis import RedisBroker
+
+from jobctl.store import server
+from tests.integration.servers import HOST, Node, running
+from tests.support import Cli, Ran, eventually
+
+ROOT = Path(server.__file__).parent
+CATALOG = "version: 1\nnamespace: shop\njobs:\n  note: {command: [echo]}\n"
+Serve = Callable[..., Node]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server with the given configuration."""
+    nodes: list[Node] = []
+
+    def begin(*lines: str) -> Node:
+        nodes.append(Node(tmp_path, *lines))
+        return nodes[-1]
+
+    yield begin
+    for node in nodes:
+        with running(node):
+            pass
+
+
+def doctor(cli: Cli, node: Node, **env: str) -> tuple[Ran, dict[str, dict[str, Any]]]:
+    (cli.cwd / "jobs.yaml").write_text(env.pop("catalog", CATALOG))
+    ran = cli("doctor", "-o", "json", env={"JOBCTL_REDIS_URL": node.url} | env)
+    return ran, {row["check"]: row for row in ran.json()}
+
+
+def test_a_good_server_passes_with_a_warning_that_nobody_works(cli: Cli, serve: Serve) -> None:
+    ran, rows = doctor(cli, serve("appendonly yes"))
+    assert ran.code == 0, ran.out
+    assert {name for name, row in rows.items() if row["status"] != "ok"} == {"workers"}
+    assert rows["version"]["found"].startswith(("Valkey", "Redis"))
+
+
+def test_bad_settings_are_named_with_what_to_do(cli: Cli, serve: Serve) -> None:
+    node = serve("maxmemory 100mb", "maxmemory-policy allkeys-lru")
+    ran, rows = doctor(cli, node)
+    assert ran.code == 1
+    assert rows["eviction"]["status"] == rows["durability"]["status"] == "fail"
+    assert "noeviction" in rows["eviction"]["advice"]
+    assert "appendonly" in rows["durability"]["advice"]
+
+
+def test_memory_that_is_nearly_full_is_told(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes", "maxmemory 1mb")
+    _, rows = doctor(cli, node)
+    assert rows["memory"]["status"] == "fail"
+
+
+def test_a_replica_is_read_only(cli: Cli, serve: Serve) -> None:
+    primary = serve()
+    replica = serve(f"replicaof {HOST} {primary.port}")
+    eventually(lambda: replica.ask("ROLE")[3] == b"connected")
+    ran, rows = doctor(cli, replica)
+    assert ran.code == 1
+    assert rows["role"]["status"] == "fail"
+
+
+def test_missing_permissions_are_named_and_what_is_hidden_is_told(cli: Cli, serve: Serve) -> None:
+    node = serve("user poor on >hush ~shop:* &* +@all -config -info -zadd")
+    env = {"JOBCTL_REDIS_URL": f"redis://poor@{HOST}:{node.port}/0", "JOBCTL_REDIS_PASSWORD": "hush"}
+    ran, rows = doctor(cli, node, **env)
+    assert ran.code == 1
+    assert rows["permissions"]["found"] == "not permitted: ZADD"
+    assert "cannot tell" in rows["eviction"]["found"]
+
+
+def test_a_user_with_the_wrong_keys_may_do_nothing_with_them(cli: Cli, serve: Serve) -> None:
+    node = serve("user stray on >hush ~other:* &other:* +@all")
+    env = {"JOBCTL_REDIS_URL": f"redis://stray@{HOST}:{node.port}/0", "JOBCTL_REDIS_PASSWORD": "hush"}
+    ran, rows = doctor(cli, node, **env)
+    assert ran.code == 1
+    assert "BLPOP" in rows["permissions"]["found"] or "permit" in rows["redis"]["found"]
+
+
+def test_without_config_it_cannot_tell_how_often_the_file_is_synced(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes", "user managed on >hush ~* &* +@all -config")
+    env = {"JOBCTL_REDIS_URL": f"redis://managed@{HOST}:{node.port}/0", "JOBCTL_REDIS_PASSWORD": "hush"}
+    ran, rows = doctor(cli, node, **env)
+    assert ran.code == 0
+    assert "cannot tell" in rows["durability"]["found"]
+
+
+def test_a_redis_that_is_away_is_a_row_like_the_others(cli: Cli, serve: Serve) -> None:
+    node = serve()
+    node.kill()
+    ran, rows = doctor(cli, node)
+    assert ran.code == 1
+    assert rows["redis"]["status"] == "fail"
+    assert rows["catalog"]["status"] == "ok"
+
+
+def test_jobs_that_nobody_will_run_are_told(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes")
+    env = {"JOBCTL_REDIS_URL": node.url}
+    (cli.cwd / "jobs.yaml").write_text(CATALOG)
+    assert cli("enqueue", "note", env=env).code == 0
+    changed = CATALOG.replace("note", "other") + "schedules:\n  s: {job: other, every: 1h}\n"
+    ran, rows = doctor(cli, node, catalog=changed)
+    assert ran.code == 1
+    assert "default (1 waiting)" in rows["workers"]["found"]
+    assert "note" in rows["job types"]["found"]
+    assert rows["scheduler"]["status"] == "fail"
+
+
+def test_a_broken_catalog_is_a_row(cli: Cli, serve: Serve) -> None:
+    ran, rows = doctor(cli, serve("appendonly yes"), catalog="version: 1\njobs: 3\n")
+    assert ran.code == 1
+    assert rows["catalog"]["status"] == "fail"
+
+
+def test_stock_processes_and_what_they_left_are_told(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes")
+    stock = RedisBroker(client=node.client, namespace="shop")
+    stock.enqueue(Message("default", "note", (), {}, {}), delay=1000)
+    _, rows = doctor(cli, node)
+    assert rows["stock workers"]["status"] == "warn"
+    assert rows["stock inboxes"]["found"] == "not taken in yet: 1 in default"
+    stock.enqueue(Message("default", "note", (), {}, {}))
+    stock.do_fetch("default", 1)
+    _, rows = doctor(cli, node)
+    assert rows["stock workers"]["status"] == "fail"
+    assert "default" in rows["stock workers"]["found"]
+
+
+def test_a_late_beat_is_told(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes")
+    seconds, _ = node.ask("TIME")
+    node.ask("ZADD", "shop:@beats", (int(seconds) - 10) * 1000, "host:1:abc")
+    _, rows = doctor(cli, node)
+    assert rows["beats"]["status"] == "warn"
+    assert "host:1:abc" in rows["beats"]["found"]
+
+
+def test_the_table_is_for_people(cli: Cli, serve: Serve) -> None:
+    ran = cli("doctor", env={"JOBCTL_REDIS_URL": serve().url, "JOBCTL_NAMESPACE": "shop"})
+    assert ran.out.splitlines()[0].split() == ["CHECK", "STATUS", "FOUND", "ADVICE"]
+
+
+def test_every_command_of_the_scripts_and_the_store_is_asked_for() -> None:
+    scripts = {name for path in (ROOT / "scripts").glob("*.lua") for name in _called(path.read_text())}
+    plain = r"(?:client|pipe|listener)\.([a-z]+)\("
+    modules = {m.upper() for path in ROOT.glob("*.py") for m in re.findall(plain, path.read_text())}
+    own = {"PIPELINE", "EXECUTE", "CLOSE", "PUBSUB", "PING", "INFO"}
+    assert scripts | (modules - own) <= server.NEEDED
+
+
+def _called(source: str) -> list[str]:
+    return re.findall(r"redis\.call\('([A-Z]+)'", source)
+
+
+def test_a_permission_probe_changes_nothing(redis_client: redis.Redis) -> None:
+    from jobctl.store import Store
+
+    assert Store(redis_client, "shop").server.denied() == []
+    assert redis_client.dbsize() == 0
