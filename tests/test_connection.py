@@ -18,6 +18,7 @@ def test_a_refused_connection_says_where_and_hides_the_password(tmp_path: Path) 
     assert f"unix://:***@{tmp_path}/none.sock cannot be reached" in caught.value.message
     assert "hush" not in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not caught.value.message.endswith(".")
 
 
 @pytest.mark.parametrize(

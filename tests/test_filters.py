@@ -85,6 +85,7 @@ def test_a_record_without_the_field_does_not_match() -> None:
         ("error:Timeout", "is not a filter", "write error~Timeout"),
         ("args:x", "no such filter", ""),
         ("state:ded", "no such state", "did you mean dead?"),
+        ("state:zzz", "no such state", "write waiting, delayed"),
         ("state:", "wants a value", ""),
         ("email", "is not a filter", "write queue:"),
         ("error~/(/", "is not a regular expression", ""),

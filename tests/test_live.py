@@ -22,9 +22,14 @@ def event(**fields: str) -> Event:
     return Event(at=AT, id="1m80ydhdqw7j2stpsk40", type="pack-folder", queue="default", **known | fields)
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_long_message_never_pushes_out_what_happened_and_when(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    stderr = io.StringIO()
+    stderr = Terminal()
     view = LiveView(Context(Settings(Path("jobs.yaml"), color=False), Output.TABLE, stderr=stderr))
     long = event(event="dead", error="ExitCode", message="exit 2: " + "no such folder " * 40 + "\nsecond line")
     view.show(Snapshot(server="here", parts=(), queues=(), events=(long,)))

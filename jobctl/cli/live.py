@@ -29,13 +29,14 @@ class LiveView:
         self._console = Console(
             file=ctx.stderr, no_color=not ctx.color, color_system="auto" if ctx.color else None, highlight=False
         )
+        self._stderr = ctx.stderr
         self._logs = ctx.settings.state_dir / "logs"
         self._live: Live | None = None
         self._closed = False
         self._last: Snapshot | None = None
 
     def show(self, snapshot: Snapshot) -> None:
-        if self._closed:
+        if self._closed or self.lost():
             return
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=False)
@@ -51,9 +52,12 @@ class LiveView:
         for line in lines:
             self._console.print(Text(f"  {clean(line, limit=300)}"), overflow="ellipsis", no_wrap=True)
 
+    def lost(self) -> bool:
+        return not self._stderr.isatty()
+
     def close(self) -> None:
         self._closed = True
-        if self._live is not None:
+        if self._live is not None and not self.lost():
             if self._last is not None:
                 self._live.update(self._picture(self._last, "stopped"), refresh=True)
             self._live.stop()

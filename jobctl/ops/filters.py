@@ -96,7 +96,7 @@ def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
             found.setdefault(key, []).append(value)
     for state in found.get("state", ()):
         if state not in STATES:
-            raise UsageError(f"no such state: {state!r}", _near(state, STATES))
+            raise UsageError(f"no such state: {state!r}", _near(state, STATES, ", ".join(STATES)))
     for pattern in found.get("error", ()):
         _pattern(pattern)
     since, until = (_moment(key, found.get(key, ()), now_ms) for key in ("since", "until"))
@@ -134,10 +134,10 @@ def _moment(key: str, values: Sequence[str], now_ms: int | None) -> int | None:
     return parse_past(values[0], now_ms=now_ms) if values else None
 
 
-def _near(word: str, known: Iterable[str]) -> str:
+def _near(word: str, known: Iterable[str], spellings: str = SPELLINGS) -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     if not close:
-        return f"write {SPELLINGS}"
+        return f"write {spellings}"
     sign = {"error": "~", "args": ".KEY="}.get(close[0], ":")
     return f"did you mean {close[0]}{sign if close[0] in KEYS else ''}?"
 

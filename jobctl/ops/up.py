@@ -64,6 +64,9 @@ class View(Protocol):
     def failed(self, name: str, lines: Sequence[str]) -> None:
         """A part ended by itself; `lines` are the last of its log."""
 
+    def lost(self) -> bool:
+        """Whether the terminal that it was shown on is gone."""
+
     def close(self) -> None:
         """Nothing more is shown. May come twice."""
 
@@ -96,7 +99,7 @@ class Up:
         with _hold(self._state):
             loop = Loop()
             loop.on_signal((signal.SIGINT, signal.SIGTERM), self._stops.append)
-            loop.on_signal((signal.SIGHUP,), self._pass_on)
+            loop.on_signal((signal.SIGHUP,), self._hang_up)
             loop.on_signal((signal.SIGCHLD,), lambda _number: None)
             try:
                 self._start()
@@ -135,7 +138,11 @@ class Up:
 
     # while it runs
 
-    def _pass_on(self, number: int) -> None:
+    def _hang_up(self, number: int) -> None:
+        """Somebody asks for a reload, or the terminal was closed: then nobody would ever stop what goes on unseen."""
+        if self._view.lost():
+            self._stops.append(signal.SIGTERM)
+            return
         for part in self._parts:
             part.signal(number)
 

@@ -132,7 +132,7 @@ _BY_PREFIX: tuple[tuple[str, str, str], ...] = (
 
 def _meaning(error: redis.RedisError) -> tuple[str, str]:
     """What to say after the URL, and the hint. Scripts wrap the real reason, so the text is searched too."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()).removesuffix(".") or type(error).__name__
     for prefix, what, hint in _BY_PREFIX:
         if text.startswith(prefix) or f" {prefix}" in text[:200]:
             return what.format(error=text), hint

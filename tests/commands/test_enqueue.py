@@ -65,7 +65,7 @@ def test_the_payload_can_come_from_stdin(lab: Cli, store: Store) -> None:
         (["greet", "name=x", "--id", "no spaces"], "cannot be used"),
         (["greet", "name=x", "--timeout", "5s"], "--timeout goes with --wait"),
         (["greet", "name=x", "--from", "-"], "--from brings the payloads"),
-        ([], "which job type?"),
+        ([], "no job type is given; jobctl enqueue TYPE"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2_and_nothing_is_written(

@@ -135,6 +135,31 @@ def test_on_a_terminal_it_draws_a_view_and_logs_go_to_files(alone: Project) -> N
     assert not alive(process.pid)
 
 
+def test_it_stops_when_its_terminal_is_closed(alone: Project) -> None:
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.chdir(alone.folder)
+        os.execvpe(alone.cli.command()[0], alone.cli.command(*UP), alone.cli.env | {"TERM": "xterm"})
+    seen: list[bytes] = []
+    reader = threading.Thread(target=_until_ready, args=(ours, seen), daemon=True)
+    reader.start()
+    reader.join(40)
+    assert b"2 of 2 processes ready" in b"".join(seen)
+    below = descendants(pid)
+    os.close(ours)  # the kernel sends SIGHUP, as when a window is closed
+    try:
+        eventually(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 20, "the end of up")
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    gone(below, timeout=5)
+
+
+def _until_ready(fd: int, into: list[bytes]) -> None:
+    while b"2 of 2 processes ready" not in b"".join(into):
+        into.append(os.read(fd, 65_536))
+
+
 def _collect(fd: int, into: list[bytes]) -> None:
     while True:
         try:

@@ -81,7 +81,7 @@ def enqueue(
 
         return enqueue_lines(ctx, source, type, options, wait=wait, timeout_s=timeout_s)
     if type is None:
-        raise UsageError("which job type?", "jobctl enqueue TYPE key=value; the catalog lists the types")
+        raise UsageError("no job type is given", "jobctl enqueue TYPE key=value; the catalog lists the types")
     job = _job(ctx, type, arguments or [], payload, {**options, "id": id})
     return _enqueue(ctx, job, wait, timeout_s)
 

@@ -54,6 +54,7 @@ class Lines:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._said = ""
+        self._on_terminal = ctx.stderr.isatty()
 
     def show(self, snapshot: Snapshot) -> None:
         said = f"stopping {snapshot.stopping}" if snapshot.stopping else snapshot.outage or f"using {snapshot.server}"
@@ -66,6 +67,9 @@ class Lines:
 
     def failed(self, name: str, lines: Sequence[str]) -> None:
         """Its lines have already gone by."""
+
+    def lost(self) -> bool:
+        return self._on_terminal and not self._ctx.stderr.isatty()
 
     def close(self) -> None:
         """Nothing is held."""
