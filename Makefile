@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= 2
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format completions bench chaos chaos-quick clean
@@ -24,7 +24,7 @@ demo: $(STAMP) ## See all of it work on real input, in under a minute
 	$(BIN)/jobctl demo
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(STAMP) ## Lint, check formatting and types
 	$(BIN)/ruff check .
