@@ -26,7 +26,7 @@ def pickup(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
             _warm(bench, peer)
             for _ in range(bench.repeats):
                 redis.delete("bench:latency")
-                for sent in range(bench.count(100)):
+                for sent in range(bench.count(60)):
                     peer.send("stamp", sent=time.monotonic_ns())
                     until(lambda sent=sent: redis.llen("bench:latency") > sent, every_s=0.002)
                     time.sleep(0.02)
