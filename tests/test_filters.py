@@ -88,6 +88,7 @@ def test_a_record_without_the_field_does_not_match() -> None:
         ("state:zzz", "no such state", "write waiting, delayed"),
         ("state:", "wants a value", ""),
         ("email", "is not a filter", "write queue:"),
+        ("group:a1f", "too short", "at least 4"),
         ("error~/(/", "is not a regular expression", ""),
         ("since:yesterday", "is not a moment", "a duration ago"),
     ],

@@ -109,9 +109,9 @@ def _sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list[Fou
     since, until = wanted.since_ms, wanted.until_ms
     if wanted.ids:
         return [_by_ids(store, Scope((queue,), wanted, ""), "dead")]
-    names: list[str] | None = list(wanted.group) or None
-    if names is None and wanted.job:
-        only = Filter(job=wanted.job)
+    names: list[str] | None = None
+    if wanted.group or wanted.job:
+        only = Filter(job=wanted.job, group=wanted.group)
         names = [row.group for row in store.dead.groups(queue) if only.matches(row)]
     if names is None or len(names) > FEW_GROUPS:
         return [store.dead.scan(queue, since_ms=since, until_ms=until)]

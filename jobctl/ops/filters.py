@@ -23,6 +23,8 @@ from jobctl.ops.when import parse_past
 from jobctl.store.records import STATES
 
 KEYS = ("queue", "job", "state", "error", "group", "label", "id", "since", "until", "args")
+GROUP_PREFIX = 4
+"""The fewest characters that name a group."""
 SPELLINGS = "queue: job: state: error~ group: args.KEY= label: since: until: id:"
 _TERM = re.compile(r"(?P<key>args\.[^=:~]+|[A-Za-z_-]+)(?P<sign>[:=~])(?P<value>.*)", re.DOTALL)
 _MOMENTS = ("at", "died_at", "finished_at", "started_at", "enqueued_at")
@@ -54,7 +56,7 @@ class Filter:
             _named(self.queue, _get(record, "queue"))
             and _named(self.job, _get(record, "type"))
             and _one_of(self.state, _get(record, "state"))
-            and _one_of(self.group, _get(record, "group"))
+            and _begins(self.group, _get(record, "group"))
             and _one_of(self.ids, _get(record, "id"))
             and _named(self.label, _get(record, "label"))
             and self._in_time(record)
@@ -97,6 +99,9 @@ def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
     for state in found.get("state", ()):
         if state not in STATES:
             raise UsageError(f"no such state: {state!r}", _near(state, STATES, ", ".join(STATES)))
+    for group in found.get("group", ()):
+        if len(group) < GROUP_PREFIX:
+            raise UsageError(f"group {group!r} is too short", f"give at least {GROUP_PREFIX} of its characters")
     for pattern in found.get("error", ()):
         _pattern(pattern)
     since, until = (_moment(key, found.get(key, ()), now_ms) for key in ("since", "until"))
@@ -156,6 +161,11 @@ def _get(record: Any, name: str) -> Any:
 
 def _one_of(wanted: tuple[str, ...], value: Any) -> bool:
     return not wanted or value in wanted
+
+
+def _begins(wanted: tuple[str, ...], value: Any) -> bool:
+    """A group may be given by its first characters, as people copy them."""
+    return not wanted or (isinstance(value, str) and value.startswith(wanted))
 
 
 def _named(wanted: tuple[str, ...], value: Any) -> bool:

@@ -60,6 +60,10 @@ def test_filters_select(redis_cli: Cli, redis_client: redis.Redis) -> None:
         ([f"id:{sent[1]}"], 1),
     ):
         assert len(redis_cli("dead", "ls", *terms, "-o", "json").json()) == count, terms
+    group = redis_cli("dead", "groups", "job:send", "-o", "json").json()[0]["group"]
+    assert len(redis_cli("dead", "ls", f"group:{group[:4]}", "-o", "json").json()) == 2
+    plan = redis_cli("dead", "retry", "--group", group[:4], "--dry-run", "-o", "json").json()
+    assert plan["matched"] == 2
     assert redis_cli("dead", "ls", "job:send", "queue:nope").code == 4
     assert redis_cli("dead", "ls", "stat:dead").code == 2
     assert redis_cli("dead", "ls", "state:dead").code == 2
