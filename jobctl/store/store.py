@@ -10,7 +10,7 @@ from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
-from jobctl.store.script import Argument, Call, Runner, load
+from jobctl.store.script import Argument, Call, Runner, Script, load
 
 if TYPE_CHECKING:
     import redis
@@ -33,6 +33,9 @@ BATCH = 500
 EVENTS_KEPT = 10_000
 """Entries in the stream of events; one entry holds the events of one group commit."""
 
+MAX_BUILT = 1_024
+"""Key lists that are remembered."""
+
 
 class Store:
     """A namespace in Redis. Thread-safe. Every call raises RedisUnavailable when Redis is away or refuses."""
@@ -45,13 +48,24 @@ class Store:
             topology.bind(client, self.keys.token())
         self.mint = Mint()
         self._runner = Runner(client)
+        self._built: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     def call(self, script: str, queues: str | Sequence[str], *args: Argument) -> Call:
         """Prepare a script call for one queue, or for several if the script takes several."""
         loaded = load(script)
         names = (queues,) if isinstance(queues, str) else tuple(queues)
         sent = tuple(write(arg) if isinstance(arg, str) else arg for arg in args)
-        return Call(loaded, tuple(loaded.keys_for(self.keys, names)), sent)
+        return Call(loaded, self._keys_for(loaded, names), sent)
+
+    def _keys_for(self, script: Script, queues: tuple[str, ...]) -> tuple[str, ...]:
+        """A call's keys; the same few calls are made again and again, so they are built once."""
+        built = self._built.get((script.name, queues))
+        if built is None:
+            built = tuple(script.keys_for(self.keys, queues))
+            if len(self._built) >= MAX_BUILT:
+                self._built.clear()
+            self._built[script.name, queues] = built
+        return built
 
     def run(self, script: str, queues: str | Sequence[str], *args: Argument) -> Any:
         """Run one script: one atomic step."""
