@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jobctl.errors import NothingMatched, RedisUnavailable, UsageError
 from jobctl.ops import filters
 from jobctl.ops.filters import Filter
-from jobctl.store.records import BulkResult, Plan
+from jobctl.store.records import BulkResult
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -106,8 +106,3 @@ def audited(
         if tally.changed:
             with suppress(RedisUnavailable):
                 store.audit.add(action, target, tally.changed, f"{tally.matched} matched, {tally.failed} failed")
-
-
-def empty_plan() -> Plan:
-    """The plan that matches nothing."""
-    return Plan(matched=0, parts=())

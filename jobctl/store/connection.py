@@ -140,15 +140,3 @@ def _meaning(error: redis.RedisError) -> tuple[str, str]:
         if isinstance(error, kind):
             return what.format(error=text), hint
     return f"refused the command: {text}", ""
-
-
-def url_of(client: redis.Redis) -> str:
-    """Where a client connects to, without its password, for `mapping` and messages."""
-    pool = getattr(client, "connection_pool", None)
-    options = getattr(pool, "connection_kwargs", None) or {}
-    if "path" in options:
-        return f"unix://{options['path']}"
-    if "host" not in options:
-        return ""
-    scheme = "rediss" if "ssl" in getattr(pool, "connection_class", type(None)).__name__.lower() else "redis"
-    return f"{scheme}://{options['host']}:{options.get('port', 6379)}/{options.get('db', 0)}"
