@@ -138,7 +138,7 @@ def _each(peer: Peer, count: int) -> None:
 
 def lines(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     """NDJSON lines a second through the command line, schema-validated."""
-    row = Row("NDJSON through `jobctl enqueue --from`", "jobs/s", "higher")
+    row = Row("NDJSON through `jobctl enqueue --from FILE`", "jobs/s", "higher")
     count = bench.count(100_000)
     source = Path(bench.folder) / "lines.ndjson"
     source.write_text("".join(json.dumps({"n": n, "to": "a@example.com"}) + "\n" for n in range(count)))
