@@ -42,6 +42,14 @@ class Guard:
         self._held: set[int] = set()
         self._helper: subprocess.Popen[bytes] | None = None
 
+    def get_ready(self) -> None:
+        """Start the helper now, before a group is: a worker that is killed between the two would leave the group.
+
+        Raises OSError if it cannot be started.
+        """
+        with self._lock:
+            self._tell(b"")
+
     def hold(self, group: int) -> None:
         """From now on `group` dies with this process. Raises OSError if the helper cannot be started."""
         with self._lock:
@@ -75,7 +83,8 @@ class Guard:
             self._helper = self._start()
             line = b"".join(b"+%d\n" % group for group in self._held)
         assert self._helper.stdin is not None
-        os.write(self._helper.stdin.fileno(), line)
+        if line:
+            os.write(self._helper.stdin.fileno(), line)
 
     @staticmethod
     def _start() -> subprocess.Popen[bytes]:

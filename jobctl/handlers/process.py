@@ -63,6 +63,7 @@ class _Group:
     """A started command: the leader of a session and process group of its own."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> None:
+        GUARD.get_ready()
         self._child = subprocess.Popen(
             list(argv),
             env=env,
