@@ -20,6 +20,23 @@ ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
 
 
+class Unique(msgspec.Struct, frozen=True):
+    """A unique key that a job is to hold."""
+
+    name: str
+    mode: str
+    ms: int
+    on_conflict: str
+    hold_when_dead: bool
+
+
+class Enqueued(msgspec.Struct, frozen=True):
+    """What became of a job that was to be enqueued."""
+
+    outcome: str
+    other: str = ""
+
+
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
 
@@ -36,6 +53,9 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     parent: str | None = None
     encoded: bytes | None = None
+    lane: str = ""
+    unique: Unique | None = None
+    expires_ms: int | None = None
 
     def due(self) -> str:
         """As enqueue.lua reads it."""
@@ -83,12 +103,12 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def enqueue(self, jobs: Sequence[NewJob]) -> list[bool]:
-        """Add jobs; for each, False if its id was known already (nothing is changed then). Safe to repeat."""
+    def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
+        """Add jobs."""
         from jobctl.store.store import BATCH
 
         now = clock.now_ms()
-        fresh = [True] * len(jobs)
+        fresh = [Enqueued("enqueued")] * len(jobs)
         order = sorted(range(len(jobs)), key=lambda i: jobs[i].queue)
         for queue, group in groupby(order, key=lambda i: jobs[i].queue):
             places = list(group)
@@ -99,7 +119,7 @@ class Jobs:
                     job = jobs[i]
                     args += (job.id, job.body(now), str(job.priority), job.due())
                 for known in self._store.run("enqueue", queue, queue, *args):
-                    fresh[batch[known]] = False
+                    fresh[batch[known]] = Enqueued("known")
         return fresh
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
