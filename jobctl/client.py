@@ -13,7 +13,8 @@ from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, fresh, to_job
+from jobctl.store.jobs import to_job
+from jobctl.store.newjob import NewJob, fresh
 from jobctl.store.records import TERMINAL, Job
 
 
@@ -44,7 +45,7 @@ class Client:
         or a payload that does not fit.
         """
         job = self._producer.prepare(type, payload or {}, id=id, delay=delay, at=at, priority=priority, parent=parent)
-        if self._producer.enqueue([job])[0]:
+        if self._producer.enqueue([job])[0].fresh:
             return fresh(job)
         return self.job(job.id)
 

@@ -14,7 +14,7 @@ from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import parse_duration
 from jobctl.errors import UsageError
 from jobctl.store import Store, ids
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import Enqueued, NewJob
 
 MAX_LABEL = 200
 
@@ -63,8 +63,8 @@ class Producer:
             encoded=encoded,
         )
 
-    def enqueue(self, jobs: Iterable[NewJob]) -> list[bool]:
-        """Write jobs; False for each whose id was known already. Raises RedisUnavailable."""
+    def enqueue(self, jobs: Iterable[NewJob]) -> list[Enqueued]:
+        """Write jobs and say what became of each. Raises RedisUnavailable, and Refused where producers are shut out."""
         return self.store.jobs.enqueue(list(jobs))
 
     def _check(self, job_type: JobType, payload: Mapping[str, Any], encoded: bytes | None) -> bytes:

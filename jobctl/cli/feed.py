@@ -15,7 +15,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.errors import OperationFailed, RedisUnavailable, UsageError
 from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 from jobctl.store.records import BulkResult
 from jobctl.text import sanitize
 

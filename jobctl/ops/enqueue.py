@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jobctl.errors import NothingMatched
 from jobctl.producer import Producer
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, to_job
+from jobctl.store.jobs import to_job
+from jobctl.store.newjob import NewJob
 from jobctl.store.records import Job
 
 
@@ -22,7 +23,7 @@ class Accepted:
 
 def enqueue(producer: Producer, job: NewJob) -> Accepted:
     """Write one job. Raises RedisUnavailable."""
-    return Accepted(job.id, job.queue, producer.enqueue([job])[0])
+    return Accepted(job.id, job.queue, producer.enqueue([job])[0].fresh)
 
 
 def known_state(store: Store, accepted: Accepted) -> str:

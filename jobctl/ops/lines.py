@@ -21,7 +21,7 @@ from jobctl.errors import JobctlError, UsageError
 from jobctl.ops.payloads import shape
 from jobctl.ops.when import parse_at
 from jobctl.producer import Producer
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 
 ANY_TYPE = "-"
 READ_BYTES = 65_536
@@ -231,7 +231,7 @@ class Bulk:
     def _write(self, batch: Batch) -> tuple[list[NewJob], list[bool], list[BadLine]]:
         tally = self.tally
         tally.uncertain = len(batch.jobs)
-        fresh = self.producer.enqueue(batch.jobs) if batch.jobs else []
+        fresh = [one.fresh for one in self.producer.enqueue(batch.jobs)] if batch.jobs else []
         tally.uncertain = 0
         tally.lines += batch.lines
         tally.accepted += len(batch.jobs)
