@@ -13,7 +13,8 @@ from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer, conflict, forgotten, standing
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, fresh, to_job
+from jobctl.store.jobs import to_job
+from jobctl.store.newjob import NewJob, fresh
 from jobctl.store.records import TERMINAL, Job
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobctl.catalog.model import Catalog, Concurrency, JobType, Queue, RateLimit
 from jobctl.errors import UsageError
-from jobctl.store.jobs import Unique
+from jobctl.store.newjob import Unique
 
 MAX_KEY = 100
 """The most characters of a key that is kept as it is."""

@@ -15,7 +15,7 @@ from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import Conflict, UsageError
 from jobctl.flow import Flows
 from jobctl.store import Store, ids
-from jobctl.store.jobs import Enqueued, NewJob
+from jobctl.store.newjob import Enqueued, NewJob
 from jobctl.store.records import Job
 
 MAX_LABEL = 200

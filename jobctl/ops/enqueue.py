@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jobctl.errors import NothingMatched
 from jobctl.producer import Producer, forgotten, key_words
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, to_job
+from jobctl.store.jobs import to_job
+from jobctl.store.newjob import NewJob
 from jobctl.store.records import EnqueuedJob, Job
 
 
