@@ -6,9 +6,8 @@ it, not in threads that the job starts by itself (unless they are started with a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
 from typing import Any
 
 import msgspec
@@ -86,11 +85,19 @@ def current() -> Current:
     return job
 
 
-@contextmanager
-def activate(job: Current) -> Iterator[Current]:
+class activate:  # noqa: N801 - reads as the verb that it is: `with activate(job):`
     """Make `job` the current one inside the block; the one before is back afterwards."""
-    token = _current.set(job)
-    try:
-        yield job
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_before", "_job")
+
+    def __init__(self, job: Current) -> None:
+        self._job = job
+        self._before: Token[Current | None] | None = None
+
+    def __enter__(self) -> Current:
+        self._before = _current.set(self._job)
+        return self._job
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            _current.reset(self._before)

@@ -13,7 +13,7 @@ from jobctl.store.settle import Reserved
 
 AHEAD_S = 0.05
 """Jobs are fetched ahead only while what waits in this process starts within this many seconds."""
-MAX_AHEAD = 256
+MAX_AHEAD = 500
 MAX_UNCOMMITTED = 2_000
 ALONE_AFTER = 2
 """A job whose worker died this often while running it is run with nothing else in the process: its neighbours then
@@ -125,7 +125,8 @@ class Desk:
         """The outcomes of these reservations were written."""
         with self._changed:
             self._ending.difference_update(tokens)
-            self._changed.notify_all()
+            if self._asking and self._worth_while():
+                self._changed.notify_all()
 
     def close(self) -> None:
         """There is no room from now on; who waits for some is told at once."""

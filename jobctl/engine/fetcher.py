@@ -17,6 +17,7 @@ from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.settle import Ended, Reserved
+from jobctl.store.wakeups import Wakeups
 
 LOOK_S = 1.0
 STUCK_S = 0.05
@@ -51,7 +52,7 @@ class Fetcher(threading.Thread):
         queue that has some, what its limits allow."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
-        self._blocking = blocking
+        self._wakeups = Wakeups(blocking.client, [store.keys.wake(queue) for queue in queues])
         self._worker = worker
         self._queues = list(queues)
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
@@ -78,7 +79,7 @@ class Fetcher(threading.Thread):
         """Fetch no more, and block no longer. What is held already stays with the desk."""
         self._halt.set()
         self._desk.close()
-        self._blocking.interrupt()
+        self._wakeups.interrupt()
 
     def run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -118,9 +119,11 @@ class Fetcher(threading.Thread):
                 self.empty.set()
             self._sleep()
             return
-        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() else LOOK_S)
+        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() or self._wakeups.pending else LOOK_S)
         if room <= 0:
             self._give_back(self._desk.stuck())
+            if token := self._wakeups.late():
+                self._store.queues.wake(self._wakes[token])  # it came for a worker that is not busy
         elif not self._halt.is_set():
             self._fetch(room)
 
@@ -176,7 +179,7 @@ class Fetcher(threading.Thread):
         rest = until - clock.monotonic()
         if rest <= 0:
             return
-        woken = self._blocking.block(list(self._wakes), rest)
+        woken = self._wakeups.wait(rest)
         if woken is not None:
             self._first = self._wakes.get(woken)
             self._ask_all()

@@ -96,6 +96,13 @@ class Queues:
             inbox = int(self._store.client.exists(*inboxes)) if some else 0
         return Peek(some > inbox, inbox > 0, int(due[0][1]) if due else 0)
 
+    def wake(self, queue: str) -> None:
+        """Let a worker look at a queue."""
+        key = self._store.keys.wake(queue)
+        with mapping():
+            if not self._store.client.exists(key):
+                self._store.client.rpush(key, "1")
+
     def overdue(self) -> list[str]:
         """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy."""
         with mapping():
