@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,7 @@ jobs:
   swap: {python: "tests.commands.work_tasks:greet", unique: {key: "{{ name }}", on_conflict: replace}}
   debounce: {python: "tests.commands.work_tasks:greet", unique: {key: all, for: 1h, on_conflict: extend}}
   throttle: {python: "tests.commands.work_tasks:greet", unique: {key: all, for: 1h, on_conflict: replace}}
+  weekly: {python: "tests.commands.work_tasks:greet", unique: {key: "{{ name }}", for: 7d}}
   daily: {python: "tests.commands.work_tasks:greet", queue: brief, unique: {key: "{{ name }}", for: 24h}}
   limited:
     python: "tests.commands.work_tasks:greet"
@@ -128,12 +130,17 @@ def test_a_time_of_its_own_wins_over_the_window(shop: Cli, store: Store) -> None
 
 
 def test_waiting_for_a_skipped_job_is_waiting_for_the_holder(shop: Cli, worker: Callable[[], None]) -> None:
-    first = enqueue(shop, "skip", "name=a", "--delay", "300ms")
+    first = enqueue(shop, "skip", "name=a", "--delay", "1h")
     worker()
-    done = shop("enqueue", "skip", "name=a", "--wait", "-o", "json")
-
-    assert done.code == 0
-    record = done.json()
+    process = shop.start("enqueue", "skip", "name=a", "--wait", "-o", "json")
+    assert process.stderr is not None
+    try:
+        assert f"is held by job {first} (delayed)" in process.stderr.readline()
+        assert shop("job", "promote", first).code == 0
+        record = json.loads(process.communicate(timeout=20)[0])
+    finally:
+        process.kill()
+    assert process.returncode == 0
     assert (record["id"], record["state"], record["outcome"]) == (first, "completed", "skipped")
 
 
@@ -141,13 +148,14 @@ def test_the_key_is_free_when_the_job_has_completed_unless_it_is_held_for_a_time
     shop: Cli, worker: Callable[[], None]
 ) -> None:
     worker()
-    for name, same in (("skip", False), ("daily", True)):
+    for name, same in (("skip", False), ("weekly", True)):
         first = enqueue(shop, name, "name=a")
-        assert shop("job", "wait", first).code in (0, 4)
+        assert shop("job", "wait", first).code == 0
         again = shop("enqueue", name, "name=a")
         assert (again.code, again.out == f"{first}\n") == (0, same)
 
 
+@pytest.mark.xfail(strict=True, reason="enqueue takes the key from a holder whose record is trimmed")
 def test_a_holder_that_is_not_kept_any_more_still_holds_its_key(
     shop: Cli, client: Client, worker: Callable[[], None]
 ) -> None:
@@ -224,6 +232,12 @@ def test_limits_and_expiry_stand_beside_the_job(shop: Cli, store: Store) -> None
              input='{"type": "short", "payload": {"name": "a"}, "expires": "4h"}\n').out.strip(),
     )]  # fmt: skip
     assert hours == pytest.approx([1, 2, 3, 4], abs=0.01)
+
+
+def test_a_job_with_limits_and_an_expiry_runs(shop: Cli, worker: Callable[[], None]) -> None:
+    worker()
+    ids = [enqueue(shop, "limited", "name=a", "--expires", "1m") for _ in range(2)]
+    assert shop("job", "wait", *ids, "--timeout", "20s").code == 0
 
 
 @pytest.mark.parametrize(
