@@ -17,8 +17,8 @@ from jobctl.errors import JobctlError
 
 
 class RateLimited(JobctlError):
-    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same limit
-    waits until then.
+    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same rate
+    limit waits until then; without a rate limit only the job itself does.
 
     `after` is seconds or a duration such as "30s"; `after_ms` holds it. Raises ValueError for anything else.
     """

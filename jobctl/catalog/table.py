@@ -224,7 +224,7 @@ JOB = Object(
         "unique": Field(UNIQUE, "Which jobs are the same, and what becomes of the second."),
         "rate_limit": Field(RATE_LIMIT, "How many may start in a time."),
         "concurrency": Field(CONCURRENCY, "How many may run at once."),
-        "expires": Field(DURATION, "How long after enqueue it may still start."),
+        "expires": Field(DURATION, "How long a job has in all, from its enqueue."),
         "isolate": Field(Boolean(), "Whether it runs in a process of its own.", later=True),
         "memory": Field(SIZE, "How much memory it may use.", later=True),
         "redact": Field(ListOf(Text("a payload key")), "Payload keys that are never shown.", later=True),

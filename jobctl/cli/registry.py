@@ -58,6 +58,8 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("cancel", "job_change:cancel", "Cancel jobs."),
             Entry("retry", "job_change:retry", "Run dead or cancelled jobs again, delayed ones now."),
             Entry("promote", "job_change:promote", "Let delayed and retrying jobs run now."),
+            Entry("priority", "job_flow:priority", "Change the priority of jobs that have not started."),
+            Entry("release", "job_flow:release", "Free the unique keys that jobs hold."),
             Entry("rm", "job_change:rm", "Delete completed and cancelled jobs for good."),
         ),
     ),

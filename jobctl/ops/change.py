@@ -47,8 +47,8 @@ def retry(store: Store, jobs: Sequence[Found]) -> list[Tried]:
         match job.state:
             case "dead" | "cancelled" | "retrying" | "delayed":
                 return None
-            case "waiting":
-                return _already(job, "is waiting already")
+            case "waiting" | "limited":
+                return _already(job, f"is {job.state} already")
             case "completed":
                 return _refused(job, "has completed", "enqueue it again for another run")
             case "discarded":
@@ -72,7 +72,7 @@ def promote(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     def judge(job: Found) -> Tried | None:
         if job.state in ("delayed", "retrying"):
             return None
-        if job.state in ("waiting", "running"):
+        if job.state in ("waiting", "limited", "running"):
             return _already(job, f"is {job.state} already")
         return _over(job, "to promote", "bring it back with `jobctl job retry`" if job.state != "completed" else "")
 
@@ -100,6 +100,42 @@ def remove(store: Store, jobs: Sequence[Found]) -> list[Tried]:
         return [store.jobs.remove(queue, [job.id]) == 1 for job in batch]
 
     return _apply(store, jobs, "job rm", judge, change, "is deleted")
+
+
+def release(store: Store, jobs: Sequence[Found], *, all_of_them: bool) -> list[Tried]:
+    """Free the unique keys that jobs hold, whatever state they are in.
+
+    A job that holds none is an error if `all_of_them` should; else it is one only if no job does: NothingMatched.
+    """
+
+    def none(job: Found) -> Tried:
+        said = f"job {job.id} holds no unique key"
+        return Tried(job.id, said, error=NothingMatched(said) if all_of_them else None)
+
+    def change(queue: str, batch: list[Found]) -> list[bool]:
+        return store.jobs.free_keys(queue, [job.id for job in batch])
+
+    tried = _apply(store, jobs, "job release", lambda _: None, change, "has given up its unique key", none)
+    if not all_of_them and not any(one.changed for one in tried):
+        raise NothingMatched("none of these jobs holds a unique key")
+    return tried
+
+
+def prioritise(store: Store, jobs: Sequence[Found], priority: int) -> list[Tried]:
+    """Give jobs that have not started, or wait for a retry, another priority."""
+
+    def judge(job: Found) -> Tried | None:
+        if job.state in ("running", "completed"):
+            return _over(job, "to put in front of others or behind", "")
+        if job.state in ("cancelled", "dead", "discarded"):
+            return _over(job, "to put in front of others or behind", "bring it back first")
+        return None if job.priority != priority else _already(job, f"has the priority {priority} already")
+
+    def change(queue: str, batch: list[Found]) -> list[bool]:
+        return store.jobs.reprioritise(queue, [job.id for job in batch], priority)
+
+    done = f"has the priority {priority}"
+    return _apply(store, jobs, "job priority", judge, change, done, detail=f"priority {priority}")
 
 
 def cancel(store: Store, catalog: Catalog | None, jobs: Sequence[Found], *, timeout_s: float) -> list[Tried]:
@@ -169,8 +205,13 @@ def _apply(
     judge: Step,
     change: Callable[[str, list[Found]], list[bool]],
     done_text: str,
+    undone: Callable[[Found], Tried] | None = None,
+    detail: str = "",
 ) -> list[Tried]:
-    """Judge every job, change those that may be in batches of one queue, and write it into the audit log."""
+    """Judge every job, change those that may be in batches of one queue, and write it into the audit log.
+
+    `undone` says what is to be told of a job that could not be changed: by default that it has moved on.
+    """
     verdicts = {job.id: judge(job) for job in jobs}
     todo = sorted((job for job in jobs if verdicts[job.id] is None), key=lambda job: job.queue)
     changed: list[str] = []
@@ -183,9 +224,9 @@ def _apply(
                     changed.append(job.id)
                     verdicts[job.id] = Tried(job.id, f"job {job.id} {done_text}", changed=True)
                 else:
-                    verdicts[job.id] = _moved(job)
+                    verdicts[job.id] = (undone or _moved)(job)
     if changed:
-        store.audit.add(action, " ".join(changed[:10]) + (" …" if len(changed) > 10 else ""), len(changed))
+        store.audit.add(action, " ".join(changed[:10]) + (" …" if len(changed) > 10 else ""), len(changed), detail)
     return [verdict for job in jobs if (verdict := verdicts[job.id]) is not None]
 
 

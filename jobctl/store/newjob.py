@@ -124,7 +124,7 @@ def fresh(job: NewJob) -> Job:
         id=job.id,
         type=job.type,
         queue=job.queue,
-        state="delayed" if due and due > now else "waiting",
+        state="delayed" if due and due > now else "limited" if job.lane else "waiting",
         priority=job.priority,
         label=job.label,
         parent=job.parent,
