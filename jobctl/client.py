@@ -13,8 +13,9 @@ from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, fresh, to_job
+from jobctl.store.jobs import NewJob
 from jobctl.store.records import TERMINAL, Job
+from jobctl.store.shown import fresh, to_job
 
 
 class Client:

@@ -14,10 +14,11 @@ from jobctl.errors import RedisUnavailable
 from jobctl.handlers.base import AttemptTimeout
 from jobctl.store import Store, codec, events
 from jobctl.store.codec import Lived
-from jobctl.store.jobs import Found, to_job
+from jobctl.store.jobs import Found
 from jobctl.store.processes import LEASE_MS, ProcessInfo
 from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
+from jobctl.store.shown import to_job
 
 THOROUGH_S = 60.0
 """How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
@@ -33,8 +34,9 @@ class StoreLiveness:
 
     def __init__(self, store: Store, catalog: Catalog, lease_ms: int = LEASE_MS) -> None:
         self.catalog = catalog
-        """Says how long ended jobs are kept; replaced at a reload."""
+        """Says how long ended jobs are kept and what is hidden of them; replaced at a reload."""
         self._store = store
+        store.rules = lambda job_type: self.catalog.redacted(job_type)
         self._lease_ms = lease_ms
         self._own = ""
         self._beaten_at = 0.0

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from jobctl.errors import NothingMatched
 from jobctl.producer import Producer
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, to_job
+from jobctl.store.jobs import NewJob
 from jobctl.store.records import Job
+from jobctl.store.shown import to_job
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ import msgspec
 from jobctl import clock
 from jobctl.store import codec, ids
 from jobctl.store.connection import mapping
-from jobctl.store.jobs import Found, to_job
+from jobctl.store.jobs import Found
 from jobctl.store.queues import TRASH_MS
 from jobctl.store.records import DeadGroup, DeadLetter
+from jobctl.store.shown import to_job
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store
@@ -171,9 +172,9 @@ def _group(queue: str, name: str, info: bytes, reply: Sequence[Any]) -> DeadGrou
     )
 
 
-def to_letter(found: Found) -> DeadLetter:
-    """The machine format of a dead letter."""
-    job = to_job(found)
+def to_letter(found: Found, *, unredacted: bool = False) -> DeadLetter:
+    """The machine format of a dead letter; `unredacted` leaves its payload as it is."""
+    job = to_job(found, unredacted=unredacted)
     return DeadLetter(
         id=job.id,
         type=job.type,

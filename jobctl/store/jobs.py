@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl import clock
+from jobctl import clock, redaction
 from jobctl.store import codec, ids
 from jobctl.store.connection import mapping
-from jobctl.store.records import Job
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store
@@ -23,7 +22,8 @@ ALIAS_S = 86_400
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
 
-    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again.
+    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again. `redact` holds the
+    patterns of what is hidden of the payload wherever it is shown.
     """
 
     id: str
@@ -36,6 +36,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     parent: str | None = None
     encoded: bytes | None = None
+    redact: redaction.Patterns = ()
 
     def due(self) -> str:
         """As enqueue.lua reads it."""
@@ -49,6 +50,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
             options["label"] = self.label
         if self.parent is not None:
             options["parent"] = self.parent
+        if self.redact:
+            options[redaction.OPTION] = list(self.redact)
         payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
         return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
@@ -65,6 +68,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     cancelling: bool
     crashes: int
+    progress: bytes = b""
+    rules: redaction.Rules = redaction.unruled
 
     @property
     def token(self) -> str:
@@ -110,7 +115,7 @@ class Jobs:
         for candidates in (likely, [name for name in names if name not in likely]):
             calls = [self._store.call("locate", name, job_id) for name in candidates]
             for name, rows in zip(candidates, self._store.run_many(calls), strict=True):
-                found = _found(name, job_id, rows[0])
+                found = self._found(name, job_id, rows[0])
                 if found is not None:
                     return found
         original = self._alias(job_id)
@@ -138,8 +143,26 @@ class Jobs:
         for start in range(0, len(job_ids), BATCH):
             batch = job_ids[start : start + BATCH]
             rows = self._store.run("locate", queue, *batch)
-            out += [f for i, row in zip(batch, rows, strict=True) if (f := _found(queue, i, row)) is not None]
+            out += [f for i, row in zip(batch, rows, strict=True) if (f := self._found(queue, i, row)) is not None]
         return out
+
+    def _found(self, queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
+        state = _text(row[0])
+        if not state:
+            return None
+        return Found(
+            id=job_id,
+            queue=queue,
+            state=state,
+            detail=_text(row[1]),
+            body=row[2],
+            record=codec.decode_record(row[3]),
+            crashes=int(row[4]),
+            priority=int(row[5]),
+            cancelling=row[6] == b"1",
+            progress=row[7],
+            rules=self._store.rules,
+        )
 
     def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
         """The jobs of a queue in one state, newest first where Redis keeps that order, in batches."""
@@ -213,83 +236,3 @@ _ZSETS: Mapping[str, tuple[str, ...]] = {
 
 def _text(value: Any) -> str:
     return ids.read(value) if isinstance(value, bytes) else str(value)
-
-
-def _found(queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
-    state = _text(row[0])
-    if not state:
-        return None
-    return Found(
-        id=job_id,
-        queue=queue,
-        state=state,
-        detail=_text(row[1]),
-        body=row[2],
-        record=codec.decode_record(row[3]),
-        crashes=int(row[4]),
-        priority=int(row[5]),
-        cancelling=row[6] == b"1",
-    )
-
-
-def fresh(job: NewJob) -> Job:
-    """The machine format of a job that has just been enqueued, without asking Redis again."""
-    now = clock.now_ms()
-    due = now + job.delay_ms if job.delay_ms else job.at_ms
-    return Job(
-        id=job.id,
-        type=job.type,
-        queue=job.queue,
-        state="delayed" if due and due > now else "waiting",
-        priority=job.priority,
-        label=job.label,
-        parent=job.parent,
-        payload=job.payload,
-        enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
-        due_at=clock.to_datetime(due) if due else None,
-    )
-
-
-def to_job(found: Found) -> Job:
-    """The machine format of a job. A body that cannot be read shows as type "?" with no payload."""
-    try:
-        body = codec.decode_body(found.body)
-    except ValueError:
-        body = None
-    record, options = found.record, body.options if body else {}
-    enqueued = codec.enqueued_ms(found.id, body)
-    due, started, finished = _times(found)
-    return Job(
-        id=found.id,
-        type=body.actor_name if body else "?",
-        queue=found.queue,
-        state=found.state,
-        priority=found.priority,
-        label=options.get("label"),
-        parent=options.get("parent"),
-        payload=body.payload if body else None,
-        enqueued_at=clock.to_datetime(enqueued) if enqueued is not None else None,
-        due_at=clock.to_datetime(due) if due else None,
-        started_at=clock.to_datetime(started) if started else None,
-        finished_at=clock.to_datetime(finished) if finished else None,
-        max_retries=record.retries,
-        attempt_count=record.count,
-        attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
-        result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
-        error=record.error,
-        message=record.message,
-    )
-
-
-def _times(found: Found) -> tuple[int | None, int | None, int | None]:
-    """(due, started, finished) in epoch ms, from the state's detail and the record."""
-    due, started, finished = None, found.record.started, None
-    if found.state in ("delayed", "retrying"):
-        due = round(float(found.detail))
-    elif found.state == "running":
-        started = int(found.detail.rpartition("|")[2])
-    elif found.state in ("completed", "cancelled", "dead"):
-        finished = round(float(found.detail))
-    elif found.state == "discarded":
-        finished = found.record.finished
-    return due, started, finished

@@ -4,7 +4,7 @@ I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying; o
     priority are in the list, and LLEN - stale is how many distinct ones there are.
 I2  An id in the archive is in exactly one of completed, cancelled, dead, trash, emptied, and the other way round.
 I3  No id is both live and archived.
-I4  Records, priorities and crashes belong to existing jobs, requests to cancel to running ones.
+I4  Records, priorities and crashes belong to existing jobs, requests to cancel and progress to running ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
 I6  The index of due times holds a queue if and only if it has delayed or retrying jobs, at no later time than theirs.
 I7  (`wakes`) Where jobs wait in a queue that is not paused, there is a wake token. True after each script; not while
@@ -46,6 +46,7 @@ class View:
     ended: dict[str, set[bytes]]
     beside: dict[str, set[bytes]]
     cancels: set[bytes]
+    progress: set[bytes]
     infos: set[bytes]
     groups: dict[bytes, set[bytes]]
     due: float | None
@@ -73,7 +74,7 @@ def check(store: Store, *, wakes: bool = False) -> list[str]:
 def _queues(store: Store) -> list[str]:
     """Every queue that has a key of ours, registered or not."""
     found, prefix = {q.decode() for q in store.client.smembers(store.keys.queues())}, f"{store.keys.prefix}:@"
-    names = (*LIVE_SETS, *ENDED_SETS, "archive", "ordered", "records", "priorities", "crashes", "cancels")
+    names = (*LIVE_SETS, *ENDED_SETS, "archive", "ordered", "records", "priorities", "crashes", "cancels", "progress")
     known = {getattr(store.keys, name)("") for name in names}
     for key in store.client.scan_iter(f"{prefix}*", count=1000):
         text = key.decode("utf-8", "replace")
@@ -92,7 +93,7 @@ def _view(store: Store, queue: str) -> View:
     pipe.hkeys(keys.archive(queue))
     for name in ENDED_SETS:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
-    for name in ("records", "priorities", "crashes", "cancels", "groups"):
+    for name in ("records", "priorities", "crashes", "cancels", "progress", "groups"):
         pipe.hkeys(getattr(keys, name)(queue))
     pipe.zscore(keys.due(), queue).sismember(keys.queues(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
     for key in members:
@@ -117,6 +118,7 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         ended={name: set(next(got)) for name in ENDED_SETS},
         beside={name: set(next(got)) for name in ("records", "priorities", "crashes")},
         cancels=set(next(got)),
+        progress=set(next(got)),
         infos=set(next(got)),
         due=next(got),
         stock=not next(got),
@@ -139,6 +141,7 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
     yield from _named("I4: asked to stop, not running", view.cancels - view.running)
     yield from _due(view)
+    yield from _named("I4: tells its progress, not running", view.progress - view.running)
     if wakes and waiting and not view.wakes and not _is_paused(view, now):
         yield f"I7: {len(waiting)} wait and no wake token is there"
 

@@ -1,5 +1,5 @@
 -- Ends attempts that failed for good: the job is a dead letter, with its reason and all its attempts in the record.
--- KEYS: running bodies cancels records archive dead groups crashes events finished
+-- KEYS: running bodies cancels records archive dead groups crashes events finished progress
 -- ARGV: event_maxlen, then for each job: id, token, record, event, group, group info (JSON)
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

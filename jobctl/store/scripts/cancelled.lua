@@ -1,5 +1,5 @@
 -- Ends attempts that stopped because their job was cancelled.
--- KEYS: running bodies cancels records archive cancelled events finished
+-- KEYS: running bodies cancels records archive cancelled events finished progress
 -- ARGV: event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

@@ -1,5 +1,5 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record with the result beside it.
--- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished
+-- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished progress logs
 -- ARGV: keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
@@ -23,6 +23,7 @@ for i = 4, #ARGV, 4 do
 end
 if #ids == 0 then return late end
 if redis.call('EXISTS', K.cancels) == 1 then redis.call('HDEL', K.cancels, unpack(ids)) end
+if redis.call('EXISTS', K.progress) == 1 then redis.call('HDEL', K.progress, unpack(ids)) end
 if redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
 local bodies = redis.call('HMGET', K.bodies, unpack(ids))
 redis.call('HDEL', K.bodies, unpack(ids))

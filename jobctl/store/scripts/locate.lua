@@ -1,7 +1,7 @@
 -- Says where a job of this queue is, in one consistent look.
--- KEYS: bodies running delayed retrying archive completed cancelled dead trash emptied records crashes priorities cancels remembered
+-- KEYS: bodies running delayed retrying archive completed cancelled dead trash emptied records crashes priorities cancels progress
 -- ARGV: ids
--- Returns: for each id {state, detail, body, record, crashes, priority, cancel asked}; state '' if it is unknown.
+-- Returns: for each id {state, detail, body, record, crashes, priority, cancel asked, progress}; state '' if it is unknown.
 --          detail: the reservation (running), the due time (delayed, retrying), the time it ended or expires (others)
 -- Cost: O(ids)
 
@@ -30,13 +30,14 @@ end
 local out = {}
 for i, id in ipairs(ARGV) do
   local state, detail = where(id)
-  local row = { state, detail, '', '', '0', '0', '0' }
+  local row = { state, detail, '', '', '0', '0', '0', '' }
   if state ~= '' then
     row[3] = redis.call('HGET', K.bodies, id) or redis.call('HGET', K.archive, id) or ''
     row[4] = redis.call('HGET', K.records, id) or ''
     row[5] = redis.call('HGET', K.crashes, id) or '0'
     row[6] = redis.call('HGET', K.priorities, id) or '0'
     row[7] = redis.call('HEXISTS', K.cancels, id) == 1 and '1' or '0'
+    row[8] = state == 'running' and redis.call('HGET', K.progress, id) or ''
   end
   out[i] = row
 end

@@ -1,6 +1,6 @@
 -- Gives reservations back to the head of their line: on drain, or for a worker that died (then with the lost attempt
 -- in the record and a crash counted). A job that somebody cancelled meanwhile is cancelled instead.
--- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished
+-- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished progress
 -- ARGV: event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none)
 -- Returns: the indexes (from 0) of the reservations that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

@@ -1,6 +1,6 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
 -- cancelled meanwhile is cancelled instead.
--- KEYS: running bodies cancels records archive cancelled retrying delayed due wake events finished
+-- KEYS: running bodies cancels records archive cancelled retrying delayed due wake events finished progress
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it)
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

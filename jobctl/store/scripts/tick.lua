@@ -1,6 +1,6 @@
 -- Takes one tick of a schedule: advances its cursor and enqueues its job in the same step, if the tick is newer.
 -- INCLUDE: _enqueue
--- KEYS: cursors ready bodies ordered priorities wake delayed retrying records archive completed cancelled remembered crashes queues due token
+-- KEYS: cursors ready bodies ordered priorities wake delayed retrying records archive completed cancelled remembered crashes queues due token logs
 -- ARGV: schedule, tick (epoch ms), queue, id, body, priority
 -- Returns: 1 if this call enqueued it, 0 if the tick had been taken, -1 if the schedule is paused
 -- Cost: O(1)
