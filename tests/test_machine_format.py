@@ -14,6 +14,7 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
     "Job": records.Job,
     "Progress": records.Progress,
+    "Enqueued": records.EnqueuedJob,
     "Attempt": records.AttemptRecord,
     "Log line": logs.LogLine,
     "Queue": records.QueueRow,

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
 
-from jobctl.catalog import templating
+from jobctl.catalog import limits, templating
 from jobctl.catalog.model import (
     DEFAULT_QUEUE,
     ActorSpec,
@@ -108,6 +108,10 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
         redact=_read_redact(values.get("redact", ()), (*path, "redact"), keys, report),
+        rate_limit=limits.read_rate_limit(values, path, keys, report),
+        concurrency=limits.read_concurrency(values, path, keys, report),
+        unique=limits.read_unique(values, path, schema, report),
+        expires_ms=limits.read_expires(values, path, report),
     )
 
 

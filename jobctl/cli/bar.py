@@ -66,7 +66,7 @@ class Bars:
             self._live = None
 
     def _see(self, found: Found) -> None:
-        from jobctl.store.shown import to_job
+        from jobctl.store.jobs import to_job
 
         if not found.progress:
             if self._shown.pop(found.id, None) is not None:

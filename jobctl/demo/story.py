@@ -21,8 +21,8 @@ from jobctl.errors import OperationFailed
 from jobctl.settings import STATE_FOLDER
 from jobctl.store import Store
 from jobctl.store.connection import connect
+from jobctl.store.jobs import to_job
 from jobctl.store.records import Job
-from jobctl.store.shown import to_job
 
 NAMESPACE = "demo"
 ORDERS = 20

@@ -14,11 +14,10 @@ from jobctl.errors import RedisUnavailable
 from jobctl.handlers.base import AttemptTimeout
 from jobctl.store import Store, codec, events
 from jobctl.store.codec import Lived
-from jobctl.store.jobs import Found
+from jobctl.store.jobs import Found, to_job
 from jobctl.store.processes import LEASE_MS, ProcessInfo
 from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
-from jobctl.store.shown import to_job
 
 THOROUGH_S = 60.0
 """How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""

@@ -12,9 +12,8 @@ from jobctl.errors import JobctlError, NothingMatched, Refused, WaitTimeout
 from jobctl.ops import waiting
 from jobctl.ops.stoppable import Stoppable
 from jobctl.store import Store, events
-from jobctl.store.jobs import Found
+from jobctl.store.jobs import Found, to_job
 from jobctl.store.records import BulkResult, Event
-from jobctl.store.shown import to_job
 
 BATCH = 200
 

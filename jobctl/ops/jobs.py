@@ -14,11 +14,11 @@ from jobctl.errors import JobctlError, NothingMatched
 from jobctl.ops.filters import Filter
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
+from jobctl.store.hidden import scrubber_of
 from jobctl.store.ids import minted_at
-from jobctl.store.jobs import Found
+from jobctl.store.jobs import Found, to_job
 from jobctl.store.logs import LogLine
 from jobctl.store.records import STATES, TERMINAL, Job
-from jobctl.store.shown import scrubber_of, to_job
 
 SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""

@@ -10,10 +10,9 @@ import msgspec
 from jobctl import clock
 from jobctl.store import codec, ids
 from jobctl.store.connection import mapping
-from jobctl.store.jobs import Found
+from jobctl.store.jobs import Found, to_job
 from jobctl.store.queues import TRASH_MS
 from jobctl.store.records import DeadGroup, DeadLetter
-from jobctl.store.shown import to_job
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store

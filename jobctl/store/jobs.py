@@ -9,51 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl import clock, redaction
-from jobctl.store import codec, ids
+from jobctl.store import codec, ids, progress
 from jobctl.store.connection import mapping
+from jobctl.store.hidden import hidden
+from jobctl.store.newjob import ENQUEUED, Enqueued, NewJob, said
+from jobctl.store.records import Job
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store
 
 ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
-
-
-class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
-
-    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again. `redact` holds the
-    patterns of what is hidden of the payload wherever it is shown.
-    """
-
-    id: str
-    type: str
-    queue: str
-    payload: Mapping[str, Any]
-    delay_ms: int | None = None
-    at_ms: int | None = None
-    priority: int = 0
-    label: str | None = None
-    parent: str | None = None
-    encoded: bytes | None = None
-    redact: redaction.Patterns = ()
-
-    def due(self) -> str:
-        """As enqueue.lua reads it."""
-        if self.delay_ms is not None and self.delay_ms > 0:
-            return f"+{self.delay_ms}"
-        return str(self.at_ms) if self.at_ms else "0"
-
-    def body(self, now_ms: int) -> bytes:
-        options: dict[str, Any] = {}
-        if self.label is not None:
-            options["label"] = self.label
-        if self.parent is not None:
-            options["parent"] = self.parent
-        if self.redact:
-            options[redaction.OPTION] = list(self.redact)
-        payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
-        return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +34,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     cancelling: bool
     crashes: int
+    lane: str = ""
+    expires_ms: int = 0
     progress: bytes = b""
     rules: redaction.Rules = redaction.unruled
 
@@ -88,12 +56,15 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def enqueue(self, jobs: Sequence[NewJob]) -> list[bool]:
-        """Add jobs; for each, False if its id was known already (nothing is changed then). Safe to repeat."""
+    def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
+        """Add jobs and say what became of each. Safe to repeat: a known id is left alone.
+
+        Raises Refused when a pause closes a queue to producers; the jobs of other queues may have been added then.
+        """
         from jobctl.store.store import BATCH
 
         now = clock.now_ms()
-        fresh = [True] * len(jobs)
+        done = [ENQUEUED] * len(jobs)
         order = sorted(range(len(jobs)), key=lambda i: jobs[i].queue)
         for queue, group in groupby(order, key=lambda i: jobs[i].queue):
             places = list(group)
@@ -102,10 +73,11 @@ class Jobs:
                 args: list[str | bytes] = []
                 for i in batch:
                     job = jobs[i]
-                    args += (job.id, job.body(now), str(job.priority), job.due())
-                for known in self._store.run("enqueue", queue, queue, *args):
-                    fresh[batch[known]] = False
-        return fresh
+                    args += (job.id, job.body(now), str(job.priority), job.due(), job.extra())
+                types = "\n".join({jobs[i].type for i in batch})
+                for place, outcome in said(self._store.run("enqueue", queue, queue, types, *args)):
+                    done[batch[place]] = outcome
+        return done
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
         """A job by its id alone, in any state. `queues` are those to look in, all known ones by default."""
@@ -160,7 +132,9 @@ class Jobs:
             crashes=int(row[4]),
             priority=int(row[5]),
             cancelling=row[6] == b"1",
-            progress=row[7],
+            lane=_text(row[7]),
+            expires_ms=round(float(row[8])) if row[8] else 0,
+            progress=row[9],
             rules=self._store.rules,
         )
 
@@ -213,6 +187,14 @@ class Jobs:
         """Make delayed or retrying jobs waiting now; returns how many were."""
         return int(self._store.run("promote", queue, queue, *job_ids))
 
+    def reprioritise(self, queue: str, job_ids: Sequence[str], priority: int) -> list[bool]:
+        """Change the priority of jobs that have not ended; False for those that have."""
+        return [bool(done) for done in self._store.run("reprioritise", queue, queue, priority, *job_ids)]
+
+    def free_keys(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
+        """Free the unique keys that jobs hold; False for those that hold none."""
+        return [bool(freed) for freed in self._store.run("free", queue, *job_ids)]
+
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
         args = [part for pair in jobs for part in pair]
@@ -227,6 +209,7 @@ _ZSETS: Mapping[str, tuple[str, ...]] = {
     "waiting": ("ordered",),
     "delayed": ("delayed",),
     "retrying": ("retrying",),
+    "limited": ("limited",),
     "completed": ("completed",),
     "cancelled": ("cancelled",),
     "dead": ("dead",),
@@ -236,3 +219,55 @@ _ZSETS: Mapping[str, tuple[str, ...]] = {
 
 def _text(value: Any) -> str:
     return ids.read(value) if isinstance(value, bytes) else str(value)
+
+
+def to_job(found: Found, *, unredacted: bool = False) -> Job:
+    """The machine format of a job. A body that cannot be read shows as type "?" with no payload.
+
+    What is to be hidden of its payload is hidden here, in the payload and in all that was made from it; `unredacted`
+    leaves the payload as it is.
+    """
+    try:
+        body = codec.decode_body(found.body)
+    except ValueError:
+        body = None
+    record, options = found.record, body.options if body else {}
+    enqueued = codec.enqueued_ms(found.id, body)
+    due, started, finished = _times(found)
+    job = Job(
+        id=found.id,
+        type=body.actor_name if body else "?",
+        queue=found.queue,
+        state=found.state,
+        priority=found.priority,
+        label=options.get("label"),
+        parent=options.get("parent"),
+        payload=body.payload if body else None,
+        enqueued_at=clock.to_datetime(enqueued) if enqueued is not None else None,
+        due_at=clock.to_datetime(due) if due else None,
+        started_at=clock.to_datetime(started) if started else None,
+        finished_at=clock.to_datetime(finished) if finished else None,
+        max_retries=record.retries,
+        attempt_count=record.count,
+        attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
+        progress=progress.record(found.progress),
+        result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
+        error=record.error,
+        message=record.message,
+    )
+    patterns = redaction.combined(options, found.rules(job.type))
+    return hidden(job, patterns, payload_too=not unredacted) if patterns else job
+
+
+def _times(found: Found) -> tuple[int | None, int | None, int | None]:
+    """(due, started, finished) in epoch ms, from the state's detail and the record."""
+    due, started, finished = None, found.record.started, None
+    if found.state in ("delayed", "retrying"):
+        due = round(float(found.detail))
+    elif found.state == "running":
+        started = int(found.detail.rpartition("|")[2])
+    elif found.state in ("completed", "cancelled", "dead"):
+        finished = round(float(found.detail))
+    elif found.state == "discarded":
+        finished = found.record.finished
+    return due, started, finished

@@ -14,10 +14,10 @@ from jobctl.engine.desk import Desk
 from jobctl.engine.verdict import given_back
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
+from jobctl.store.jobs import to_job
 from jobctl.store.logs import Batch, LogLine
 from jobctl.store.progress import Reached, Told
 from jobctl.store.settle import Ended
-from jobctl.store.shown import to_job
 from tests.store.moves import Moves
 
 

@@ -41,7 +41,7 @@ def show(
     Example: jobctl job show 1m80w17s0w7jd106qwm2 -o json
     """
     from jobctl.ops.jobs import locate_all
-    from jobctl.store.shown import to_job
+    from jobctl.store.jobs import to_job
 
     store = ctx.store(retries=2)
     if unredacted:

@@ -142,7 +142,7 @@ def _targets(ctx: Context, targets: Sequence[str], states: Sequence[str]) -> tup
 
 
 def _line(job: Found) -> str:
-    from jobctl.store.shown import to_job
+    from jobctl.store.jobs import to_job
 
     seen = to_job(job)
     return "  ".join(part for part in (seen.id, seen.state, seen.type, seen.label) if part)
