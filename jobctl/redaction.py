@@ -58,6 +58,13 @@ def hide(patterns: Patterns, payload: Any) -> Any:
     return _walk(payload, _paths(patterns), []) if patterns else payload
 
 
+def shown(patterns: Patterns, payload: Any) -> Any:
+    """The payload as it may be seen: what is hidden is hidden where it stands under other keys, too."""
+    secrets = scrubber(patterns, payload)
+    hidden = hide(patterns, payload)
+    return hidden if secrets is None else secrets.payload(hidden)
+
+
 def scrubber(patterns: Patterns, payload: Any) -> Scrubber | None:
     """What takes the hidden values of this payload out of texts; None if there is nothing to take out."""
     if not patterns:
@@ -90,18 +97,26 @@ class Scrubber:
 
     def value(self, value: Any) -> Any:
         """A JSON value with every text and number in it scrubbed, keys too; one too deep to look at is hidden."""
+        return self._bounded(value, self)
+
+    def payload(self, value: Any) -> Any:
+        """As `value`, but keys that look like names of fields stay: they are not what a pattern hides."""
+        return self._bounded(value, lambda key: key if key.isidentifier() else self(key))
+
+    def _bounded(self, value: Any, key: Callable[[str], str]) -> Any:
         try:
-            return self._value(value)
+            return self._value(value, key)
         except RecursionError:
             return MARK
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, value: Any, key: Callable[[str], str]) -> Any:
         if isinstance(value, str):
-            return self(value)
+            clean = value if value is MARK else self(value)
+            return MARK if clean == MARK and clean != value else clean
         if isinstance(value, Mapping):
-            return {self(str(key)): self._value(item) for key, item in value.items()}
+            return {key(str(name)): self._value(item, key) for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._value(item) for item in value]
+            return [self._value(item, key) for item in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value if all(self(form) == form for form in _number(value)) else MARK
         return value

@@ -31,7 +31,7 @@ def hidden(job: Job, patterns: Patterns, *, payload_too: bool = True) -> Job:
     the patterns, or that stock Dramatiq ran, were not.
     """
     secrets = redaction.scrubber(patterns, job.payload)
-    payload = redaction.hide(patterns, job.payload) if payload_too else job.payload
+    payload = redaction.shown(patterns, job.payload) if payload_too else job.payload
     if secrets is None:
         return replace(job, payload=payload)
     progress = job.progress

@@ -132,7 +132,7 @@ def fresh(job: NewJob) -> Job:
         priority=job.priority,
         label=job.label,
         parent=job.parent,
-        payload=redaction.hide(job.redact, job.payload),
+        payload=redaction.shown(job.redact, job.payload),
         enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
         due_at=clock.to_datetime(due) if due else None,
     )
