@@ -42,12 +42,18 @@ class RateLimited(JobctlError):
         super().__init__(f"told to come back after {format_duration(self.after_ms)}")
 
 
+def _unrecorded(_step: str, _key: str, _value: str, _keep_ms: int) -> tuple[str, str, str]:
+    """Where there is no Redis (`jobctl run`), every side effect is to be done."""
+    return "mine", "", ""
+
+
 class Current(msgspec.Struct, frozen=True, eq=False):
     """The running job. `attempt` counts from 1.
 
     The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
-    which tells whether the attempt was asked to stop, `logger`, which takes one text, and `progresser`, which takes
-    (done, total or None, message or None). `scrub` takes the payload's redacted values out of a text.
+    which tells whether the attempt was asked to stop, `logger`, which takes one text, `progresser`, which takes (done,
+    total or None, message or None), `scrub`, which takes the payload's redacted values out of a text, and `side_effect`
+    for `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
     """
 
     id: str
@@ -61,6 +67,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     logger: Callable[[str], None]
     progresser: Callable[[float, float | None, str | None], None]
     scrub: Callable[..., str]
+    side_effect: Callable[[str, str, str, int], tuple[str, str, str]] = _unrecorded
 
     @property
     def job(self) -> JobInfo:
