@@ -9,6 +9,7 @@ from pathlib import Path
 from traceback import TracebackException
 
 from jobctl.handlers.base import HandlerFailure
+from jobctl.redaction import Scrubber
 
 __all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "describe"]
 
@@ -27,19 +28,20 @@ class Failure:
     traceback: str | None = None
 
 
-def describe(failure: BaseException) -> Failure:
-    """The failure in bounded, encodable text. The traceback never holds the values of variables."""
+def describe(failure: BaseException, using: Scrubber | None = None) -> Failure:
+    """The failure in bounded, encodable text, scrubbed. The traceback never holds the values of variables."""
     if isinstance(failure, HandlerFailure):
-        return Failure(failure.error, _bounded(str(failure), MAX_MESSAGE))
-    return Failure(type(failure).__name__, _bounded(_text(failure), MAX_MESSAGE), _traceback(failure))
+        return Failure(failure.error, _bounded(using, str(failure), MAX_MESSAGE))
+    name = _bounded(using, type(failure).__name__, MAX_MESSAGE)
+    return Failure(name, _bounded(using, _text(failure), MAX_MESSAGE), _traceback(failure, using))
 
 
-def _traceback(failure: BaseException) -> str | None:
+def _traceback(failure: BaseException, using: Scrubber | None) -> str | None:
     summary = TracebackException.from_exception(failure)
     _cut_own_frames(summary)
     if not any(link.stack for link in _chain(summary)):
         return None
-    return _bounded("".join(_bounded(entry, _MAX_ENTRY) for entry in summary.format()), MAX_TRACEBACK)
+    return _bounded(None, "".join(_bounded(using, entry, _MAX_ENTRY) for entry in summary.format()), MAX_TRACEBACK)
 
 
 def _chain(summary: TracebackException) -> list[TracebackException]:
@@ -83,8 +85,10 @@ def _text(failure: BaseException) -> str:
         return f"(its text cannot be read: {type(error).__name__})"
 
 
-def _bounded(text: str, limit: int) -> str:
-    """At most `limit` characters, head and tail kept; lone surrogates, which do not encode, escaped."""
+def _bounded(using: Scrubber | None, text: str, limit: int) -> str:
+    """At most `limit` characters, scrubbed, head and tail kept; lone surrogates, which do not encode, escaped."""
+    if using is not None:
+        text = using(text)
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if len(text) <= limit:
         return text

@@ -20,11 +20,11 @@ from jobctl.engine.failure import Failure
 from jobctl.engine.holding import HeldMessage, LazyMessage
 from jobctl.engine.hooks import Hooks
 from jobctl.engine.interrupt import Guard
-from jobctl.engine.log_buffer import LogBuffer
 from jobctl.engine.runtime import Runtime, Task
 from jobctl.engine.slots import SlotTable
 from jobctl.engine.verdict import Running
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken
+from jobctl.engine.voice import Voice
+from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
 from jobctl.store import codec
 from jobctl.store.settle import Reserved
 
@@ -61,6 +61,7 @@ class JobThread(threading.Thread):
         self._once = broker.store.once
         self._job: Running | None = None
         self._announced: Running | None = None
+        self._voice: Voice | None = None
         self.given_up = False
         """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
 
@@ -70,7 +71,7 @@ class JobThread(threading.Thread):
             if self._slots:
                 self._slots.begin(self.number, reserved.id)
             outcome, duration = self._process(reserved)
-            self._job = None
+            self._job = self._voice = None
             self._end(reserved, outcome, duration)
         self._broker.emit_before("worker_thread_shutdown", self)
 
@@ -86,7 +87,9 @@ class JobThread(threading.Thread):
 
         Called by the main thread. Should the attempt end at this very moment, the first of the two outcomes counts.
         """
-        job = self._job
+        job, voice = self._job, self._voice
+        if voice is not None:
+            voice.tick(now)
         if job is None or self.given_up:
             return
         if now - job.started >= ANNOUNCE_S and self._announced is not job:
@@ -95,8 +98,14 @@ class JobThread(threading.Thread):
         if not self.guard.ignored(now):
             return
         self.given_up = True
+        self.hush()
         _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
         self._end(job.reserved, verdict.failed(job, AttemptTimeout()), now - job.started)
+
+    def hush(self) -> None:
+        """Write what the running attempt has said; it is about to be given up or back."""
+        if (voice := self._voice) is not None:
+            voice.finish()
 
     def _process(self, reserved: Reserved) -> tuple[Outcome, float | None]:
         """Run one job. Never raises: whatever goes wrong is an outcome."""
@@ -132,7 +141,7 @@ class JobThread(threading.Thread):
     def _attempt(self, job: Running, task: Task) -> Outcome:
         job.started_ms, job.started = clock.now_ms(), clock.monotonic()
         token = CancelToken()
-        buffer = LogBuffer(self._committer, job)
+        self._voice = voice = Voice(self._committer, job)
         reserved, number = job.reserved, job.number
         deadline = job.started + job.type.timeout_ms / 1000
         attempt = Attempt(
@@ -143,17 +152,19 @@ class JobThread(threading.Thread):
             payload=job.body.kwargs,
             deadline=deadline if job.expires_at is None else min(deadline, job.expires_at),
             cancel=token,
-            log=buffer.add,
+            log=voice.log,
             args=tuple(job.body.args),
             label=job.label,
-            environment=self._runtime.environment_of(reserved.id, number),
+            environment=self._runtime.environment_of(reserved.id, number, reserved.token),
+            progress=voice.progress,
+            scrub=job.scrub or unchanged,
         )
         self._job = job
         self._desk.begin(reserved, token)
         if self._slots:
             self._slots.limit(self.number, attempt.deadline)
         outcome = self._guarded(job, task, attempt)
-        buffer.flush()
+        voice.finish()
         _log_end(job)
         return outcome
 
@@ -205,6 +216,8 @@ class JobThread(threading.Thread):
             enqueuer=self._runtime.enqueue,
             stopping=lambda: attempt.cancel.cancelled,
             logger=lambda text: attempt.log("log", text),
+            progresser=attempt.progress,
+            scrub=attempt.scrub,
             side_effect=partial(self._side_effect, self._job),
         )
         hooks = self._hooks
