@@ -33,9 +33,9 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Row]:
 
 def _workers(store: Store, depths: list[QueueRow]) -> Row:
     serving = store.processes.serving()
-    stuck = [row for row in depths if row.waiting and not row.paused and not serving.get(row.queue)]
-    if stuck:
-        found = f"nobody serves {_listed(f'{row.queue} ({row.waiting} waiting)' for row in stuck)}"
+    waits = [(row, row.waiting + (row.limited or 0)) for row in depths if not row.paused and not serving.get(row.queue)]
+    if stuck := [f"{row.queue} ({count} waiting)" for row, count in waits if count]:
+        found = f"nobody serves {_listed(stuck)}"
         return "workers", "fail", found, "run `jobctl worker`"
     if not serving:
         return "workers", "warn", "no worker runs", "run `jobctl worker`"

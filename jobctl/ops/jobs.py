@@ -17,8 +17,7 @@ from jobctl.store.records import STATES, TERMINAL, Job
 
 SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""
-LISTED_STATES = tuple(state for state in STATES if state != "limited")
-LIVE = tuple(state for state in LISTED_STATES if state not in TERMINAL)
+LIVE = tuple(state for state in STATES if state not in TERMINAL)
 
 
 def locate(store: Store, job_id: str, queues: Iterable[str] | None = None) -> Found:
@@ -75,7 +74,7 @@ def list_jobs(store: Store, wanted: Filter, limit: int, *, budget: int = SCAN_BU
         found = [f for job_id in wanted.ids if (f := store.jobs.find(job_id)) is not None]
         jobs = [job for job in map(to_job, found) if wanted.matches(job)]
         return Listing(tuple(heapq.nlargest(limit, jobs, key=_age)), True)
-    places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or LISTED_STATES]
+    places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or STATES]
     share = max(budget // max(len(places), 1), 500)
     hits: dict[str, Job] = {}  # a job that moves on while this looks is found twice
     exhausted = True

@@ -120,11 +120,12 @@ def fresh(job: NewJob) -> Job:
     """The machine format of a job that has just been enqueued, without asking Redis again."""
     now = clock.now_ms()
     due = now + job.delay_ms if job.delay_ms else job.at_ms
+    waits = "limited" if job.lane else "waiting"
     return Job(
         id=job.id,
         type=job.type,
         queue=job.queue,
-        state="delayed" if due and due > now else "waiting",
+        state="delayed" if due and due > now else waits,
         priority=job.priority,
         label=job.label,
         parent=job.parent,

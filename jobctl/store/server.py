@@ -132,7 +132,9 @@ class Server:
         """The job types of the next jobs of a queue, as their messages name them."""
         keys, client = self._store.keys, self._store.client
         with mapping():
-            ids = client.lrange(keys.ready(queue), 0, limit - 1) + client.zrange(keys.ordered(queue), 0, limit - 1)
+            ids = client.lrange(keys.ready(queue), 0, limit - 1)
+            for key in (keys.ordered(queue), keys.limited(queue)):
+                ids += client.zrange(key, 0, limit - 1)
             bodies = client.hmget(keys.bodies(queue), ids) if ids else []
         found = set()
         for body in bodies:
