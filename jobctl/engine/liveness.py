@@ -25,6 +25,9 @@ THOROUGH_S = 60.0
 SILENCE_S = 5.0
 """A process that has not beaten for this long (two beats and a half) looks before it judges."""
 
+EXPIRE_BATCHES = 10
+"""How often a sweep looks for more jobs that are past their time."""
+
 _log = logging.getLogger("jobctl.worker")
 
 
@@ -76,6 +79,7 @@ class StoreLiveness:
         """
         names = self._store.queues.registered()
         self._take_in(names)
+        self._expire(names)
         now = clock.monotonic()
         thorough = now >= self._thorough_at
         if thorough:
@@ -134,6 +138,15 @@ class StoreLiveness:
             for queue in names:
                 self._store.stock.take_delayed(queue)
                 self._store.stock.take_dead(queue)
+
+    def _expire(self, names: list[str]) -> None:
+        """What waits past its time is dead with that reason. In bounded batches: the rest is for the next sweep."""
+        for _ in range(EXPIRE_BATCHES):
+            overdue = self._store.expiry.overdue(names)
+            if not sum(
+                self._store.expiry.lapse(queue, [_expired(job) for job in jobs]) for queue, jobs in overdue.items()
+            ):
+                return
 
     def _clean(self, names: list[str]) -> None:
         """Delete what is past its time."""
@@ -227,6 +240,14 @@ def _lost(found: Found) -> Ended:
         record=codec.encode(found.record),
         event=events.encode(event),
         crashed=True,
+    )
+
+
+def _expired(found: Found) -> Ended:
+    job = to_job(found)
+    reserved = Reserved(found.queue, found.id, "", found.body, b"", found.crashes)
+    return verdict.bury(
+        reserved, job.type, found.record, Failure("Expired", verdict.EXPIRED), label=job.label, duration=None
     )
 
 

@@ -47,8 +47,10 @@ def retry(store: Store, jobs: Sequence[Found]) -> list[Tried]:
         match job.state:
             case "dead" | "cancelled" | "retrying" | "delayed":
                 return None
-            case "waiting" | "limited":
-                return _already(job, f"is {job.state} already")
+            case "waiting":
+                return _already(job, "is waiting already")
+            case "limited":
+                return _already(job, "waits already, for its turn under a limit")
             case "completed":
                 return _refused(job, "has completed", "enqueue it again for another run")
             case "discarded":
@@ -72,8 +74,10 @@ def promote(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     def judge(job: Found) -> Tried | None:
         if job.state in ("delayed", "retrying"):
             return None
-        if job.state in ("waiting", "limited", "running"):
+        if job.state in ("waiting", "running"):
             return _already(job, f"is {job.state} already")
+        if job.state == "limited":
+            return _refused(job, "is held by a limit, which holds for all", f"`jobctl job show {job.id}` says by which")
         return _over(job, "to promote", "bring it back with `jobctl job retry`" if job.state != "completed" else "")
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
@@ -236,7 +240,7 @@ def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
         return {}
     if store.jobs.promote(queue, ids) == len(ids):
         return dict.fromkeys(ids, True)
-    live = {found.id for found in store.jobs.locate(queue, ids) if found.state in ("waiting", "running")}
+    live = {found.id for found in store.jobs.locate(queue, ids) if found.state in ("waiting", "limited", "running")}
     return {job_id: job_id in live for job_id in ids}
 
 

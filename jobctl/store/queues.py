@@ -227,7 +227,7 @@ class Queues:
         return {"waiting": waiting, "limited": limited, "delayed": delayed, "retrying": retrying}
 
     def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
-        """Move one batch of waiting, delayed and retrying jobs to the trash: (moved, entries left)."""
+        """Move one batch of waiting, limited, delayed and retrying jobs to the trash: (moved, entries left)."""
         moved, left = self._store.run("empty", queue, queue, TRASH_MS, limit)
         return int(moved), int(left)
 
