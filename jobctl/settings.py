@@ -40,6 +40,7 @@ class Settings:
     parent_job: str | None = None
     """The job that this process runs for: what it enqueues are that job's children."""
     config_dir: Path = Path("~/.config/jobctl")
+    cache_dir: Path = Path("~/.cache/jobctl")
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
 
@@ -115,6 +116,7 @@ def resolve(
         debug=debug or debugging(env),
         parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,
         config_dir=folder,
+        cache_dir=_xdg(env, "XDG_CACHE_HOME", ".cache"),
         password=password,
         password_file=password_file,
     )
@@ -122,9 +124,12 @@ def resolve(
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The folder of a person's own configuration, by the XDG base directory rules."""
-    env = os.environ if environ is None else environ
-    base = env.get("XDG_CONFIG_HOME")
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".config"
+    return _xdg(os.environ if environ is None else environ, "XDG_CONFIG_HOME", ".config")
+
+
+def _xdg(env: Mapping[str, str], variable: str, default: str) -> Path:
+    base = env.get(variable)
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / default
     return root / "jobctl"
 
 
