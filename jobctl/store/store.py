@@ -10,7 +10,7 @@ from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
-from jobctl.store.script import Argument, Call, Runner, Script, load
+from jobctl.store.script import MAX_BUILT, Argument, Call, Runner, Script, load
 
 if TYPE_CHECKING:
     import redis
@@ -36,9 +36,6 @@ BATCH = 500
 
 EVENTS_KEPT = 10_000
 """Entries in the stream of events; one entry holds the events of one group commit."""
-
-MAX_BUILT = 1_024
-"""Key lists that are remembered."""
 
 
 class Store:
