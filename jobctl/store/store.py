@@ -55,7 +55,7 @@ class Store:
         """Prepare a script call for one queue, or for several if the script takes several."""
         loaded = load(script)
         names = (queues,) if isinstance(queues, str) else tuple(queues)
-        sent = tuple(write(arg) if isinstance(arg, str) else arg for arg in args)
+        sent = tuple([write(arg) if isinstance(arg, str) and not arg.isascii() else arg for arg in args])
         return Call(loaded, self._keys_for(loaded, names), sent)
 
     def _keys_for(self, script: Script, queues: tuple[str, ...]) -> tuple[str, ...]:
