@@ -167,7 +167,7 @@ def start(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
 
 
 def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
-    """What an idle worker with 50 queues costs: commands a second, CPU, connections of supervisor and worker process."""
+    """What an idle worker with 50 queues costs: commands a second, CPU, connections (of supervisor and process)."""
     peers = peers[:2]
     rows = [
         Row("idle worker: Redis commands", "1/s", "lower"),

@@ -19,9 +19,9 @@ from jobctl.store import Store
 from jobctl.store.settle import Ended, Reserved
 
 LOOK_S = 1.0
-DUE_LOOKS = 3
+DUE_LOOKS = 5
 """Of so many looks one asks what is due next. Who enqueues a job that is due before all others wakes a worker at once;
-the others need to know of it should that one be busy then, or gone.
+the others need to know of it should that one be busy then, or gone, and no sooner than a sweep would find it.
 """
 STUCK_S = 0.05
 LATE_S, EVERY_S = (4.0, 20.0), 60.0
