@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
+
+import msgspec
 
 from jobctl.catalog import limits, templating
 from jobctl.catalog.model import (
@@ -183,7 +185,7 @@ def _read_http(values: Values, path: Path, report: Report) -> HttpSpec:
         if isinstance(value, str) and re.search(r"[\r\n]", value):
             report.add((*path, "headers", name), "a header's value is one line, found several")
     spec = HttpSpec(values["url"], headers=headers, json=values.get("json"), body=values.get("body"))
-    return replace(
+    return msgspec.structs.replace(
         spec,
         method=values.get("method", spec.method),
         timeout_ms=values.get("timeout", spec.timeout_ms),

@@ -20,6 +20,10 @@ from jobctl.store.settle import Ended, Reserved
 from jobctl.store.wakeups import Wakeups
 
 LOOK_S = 1.0
+DUE_LOOKS = 5
+"""Of so many looks one asks what is due next. Who enqueues a job that is due before all others wakes a worker at once;
+the others need to know of it should that one be busy then, or gone, and no sooner than a sweep would find it.
+"""
 STUCK_S = 0.05
 LATE_S, EVERY_S = (4.0, 20.0), 60.0
 """When own reservations are looked at again after a connection was lost, and how often anyhow."""
@@ -66,6 +70,7 @@ class Fetcher(threading.Thread):
         self._windows = -(-len(self._queues) // MAX_QUEUES)
         self._to_ask = self._windows
         self._look_at = 0.0
+        self._looks = 0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
         self._registered = False
@@ -94,6 +99,7 @@ class Fetcher(threading.Thread):
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
+                self._looks = 0
                 self._registered = False
                 self._to_ask = self._windows
                 now = clock.monotonic()
@@ -188,14 +194,17 @@ class Fetcher(threading.Thread):
         """Once a second: is there anything that no wake-up told of? Take in what stock producers delayed."""
         if not self._registered:
             self._register()
-        seen = self._store.queues.peek(self._queues)
+        due = self._looks % DUE_LOOKS == 0
+        seen = self._store.queues.peek(self._queues, due=due)
+        self._looks += 1
         self._look_at = clock.monotonic() + LOOK_S
         if seen.inbox:
             for queue in self._queues:
                 self._store.stock.take_delayed(queue)
         if seen.waiting or seen.inbox:
             self._ask_all()
-        self._due(seen.next_due_ms)
+        if seen.next_due_ms is not None:
+            self._due(seen.next_due_ms)
 
     def _register(self) -> None:
         """Make the queues and their limits known. A full server refuses this, and must be served all the same."""

@@ -22,7 +22,7 @@ from jobctl.store.settle import Ended, Reserved
 THOROUGH_S = 60.0
 """How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
 
-SILENCE_S = 5.0
+SILENCE_S = 7.5
 """A process that has not beaten for this long (two beats and a half) looks before it judges."""
 
 EXPIRE_BATCHES = 10
@@ -42,6 +42,7 @@ class StoreLiveness:
         self._lease_ms = lease_ms
         self._own = ""
         self._beaten_at = 0.0
+        self._redis_ms = 0
         self._reachable_since: float | None = None
         self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
@@ -49,7 +50,7 @@ class StoreLiveness:
 
     def beat(self, info: ProcessInfo) -> None:
         try:
-            self._store.processes.beat(info)
+            self._redis_ms = self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
             self._seen.clear()
@@ -132,7 +133,8 @@ class StoreLiveness:
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""
-        for queue in self._store.queues.overdue():
+        since_beat_ms = round((clock.monotonic() - self._beaten_at) * 1000)
+        for queue in self._store.queues.overdue(self._redis_ms + since_beat_ms):
             self._store.queues.promote_due(queue)
         if self._store.queues.inboxes(names):
             for queue in names:

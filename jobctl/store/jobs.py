@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -65,9 +64,10 @@ class Jobs:
 
         now = clock.now_ms()
         done: list[Enqueued | None] = [None] * len(jobs)
-        order = sorted(range(len(jobs)), key=lambda i: jobs[i].queue)
-        for queue, group in groupby(order, key=lambda i: jobs[i].queue):
-            places = list(group)
+        by_queue: dict[str, list[int]] = {}
+        for place, job in enumerate(jobs):
+            by_queue.setdefault(job.queue, []).append(place)
+        for queue, places in by_queue.items():
             for start in range(0, len(places), BATCH):
                 batch = places[start : start + BATCH]
                 try:
