@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobctl.catalog.model import RetryPolicy
-from jobctl.engine.failure import Failure, describe
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import Failure, describe
 
 __all__ = ["Failure", "GiveUp", "Retry", "backoff_ms", "decide", "describe", "fingerprint", "names_of"]
 

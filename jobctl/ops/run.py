@@ -16,10 +16,10 @@ from jobctl import clock
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import Current, activate
-from jobctl.engine.failure import Failure, describe
-from jobctl.engine.verdict import encode_result
 from jobctl.handlers import build, enforces_deadline
 from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, Handler, HandlerFailure
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
 from jobctl.store.ids import Mint
 
 
