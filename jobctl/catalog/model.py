@@ -90,7 +90,10 @@ HandlerSpec = PythonSpec | CommandSpec | HttpSpec | ActorSpec
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """An entry under `jobs:`, with the catalog's defaults already applied."""
+    """An entry under `jobs:`, with the catalog's defaults already applied.
+
+    `isolate`: attempts run in a process of their own, which may hold `memory_bytes` (None: any number) of data.
+    """
 
     name: str
     handler: HandlerSpec
@@ -100,6 +103,8 @@ class JobType:
     timeout_ms: int = 300_000
     priority: int = 0
     label: str | None = None
+    isolate: bool = False
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

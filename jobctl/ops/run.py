@@ -16,7 +16,7 @@ from jobctl import clock
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import Current, activate
-from jobctl.handlers import build, enforces_deadline
+from jobctl.handlers import build, cool, enforces_deadline, get_ready
 from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, Handler, HandlerFailure
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
@@ -62,6 +62,7 @@ def run(
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     handler = build(job_type, env=env, folder=folder)
+    get_ready(handler)
     job_id = Mint().new(job_type.queue)
     attempt = Attempt(
         job_id=job_id,
@@ -76,6 +77,7 @@ def run(
     )
     began = clock.monotonic()
     result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000)
+    cool(handler)
     return _record(attempt, job_type, result, failure, clock.monotonic() - began)
 
 
