@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 
 
 def pickup(bench: Bench, peers: Sequence[Peer]) -> list[Row]:

@@ -1,20 +1,20 @@
 """Operate background jobs: a catalog, Dramatiq workers on Redis, one command line.
 
 From Python: `jobctl.connect("jobs.yaml").enqueue("send-email", {"to": "a@example.com"})`, and inside a job
-`jobctl.current()`.
+`jobctl.current()` and `jobctl.RateLimited`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobctl.client import Client
-    from jobctl.context import Current
+    from jobctl.context import Current, RateLimited
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "connect", "current"]
+__all__ = ["RateLimited", "__version__", "connect", "current"]
 
 
 def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Client:
@@ -29,3 +29,12 @@ def current() -> Current:
     from jobctl import context
 
     return context.current()
+
+
+def __getattr__(name: str) -> Any:
+    """`RateLimited` is imported when it is first asked for: most programs that import jobctl never are limited."""
+    if name != "RateLimited":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jobctl.context import RateLimited
+
+    return RateLimited

@@ -11,9 +11,10 @@ from jobctl import urls
 from jobctl.catalog.load import load
 from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
-from jobctl.producer import Producer
+from jobctl.producer import Producer, conflict, forgotten, standing
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob, fresh, to_job
+from jobctl.store.jobs import to_job
+from jobctl.store.newjob import NewJob, fresh
 from jobctl.store.records import TERMINAL, Job
 
 
@@ -36,23 +37,39 @@ class Client:
         delay: float | str | None = None,
         at: datetime | None = None,
         priority: int | str | None = None,
+        expires: float | str | None = None,
         parent: str | None = None,
     ) -> Job:
-        """Enqueue one job and return its record. With an `id` that is known already, that job is returned instead.
+        """Enqueue one job and return its record.
 
-        `delay` is seconds or a duration ("5m"), `at` an aware datetime. Raises errors.UsageError for an unknown type
-        or a payload that does not fit.
+        With an `id` that is known already, or a unique key that another job holds (`on_conflict: skip`), that job is
+        returned instead. `delay` and `expires` are seconds or a duration ("5m"), `at` an aware datetime. Raises
+        errors.UsageError for an unknown type or a payload that does not fit, errors.Conflict if the key is held
+        (`on_conflict: fail`), errors.Refused while a pause keeps producers out.
         """
-        job = self._producer.prepare(type, payload or {}, id=id, delay=delay, at=at, priority=priority, parent=parent)
-        if self._producer.enqueue([job])[0]:
+        job = self._producer.prepare(
+            type, payload or {}, id=id, delay=delay, at=at, priority=priority, expires=expires, parent=parent
+        )
+        job_id, done = self._producer.enqueue_one(job)
+        if done.outcome == "enqueued":
             return fresh(job)
-        return self.job(job.id)
+        found = self._store.jobs.find(job_id)
+        if found is None and done.outcome == "skipped":
+            return forgotten(job, job_id)
+        return self.job(job_id) if found is None else to_job(found)
 
     def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
-        """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written."""
+        """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written.
+
+        For a job that was skipped, the id is that of the job which holds its unique key. Raises errors.Conflict for the
+        first whose key is held and which is not to be skipped, once all others are enqueued.
+        """
         jobs: list[NewJob] = [self._producer.prepare(type, payload) for payload in payloads]
-        self._producer.enqueue(jobs)
-        return [job.id for job in jobs]
+        done = self._producer.enqueue(jobs)
+        for job, one in zip(jobs, done, strict=True):
+            if one.outcome == "conflict":
+                raise conflict(job, one.other)
+        return [standing(job, one) for job, one in zip(jobs, done, strict=True)]
 
     def job(self, id: str) -> Job:  # noqa: A002
         """A job in any state, by its id. Raises errors.NothingMatched."""

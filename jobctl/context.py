@@ -13,7 +13,20 @@ from typing import Any
 
 import msgspec
 
+from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import JobctlError
+
+
+class RateLimited(JobctlError):
+    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same limit
+    waits until then.
+
+    `after` is seconds or a duration such as "30s"; `after_ms` holds it. Raises ValueError for anything else.
+    """
+
+    def __init__(self, after: float | str) -> None:
+        self.after_ms = duration_ms(after)
+        super().__init__(f"told to come back after {format_duration(self.after_ms)}")
 
 
 class Current(msgspec.Struct, frozen=True, eq=False):

@@ -64,6 +64,10 @@ class JobDied(JobctlError):
 
 
 class Conflict(JobctlError):
-    """Refused by uniqueness."""
+    """Refused by uniqueness (`on_conflict: fail`). `holder` is the id of the job that holds the key."""
 
     exit_code = 8
+
+    def __init__(self, message: str, hint: str = "", holder: str = "") -> None:
+        super().__init__(message, hint)
+        self.holder = holder

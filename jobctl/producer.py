@@ -11,22 +11,25 @@ import msgspec
 from jobctl import clock
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
-from jobctl.catalog.units import parse_duration
-from jobctl.errors import UsageError
+from jobctl.catalog.units import duration_ms, format_duration
+from jobctl.errors import Conflict, UsageError
+from jobctl.flow import Flows
 from jobctl.store import Store, ids
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import Enqueued, NewJob
+from jobctl.store.records import Job
 
 MAX_LABEL = 200
 
 
 class Producer:
-    """Makes jobs of one catalog and enqueues them. Thread-safe; validators and labels are compiled once a type."""
+    """Makes jobs of one catalog and enqueues them. Thread-safe; validators and templates are compiled once a type."""
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self.store = store
         self.catalog = catalog
         self._checks: dict[str, Callable[[Any], None]] = {}
         self._labels: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+        self._flows = Flows(catalog)
 
     def prepare(
         self,
@@ -37,35 +40,50 @@ class Producer:
         delay: float | str | None = None,
         at: datetime | None = None,
         priority: int | str | None = None,
+        expires: float | str | None = None,
         parent: str | None = None,
         encoded: bytes | None = None,
     ) -> NewJob:
         """A job that is ready to be enqueued. `encoded` is the payload's JSON, if the caller has it.
 
-        `delay` is seconds or a duration such as "5m"; `at` an aware datetime; `priority` a number from -1000 (first)
-        to 1000 or high, normal, low. Raises UsageError for whatever does not fit.
+        `delay` and `expires` are seconds or a duration such as "5m"; `at` an aware datetime; `priority` a number from
+        -1000 (first) to 1000 or high, normal, low. Raises UsageError for whatever does not fit.
         """
         job_type = payloads.job_type(self.catalog, type)
         encoded = self._check(job_type, payload, encoded)
-        if delay is not None and at is not None:
-            raise UsageError("a job has either a delay or a time, not both")
         job_id = self._id(job_type, id)
+        flow = self._flows.of(job_type)
+        if flow is not None and flow.delay_ms and delay is None and at is None:
+            delay = flow.delay_ms / 1000
+        delay_ms, at_ms, expires_ms = read_times(delay, at, expires, job_type.expires_ms)
         return NewJob(
             id=job_id,
             type=type,
             queue=job_type.queue,
             payload=payload,
-            delay_ms=_delay_ms(delay),
-            at_ms=_at_ms(at),
+            delay_ms=delay_ms,
+            at_ms=at_ms,
             priority=job_type.priority if priority is None else read_priority(priority),
             label=self._label(job_type, payload, job_id),
             parent=parent,
             encoded=encoded,
+            lane="" if flow is None else flow.lane(payload),
+            unique=None if flow is None else flow.unique(payload),
+            expires_ms=expires_ms,
         )
 
-    def enqueue(self, jobs: Iterable[NewJob]) -> list[bool]:
-        """Write jobs; False for each whose id was known already. Raises RedisUnavailable."""
+    def enqueue(self, jobs: Iterable[NewJob]) -> list[Enqueued]:
+        """Write jobs; says of each what became of it. Raises RedisUnavailable, or Refused while a pause forbids it."""
         return self.store.jobs.enqueue(list(jobs))
+
+    def enqueue_one(self, job: NewJob) -> tuple[str, Enqueued]:
+        """Write one job. Returns the id of the job that now stands for it, and what became of it: of a skipped one
+        that is the job that holds its unique key. Raises Conflict besides what `enqueue` raises.
+        """
+        done = self.enqueue([job])[0]
+        if done.outcome == "conflict":
+            raise conflict(job, done.other)
+        return standing(job, done), done
 
     def _check(self, job_type: JobType, payload: Mapping[str, Any], encoded: bytes | None) -> bytes:
         """The payload's JSON, once it is known to fit."""
@@ -118,22 +136,64 @@ def read_priority(value: int | str) -> int:
     return number
 
 
-def _delay_ms(delay: float | str | None) -> int | None:
-    if delay is None:
-        return None
-    if isinstance(delay, str):
-        try:
-            return parse_duration(delay)
-        except ValueError as problem:
-            raise UsageError(f"delay: {problem}") from problem
-    if not 0 <= delay < 1e9:
-        raise UsageError(f"the delay {delay!r} is not a number of seconds from 0 on")
-    return round(delay * 1000)
+def read_times(
+    delay: float | str | None, at: datetime | None, expires: float | str | None, default_ms: int | None = None
+) -> tuple[int | None, int | None, int | None]:
+    """When a job starts and until when it may: (delay in ms, epoch ms, ms after enqueue), None where nothing is said.
+
+    `default_ms` stands in for `expires`. Raises UsageError, also for a job that could never start.
+    """
+    if delay is not None and at is not None:
+        raise UsageError("a job has either a delay or a time, not both")
+    delay_ms = None if delay is None else _ms("delay", delay)
+    at_ms = None if at is None else _at_ms(at)
+    expires_ms = default_ms if expires is None else _ms("expires", expires)
+    if expires_ms == 0:
+        raise UsageError("expires: expected a time above zero")
+    wait_ms = delay_ms if at_ms is None else at_ms - clock.now_ms()
+    if expires_ms is not None and wait_ms is not None and wait_ms >= expires_ms:
+        raise UsageError(
+            f"the job would expire before it starts: it expires {format_duration(expires_ms)} after it is enqueued",
+            "start it earlier, or let it expire later",
+        )
+    return delay_ms, at_ms, expires_ms
 
 
-def _at_ms(at: datetime | None) -> int | None:
-    if at is None:
-        return None
+def _ms(what: str, given: float | str) -> int:
+    try:
+        return duration_ms(given)
+    except ValueError as problem:
+        raise UsageError(f"{what}: {problem}") from problem
+
+
+def _at_ms(at: datetime) -> int:
     if at.tzinfo is None:
         raise UsageError(f"the time {at.isoformat()} has no time zone")
     return max(1, clock.to_ms(at))
+
+
+def standing(job: NewJob, done: Enqueued) -> str:
+    """The id under which the work of an enqueued job is done: its own, or that of the job that holds its key."""
+    return done.other if done.outcome == "skipped" else job.id
+
+
+def forgotten(job: NewJob, holder: str) -> Job:
+    """The record of a job that holds the key of `job` and is not kept any more: it has completed."""
+    minted = ids.minted_at(holder)
+    enqueued = None if minted is None else clock.to_datetime(minted)
+    return Job(id=holder, type=job.type, queue=job.queue, state="completed", enqueued_at=enqueued)
+
+
+def conflict(job: NewJob, holder: str) -> Conflict:
+    """The error for a job whose unique key another one holds."""
+    return Conflict(
+        f"not enqueued: {key_words(job)} is held by job {holder}",
+        f"jobctl job show {holder}; jobctl job release {holder} frees the key",
+        holder,
+    )
+
+
+def key_words(job: NewJob) -> str:
+    """A job's unique key, in words."""
+    key = "" if job.unique is None else job.unique.name.partition("|")[2]
+    return f"the unique key {key!r} of `{job.type}`"

@@ -17,7 +17,7 @@ LAYERS = (
     ("catalog",),
     ("handlers", "context"),
     ("store",),
-    ("producer",),
+    ("flow", "producer"),
     ("engine",),
     ("ops",),
     ("client", "__init__", "demo"),

@@ -177,7 +177,7 @@ jobs:
     timeout: 5 minutes
     payload: {properties: {to: {type: string}}, additionalProperties: false}
     label: "{{ too }}"
-    rate_limit: 5/s
+    rate_limit: 5 a second
 schedules:
   x: {job: sendd, cron: "61 * * * *", timezone: Europe/Berln}
 """
@@ -198,12 +198,11 @@ def tables(text: str) -> dict[str, dict[str, list[str]]]:
     for line in text.splitlines():
         if line.startswith("#"):
             heading = line.lstrip("# ")
-        elif line.startswith("| ") and not line.startswith("| ---"):
+        elif line.startswith("| ---"):
+            found[heading].popitem()  # what stood above the line was the head of the table
+        elif line.startswith("| "):
             cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
             found.setdefault(heading, {})[cells[0].strip("`")] = cells[1:]
-    for rows in found.values():
-        rows.pop("key", None)
-        rows.pop("exit", None)
     return found
 
 
@@ -216,6 +215,9 @@ SECTIONS: Mapping[str, Any] = {
     "`http`": table.HTTP,
     "External values": table.EXTERNAL,
     "Retries": table.RETRIES,
+    "Rate limits": table.RATE_LIMIT.mapping,
+    "Concurrency": table.CONCURRENCY.mapping,
+    "Unique jobs": table.UNIQUE,
     "`schedules.NAME`": table.SCHEDULE,
 }
 

@@ -13,6 +13,7 @@ from jobctl.store import records
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
     "Job": records.Job,
+    "Enqueued": records.EnqueuedJob,
     "Attempt": records.AttemptRecord,
     "Queue": records.QueueRow,
     "Queue in full": records.QueueDetail,

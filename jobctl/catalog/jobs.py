@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from jobctl.catalog import templating
+from jobctl.catalog import limits, templating
 from jobctl.catalog.model import (
     DEFAULT_QUEUE,
     ActorSpec,
@@ -106,6 +106,10 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         timeout_ms=values.get("timeout", defaults.timeout_ms),
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
+        rate_limit=limits.read_rate_limit(values, path, keys, report),
+        concurrency=limits.read_concurrency(values, path, keys, report),
+        unique=limits.read_unique(values, path, schema, report),
+        expires_ms=limits.read_expires(values, path, report),
         isolate=values.get("isolate", False),
         memory_bytes=values.get("memory"),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jobctl.catalog import limits, templating
 from jobctl.catalog.fields import INVALID
 from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
 from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, Queue
@@ -78,7 +79,7 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
     return Catalog(
         namespace=values.get("namespace", DEFAULT_NAMESPACE),
         path=path,
-        queues=_queues(values.get("queues", {}), jobs, defaults),
+        queues=_queues(values.get("queues", {}), jobs, defaults, report),
         jobs=jobs,
         schedules=schedules,
         max_payload_bytes=max_payload,
@@ -88,7 +89,18 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
     )
 
 
-def _queues(given: Mapping[str, Any], jobs: Mapping[str, JobType], defaults: Defaults) -> dict[str, Queue]:
+def _queues(
+    given: Mapping[str, Any], jobs: Mapping[str, JobType], defaults: Defaults, report: Report
+) -> dict[str, Queue]:
     """The queues that are listed, then those that only a job type names."""
-    names = dict.fromkeys([*given, *(job.queue for job in jobs.values())])
-    return {name: Queue(name, read_keep(given.get(name, {}).get("keep", {}), defaults.keep)) for name in names}
+    queues: dict[str, Queue] = {}
+    for name in dict.fromkeys([*given, *(job.queue for job in jobs.values())]):
+        values = given.get(name, {})
+        keys = templating.common_keys(job.payload_schema for job in jobs.values() if job.queue == name)
+        queues[name] = Queue(
+            name,
+            read_keep(values.get("keep", {}), defaults.keep),
+            rate_limit=limits.read_rate_limit(values, ("queues", name), keys, report),
+            concurrency=limits.read_concurrency(values, ("queues", name), keys, report),
+        )
+    return queues

@@ -85,6 +85,48 @@ class ActorSpec:
     target: str
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `count` starts in every `per_ms`, for each value of the template `key` if there is one.
+
+    `window`: smooth (evenly spread, `burst` of them at once), fixed (periods aligned to the epoch) or sliding (any
+    stretch of `per_ms`).
+    """
+
+    count: int
+    per_ms: int
+    key: str | None = None
+    burst: int = 1
+    window: str = "smooth"
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """At most `max` run at once, for each value of the template `key` if there is one."""
+
+    max: int
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uniqueness:
+    """Jobs of a type whose template `key` gives the same text are the same.
+
+    The key is held for `for_ms` from enqueue, or, if that is None, `until` the job is started or finished.
+    """
+
+    key: str
+    for_ms: int | None = None
+    until: str = "finished"  # started | finished
+    on_conflict: str = "skip"  # skip | fail | replace | extend
+    hold_when_dead: bool = False
+
+    @property
+    def delay_ms(self) -> int:
+        """How long a job is held back so that others can take its place: debounce and throttle."""
+        return (self.for_ms or 0) if self.on_conflict in ("replace", "extend") else 0
+
+
 HandlerSpec = PythonSpec | CommandSpec | HttpSpec | ActorSpec
 
 
@@ -103,6 +145,10 @@ class JobType:
     timeout_ms: int = 300_000
     priority: int = 0
     label: str | None = None
+    rate_limit: RateLimit | None = None
+    concurrency: Concurrency | None = None
+    unique: Uniqueness | None = None
+    expires_ms: int | None = None
     isolate: bool = False
     memory_bytes: int | None = None
 
@@ -113,6 +159,8 @@ class Queue:
 
     name: str
     keep: Keep = Keep()
+    rate_limit: RateLimit | None = None
+    concurrency: Concurrency | None = None
 
 
 @dataclass(frozen=True, slots=True)

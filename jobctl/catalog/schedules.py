@@ -88,6 +88,9 @@ def _check_trigger(values: Mapping[str, Any], path: Path, report: Report) -> Non
     if cron is not None and (problem := cron_problem(cron)):
         shorthand = _SHORTHANDS.get(cron.strip().lower())
         report.add((*path, "cron"), problem, f'write "{shorthand}"' if shorthand else "")
+    if given == ["every"] and report.given((*path, "timezone")):
+        reason = "`timezone` has no effect beside `every`, whose ticks are aligned to the epoch"
+        report.add_at_key((*path, "timezone"), reason, "remove it, or say when with `cron`")
     if zone is not None:
         _check_zone(zone, (*path, "timezone"), report)
 

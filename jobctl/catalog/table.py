@@ -143,34 +143,51 @@ HTTP = Object(
     rule={"not": {"required": ["json", "body"]}},
 )
 
-_RATE_LIMIT = Either(
+RATE_LIMIT = Either(
     "a rate such as `100/m`, or a mapping with `rate`",
     scalar=RATE,
     mapping=Object(
         {
-            "rate": Field(RATE, "The rate.", required=True),
-            "key": Field(TEMPLATE, "A limit for each value of this template."),
-            "burst": Field(Integer(1, 1_000_000), "How many may start at once."),
-        }
+            "rate": Field(RATE, "How many may start in which time: 100/m, 5/s, 10/5m.", required=True),
+            "key": Field(TEMPLATE, "A limit of its own for each value of this template."),
+            "burst": Field(Integer(1, 1_000_000), "Of a smooth window: how many may start at once; 1 if not given."),
+            "window": Field(
+                Choice(("smooth", "fixed", "sliding")),
+                "Evenly spread, by the clock, or in any stretch of the period; smooth if not given.",
+            ),
+        },
+        rule={
+            "if": {"properties": {"window": {"enum": ["fixed", "sliding"]}}, "required": ["window"]},
+            "then": {"not": {"required": ["burst"]}},
+        },
     ),
 )
-_CONCURRENCY = Either(
+CONCURRENCY = Either(
     "a number, or a mapping with `max`",
     scalar=Integer(1, 1_000_000),
     mapping=Object(
         {
-            "max": Field(Integer(1, 1_000_000), "How many may run at once.", required=True),
-            "key": Field(TEMPLATE, "A limit for each value of this template."),
+            "max": Field(Integer(1, 1_000_000), "How many may run at once, anywhere.", required=True),
+            "key": Field(TEMPLATE, "A limit of its own for each value of this template."),
         }
     ),
 )
-_UNIQUE = Object(
+UNIQUE = Object(
     {
-        "key": Field(TEMPLATE, "Jobs with the same key are the same.", required=True),
-        "for": Field(DURATION, "How long, from enqueue."),
-        "on_conflict": Field(Choice(("skip", "fail")), "What happens to the second job."),
-        "hold_when_dead": Field(Boolean(), "Whether a dead job holds its key."),
-    }
+        "key": Field(TEMPLATE, "Jobs of the type for which this template gives the same are the same.", required=True),
+        "for": Field(DURATION, "How long the key is held, from enqueue."),
+        "until": Field(Choice(("started", "finished")), "Until when it is held instead; finished if not given."),
+        "on_conflict": Field(
+            Choice(("skip", "fail", "replace", "extend")), "What becomes of the second job; skip if not given."
+        ),
+        "hold_when_dead": Field(Boolean(), "Whether a dead job goes on holding its key; false if not given."),
+    },
+    "a mapping with `key`",
+    rule={
+        "not": {"required": ["for", "until"]},
+        "if": {"properties": {"on_conflict": {"const": "extend"}}, "required": ["on_conflict"]},
+        "then": {"required": ["for"]},
+    },
 )
 _ALERT = Object(
     {
@@ -194,8 +211,8 @@ DEFAULTS = Object(
 QUEUE = Object(
     {
         "keep": Field(KEEP, "How long this queue's finished jobs are kept."),
-        "rate_limit": Field(_RATE_LIMIT, "How many jobs of the queue may start in a time.", later=True),
-        "concurrency": Field(_CONCURRENCY, "How many jobs of the queue may run at once.", later=True),
+        "rate_limit": Field(RATE_LIMIT, "How many jobs of the queue may start in a time."),
+        "concurrency": Field(CONCURRENCY, "How many jobs of the queue may run at once."),
     }
 )
 
@@ -212,10 +229,10 @@ JOB = Object(
         "timeout": Field(DURATION, "How long one run may take."),
         "priority": Field(PRIORITY, "high, normal, low, or a number from -1000 (first) to 1000 (last)."),
         "label": Field(TEMPLATE, "A template for the few words that tell one job from another."),
-        "unique": Field(_UNIQUE, "Which jobs are the same.", later=True),
-        "rate_limit": Field(_RATE_LIMIT, "How many may start in a time.", later=True),
-        "concurrency": Field(_CONCURRENCY, "How many may run at once.", later=True),
-        "expires": Field(DURATION, "How long it may wait.", later=True),
+        "unique": Field(UNIQUE, "Which jobs are the same, and what becomes of the second."),
+        "rate_limit": Field(RATE_LIMIT, "How many may start in a time."),
+        "concurrency": Field(CONCURRENCY, "How many may run at once."),
+        "expires": Field(DURATION, "How long after enqueue it may still start."),
         "isolate": Field(Boolean(), "Whether a `python` job runs in a process of its own, which can be killed."),
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(Text("a payload key")), "Payload keys that are never shown.", later=True),
@@ -251,7 +268,7 @@ SCHEDULE = Object(
         "window": Field(DURATION, "How old a missed tick may be.", later=True),
     },
     "a mapping with `job` and one of `cron`, `every`",
-    rule={"oneOf": [{"required": ["cron"]}, {"required": ["every"]}]},
+    rule={"oneOf": [{"required": ["cron"]}, {"required": ["every"]}], "dependentRequired": {"timezone": ["cron"]}},
 )
 
 CATALOG = Object(

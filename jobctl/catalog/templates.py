@@ -22,6 +22,7 @@ __all__ = [
     "JOB_FIELDS",
     "MAX_OUTPUT",
     "TemplateProblem",
+    "canonical",
     "compile_text",
     "compile_value",
     "context",
@@ -56,6 +57,15 @@ def context(
     return {**payload, "payload": payload, "job": job}
 
 
+def canonical(value: Any) -> str:
+    """A `finalize` for text that is compared: as the module's rule, but equal objects give equal text."""
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 @lru_cache(maxsize=1024)
 def compile_text(template: str, finalize: Callable[[Any], str] | None = None) -> Callable[[Mapping[str, Any]], str]:
     """A function from a context to the rendered text.
@@ -70,7 +80,7 @@ def compile_text(template: str, finalize: Callable[[Any], str] | None = None) ->
         return lambda _names: template
     with _explained("does not parse", template):
         compiled = _environment(finalize).from_string(_parse(template))
-    pieces = _pieces(template) if finalize is None else None
+    pieces = _pieces(template) if finalize in (None, canonical) else None
 
     def render(names: Mapping[str, Any]) -> str:
         if pieces is not None and (quick := _joined(pieces, names)) is not None:
@@ -182,8 +192,10 @@ def _compile_string(template: str) -> Callable[[Mapping[str, Any]], Any]:
 
 def _guarded(template: str, render: Callable[[Mapping[str, Any]], _T]) -> Callable[[Mapping[str, Any]], _T]:
     def guarded(names: Mapping[str, Any]) -> _T:
-        with _explained("failed", template):
+        try:  # not `_explained`, which takes longer than most templates
             return render(names)
+        except Exception as error:
+            raise _problem("failed", template, error) from error
 
     return guarded
 
@@ -194,9 +206,13 @@ def _explained(what: str, template: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        shown = repr(template if len(template) <= 80 else template[:77] + "...")
-        reason = "nested too deeply" if isinstance(error, RecursionError) else _first_line(error)
-        raise TemplateProblem(f"the template {shown} {what}: {reason}") from error
+        raise _problem(what, template, error) from error
+
+
+def _problem(what: str, template: str, error: Exception) -> TemplateProblem:
+    shown = repr(template if len(template) <= 80 else template[:77] + "...")
+    reason = "nested too deeply" if isinstance(error, RecursionError) else _first_line(error)
+    return TemplateProblem(f"the template {shown} {what}: {reason}")
 
 
 def _first_line(error: Exception) -> str:

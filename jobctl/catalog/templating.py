@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jobctl.catalog.problems import Path, did_you_mean
@@ -26,6 +26,13 @@ def payload_keys(schema: Mapping[str, Any] | None) -> frozenset[str] | None:
     if schema.get("additionalProperties", False) is not False:
         return None
     return frozenset(schema["properties"])
+
+
+def common_keys(schemas: Iterable[Mapping[str, Any] | None]) -> frozenset[str] | None:
+    """The keys that payloads of these schemas can have; None without a schema, or if one does not list them all."""
+    known = [payload_keys(schema) for schema in schemas]
+    listed = [keys for keys in known if keys is not None]
+    return frozenset().union(*listed) if listed and len(listed) == len(known) else None
 
 
 def templates_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

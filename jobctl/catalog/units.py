@@ -21,6 +21,8 @@ _SIZE_BYTES = {
     "GiB": 1_073_741_824,
 }
 _MAX_DURATION_MS = 100 * 365 * _UNIT_MS["d"]
+_MAX_RATE_COUNT = 1_000_000_000
+_MAX_RATE_MS = 366 * _UNIT_MS["d"]
 _PART = re.compile(r"([0-9]{1,15})(ms|[smhdw])", re.ASCII)
 _RATE = re.compile(r"([0-9]{1,15})/([0-9]{1,15})?(ms|[smhdw])", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{1,3})", re.ASCII)
@@ -53,6 +55,18 @@ def parse_duration(text: str) -> int:
     return total
 
 
+def duration_ms(value: float | str) -> int:
+    """Milliseconds of a number of seconds or of a duration such as "5m": what functions of the API take.
+
+    Raises ValueError for anything else, below 0 and from a thousand million seconds on.
+    """
+    if isinstance(value, str):
+        return parse_duration(value)
+    if not 0 <= value < 1e9:
+        raise ValueError(f"expected a number of seconds from 0 on, or a duration such as `30s`, found `{value!r}`")
+    return round(value * 1000)
+
+
 def _bad_duration(text: str, reason: str) -> str:
     expected = f"expected a duration such as `30s`, `5m` or `1h30m`, found {_shown(text)}"
     return f"{expected} ({reason})" if reason else expected
@@ -75,13 +89,18 @@ def format_duration(ms: int) -> str:
 
 
 def parse_rate(text: str) -> Rate:
-    """`100/m`, `5/s`, `1000/h`, `10/5m`. Raises ValueError for anything else and for a zero."""
+    """`100/m`, `5/s`, `1000/h`, `10/5m`.
+
+    Raises ValueError for anything else, for a zero, and for more than 1,000,000,000 or a period of more than 366 days.
+    """
     match = _RATE.fullmatch(text)
     if match is None:
         raise ValueError(f"expected a rate such as `100/m` or `5/s`, found {_shown(text)}")
     rate = Rate(int(match[1]), int(match[2] or 1) * _UNIT_MS[match[3]])
     if rate.count == 0 or rate.per_ms == 0:
         raise ValueError(f"a rate must be above zero, found {_shown(text)}")
+    if rate.count > _MAX_RATE_COUNT or rate.per_ms > _MAX_RATE_MS:
+        raise ValueError(f"a rate is at most {_MAX_RATE_COUNT} in at most 366d, found {_shown(text)}")
     return rate
 
 

@@ -12,10 +12,9 @@ from typing import Any
 
 from jobctl import clock
 from jobctl.cli.context import Context, Output
-from jobctl.errors import OperationFailed, RedisUnavailable, UsageError
+from jobctl.errors import Conflict, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
-from jobctl.producer import Producer
-from jobctl.store.jobs import NewJob
+from jobctl.producer import Producer, read_priority, read_times
 from jobctl.store.records import BulkResult
 from jobctl.text import sanitize
 
@@ -27,7 +26,9 @@ INTERRUPTED = 130
 def enqueue_lines(
     ctx: Context, source: str, type_name: str | None, options: dict[str, Any], *, wait: bool, timeout_s: float | None
 ) -> int:
-    """Enqueue every line of a file or of stdin. Returns the exit code: 1 if some lines were bad."""
+    """Enqueue every line of a file or of stdin. Returns the exit code: 1 if some lines were bad, 8 if none was, but
+    some were refused for their unique key.
+    """
     catalog = ctx.catalog()
     defaults = Defaults(type_name or ANY_TYPE, **options)
     producer = Producer(ctx.store(retries=2), catalog)
@@ -39,7 +40,7 @@ def enqueue_lines(
     _summarise(ctx, bulk.tally)
     if bulk.stopped:
         return INTERRUPTED
-    code = OperationFailed.exit_code if bulk.tally.bad else 0
+    code = OperationFailed.exit_code if bulk.tally.bad else Conflict.exit_code if bulk.tally.conflicts else 0
     return max(code, _wait(ctx, waited, timeout_s)) if waited else code
 
 
@@ -48,16 +49,17 @@ def _run(ctx: Context, bulk: Bulk, size: int | None, waited: dict[str, str] | No
     gc.freeze()
     try:
         with _interruptible(bulk):
-            for jobs, _, bad in bulk.run():
+            for written in bulk.run():
                 progress.clear()
-                _print_ids(ctx, jobs)
-                _complain(ctx, bad, bulk.tally)
+                _print_ids(ctx, written.ids)
+                _complain(ctx, written.bad, bulk.tally)
                 if waited is not None:
-                    waited.update((job.id, job.queue) for job in jobs)
+                    queues = [job.queue for job in written.jobs]
+                    waited.update(zip(written.ids, queues, strict=True))
                 progress.show(bulk.tally)
-    except RedisUnavailable as error:
+    except (RedisUnavailable, Refused) as error:
         progress.clear()
-        raise RedisUnavailable(f"{error.message}; {_accepted(bulk.tally)}", error.hint) from error
+        raise type(error)(f"{error.message}; {_accepted(bulk.tally)}", error.hint) from error
     finally:
         progress.clear()
         gc.unfreeze()
@@ -69,15 +71,8 @@ def _check(producer: Producer, defaults: Defaults) -> None:
         from jobctl.catalog.payload import job_type
 
         job_type(producer.catalog, defaults.type)
-    if defaults.delay is not None and defaults.at is not None:
-        raise UsageError("a job has either a delay or a time, not both")
-    if defaults.delay is not None:
-        from jobctl.ops.when import parse_delay
-
-        parse_delay(defaults.delay, "delay")
+    read_times(defaults.delay, defaults.at, defaults.expires)
     if defaults.priority is not None:
-        from jobctl.producer import read_priority
-
         read_priority(defaults.priority)
 
 
@@ -122,30 +117,38 @@ def _interruptible(bulk: Bulk) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _print_ids(ctx: Context, jobs: Sequence[NewJob]) -> None:
-    if jobs and ctx.output in (Output.TABLE, Output.NAME):
-        ctx.stdout.write("\n".join([job.id for job in jobs]) + "\n")
+def _print_ids(ctx: Context, ids: Sequence[str]) -> None:
+    if ids and ctx.output in (Output.TABLE, Output.NAME):
+        ctx.stdout.write("\n".join(ids) + "\n")
         ctx.stdout.flush()
 
 
 def _complain(ctx: Context, bad: Sequence[BadLine], tally: Tally) -> None:
-    before = tally.bad - len(bad)
+    before = tally.bad + tally.conflicts - len(bad)
     for line in bad[: max(0, SHOWN_BAD - before)]:
         ctx.stderr.write(f"line {line.number}: {sanitize(line.reason, limit=500)}\n")
 
 
 def _summarise(ctx: Context, tally: Tally) -> None:
     if ctx.output not in (Output.TABLE, Output.NAME):
-        ctx.emit(BulkResult(tally.lines, tally.accepted - tally.known, tally.known, tally.bad), ())
-    if tally.bad > SHOWN_BAD:
-        ctx.stderr.write(f"… and {tally.bad - SHOWN_BAD:,} more bad lines\n")
+        skipped, failed = tally.known + tally.skipped, tally.bad + tally.conflicts
+        ctx.emit(BulkResult(tally.lines, tally.accepted - skipped, skipped, failed), ())
+    if (more := tally.bad + tally.conflicts - SHOWN_BAD) > 0:
+        ctx.stderr.write(f"… and {more:,} more lines that were not accepted\n")
     ctx.say(_accepted(tally))
 
 
 def _accepted(tally: Tally) -> str:
     text = f"{_lines(tally.accepted)} accepted"
-    if tally.known:
-        text += f" ({tally.known:,} known already)"
+    details = (
+        (tally.known, "known already"),
+        (tally.skipped, "skipped: another job holds their unique key"),
+        (tally.replaced, "in place of others"),
+    )
+    if told := ", ".join([f"{count:,} {what}" for count, what in details if count]):
+        text += f" ({told})"
+    if tally.conflicts:
+        text += f", {tally.conflicts:,} refused: another job holds their unique key"
     if tally.bad:
         text += f", {tally.bad:,} bad"
     if tally.uncertain:

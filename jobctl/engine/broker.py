@@ -19,6 +19,7 @@ from jobctl.engine.middleware.retries import Retries
 from jobctl.store import Store
 from jobctl.store.codec import Body, canonical, encode
 from jobctl.store.connection import connect
+from jobctl.store.newjob import said
 
 if TYPE_CHECKING:
     from jobctl.engine.presence import Presence
@@ -119,8 +120,9 @@ class JobctlBroker(RedisBroker):
     def _add(self, message: Message[Any], queue: str, due: str) -> None:
         actor = self.actors.get(message.actor_name)
         priority = actor.priority if actor else 0
-        known = self.store.run("enqueue", queue, queue, message.message_id, _body(message, queue), priority, due)
-        if known:
+        body = _body(message, queue)
+        reply = self.store.run("enqueue", queue, queue, message.actor_name, message.message_id, body, priority, due, "")
+        if any(outcome.outcome == "known" for _, outcome in said(reply)):
             _log.warning("message %s was enqueued before; it is left as it is", message.message_id)
 
     @property

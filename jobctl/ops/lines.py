@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,8 @@ from jobctl import clock
 from jobctl.errors import JobctlError, UsageError
 from jobctl.ops.payloads import shape
 from jobctl.ops.when import parse_at
-from jobctl.producer import Producer
-from jobctl.store.jobs import NewJob
+from jobctl.producer import Producer, conflict, standing
+from jobctl.store.newjob import Enqueued, NewJob
 
 ANY_TYPE = "-"
 READ_BYTES = 65_536
@@ -39,21 +40,37 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one read brought. `position` is how many bytes have been read in all."""
+    """What one read brought. `numbers` are the jobs' lines; `position` is how many bytes have been read in all."""
 
     jobs: list[NewJob]
+    numbers: list[int]
     bad: list[BadLine]
     lines: int
     position: int
 
 
 @dataclass(slots=True)
+class Written:
+    """What became of a batch: the accepted jobs, the ids under which their work is done, and the other lines."""
+
+    jobs: list[NewJob]
+    ids: list[str]
+    bad: list[BadLine]
+
+
+@dataclass(slots=True)
 class Tally:
-    """What has happened so far. `uncertain` were being written when Redis went away."""
+    """What has happened so far. Of the `accepted`, some were `known` by their id, some `skipped` because another job
+    holds their unique key, and some `replaced` one. `conflicts` are lines refused for their unique key, `bad` all other
+    lines that were not accepted. `uncertain` were being written when Redis went away.
+    """
 
     lines: int = 0
     accepted: int = 0
     known: int = 0
+    skipped: int = 0
+    replaced: int = 0
+    conflicts: int = 0
     bad: int = 0
     uncertain: int = 0
     position: int = 0
@@ -67,6 +84,7 @@ class Defaults:
     delay: str | None = None
     at: datetime | None = None
     priority: str | None = None
+    expires: str | None = None
     parent: str | None = None
 
 
@@ -79,6 +97,7 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     delay: str | float | None = None
     at: str | None = None
     priority: int | str | None = None
+    expires: str | float | None = None
 
 
 _decode = msgspec.json.Decoder().decode
@@ -104,6 +123,7 @@ class Lines:
             delay=given.delay,
             at=given.at,
             priority=given.priority,
+            expires=given.expires,
             parent=given.parent,
             encoded=line,
         )
@@ -119,6 +139,7 @@ class Lines:
             delay=own.delay if timed else given.delay,
             at=clock.to_datetime(parse_at(own.at)) if own.at else None if timed else given.at,
             priority=given.priority if own.priority is None else own.priority,
+            expires=given.expires if own.expires is None else own.expires,
             parent=given.parent,
             encoded=encoded,
         )
@@ -174,6 +195,7 @@ class _Reader(threading.Thread):
 
     def _batch(self, lines: list[bytes]) -> Batch:
         jobs: list[NewJob] = []
+        numbers: list[int] = []
         bad: list[BadLine] = []
         make, longest = self._lines.job, self._lines.longest
         before = self._number
@@ -187,9 +209,10 @@ class _Reader(threading.Thread):
             elif line and not line.isspace():
                 try:
                     jobs.append(make(line))
+                    numbers.append(self._number)
                 except (JobctlError, ValueError, RecursionError) as problem:
                     bad.append(BadLine(self._number, _reason(problem)))
-        return Batch(jobs, bad, self._number - before, self._position)
+        return Batch(jobs, numbers, bad, self._number - before, self._position)
 
 
 def _reason(problem: Exception) -> str:
@@ -215,10 +238,10 @@ class Bulk:
         self.stopped = True
         self._inbox.put(None)
 
-    def run(self) -> Iterator[tuple[list[NewJob], list[bool], list[BadLine]]]:
-        """Write the jobs, batch by batch: yields the accepted jobs, whether each is new, and the bad lines.
+    def run(self) -> Iterator[Written]:
+        """Write the jobs, batch by batch.
 
-        Raises RedisUnavailable; `tally` is true at every moment.
+        Raises RedisUnavailable, or Refused while a pause keeps producers out; `tally` is true at every moment.
         """
         room = threading.Semaphore(AHEAD)
         _Reader(self.descriptor, Lines(self.producer, self.defaults), self._inbox.put, room).start()
@@ -228,14 +251,29 @@ class Bulk:
             room.release()
             yield self._write(batch)
 
-    def _write(self, batch: Batch) -> tuple[list[NewJob], list[bool], list[BadLine]]:
+    def _write(self, batch: Batch) -> Written:
         tally = self.tally
         tally.uncertain = len(batch.jobs)
-        fresh = self.producer.enqueue(batch.jobs) if batch.jobs else []
+        done = self.producer.enqueue(batch.jobs) if batch.jobs else []
         tally.uncertain = 0
+        written = self._sort(batch, done)
         tally.lines += batch.lines
-        tally.accepted += len(batch.jobs)
-        tally.known += len(fresh) - sum(fresh)
+        tally.accepted += len(written.jobs)
         tally.bad += len(batch.bad)
         tally.position = batch.position
-        return batch.jobs, fresh, batch.bad
+        return written
+
+    def _sort(self, batch: Batch, done: list[Enqueued]) -> Written:
+        """Tell the accepted from those refused for their unique key, and count what is not simply enqueued."""
+        counts = Counter([one.outcome for one in done])
+        self.tally.known += counts["known"]
+        self.tally.skipped += counts["skipped"]
+        self.tally.replaced += counts["replaced"]
+        self.tally.conflicts += counts["conflict"]
+        if not counts["conflict"]:
+            return Written(batch.jobs, list(map(standing, batch.jobs, done)), batch.bad)
+        rows = list(zip(batch.jobs, batch.numbers, done, strict=True))
+        refused = [BadLine(n, str(conflict(job, one.other))) for job, n, one in rows if one.outcome == "conflict"]
+        accepted = [(job, one) for job, _, one in rows if one.outcome != "conflict"]
+        bad = sorted([*batch.bad, *refused], key=lambda line: line.number)
+        return Written([job for job, _ in accepted], [standing(job, one) for job, one in accepted], bad)

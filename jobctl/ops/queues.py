@@ -12,7 +12,7 @@ from jobctl.errors import NothingMatched
 from jobctl.ops import bulk
 from jobctl.ops.bulk import BATCH, Tally, catalog_queues, known_queues, near
 from jobctl.store.audit import me
-from jobctl.store.queues import Pause
+from jobctl.store.pauses import EVERYTHING, Pause
 from jobctl.store.records import BulkResult, PauseRow, QueueDetail, QueueRow
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def _require(wanted: Iterable[str], known: list[str]) -> None:
 def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
     """One queue in full. Raises NothingMatched."""
     [row] = ls(store, catalog, [name])
-    pause = store.queues.paused().get(name)
+    pauses = store.pauses.now()
+    pause = pauses.get(name) or pauses.get(EVERYTHING)
     completed, died = store.queues.ended_since(name, store.processes.now_ms() - 60_000)
     types = [] if catalog is None else [job.name for job in catalog.jobs.values() if job.queue == name]
     fields: dict[str, Any] = msgspec.structs.asdict(row)
@@ -75,10 +76,10 @@ def pause(
     """Stop handing out jobs of queues until a moment (Redis's clock), or until resumed. Raises NothingMatched."""
     wanted = list(dict.fromkeys(names))
     _require(wanted, known_queues(store, catalog))
-    before = store.queues.paused()
+    before = store.pauses.now()
     until = clock.to_datetime(until_ms) if until_ms else None
     for name in wanted:
-        store.queues.pause(name, Pause(until_ms or 0, reason, me()))
+        store.pauses.pause(name, Pause(until_ms or 0, reason, me()))
         detail = " ".join(filter(None, (f"until {until.isoformat()}" if until else "", reason)))
         store.audit.add("queue pause", f"queue:{name}", 1, detail)
     return [
@@ -90,10 +91,10 @@ def pause(
 def resume(store: Store, catalog: Catalog | None, names: Iterable[str]) -> list[PauseRow]:
     """Hand out jobs of queues again. Raises NothingMatched."""
     wanted = list(dict.fromkeys(names))
-    _require(wanted, sorted({*known_queues(store, catalog), *store.queues.paused()}))
+    _require(wanted, sorted({*known_queues(store, catalog), *store.pauses.now()}))
     rows = []
     for name in wanted:
-        was = store.queues.resume(name)
+        was = store.pauses.resume(name, [name])
         if was:
             store.audit.add("queue resume", f"queue:{name}", 1)
         rows.append(PauseRow(queue=name, paused=False, until=None, reason=None, changed=was))

@@ -27,7 +27,7 @@ from jobctl.ops.connect import open_store, redis_url
 from jobctl.producer import Producer
 from jobctl.settings import Settings, notify_socket
 from jobctl.store import Store
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 from jobctl.store.processes import LEASE_MS
 
 CALL_S = 1.0

@@ -11,6 +11,7 @@ import msgspec
 from jobctl import clock
 from jobctl.store import codec, ids
 from jobctl.store.connection import mapping
+from jobctl.store.newjob import ENQUEUED, Enqueued, NewJob, said
 from jobctl.store.records import Job
 
 if TYPE_CHECKING:
@@ -18,39 +19,6 @@ if TYPE_CHECKING:
 
 ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
-
-
-class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
-
-    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again.
-    """
-
-    id: str
-    type: str
-    queue: str
-    payload: Mapping[str, Any]
-    delay_ms: int | None = None
-    at_ms: int | None = None
-    priority: int = 0
-    label: str | None = None
-    parent: str | None = None
-    encoded: bytes | None = None
-
-    def due(self) -> str:
-        """As enqueue.lua reads it."""
-        if self.delay_ms is not None and self.delay_ms > 0:
-            return f"+{self.delay_ms}"
-        return str(self.at_ms) if self.at_ms else "0"
-
-    def body(self, now_ms: int) -> bytes:
-        options: dict[str, Any] = {}
-        if self.label is not None:
-            options["label"] = self.label
-        if self.parent is not None:
-            options["parent"] = self.parent
-        payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
-        return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +33,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     cancelling: bool
     crashes: int
+    lane: str = ""
+    expires_ms: int = 0
 
     @property
     def token(self) -> str:
@@ -83,12 +53,15 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def enqueue(self, jobs: Sequence[NewJob]) -> list[bool]:
-        """Add jobs; for each, False if its id was known already (nothing is changed then). Safe to repeat."""
+    def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
+        """Add jobs and say what became of each. Safe to repeat: a known id is left alone.
+
+        Raises Refused when a pause closes a queue to producers; the jobs of other queues may have been added then.
+        """
         from jobctl.store.store import BATCH
 
         now = clock.now_ms()
-        fresh = [True] * len(jobs)
+        done = [ENQUEUED] * len(jobs)
         order = sorted(range(len(jobs)), key=lambda i: jobs[i].queue)
         for queue, group in groupby(order, key=lambda i: jobs[i].queue):
             places = list(group)
@@ -97,10 +70,11 @@ class Jobs:
                 args: list[str | bytes] = []
                 for i in batch:
                     job = jobs[i]
-                    args += (job.id, job.body(now), str(job.priority), job.due())
-                for known in self._store.run("enqueue", queue, queue, *args):
-                    fresh[batch[known]] = False
-        return fresh
+                    args += (job.id, job.body(now), str(job.priority), job.due(), job.extra())
+                types = "\n".join({jobs[i].type for i in batch})
+                for place, outcome in said(self._store.run("enqueue", queue, queue, types, *args)):
+                    done[batch[place]] = outcome
+        return done
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
         """A job by its id alone, in any state. `queues` are those to look in, all known ones by default."""
@@ -190,6 +164,14 @@ class Jobs:
         """Make delayed or retrying jobs waiting now; returns how many were."""
         return int(self._store.run("promote", queue, queue, *job_ids))
 
+    def reprioritise(self, queue: str, job_ids: Sequence[str], priority: int) -> list[bool]:
+        """Change the priority of jobs that have not ended; False for those that have."""
+        return [bool(done) for done in self._store.run("reprioritise", queue, queue, priority, *job_ids)]
+
+    def free_keys(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
+        """Free the unique keys that jobs hold; False for those that hold none."""
+        return [bool(freed) for freed in self._store.run("free", queue, *job_ids)]
+
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
         args = [part for pair in jobs for part in pair]
@@ -204,6 +186,7 @@ _ZSETS: Mapping[str, tuple[str, ...]] = {
     "waiting": ("ordered",),
     "delayed": ("delayed",),
     "retrying": ("retrying",),
+    "limited": ("limited",),
     "completed": ("completed",),
     "cancelled": ("cancelled",),
     "dead": ("dead",),
@@ -229,24 +212,8 @@ def _found(queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
         crashes=int(row[4]),
         priority=int(row[5]),
         cancelling=row[6] == b"1",
-    )
-
-
-def fresh(job: NewJob) -> Job:
-    """The machine format of a job that has just been enqueued, without asking Redis again."""
-    now = clock.now_ms()
-    due = now + job.delay_ms if job.delay_ms else job.at_ms
-    return Job(
-        id=job.id,
-        type=job.type,
-        queue=job.queue,
-        state="delayed" if due and due > now else "waiting",
-        priority=job.priority,
-        label=job.label,
-        parent=job.parent,
-        payload=job.payload,
-        enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
-        due_at=clock.to_datetime(due) if due else None,
+        lane=_text(row[7]),
+        expires_ms=round(float(row[8])) if row[8] else 0,
     )
 
 

@@ -108,6 +108,30 @@ class Keys:
     def remembered(self, queue: str) -> str:
         return self._of("remembered", queue)
 
+    def limits(self, queue: str) -> str:
+        """What the limits of a queue's jobs allow. Everything about who waits for them lies below this key."""
+        return self._of("limits", queue)
+
+    def of_limits(self, queue: str, name: str) -> str:
+        """`turns`, `holds`, `slots`, `parked`, or `lane:LANE`, `line:BUCKET`, `rate:BUCKET`, `backlog:LIMIT`."""
+        return f"{self.limits(queue)}:{name}"
+
+    def lanes(self, queue: str) -> str:
+        return self._of("lanes", queue)
+
+    def limited(self, queue: str) -> str:
+        return self._of("limited", queue)
+
+    def uniques(self, queue: str) -> str:
+        return self._of("uniques", queue)
+
+    def unique(self, queue: str, name: str) -> str:
+        """The holder of a unique key; `name` is TYPE|KEY."""
+        return f"{self.uniques(queue)}:{name}"
+
+    def expiring(self, queue: str) -> str:
+        return self._of("expiring", queue)
+
     def logs(self, queue: str, job_id: str) -> str:
         return f"{self._of('logs', queue)}:{job_id}"
 
@@ -155,6 +179,10 @@ class Keys:
     def audit(self) -> str:
         return self._one("audit")
 
+    def once(self) -> str:
+        """Side effects that were done once lie below this key."""
+        return self._one("once")
+
     def alias(self, message_id: str) -> str:
         return f"{self._one('alias')}:{message_id}"
 
@@ -166,7 +194,7 @@ class Keys:
 NAMESPACE_KEYS = frozenset(
     {
         "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished",
-        "control", "audit",
+        "control", "audit", "once",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

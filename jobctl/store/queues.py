@@ -12,6 +12,7 @@ import redis
 from jobctl import clock
 from jobctl.store import codec
 from jobctl.store.connection import mapping
+from jobctl.store.pauses import EVERYTHING
 from jobctl.store.records import QueueRow
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ HEADS = 5
 SCAN_BUDGET = 200_000
 """Keys that a listing without a catalog may look at, once a minute."""
 SCANNED_S = 60
-
-
-class Pause(msgspec.Struct, frozen=True):
-    """Why a queue is paused. `until_ms` is epoch ms, 0 for until resumed."""
-
-    until_ms: int
-    reason: str
-    by: str
 
 
 class Peek(msgspec.Struct, frozen=True):
@@ -92,7 +85,9 @@ class Queues:
         """A look at many queues in two commands: for idle workers, once a second."""
         keys = self._store.keys
         inboxes = [keys.stock_delayed(queue) for queue in names]
-        lines = [key for queue in names for key in (keys.ready(queue), keys.ordered(queue))]
+        lines = [
+            key for queue in names for key in (keys.ready(queue), keys.ordered(queue), keys.of_limits(queue, "turns"))
+        ]
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             pipe.exists(*lines, *inboxes)
@@ -138,24 +133,27 @@ class Queues:
                 pipe.sismember(keys.queues(), queue)
                 pipe.lrange(keys.ready(queue), 0, HEADS - 1)
                 pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
+                pipe.zcard(keys.limited(queue))
             replies = pipe.execute()
-        paused = self.paused()
-        rows = [replies[at : at + 13] for at in range(0, len(replies), 13)]
+        paused = self._store.pauses.now()
+        rows = [replies[at : at + 14] for at in range(0, len(replies), 14)]
         oldest = self._oldest({queue: [*row[11], *row[12]] for queue, row in zip(queues, rows, strict=True)})
         return [
-            self._row(queue, row, oldest[queue], bool(row[10]) or queue in ours, queue in paused)
+            self._row(
+                queue, row, oldest[queue], bool(row[10]) or queue in ours, queue in paused or EVERYTHING in paused
+            )
             for queue, row in zip(queues, rows, strict=True)
         ]
 
     def _row(self, queue: str, reply: list[Any], oldest: float | None, ours: bool, paused: bool) -> QueueRow:
-        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, _, _, _ = reply
+        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, _, _, _, limited = reply
         waiting = max(0, listed + ordered - int(stale or 0))
         return QueueRow(
             queue=queue,
             waiting=waiting,
             delayed=delayed + sdelayed,
             retrying=retrying if ours else None,
-            limited=0 if ours else None,
+            limited=limited if ours else None,
             running=running if ours else max(0, bodies - listed),
             dead=dead + sdead,
             oldest_waiting_s=oldest if waiting else None,
@@ -216,33 +214,10 @@ class Queues:
             pipe.get(keys.stale(queue))
             pipe.zcard(keys.delayed(queue))
             pipe.zcard(keys.retrying(queue))
-            listed, ordered, stale, delayed, retrying = pipe.execute()
-        return {"waiting": max(0, listed + ordered - int(stale or 0)), "delayed": delayed, "retrying": retrying}
-
-    def pause(self, queue: str, pause: Pause) -> None:
-        """Stop handing out jobs of a queue, until a time or until resumed."""
-        value = f"{pause.until_ms}|{pause.by}|{pause.reason}"
-        with mapping():
-            self._store.client.hset(self._store.keys.paused(), queue, value)
-
-    def resume(self, queue: str) -> bool:
-        """Hand out jobs again; False if the queue was not paused."""
-        with mapping():
-            was = bool(self._store.client.hdel(self._store.keys.paused(), queue))
-            if not self._store.client.exists(self._store.keys.wake(queue)):
-                self._store.client.rpush(self._store.keys.wake(queue), "1")
-        return was
-
-    def paused(self) -> dict[str, Pause]:
-        """The queues that are paused now."""
-        with mapping():
-            raw = self._store.client.hgetall(self._store.keys.paused())
-        out = {}
-        for name, value in raw.items():
-            until, by, reason = _text(value).split("|", 2)
-            if int(until) == 0 or int(until) > clock.now_ms():
-                out[_text(name)] = Pause(int(until), reason, by)
-        return out
+            pipe.zcard(keys.limited(queue))
+            listed, ordered, stale, delayed, retrying, limited = pipe.execute()
+        waiting = max(0, listed + ordered - int(stale or 0))
+        return {"waiting": waiting, "limited": limited, "delayed": delayed, "retrying": retrying}
 
     def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
         """Move one batch of waiting, delayed and retrying jobs to the trash: (moved, entries left)."""

@@ -60,6 +60,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
 
 
+class EnqueuedJob(Job, frozen=True, kw_only=True):
+    """What `enqueue` answers: the job, or the one that holds its unique key, and what became of it.
+
+    `outcome`: enqueued, known (the id was there already), skipped (job `holder` holds the key) or replaced (in place of
+    job `replaced`).
+    """
+
+    outcome: str
+    holder: str | None = None
+    replaced: str | None = None
+
+
 class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     """A queue's depth. None where a stock deployment cannot tell."""
 

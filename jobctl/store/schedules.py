@@ -9,7 +9,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.store.connection import mapping
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store
@@ -30,11 +30,15 @@ class Schedules:
         self._store = store
 
     def tick(self, schedule: str, tick_ms: int, job: NewJob) -> str:
-        """Take one tick. Returns "enqueued", "taken" (somebody had it) or "paused" (the tick passed, unused)."""
+        """Take one tick. Returns "enqueued", "taken" (somebody had it), "paused" or "held".
+
+        The last two say that the tick passed unused: the schedule is paused, or another job holds the unique key.
+        """
+        body, due = job.body(clock.now_ms()), job.due()
         reply = self._store.run(
-            "tick", job.queue, schedule, tick_ms, job.queue, job.id, job.body(clock.now_ms()), job.priority
+            "tick", job.queue, schedule, tick_ms, job.queue, job.id, body, job.priority, due, job.extra()
         )
-        return {1: "enqueued", 0: "taken", -1: "paused"}[int(reply)]
+        return {1: "enqueued", 0: "taken", -1: "paused", 2: "held"}[int(reply)]
 
     def cursors(self, names: Iterable[str]) -> dict[str, Cursor]:
         """Where schedules stand."""

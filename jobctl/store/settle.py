@@ -7,7 +7,7 @@ were no longer current (their token had been replaced), for which nothing was ch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Ended(msgspec.Struct, frozen=True):
     """One attempt that is over. `record` and `event` are encoded; an empty event is not published.
 
-    `body` replaces the job's body when it is retried; empty leaves it.
+    `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
+    because its limits were not known before; `pause_ms` is for how long its rate limits are to admit nothing.
     """
 
     id: str
@@ -33,10 +34,12 @@ class Ended(msgspec.Struct, frozen=True):
     group_info: bytes = b""
     crashed: bool = False
     body: bytes = b""
+    lane: str = ""
+    pause_ms: int = 0
 
 
 class Reserved(msgspec.Struct, frozen=True):
-    """A job handed out by fetch."""
+    """A job handed out by fetch. `lane` is "" if it has no limits; `expires_ms` is epoch ms, 0 for never."""
 
     queue: str
     id: str
@@ -44,14 +47,18 @@ class Reserved(msgspec.Struct, frozen=True):
     body: bytes
     record: bytes
     crashes: int
+    lane: str = ""
+    expires_ms: int = 0
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """What a fetch brought: Redis's time, when the next delayed job of any queue is due (0: none), the jobs."""
+    """What a fetch brought: Redis's time, when the next delayed job of any queue is due (0: none), the jobs, and which
+    job types are paused."""
 
     now_ms: int
     next_due_ms: int
     jobs: tuple[Reserved, ...]
+    paused_types: frozenset[str] = frozenset()
 
 
 class Settle:
@@ -63,24 +70,13 @@ class Settle:
     def fetch(self, worker: str, queues: Sequence[str], want: int) -> Fetched:
         """Reserve at most `want` jobs of `queues`, asked in the order given."""
         reply = self._store.run("fetch", queues, worker, want, *queues)
-        jobs = []
-        for at in range(2, len(reply), 6):
-            index, job_id, token, body, record, crashes = reply[at : at + 6]
-            jobs.append(
-                Reserved(
-                    queues[index],
-                    ids.read(job_id),
-                    token.decode(),
-                    body,
-                    record,
-                    int(crashes),
-                )
-            )
-        return Fetched(reply[0], reply[1], tuple(jobs))
+        jobs = tuple(_reserved(queues, reply[at : at + 6]) for at in range(3, len(reply), 6))
+        paused = frozenset(reply[2].decode().split("\n")) if reply[2] else _NONE
+        return Fetched(reply[0], reply[1], jobs, paused)
 
     def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
-        return self._store.call("complete", queue, keep_ms, keep_count, _kept(), *args)
+        return self._store.call("complete", queue, queue, keep_ms, keep_count, _kept(), *args)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body)]
@@ -88,16 +84,35 @@ class Settle:
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.record, j.event, j.group, j.group_info)]
-        return self._store.call("bury", queue, _kept(), *args)
+        return self._store.call("bury", queue, queue, _kept(), *args)
 
     def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
-        return self._store.call("cancelled", queue, _kept(), *args)
+        return self._store.call("cancelled", queue, queue, _kept(), *args)
 
     def requeue(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        """Give reservations back to the head of their line; `crashed` ones count a crash."""
-        args = [part for j in jobs for part in (j.id, j.token, j.record, int(j.crashed), j.event)]
-        return self._store.call("requeue", queue, _kept(), *args)
+        """Give reservations back to the head of their line, or to their `lane`; `crashed` ones count a crash."""
+        args = [part for j in jobs for part in (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms)]
+        return self._store.call("requeue", queue, queue, _kept(), *args)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _reserved(queues: Sequence[str], row: Sequence[Any]) -> Reserved:
+    index, job_id, token, body, record, facts = row
+    crashes, _, more = facts.partition(b"|")
+    expires, _, lane = more.partition(b"|")
+    return Reserved(
+        queues[index],
+        ids.read(job_id),
+        token.decode(),
+        body,
+        record,
+        int(crashes),
+        ids.read(lane),
+        round(float(expires)) if expires else 0,
+    )
 
 
 def _kept() -> int:

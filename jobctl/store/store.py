@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from jobctl.store.audit import Audit
     from jobctl.store.dead import Dead
     from jobctl.store.events import Events
+    from jobctl.store.expiry import Expiry
     from jobctl.store.jobs import Jobs
+    from jobctl.store.limits import Limits
     from jobctl.store.logs import Logs
+    from jobctl.store.once import Once
+    from jobctl.store.pauses import Pauses
     from jobctl.store.processes import Processes
     from jobctl.store.queues import Queues
     from jobctl.store.schedules import Schedules
@@ -145,6 +149,30 @@ class Store:
         from jobctl.store.logs import Logs
 
         return Logs(self)
+
+    @cached_property
+    def limits(self) -> Limits:
+        from jobctl.store.limits import Limits
+
+        return Limits(self)
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        from jobctl.store.pauses import Pauses
+
+        return Pauses(self)
+
+    @cached_property
+    def once(self) -> Once:
+        from jobctl.store.once import Once
+
+        return Once(self)
+
+    @cached_property
+    def expiry(self) -> Expiry:
+        from jobctl.store.expiry import Expiry
+
+        return Expiry(self)
 
     @cached_property
     def audit(self) -> Audit:

@@ -83,7 +83,12 @@ def test_the_example_imports_the_tasks_that_come_with_it(tmp_path: Path, monkeyp
         "version: 1\njobs: {a: {python: 'm:f', timeout: soon}}",
         "version: 1\njobs: {a: {python: 'm:f', priority: urgent}}",
         "version: 1\njobs: {a: {python: 'm:f', retries: {max: -1}}}",
-        "version: 1\njobs: {a: {python: 'm:f', unique: {key: a}}}",
+        "version: 1\njobs: {a: {python: 'm:f', unique: {for: 1h}}}",
+        "version: 1\njobs: {a: {python: 'm:f', unique: {key: a, for: 1h, until: started}}}",
+        "version: 1\njobs: {a: {python: 'm:f', unique: {key: a, on_conflict: extend}}}",
+        "version: 1\njobs: {a: {python: 'm:f', rate_limit: {rate: 5/s, window: fixed, burst: 2}}}",
+        "version: 1\njobs: {a: {python: 'm:f', rate_limit: fast}}",
+        "version: 1\nqueues: {a: {concurrency: 0}}",
         "version: 1\njobs: {9a: {python: 'm:f'}}",
         "version: 1\njobs: {a: {command: [ls], isolate: true}}",
         "version: 1\njobs: {a: {python: 'm:f', memory: 512MB}}",
@@ -92,6 +97,7 @@ def test_the_example_imports_the_tasks_that_come_with_it(tmp_path: Path, monkeyp
         "version: 1\nqueues: {a: {keep: 5}}",
         "version: 1\nschedules: {s: {job: a}}",
         "version: 1\nschedules: {s: {job: a, cron: '* * * * *', every: 1m}}",
+        "version: 1\njobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, timezone: UTC}}",
     ],
 )
 def test_what_the_schema_refuses_the_loader_refuses_too(editor: Any, text: str) -> None:

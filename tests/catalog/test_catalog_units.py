@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from jobctl.catalog.units import (
     DURATION_PATTERN,
+    RATE_PATTERN,
     Rate,
+    duration_ms,
     format_duration,
     parse_duration,
     parse_rate,
@@ -84,6 +86,17 @@ def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
         assert parse_duration(format_duration(ms)) == ms
 
 
+@pytest.mark.parametrize(("given_", "ms"), [(0, 0), (2.5, 2_500), ("5m", 300_000), (1e8, 100_000_000_000)])
+def test_functions_take_seconds_or_a_duration(given_: float | str, ms: int) -> None:
+    assert duration_ms(given_) == ms
+
+
+@pytest.mark.parametrize("given_", [-1, float("nan"), float("inf"), 1e9, "5", "soon"])
+def test_what_is_neither_seconds_nor_a_duration_is_refused(given_: float | str) -> None:
+    with pytest.raises(ValueError, match="expected a"):
+        duration_ms(given_)
+
+
 @pytest.mark.parametrize(
     ("text", "rate"),
     [
@@ -95,6 +108,23 @@ def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
 )
 def test_a_rate_is_a_count_in_milliseconds(text: str, rate: Rate) -> None:
     assert parse_rate(text) == rate
+
+
+@given(
+    st.integers(1, 1_000_000_000),
+    st.integers(1, 366) | st.none(),
+    st.sampled_from([("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)]),
+)
+def test_a_rate_is_read_as_it_is_written(count: int, times: int | None, unit: tuple[str, int]) -> None:
+    text = f"{count}/{'' if times is None else times}{unit[0]}"
+    assert re.fullmatch(RATE_PATTERN, text)
+    assert parse_rate(text) == Rate(count, (times or 1) * unit[1])
+
+
+@pytest.mark.parametrize("text", ["1000000001/s", "1/367d", "1/53w", "1/999999999999999w"])
+def test_a_rate_has_bounds(text: str) -> None:
+    with pytest.raises(ValueError, match="a rate is at most 1000000000 in at most 366d"):
+        parse_rate(text)
 
 
 @pytest.mark.parametrize("text", ["", "100", "100/", "/m", "0/m", "5/0s", "5/x", "1.5/s", "-1/s", "5 / s"])

@@ -10,7 +10,7 @@ from jobctl import clock
 from jobctl.fingerprint import fingerprint
 from jobctl.store import Store, codec
 from jobctl.store.dead import GroupInfo
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 from jobctl.store.settle import Ended, Reserved
 
 NAMESPACE = "jobctl"

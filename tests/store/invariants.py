@@ -1,14 +1,19 @@
 """What must be true of Redis between any two steps: `check` names every violation it finds in a namespace.
 
-I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying; of the waiting ones, those without a
-    priority are in the list, and LLEN - stale is how many distinct ones there are.
+I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying, limited; of the waiting ones, those
+    without a priority are in the list, and LLEN - stale is how many distinct ones there are.
 I2  An id in the archive is in exactly one of completed, cancelled, dead, trash, emptied, and the other way round.
 I3  No id is both live and archived.
-I4  Records, priorities and crashes belong to existing jobs, requests to cancel to running ones.
+I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, requests to cancel to running
+    ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
-I6  The index of due times holds a queue if and only if it has delayed or retrying jobs, at no later time than theirs.
+I6  The index of due times holds a queue if and only if it has delayed or retrying jobs or limits that somebody waits
+    for, at no later time than theirs.
 I7  (`wakes`) Where jobs wait in a queue that is not paused, there is a wake token. True after each script; not while
     a worker has taken the token and not yet fetched, nor after a stock producer, which knows no token.
+I8  The limited jobs are those in lanes, each in its own. A lane that is not empty is in exactly one place: in `turns`
+    or in the line of one of its buckets. A bucket is in `holds` if and only if its line is not empty.
+I9  A concurrency's slots are as many as jobs of its lanes run; what is counted as waiting for a limit waits in a lane.
 
 A stock worker holds its jobs in `__acks__` sets: those count as running. A queue that only stock workers serve is held
 to I2, I3 and I5 alone: they end jobs without a word to records and counts. Everything about a queue is read in one
@@ -25,8 +30,10 @@ from typing import Any
 import redis
 
 from jobctl.store import Store
+from tests.store import limits
 
-LIVE_SETS = ("running", "delayed", "retrying")
+LIVE_SETS = ("running", "delayed", "retrying", "limited")
+BESIDE = ("records", "priorities", "crashes", "lanes", "uniques")
 ENDED_SETS = ("completed", "cancelled", "dead", "trash", "emptied")
 
 
@@ -47,8 +54,12 @@ class View:
     beside: dict[str, set[bytes]]
     cancels: set[bytes]
     infos: set[bytes]
+    expiring: set[bytes]
+    hold: float | None
+    turns: bool
     groups: dict[bytes, set[bytes]]
     due: float | None
+    limited: set[bytes]
     stock: bool
     wakes: int
     paused: bytes | None
@@ -67,7 +78,13 @@ def namespaces(client: redis.Redis) -> list[Store]:
 def check(store: Store, *, wakes: bool = False) -> list[str]:
     """Every violation in a namespace, each a line that names the queue, the rule and the ids."""
     now = store.processes.now_ms()
-    return [f"{queue}: {what}" for queue in _queues(store) for what in _violations(_view(store, queue), now, wakes)]
+    out = []
+    for queue in _queues(store):
+        view = _view(store, queue)
+        out += [f"{queue}: {what}" for what in _violations(view, now, wakes)]
+        if not view.stock:
+            out += [f"{queue}: {what}" for what in limits.violations(store, queue)]
+    return out
 
 
 def _queues(store: Store) -> list[str]:
@@ -89,11 +106,13 @@ def _view(store: Store, queue: str) -> View:
     pipe.hkeys(keys.bodies(queue)).lrange(keys.ready(queue), 0, -1).get(keys.stale(queue))
     pipe.zrange(keys.ordered(queue), 0, -1).hkeys(keys.running(queue))
     pipe.zrange(keys.delayed(queue), 0, -1, withscores=True).zrange(keys.retrying(queue), 0, -1, withscores=True)
-    pipe.hkeys(keys.archive(queue))
+    pipe.hkeys(keys.archive(queue)).zrange(keys.limited(queue), 0, -1)
     for name in ENDED_SETS:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
-    for name in ("records", "priorities", "crashes", "cancels", "groups"):
+    for name in (*BESIDE, "cancels", "groups"):
         pipe.hkeys(getattr(keys, name)(queue))
+    pipe.zrange(keys.expiring(queue), 0, -1).zrange(keys.of_limits(queue, "holds"), 0, 0, withscores=True)
+    pipe.exists(keys.of_limits(queue, "turns"))
     pipe.zscore(keys.due(), queue).sismember(keys.queues(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
     for key in members:
         pipe.zrange(key, 0, -1)
@@ -114,10 +133,14 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         delayed=dict(next(got)),
         retrying=dict(next(got)),
         archive=set(next(got)),
+        limited=set(next(got)),
         ended={name: set(next(got)) for name in ENDED_SETS},
-        beside={name: set(next(got)) for name in ("records", "priorities", "crashes")},
+        beside={name: set(next(got)) for name in BESIDE},
         cancels=set(next(got)),
         infos=set(next(got)),
+        expiring=set(next(got)),
+        hold=next(iter(dict(next(got)).values()), None),
+        turns=bool(next(got)),
         due=next(got),
         stock=not next(got),
         wakes=next(got),
@@ -133,13 +156,14 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     yield from _grouped(view)
     if view.stock:
         return
-    waiting = view.bodies - view.running - view.delayed.keys() - view.retrying.keys()
+    waiting = view.bodies - view.running - view.delayed.keys() - view.retrying.keys() - view.limited
     yield from _live(view, waiting)
     for name, ids in view.beside.items():
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
+    yield from _named("I4: to expire, and ended", view.expiring - view.bodies)
     yield from _named("I4: asked to stop, not running", view.cancels - view.running)
     yield from _due(view)
-    if wakes and waiting and not view.wakes and not _is_paused(view, now):
+    if wakes and (waiting or view.turns) and not view.wakes and not _is_paused(view, now):
         yield f"I7: {len(waiting)} wait and no wake token is there"
 
 
@@ -172,7 +196,7 @@ def _grouped(view: View) -> Iterator[str]:
 
 
 def _due(view: View) -> Iterator[str]:
-    times = [*view.delayed.values(), *view.retrying.values()]
+    times = [*view.delayed.values(), *view.retrying.values(), *([] if view.hold is None else [view.hold])]
     if not times and view.due is not None:
         yield f"I6: due at {view.due:.0f} with nothing delayed"
     if times and (view.due is None or view.due > min(times)):

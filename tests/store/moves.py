@@ -9,7 +9,7 @@ import msgspec
 from jobctl.store import Store, codec
 from jobctl.store.codec import Body
 from jobctl.store.dead import GroupInfo
-from jobctl.store.jobs import NewJob
+from jobctl.store.newjob import NewJob
 from jobctl.store.settle import Ended, Reserved
 
 QUEUE = "work"
@@ -35,9 +35,8 @@ class Moves:
         priority: int = 0,
     ) -> list[bool]:
         options = {"delay_ms": delay_ms, "at_ms": at_ms, "priority": priority}
-        return self.store.jobs.enqueue(
-            [NewJob(id=job_id, type="act", queue=queue, payload={}, **options) for job_id in ids]
-        )
+        jobs = [NewJob(id=job_id, type="act", queue=queue, payload={}, **options) for job_id in ids]
+        return [one.fresh for one in self.store.jobs.enqueue(jobs)]
 
     def fetch(self, want: int = 1, *, worker: str = "w", queues: Sequence[str] = (QUEUE,)) -> list[Reserved]:
         return list(self.store.settle.fetch(worker, queues, want).jobs)

@@ -9,8 +9,8 @@ import redis
 from jobctl import clock
 from jobctl.store import Store, events
 from jobctl.store.connection import connect
-from jobctl.store.jobs import NewJob
 from jobctl.store.logs import KEEP_S, MAX_LINES, LogLine
+from jobctl.store.newjob import NewJob
 from jobctl.store.records import Event
 from jobctl.store.settle import Ended
 from jobctl.store.store import EVENTS_KEPT

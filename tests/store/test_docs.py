@@ -18,8 +18,16 @@ SCRIPT_ROWS = {m[1] for m in re.finditer(r"^\| `(\w+)` \| [^`]", DOCS, re.MULTIL
 }
 FOLDER = resources.files("jobctl.store") / "scripts"
 SCRIPTS = sorted(f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name[0] != "_")
-KEYS = sorted(name for name, value in vars(Keys).items() if callable(value) and not name.startswith("_"))
-ARGUMENTS = {"group": ("Q", "GROUP"), "logs": ("Q", "ID"), "alias": ("MESSAGE_ID",), "stock_acks": ("WORKER", "Q")}
+KEYS = sorted(
+    name for name, value in vars(Keys).items() if callable(value) and not name.startswith("_") and name != "of_limits"
+)
+ARGUMENTS = {
+    "group": ("Q", "GROUP"),
+    "unique": ("Q", "NAME"),
+    "logs": ("Q", "ID"),
+    "alias": ("MESSAGE_ID",),
+    "stock_acks": ("WORKER", "Q"),
+}
 
 
 def built(name: str) -> str:

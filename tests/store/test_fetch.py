@@ -9,7 +9,7 @@ import pytest
 
 from jobctl.store import Store
 from jobctl.store.codec import Body, encode
-from jobctl.store.queues import Pause
+from jobctl.store.pauses import Pause
 from tests.store.moves import QUEUE, Moves, body
 from tests.support import eventually
 
@@ -64,18 +64,18 @@ def test_queues_are_asked_in_the_order_given(moves: Moves) -> None:
 
 def test_a_paused_queue_hands_out_nothing_until_its_time_is_over(moves: Moves, store: Store) -> None:
     moves.enqueue("a")
-    store.queues.pause(QUEUE, Pause(0, "why", "me"))
+    store.pauses.pause(QUEUE, Pause(0, "why", "me"))
     assert moves.fetch_ids() == []
-    store.queues.pause(QUEUE, Pause(store.processes.now_ms() + 60_000, "why", "me"))
+    store.pauses.pause(QUEUE, Pause(store.processes.now_ms() + 60_000, "why", "me"))
     assert moves.fetch_ids() == []
-    store.queues.pause(QUEUE, Pause(store.processes.now_ms() - 1, "why", "me"))
+    store.pauses.pause(QUEUE, Pause(store.processes.now_ms() - 1, "why", "me"))
     assert moves.fetch_ids() == ["a"]
 
 
 def test_a_pause_of_one_queue_leaves_the_others_alone(moves: Moves, store: Store) -> None:
     moves.enqueue("a", queue="a")
     moves.enqueue("b", queue="b")
-    store.queues.pause("a", Pause(0, "why", "me"))
+    store.pauses.pause("a", Pause(0, "why", "me"))
     assert moves.fetch_ids(5, queues=["a", "b"]) == ["b"]
 
 
@@ -88,7 +88,7 @@ def test_a_pause_that_cannot_be_read_holds_and_harms_no_other_queue(moves: Moves
 
 def test_resuming_wakes_once_however_often(moves: Moves, store: Store) -> None:
     for _ in range(5):
-        store.queues.resume(QUEUE)
+        store.pauses.resume(QUEUE, [QUEUE])
     assert store.client.llen(store.keys.wake(QUEUE)) == 1
 
 

@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 )
 
 from jobctl.store import Store, codec
-from jobctl.store.jobs import NewJob
-from jobctl.store.queues import Pause
+from jobctl.store.newjob import NewJob
+from jobctl.store.pauses import Pause
 from jobctl.store.settle import Reserved
 from tests.store.invariants import check
 from tests.store.moves import QUEUE, Moves
@@ -267,9 +267,9 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def pause_or_resume(self) -> None:
         if self.paused:
-            assert self.store.queues.resume(QUEUE)
+            assert self.store.pauses.resume(QUEUE, [QUEUE])
         else:
-            self.store.queues.pause(QUEUE, Pause(0, "", ""))
+            self.store.pauses.pause(QUEUE, Pause(0, "", ""))
         self.paused = not self.paused
 
     @rule()

@@ -9,8 +9,8 @@ import pytest
 
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
+from jobctl.store.pauses import Pause
 from jobctl.store.processes import ProcessInfo
-from jobctl.store.queues import Pause
 from jobctl.store.script import load
 from jobctl.store.settle import Ended
 from tests.store.moves import QUEUE, Moves
@@ -100,7 +100,7 @@ def test_at_maxmemory_the_living_are_not_taken_for_dead(full: Store) -> None:
 
 def test_at_maxmemory_a_fetch_that_finds_nothing_is_no_error(full: Store, moves: Moves) -> None:
     full.client.config_set("maxmemory", "0")
-    full.queues.pause(QUEUE, Pause(0, "", ""))
+    full.pauses.pause(QUEUE, Pause(0, "", ""))
     full.client.config_set("maxmemory", "1mb")
     assert moves.fetch(5) == []
     assert moves.fetch(0, queues=["nothing"]) == []

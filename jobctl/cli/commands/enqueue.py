@@ -16,7 +16,7 @@ from jobctl.errors import UsageError
 if TYPE_CHECKING:
     from jobctl.ops.enqueue import Accepted
     from jobctl.producer import Producer
-    from jobctl.store.jobs import NewJob
+    from jobctl.store.newjob import NewJob
 
 PAYLOAD_HELP = "The whole payload: JSON, @FILE or - for stdin. Arguments win over its keys."
 
@@ -46,6 +46,10 @@ def enqueue(
         str | None,
         typer.Option("--priority", help="high, normal, low, or -1000 (first) to 1000.", show_default=False),
     ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="TIME", help="Do not start it any more after that: 1h.", show_default=False),
+    ] = None,
     id: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option("--id", help="Your own id; a known one is not enqueued again.", show_default=False),
@@ -62,7 +66,8 @@ def enqueue(
 ) -> int:
     """Enqueue a job, or one for each line of a file, and print its id.
 
-    A line of --from is a payload, or {"type": …, "payload": …} when TYPE is -.
+    A line of --from is a payload, or {"type": …, "payload": …} when TYPE is -. If another job holds the unique key
+    (`unique` in the catalog), its id is printed, or the exit code is 8 with `on_conflict: fail`.
 
     Example: jobctl enqueue send-email to=ada@example.com copies:=2 --wait
     """
@@ -72,6 +77,7 @@ def enqueue(
         "delay": delay,
         "at": _moment(at),
         "priority": priority,
+        "expires": expires,
         "parent": ctx.settings.parent_job,
     }
     if source is not None:
@@ -103,8 +109,8 @@ def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> 
 
     store = ctx.store(retries=2)
     accepted = ops.enqueue(_producer(ctx), job)
-    if not accepted.fresh:
-        ctx.say(f"job {accepted.id} is known already: {ops.known_state(store, accepted)}")
+    if words := ops.explain(store, accepted):
+        ctx.say(words)
     if ctx.output in (Output.TABLE, Output.NAME):
         ctx.stdout.write(f"{accepted.id}\n")
         ctx.stdout.flush()
@@ -114,11 +120,12 @@ def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> 
 
 
 def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
+    from jobctl.ops.enqueue import outcome
     from jobctl.ops.waiting import verdict, wait_one
 
-    job = wait_one(ctx.store(retries=2), accepted.id, accepted.queue, timeout_s)
+    job = wait_one(ctx.store(retries=2), accepted.id, accepted.job.queue, timeout_s)
     if ctx.output not in (Output.TABLE, Output.NAME):
-        ctx.emit(job, ())
+        ctx.emit(outcome(job, accepted), ())
     error = verdict(job)
     if error is not None:
         raise error

@@ -41,7 +41,8 @@ def run(
 ) -> int:
     """Run a job here and now, without a queue or Redis.
 
-    For debugging: what the job prints goes to stderr, its result to stdout as JSON. Nothing is retried.
+    For debugging: what the job prints goes to stderr, its result to stdout as JSON. Nothing is retried, and rate
+    limits, concurrency, unique keys and `expires` are those of a queue: they do not hold here.
 
     Example: jobctl run daily-report day=2026-11-22
     """
@@ -85,9 +86,7 @@ def _enqueuer(ctx: Context) -> Callable[..., str]:
 
         ctx.require_writable("enqueue jobs")
         producer = Producer(ctx.store(retries=2), ctx.catalog())
-        job = producer.prepare(job_type, payload, **options)
-        producer.enqueue([job])
-        return job.id
+        return producer.enqueue_one(producer.prepare(job_type, payload, **options))[0]
 
     return enqueue
 

@@ -21,40 +21,14 @@ local function uncount(k, skipped)
   if skipped >= stale then redis.call('DEL', k.stale) else redis.call('DECRBY', k.stale, skipped) end
 end
 
--- Makes ids waiting, at the back of their line or (front) at its head. O(#ids); at most 1,000 ids.
-local function push_ready(k, ids, front)
-  if #ids == 0 then return end
-  local plain = ids
-  if redis.call('EXISTS', k.priorities) == 1 then
-    plain = {}
-    local priorities = redis.call('HMGET', k.priorities, unpack(ids))
-    for i, id in ipairs(ids) do
-      if priorities[i] then
-        local sequence = front and 0 or redis.call('INCR', k.token)
-        redis.call('ZADD', k.ordered, tonumber(priorities[i]) * PRIORITY_STEP + sequence, id)
-      else
-        plain[#plain + 1] = id
-      end
-    end
-  end
-  if #plain > 0 then
-    if front then
-      local backwards = {}
-      for i = #plain, 1, -1 do backwards[#backwards + 1] = plain[i] end
-      redis.call('LPUSH', k.ready, unpack(backwards))
-    else
-      redis.call('RPUSH', k.ready, unpack(plain))
-    end
-  end
-  wake(k)
-end
-
--- Sets the queue's entry in the index of due times to the earliest of its delayed and retrying jobs.
+-- Sets the queue's entry in the index of due times to the earliest of its delayed and retrying jobs, and of the times
+-- at which its limits are looked at again.
 local function refresh_due(k, queue)
-  local a = redis.call('ZRANGE', k.delayed, 0, 0, 'WITHSCORES')[2]
-  local b = redis.call('ZRANGE', k.retrying, 0, 0, 'WITHSCORES')[2]
-  a, b = tonumber(a), tonumber(b)
-  local first = a and b and math.min(a, b) or a or b
+  local first
+  for _, zset in ipairs({ k.delayed, k.retrying, k.limits .. ':holds' }) do
+    local at = tonumber(redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2])
+    if at and (not first or at < first) then first = at end
+  end
   if first then
     redis.call('ZADD', k.due, first, queue)
   else
@@ -71,31 +45,17 @@ local function due_by(k, queue, at)
   end
 end
 
--- Moves at most `limit` due jobs of a queue to ready. O(limit). Returns how many.
-local function promote_due(k, queue, now, limit)
-  local moved = 0
-  for _, zset in ipairs({ k.retrying, k.delayed }) do
-    local ids = redis.call('ZRANGEBYSCORE', zset, '-inf', now, 'LIMIT', 0, limit)
-    if #ids > 0 then
-      redis.call('ZREM', zset, unpack(ids))
-      push_ready(k, ids, false)
-      moved = moved + #ids
-    end
-  end
-  refresh_due(k, queue)
-  return moved
-end
-
 -- True if the reservation of `id` still carries `token`: the caller's attempt is the current one.
 local function holds(k, id, token)
   local reservation = redis.call('HGET', k.running, id)
   return reservation and string.sub(reservation, 1, #token + 1) == token .. '|'
 end
 
--- Takes a job out of `running`. Its first write is an HDEL, which Redis allows at maxmemory.
+-- Takes a job out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns true if somebody
+-- asked that the job stops.
 local function release(k, id)
   redis.call('HDEL', k.running, id)
-  redis.call('HDEL', k.cancels, id)
+  return redis.call('HDEL', k.cancels, id) == 1
 end
 
 -- Moves a live body to the archive, where the bodies of all ended jobs lie.
@@ -105,13 +65,17 @@ local function archive_body(k, id)
   redis.call('HSET', k.archive, id, body or '')
 end
 
--- Forgets an ended job wholly, but for its id if that is still young.
+-- Forgets an ended job wholly, but for its id if that is still young. A key that it still holds is free.
 local function forget(k, zset, id, score, now)
   redis.call('ZREM', zset, id)
   redis.call('HDEL', k.archive, id)
-  redis.call('HDEL', k.records, id)
-  redis.call('HDEL', k.crashes, id)
-  redis.call('HDEL', k.priorities, id)
+  for _, hash in ipairs({ k.records, k.crashes, k.priorities, k.lanes }) do redis.call('HDEL', hash, id) end
+  local unique = redis.call('HGET', k.uniques, id)
+  if unique then
+    local key = k.uniques .. ':' .. string.sub(unique, 5)
+    if string.sub(unique, 1, 1) ~= 'w' and redis.call('GET', key) == id then redis.call('DEL', key) end
+    redis.call('HDEL', k.uniques, id)
+  end
   if tonumber(score) > now - REMEMBER_MS then redis.call('ZADD', k.remembered, score, id) end
 end
 
@@ -137,75 +101,4 @@ end
 
 local function announce(k, ids)
   if #ids > 0 then redis.call('PUBLISH', k.finished, table.concat(ids, ' ')) end
-end
-
--- Adds a dead letter to its group's index. The group's key is the one key computed here: groups .. ':' .. group.
-local function bury_in_group(k, id, group, info, score)
-  redis.call('ZADD', k.dead, score, id)
-  redis.call('ZADD', k.groups .. ':' .. group, score, id)
-  redis.call('HSETNX', k.groups, group, info)
-end
-
--- Takes a dead letter out of its group; an empty group disappears. Returns true if it was dead in that group: it may
--- have been retried since the caller looked, and be dead again for another reason.
-local function unbury(k, id, group)
-  local members = k.groups .. ':' .. group
-  if redis.call('ZREM', members, id) == 0 then return false end
-  redis.call('ZREM', k.dead, id)
-  if redis.call('EXISTS', members) == 0 then redis.call('HDEL', k.groups, group) end
-  return true
-end
-
--- As unbury, for many dead letters of one group; in_row says that they stand in a row in its index. O(#ids).
-local function unbury_all(k, ids, group, in_row)
-  local members = k.groups .. ':' .. group
-  redis.call('ZREM', k.dead, unpack(ids))
-  if in_row then
-    local first = redis.call('ZRANK', members, ids[1])
-    redis.call('ZREMRANGEBYRANK', members, first, first + #ids - 1)
-  else
-    redis.call('ZREM', members, unpack(ids))
-  end
-  if redis.call('EXISTS', members) == 0 then redis.call('HDEL', k.groups, group) end
-end
-
--- A stock message that runs again says so in its timestamp, by which stock workers judge its age. The timestamp is the
--- last field of every body, so the tail is rewritten as text; a body of another shape stays as it is.
-local function renewed(id, body, now)
-  if #id == MINTED_LENGTH then return body end
-  local at = string.find(string.sub(body, -50), '"message_timestamp": ?%d+}$')
-  if not at then return body end
-  return string.sub(body, 1, math.max(0, #body - 50) + at - 1) .. string.format('"message_timestamp":%.0f}', now)
-end
-
--- Nobody would ever delete the records of jobs that only stock workers run. O(#ids).
-local function drop_records_of_stock(k, queue, ids)
-  if #ids > 0 and redis.call('SISMEMBER', k.queues, queue) == 0 then redis.call('HDEL', k.records, unpack(ids)) end
-end
-
--- An archived body becomes live again.
-local function revive_body(k, id)
-  local body = redis.call('HGET', k.archive, id)
-  if not body then return false end
-  redis.call('HSET', k.bodies, id, renewed(id, body, time_ms()))
-  redis.call('HDEL', k.archive, id)
-  redis.call('HDEL', k.crashes, id)
-  return true
-end
-
--- Takes a job that is not running out of its line. Returns the state it was in, or nil.
-local function withdraw(k, queue, id)
-  if redis.call('HEXISTS', k.bodies, id) == 0 then return nil end
-  if redis.call('HEXISTS', k.running, id) == 1 then return 'running' end
-  if redis.call('ZREM', k.delayed, id) == 1 then
-    refresh_due(k, queue)
-    return 'delayed'
-  end
-  if redis.call('ZREM', k.retrying, id) == 1 then
-    refresh_due(k, queue)
-    return 'retrying'
-  end
-  -- Waiting. In the ordered set it is taken out; in the list its entry stays behind and is counted as stale.
-  if redis.call('ZREM', k.ordered, id) == 0 then redis.call('INCR', k.stale) end
-  return 'waiting'
 end

@@ -1,6 +1,9 @@
 -- Adds jobs to a queue; an id that is known already is left alone. Shared by enqueue and tick.
--- jobs: flat {id, body, priority, due, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms).
--- Returns the indexes (from 0) of the jobs that were known. O(#jobs); at most 1,000 jobs.
+-- jobs: flat {id, body, priority, due, extra, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
+-- or JSON: {l: lane, x: expires in ms, u: {n: name, m: w|s|f, t: window in ms, c: skip|fail|replace|extend, h: hold when
+-- dead (0 | 1), r: the record of a job that this one replaces}}.
+-- Returns, for the jobs that were not simply enqueued: flat {index (from 0), what, the other job's id, ...}; what is known,
+-- skipped, conflict or replaced. O(#jobs); at most 1,000 jobs.
 
 local function is_known(k, id, live, ended, now)
   if live then return true end
@@ -19,41 +22,104 @@ local function is_known(k, id, live, ended, now)
   return true -- dead or discarded: the id belongs to a job that can still be brought back
 end
 
+-- The holder of a unique key has not started: it is cancelled, with a record that says so. Returns its due time, or nil.
+local function replace(k, queue, holder, record, now)
+  local due = redis.call('ZSCORE', k.delayed, holder)
+  local state = withdraw(k, queue, holder)
+  if not state or state == 'running' then return nil, false end
+  redis.call('HSET', k.records, holder, record)
+  cancel_now(k, holder, now)
+  redis.call('ZREM', k.expiring, holder)
+  announce(k, { holder })
+  return tonumber(due), true
+end
+
+-- Takes the unique key for a job. Returns what became of it (nil: enqueued), the other job, and the due time it inherits.
+local function claim(k, queue, id, unique, now)
+  local key = k.uniques .. ':' .. unique.n
+  local holder = redis.call('GET', key)
+  if holder and redis.call('HEXISTS', k.uniques, holder) == 0 then holder = false end -- it is forgotten
+  local what, due
+  if holder then
+    if unique.c == 'skip' then return 'skipped', holder end
+    if unique.c == 'fail' then return 'conflict', holder end
+    local inherited, gone = replace(k, queue, holder, unique.r, now)
+    if gone then what = 'replaced' end
+    if unique.c == 'replace' then due = inherited end
+  end
+  local left = due and math.max(1, due - now) or tonumber(unique.t)
+  if unique.m == 'w' then
+    redis.call('SET', key, id, 'PX', math.ceil(left))
+  else
+    redis.call('SET', key, id)
+  end
+  redis.call('HSET', k.uniques, id, unique.m .. '|' .. unique.h .. '|' .. unique.n)
+  return what, holder, due
+end
+
+-- Writes what stands beside a job. Returns as claim does.
+local function write_extra(k, queue, id, text, now)
+  local extra = cjson.decode(text)
+  local what, other, due
+  if extra.u then
+    what, other, due = claim(k, queue, id, extra.u, now)
+    if what == 'skipped' or what == 'conflict' then return what, other end
+  end
+  if extra.l then redis.call('HSET', k.lanes, id, extra.l) end
+  if extra.x then redis.call('ZADD', k.expiring, now + extra.x, id) end
+  return what, other, due
+end
+
+local function due_time(text, now)
+  local at = tonumber(text)
+  return string.sub(text, 1, 1) == '+' and now + at or at
+end
+
 local function enqueue_jobs(k, queue, jobs)
   local now = time_ms()
-  local ids, known, ready, fields = {}, {}, {}, {}
-  for i = 1, #jobs, 4 do ids[#ids + 1] = jobs[i] end
+  local ids, said, ready, fields = {}, {}, {}, {}
+  for i = 1, #jobs, 5 do ids[#ids + 1] = jobs[i] end
   local live = redis.call('HMGET', k.bodies, unpack(ids))
   local ended = redis.call('HMGET', k.archive, unpack(ids))
   local remembers = redis.call('EXISTS', k.remembered) == 1
   local here = {}
   local first_due
+  local function say(i, what, other)
+    local n = #said
+    said[n + 1], said[n + 2], said[n + 3] = i - 1, what, other or ''
+  end
   for i, id in ipairs(ids) do
-    local at = (i - 1) * 4
+    local at = (i - 1) * 5
     local suspect = live[i] or ended[i] or remembers
+    local what, other, due
     if here[id] or (suspect and is_known(k, id, live[i], ended[i], now)) then
-      known[#known + 1] = i - 1
-    else
+      what = 'known'
+    elseif jobs[at + 5] ~= '' then
+      what, other, due = write_extra(k, queue, id, jobs[at + 5], now)
+    end
+    if what then say(i, what, other) end
+    if not what or what == 'replaced' then
       here[id] = true
-      local priority, due = jobs[at + 3], jobs[at + 4]
-      fields[#fields + 1] = id
-      fields[#fields + 1] = jobs[at + 2]
-      if priority ~= '0' then redis.call('HSET', k.priorities, id, priority) end
-      if due == '0' then
-        ready[#ready + 1] = id
+      local priority, when = jobs[at + 3], jobs[at + 4]
+      if jobs[at + 5] ~= '' then
+        redis.call('HSET', k.bodies, id, jobs[at + 2]) -- at once: the next job of this call may replace it
       else
-        local when = tonumber(due)
-        if string.sub(due, 1, 1) == '+' then when = now + when end
+        fields[#fields + 1] = id
+        fields[#fields + 1] = jobs[at + 2]
+      end
+      if priority ~= '0' then redis.call('HSET', k.priorities, id, priority) end
+      if when == '0' and not due then
+        if jobs[at + 5] ~= '' then push_ready(k, { id }, false) else ready[#ready + 1] = id end
+      else
+        when = due or due_time(when, now)
         redis.call('ZADD', k.delayed, when, id)
         if not first_due or when < first_due then first_due = when end
       end
     end
   end
-  if #fields > 0 then
-    redis.call('HSET', k.bodies, unpack(fields))
-    redis.call('SADD', k.queues, queue)
-    push_ready(k, ready, false)
-    if first_due then due_by(k, queue, first_due) end
-  end
-  return known
+  if #fields > 0 then redis.call('HSET', k.bodies, unpack(fields)) end
+  redis.call('SADD', k.queues, queue)
+  push_ready(k, ready, false)
+  if first_due then due_by(k, queue, first_due) end
+  return said
 end

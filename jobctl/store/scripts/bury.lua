@@ -1,25 +1,28 @@
--- Ends attempts that failed for good: the job is a dead letter, with its reason and all its attempts in the record.
--- KEYS: running bodies cancels records archive dead groups crashes events finished
--- ARGV: event_maxlen, then for each job: id, token, record, event, group, group info (JSON)
+-- Ends attempts that failed for good: the job is a dead letter, with its reason and all its attempts in the record. A job
+-- that somebody cancelled meanwhile is cancelled instead.
+-- INCLUDE: _lanes _unique _dead _settle
+-- KEYS: running bodies cancels records archive dead cancelled groups crashes events finished limits lanes uniques expiring due wake
+-- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON)
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
 
-local maxlen = ARGV[1]
 local now = time_ms()
-local late, events, ended = {}, {}, {}
-for i = 2, #ARGV, 6 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  if holds(K, id, token) then
-    release(K, id)
-    archive_body(K, id)
-    redis.call('HSET', K.records, id, ARGV[i + 2])
-    bury_in_group(K, id, ARGV[i + 4], ARGV[i + 5], now)
-    ended[#ended + 1] = id
-    if ARGV[i + 3] ~= '' then events[#events + 1] = ARGV[i + 3] end
-  else
-    late[#late + 1] = (i - 2) / 6
+local events, dead, cancelled = {}, {}, {}
+local late = each_current(K, ARGV[1], 3, 6, function(id, at, asked)
+  redis.call('HSET', K.records, id, ARGV[at + 2])
+  if asked then
+    cancel_now(K, id, now)
+    cancelled[#cancelled + 1] = id
+    return
   end
-end
-publish_events(K, events, maxlen)
-announce(K, ended)
+  archive_body(K, id)
+  bury_in_group(K, id, ARGV[at + 4], ARGV[at + 5], now)
+  dead[#dead + 1] = id
+  if ARGV[at + 3] ~= '' then events[#events + 1] = ARGV[at + 3] end
+end)
+over(K, dead, 'dead')
+over(K, cancelled, 'cancelled')
+publish_events(K, events, ARGV[2])
+announce(K, dead)
+announce(K, cancelled)
 return late

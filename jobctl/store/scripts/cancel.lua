@@ -1,5 +1,6 @@
 -- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
--- KEYS: bodies running ordered priorities stale delayed retrying due wake archive cancelled cancels events finished control
+-- INCLUDE: _lanes _unique _ready _settle
+-- KEYS: bodies running ordered priorities stale delayed retrying due wake archive cancelled cancels events finished control limits lanes limited uniques expiring token
 -- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
 -- Returns: for each job the state it was in, or 'ended' if it is not live
 -- Cost: O(jobs)
@@ -18,12 +19,12 @@ for i = 4, #ARGV, 2 do
       redis.call('PUBLISH', K.control, 'cancel ' .. id)
     end
   elseif state then
-    archive_body(K, id)
-    redis.call('ZADD', K.cancelled, now, id)
+    cancel_now(K, id, now)
     ended[#ended + 1] = id
     if ARGV[i + 1] ~= '' then events[#events + 1] = ARGV[i + 1] end
   end
 end
+over(K, ended, 'cancelled')
 publish_events(K, events, maxlen)
 announce(K, ended)
 return states

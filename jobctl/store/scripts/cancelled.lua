@@ -1,25 +1,19 @@
 -- Ends attempts that stopped because their job was cancelled.
--- KEYS: running bodies cancels records archive cancelled events finished
--- ARGV: event_maxlen, then for each job: id, token, record, event
+-- INCLUDE: _lanes _unique _settle
+-- KEYS: running bodies cancels records archive cancelled events finished limits lanes uniques expiring due wake
+-- ARGV: queue, event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
 
-local maxlen = ARGV[1]
 local now = time_ms()
-local late, events, ended = {}, {}, {}
-for i = 2, #ARGV, 4 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  if holds(K, id, token) then
-    release(K, id)
-    archive_body(K, id)
-    redis.call('HSET', K.records, id, ARGV[i + 2])
-    redis.call('ZADD', K.cancelled, now, id)
-    ended[#ended + 1] = id
-    if ARGV[i + 3] ~= '' then events[#events + 1] = ARGV[i + 3] end
-  else
-    late[#late + 1] = (i - 2) / 4
-  end
-end
-publish_events(K, events, maxlen)
+local events, ended = {}, {}
+local late = each_current(K, ARGV[1], 3, 4, function(id, at)
+  redis.call('HSET', K.records, id, ARGV[at + 2])
+  cancel_now(K, id, now)
+  ended[#ended + 1] = id
+  if ARGV[at + 3] ~= '' then events[#events + 1] = ARGV[at + 3] end
+end)
+over(K, ended, 'cancelled')
+publish_events(K, events, ARGV[2])
 announce(K, ended)
 return late

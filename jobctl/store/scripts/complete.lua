@@ -1,13 +1,14 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record with the result beside it.
--- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished
--- ARGV: keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event
+-- INCLUDE: _lanes _unique _settle
+-- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished limits lanes uniques expiring due wake
+-- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
 
-local keep_ms, keep_count, maxlen = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local queue, keep_ms, keep_count, maxlen = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local now = time_ms()
 local late, events, ids, records, scores = {}, {}, {}, {}, {}
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local id, token = ARGV[i], ARGV[i + 1]
   if holds(K, id, token) then
     redis.call('HDEL', K.running, id)
@@ -18,7 +19,7 @@ for i = 4, #ARGV, 4 do
     scores[#scores + 1] = id
     if ARGV[i + 3] ~= '' then events[#events + 1] = ARGV[i + 3] end
   else
-    late[#late + 1] = (i - 4) / 4
+    late[#late + 1] = (i - 5) / 4
   end
 end
 if #ids == 0 then return late end
@@ -34,6 +35,8 @@ end
 redis.call('HSET', K.archive, unpack(archived))
 redis.call('HSET', K.records, unpack(records))
 redis.call('ZADD', K.completed, unpack(scores))
+free_slots(K, queue, ids)
+over(K, ids, 'completed')
 trim(K, K.completed, now, keep_ms, keep_count, 2 * #ids + 10)
 publish_events(K, events, maxlen)
 announce(K, ids)

@@ -1,4 +1,5 @@
 -- Moves dead letters to the trash by group, oldest first, without reading what they are.
+-- INCLUDE: _dead
 -- KEYS: dead groups trash
 -- ARGV: ttl_ms, limit, from, to (died_at, as ZRANGEBYSCORE takes it), then the groups
 -- Returns: {discarded, groups that are done}

@@ -1,5 +1,6 @@
--- Moves waiting, delayed and retrying jobs of a queue to the trash, one bounded batch a call.
--- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished
+-- Moves waiting, limited, delayed and retrying jobs of a queue to the trash, one bounded batch a call.
+-- INCLUDE: _lanes _unique _ready
+-- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished limits lanes limited uniques token wake priorities
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
 -- Cost: O(limit)
@@ -25,6 +26,11 @@ local function from_zset(zset, state)
 end
 
 from_zset(K.ordered)
+local held = #moved < limit and redis.call('ZRANGE', K.limited, 0, limit - #moved - 1) or {}
+for _, id in ipairs(held) do
+  unpark(K, queue, id)
+  to_trash(id)
+end
 from_zset(K.delayed, 'delayed')
 from_zset(K.retrying, 'retrying')
 refresh_due(K, queue)
@@ -33,11 +39,13 @@ if #moved < limit then
   for _, id in ipairs(redis.call('LPOP', K.ready, limit - #moved) or {}) do
     local live = redis.call('HEXISTS', K.bodies, id) == 1 and redis.call('HEXISTS', K.running, id) == 0
       and not redis.call('ZSCORE', K.delayed, id) and not redis.call('ZSCORE', K.retrying, id)
+      and not redis.call('ZSCORE', K.limited, id)
     if live then to_trash(id) else skipped = skipped + 1 end
   end
   if skipped > 0 then uncount(K, skipped) end
 end
+free_keys(K, moved, 'cancelled')
 announce(K, moved)
-local left = redis.call('LLEN', K.ready) + redis.call('ZCARD', K.ordered)
+local left = redis.call('LLEN', K.ready) + redis.call('ZCARD', K.ordered) + redis.call('ZCARD', K.limited)
   + redis.call('ZCARD', K.delayed) + redis.call('ZCARD', K.retrying)
 return { #moved, left }

@@ -1,10 +1,28 @@
 -- Adds jobs; safe to repeat: a known id is left alone.
--- INCLUDE: _enqueue
--- KEYS: ready bodies ordered priorities wake delayed retrying records archive completed cancelled remembered crashes queues due token
--- ARGV: queue, then for each job: id, body, priority, due ('0' now | '+N' ms from now | 'N' epoch ms)
--- Returns: the indexes (from 0) of the ids that were known already
+-- INCLUDE: _lanes _unique _ready _settle _enqueue
+-- KEYS: ready bodies ordered priorities stale wake running delayed retrying records crashes archive completed cancelled remembered limits lanes limited uniques expiring queues due token paused finished
+-- ARGV: queue, job types in this call (one a line), then for each job: id, body, priority, due ('0' now | '+N' ms from now |
+--       'N' epoch ms), extra ('' | JSON, see _enqueue)
+-- Returns: {'', then for each job that was not simply enqueued: index (from 0), what, the other job's id}, or {the name of
+--          the pause that closes the queue to producers}: nothing was enqueued then
 -- Cost: O(jobs), at most 1,000 a call
 
+-- The name of a pause that closes the queue, one of the types, or everything to producers; nil if there is none.
+local function closed()
+  if redis.call('EXISTS', K.paused) == 0 then return nil end
+  local now = time_ms()
+  local names = { '*', ARGV[1] }
+  for job_type in string.gmatch(ARGV[2], '[^\n]+') do names[#names + 1] = 'type|' .. job_type end
+  for i, pause in ipairs(redis.call('HMGET', K.paused, unpack(names))) do
+    local till, mark = string.match(pause or '', '^(%d+)(!?)')
+    if mark == '!' and (till == '0' or tonumber(till) > now) then return names[i] end
+  end
+end
+
+local by = closed()
+if by then return { by } end
 local jobs = {}
-for i = 2, #ARGV do jobs[i - 1] = ARGV[i] end
-return enqueue_jobs(K, ARGV[1], jobs)
+for i = 3, #ARGV do jobs[i - 2] = ARGV[i] end
+local said = enqueue_jobs(K, ARGV[1], jobs)
+table.insert(said, 1, '')
+return said

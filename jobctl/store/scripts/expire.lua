@@ -1,5 +1,5 @@
 -- Deletes what has lain in the trash past its time, and trims cancelled and completed jobs of a quiet queue.
--- KEYS: trash emptied emptied_due archive records crashes priorities completed cancelled remembered
+-- KEYS: trash emptied emptied_due archive records crashes priorities completed cancelled remembered lanes uniques
 -- ARGV: limit, keep_ms, keep_count
 -- Returns: how many trashed jobs were deleted
 -- Cost: O(limit)

@@ -1,24 +1,22 @@
 -- Reserves jobs for a worker: due ones are promoted, then high priorities, the list, low priorities; each gets a token.
+-- Jobs with limits are taken from the lanes whose turn it is, only if all their limits admit them.
+-- INCLUDE: _lanes _limits _unique _ready
 -- KEYS: token paused due
--- KEYS-EACH: ready bodies ordered priorities stale since wake running records crashes delayed retrying
+-- KEYS-EACH: ready bodies ordered priorities stale since wake running records crashes delayed retrying limits lanes limited uniques expiring
 -- ARGV: worker, want, then the queue names in the order in which they are to be asked
--- Returns: {now, next due time of any queue (ms, 0 if none), then for each job: queue index (from 0), id, token, body,
---          record or '', crashes or '0'}
--- Cost: O(want + queues), stale entries skipped at most 1,000 a queue
+-- Returns: {now, next due time of any queue (ms, 0 if none), names of paused job types, one a line, then for each job:
+--          queue index (from 0), id, token, body, record or '', facts}; facts is the crashes, or
+--          'CRASHES|expires (epoch ms or '')|LANE' for a job that has more than those
+-- Cost: O(want + queues), stale entries skipped at most 1,000 a queue, lanes tried at most 200
 
 local STARVE = 16 -- of any 16 jobs of a queue started one after the other, one is of its last priority
 local worker, want = ARGV[1], tonumber(ARGV[2])
 local now = time_ms()
-local out = { now, 0 }
+local exact = time_exact()
+local out = { now, 0, '' }
 local left = want
 local behind = false
-
-local function is_paused(queue)
-  local until_ms = redis.call('HGET', K.paused, queue)
-  if not until_ms then return false end
-  until_ms = tonumber(string.match(until_ms, '^%d+') or '0')
-  return until_ms == 0 or until_ms > now
-end
+local tries = 200 -- buckets and lanes that one call looks at
 
 local function from_ordered(k, low, high, n)
   if n <= 0 then return {} end
@@ -54,15 +52,16 @@ local function draw_last(k)
   return from_list(k, 1)
 end
 
--- Entries whose job was cancelled, is running, waits for its time or in the other line: left behind. Skip and uncount.
-local function live_of(k, ids)
+-- Entries whose job was cancelled, is running, waits for its time or in another line, or is in `taken`, were left behind:
+-- skips and uncounts them. Adds the others to `taken`.
+local function live_of(k, ids, taken)
   local bodies = redis.call('HMGET', k.bodies, unpack(ids))
   local running = redis.call('HMGET', k.running, unpack(ids))
   local elsewhere = {}
-  for _, zset in ipairs({ k.delayed, k.retrying, k.ordered }) do
+  for _, zset in ipairs({ k.delayed, k.retrying, k.ordered, k.limited }) do
     if redis.call('EXISTS', zset) == 1 then elsewhere[#elsewhere + 1] = redis.call('ZMSCORE', zset, unpack(ids)) end
   end
-  local good, good_bodies, skipped, seen = {}, {}, 0, {}
+  local good, good_bodies, skipped, seen = {}, {}, 0, taken or {}
   for i, id in ipairs(ids) do
     local live = bodies[i] and not running[i] and not seen[id]
     for _, scores in ipairs(elsewhere) do live = live and not scores[i] end
@@ -92,11 +91,22 @@ local function readable(k, id, token)
   return name
 end
 
+-- What a worker must know of a job beside its body and record.
+local function facts_of(crashes, expires, lane)
+  crashes = crashes or '0'
+  if not expires and not lane then return crashes end
+  return crashes .. '|' .. (expires or '') .. '|' .. (lane or '')
+end
+
 local function reserve(k, index, ids, bodies)
   local last = redis.call('INCRBY', K.token, #ids)
   local reservations = {}
   local records = redis.call('HMGET', k.records, unpack(ids))
   local crashes = redis.call('EXISTS', k.crashes) == 1 and redis.call('HMGET', k.crashes, unpack(ids)) or {}
+  local beside = redis.call('EXISTS', k.lanes, k.expiring, k.uniques) > 0
+  local lanes = beside and redis.call('HMGET', k.lanes, unpack(ids)) or {}
+  local expires = beside and redis.call('ZMSCORE', k.expiring, unpack(ids)) or {}
+  if beside then free_keys(k, ids, 'started') end
   for i, stock_id in ipairs(ids) do
     local mine = string.format('%.0f-%.0f', last - #ids + i, now) -- with the time: a count may be lost and given again
     local id = readable(k, stock_id, mine)
@@ -104,11 +114,12 @@ local function reserve(k, index, ids, bodies)
     reservations[#reservations + 1] = mine .. '|' .. worker .. '|' .. now
     local n = #out
     out[n + 1], out[n + 2], out[n + 3] = index, id, mine
-    out[n + 4], out[n + 5], out[n + 6] = bodies[i], records[i] or '', crashes[i] or '0'
+    out[n + 4], out[n + 5], out[n + 6] = bodies[i], records[i] or '', facts_of(crashes[i], expires[i], lanes[i])
   end
   redis.call('HSET', k.running, unpack(reservations))
 end
 
+-- Takes jobs of a queue that has no lanes: in bulk.
 local function take(k, index)
   local budget = 1000
   local mixed = redis.call('EXISTS', k.ordered) == 1
@@ -131,22 +142,101 @@ local function take(k, index)
   if mixed then redis.call('SET', k.since, since) end
 end
 
+-- The first of a set in the order of priorities, or (last) the first of its last priority: {name, score}.
+local function first_of(zset, last)
+  if not last then return redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES') end
+  local score = tonumber(redis.call('ZREVRANGE', zset, 0, 0, 'WITHSCORES')[2])
+  if not score then return {} end
+  local class = math.floor(score / PRIORITY_STEP) * PRIORITY_STEP
+  return redis.call('ZRANGEBYSCORE', zset, class, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+end
+
+local function priority_of(row) return row[2] and math.floor(tonumber(row[2]) / PRIORITY_STEP) end
+
+-- Whose turn it is: 'lane', 'ordered' or 'list', and the name and score there; nil if no lane has a turn.
+local function choose(k, turns, last, lanes_first)
+  local lane, ordered = first_of(turns, last), first_of(k.ordered, last)
+  if not lane[1] then return nil end
+  local options = {
+    { 'ordered', priority_of(ordered), ordered },
+    { 'list', redis.call('EXISTS', k.ready) == 1 and 0 or nil, {} },
+  }
+  table.insert(options, lanes_first and 1 or 3, { 'lane', priority_of(lane), lane })
+  local best
+  for at = 1, 3 do
+    local option = options[at]
+    local better = option[2] and (not best or (last and option[2] > best[2]) or (not last and option[2] < best[2]))
+    if better then best = option end
+  end
+  return best[1], best[3][1], tonumber(best[3][2])
+end
+
+-- Takes jobs one by one, lanes and lines in turn among equals, for as long as a lane has its turn.
+local function take_in_turn(k, index, queue)
+  local turns = sub(k, 'turns')
+  local since = tonumber(redis.call('GET', k.since) or '0')
+  local ids, bodies, taken = {}, {}, {}
+  while #ids < left and tries > 0 do
+    tries = tries - 1
+    local last = since >= STARVE - 1
+    local source, name, score = choose(k, turns, last, since % 2 == 0)
+    if not source then break end
+    local good, found = {}, {}
+    if source == 'lane' then
+      good[1] = draw_turn(k, queue, name, score, exact)
+      found[1] = good[1] and redis.call('HGET', k.bodies, good[1])
+    else
+      if source == 'list' then name = redis.call('LPOP', k.ready) else redis.call('ZREM', k.ordered, name) end
+      good, found = live_of(k, { name }, taken)
+    end
+    if good[1] then
+      ids[#ids + 1], bodies[#bodies + 1] = good[1], found[1] or ''
+      since = last and 0 or since + 1
+    end
+  end
+  if #ids > 0 then reserve(k, index, ids, bodies) end
+  left = left - #ids
+  redis.call('SET', k.since, since)
+end
+
+-- Takes what the queue has: as long as lanes may have their turn, one by one.
+local function serve(k, index, queue)
+  local limited = redis.call('EXISTS', k.limited) == 1
+  if limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
+  while limited and left > 0 do
+    tries = refill(k, queue, left, exact, tries)
+    if tries <= 0 then behind = true end
+    if tries <= 0 or redis.call('EXISTS', sub(k, 'turns')) == 0 then break end
+    take_in_turn(k, index, queue)
+  end
+  if left > 0 then take(k, index) end
+end
+
 local names = {}
 for i = 3, #ARGV do names[i - 2] = ARGV[i] end
 local due = #names > 0 and redis.call('ZMSCORE', K.due, unpack(names)) or {}
 local any_paused = redis.call('EXISTS', K.paused) == 1
+local all_paused = any_paused and paused_until(K, '*', now)
+if any_paused then
+  local types = {}
+  for _, name in ipairs(redis.call('HKEYS', K.paused)) do
+    if string.sub(name, 1, 5) == 'type|' and paused_until(K, name, now) then types[#types + 1] = string.sub(name, 6) end
+  end
+  out[3] = table.concat(types, '\n')
+end
 
 for i, k in ipairs(Q) do
   local queue = names[i]
-  k.token, k.due = K.token, K.due
-  if not (any_paused and is_paused(queue)) then
+  k.token, k.due, k.paused = K.token, K.due, K.paused
+  if not (any_paused and (all_paused or paused_until(K, queue, now))) then
     if due[i] and tonumber(due[i]) <= now then
       promote_due(k, queue, now, 200)
-      local next_due = redis.call('ZSCORE', K.due, queue)
-      if next_due and tonumber(next_due) <= now then behind = true end
+      local next_due = redis.call('ZRANGEBYSCORE', k.delayed, '-inf', now, 'LIMIT', 0, 1)[1]
+        or redis.call('ZRANGEBYSCORE', k.retrying, '-inf', now, 'LIMIT', 0, 1)[1]
+      if next_due then behind = true end
     end
-    if left > 0 then take(k, i - 1) end
-    if redis.call('EXISTS', k.ready, k.ordered) > 0 then wake(k) end
+    if left > 0 then serve(k, i - 1, queue) end
+    if redis.call('EXISTS', k.ready, k.ordered, sub(k, 'turns')) > 0 then wake(k) end
   end
 end
 
@@ -154,6 +244,6 @@ if behind then
   out[2] = now
 else
   local later = redis.call('ZRANGEBYSCORE', K.due, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if later[2] then out[2] = math.floor(tonumber(later[2])) end
+  if later[2] then out[2] = math.ceil(tonumber(later[2])) end
 end
 return out

@@ -1,5 +1,6 @@
 -- Makes due jobs of a queue waiting; for queues that no worker serves.
--- KEYS: ready ordered priorities wake delayed retrying due token
+-- INCLUDE: _lanes _ready
+-- KEYS: ready ordered priorities wake delayed retrying due token limits lanes limited
 -- ARGV: queue, limit
 -- Returns: how many were promoted
 -- Cost: O(limit)

@@ -1,5 +1,5 @@
 -- Deletes ended jobs (completed or cancelled) for good; a live or dead one is left alone.
--- KEYS: archive records crashes priorities completed cancelled remembered
+-- KEYS: archive records crashes priorities completed cancelled remembered lanes uniques
 -- ARGV: ids
 -- Returns: how many were deleted
 -- Cost: O(ids)

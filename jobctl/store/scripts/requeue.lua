@@ -1,33 +1,38 @@
--- Gives reservations back to the head of their line: on drain, or for a worker that died (then with the lost attempt
--- in the record and a crash counted). A job that somebody cancelled meanwhile is cancelled instead.
--- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished
--- ARGV: event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none)
+-- Gives reservations back: to the head of their line on drain, or for a worker that died (then with the lost attempt in
+-- the record and a crash counted); to the back of their lane when only the worker found that they have one; and to the
+-- head of their lane when the other side asked for a pause, which slows its rate limits down. A job that somebody
+-- cancelled meanwhile is cancelled instead. No attempt is consumed.
+-- INCLUDE: _lanes _limits _unique _ready _settle
+-- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished limits lanes limited uniques expiring due paused
+-- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
+--       lane ('' leaves it), pause_ms ('0' for none)
 -- Returns: the indexes (from 0) of the reservations that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
 
-local maxlen = ARGV[1]
 local now = time_ms()
-local late, events, back, ended = {}, {}, {}, {}
-for i = 2, #ARGV, 5 do
-  local id, token = ARGV[i], ARGV[i + 1]
-  if holds(K, id, token) then
-    local cancelled = redis.call('HEXISTS', K.cancels, id) == 1
-    release(K, id)
-    if ARGV[i + 2] ~= '' then redis.call('HSET', K.records, id, ARGV[i + 2]) end
-    if ARGV[i + 3] == '1' then redis.call('HINCRBY', K.crashes, id, 1) end
-    if cancelled then
-      archive_body(K, id)
-      redis.call('ZADD', K.cancelled, now, id)
-      ended[#ended + 1] = id
-    else
-      back[#back + 1] = id
+local events, first, last, ended = {}, {}, {}, {}
+local late = each_current(K, ARGV[1], 3, 7, function(id, at, asked)
+  if ARGV[at + 2] ~= '' then redis.call('HSET', K.records, id, ARGV[at + 2]) end
+  if ARGV[at + 3] == '1' then redis.call('HINCRBY', K.crashes, id, 1) end
+  local lane, pause = ARGV[at + 5], tonumber(ARGV[at + 6])
+  if lane ~= '' then redis.call('HSET', K.lanes, id, lane) end
+  if pause > 0 then
+    for _, bucket in ipairs(buckets_of(redis.call('HGET', K.lanes, id) or '')) do
+      penalise(K, bucket, now + pause, now)
     end
-    if ARGV[i + 4] ~= '' then events[#events + 1] = ARGV[i + 4] end
-  else
-    late[#late + 1] = (i - 2) / 5
   end
-end
-push_ready(K, back, true)
-publish_events(K, events, maxlen)
+  if asked then
+    cancel_now(K, id, now)
+    ended[#ended + 1] = id
+  else
+    local line = lane ~= '' and last or first
+    line[#line + 1] = id
+  end
+  if ARGV[at + 4] ~= '' then events[#events + 1] = ARGV[at + 4] end
+end)
+push_ready(K, first, true)
+push_ready(K, last, false)
+over(K, ended, 'cancelled')
+publish_events(K, events, ARGV[2])
 announce(K, ended)
 return late

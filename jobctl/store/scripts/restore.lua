@@ -1,5 +1,6 @@
 -- Brings jobs back from the trash: discarded dead letters are dead again; emptied jobs wait again, or for their time.
--- KEYS: trash emptied emptied_due dead groups archive bodies crashes ready ordered priorities wake token delayed retrying due
+-- INCLUDE: _lanes _unique _dead _ready
+-- KEYS: trash emptied emptied_due dead groups archive bodies crashes ready ordered priorities wake token delayed retrying due limits lanes limited uniques
 -- ARGV: queue, then for each job: id, group, group info, died_at ms (of use only for a dead letter)
 -- Returns: for each job 1 if it was restored, 0 if it was not in the trash
 -- Cost: O(jobs)
@@ -31,5 +32,6 @@ for i = 2, #ARGV, 4 do
   end
   done[#done + 1] = restored
 end
+reclaim_keys(K, back)
 push_ready(K, back, false)
 return done

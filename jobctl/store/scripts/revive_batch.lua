@@ -1,5 +1,6 @@
 -- Retries dead letters by group, oldest first, without reading what they are: ids are taken from the groups' indexes.
--- KEYS: archive bodies crashes dead groups ready ordered priorities wake token records queues
+-- INCLUDE: _lanes _unique _dead _ready
+-- KEYS: archive bodies crashes dead groups ready ordered priorities wake token records queues limits lanes limited uniques
 -- ARGV: queue, limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group, then the groups
 -- Returns: {retried, without a body (left as they are), groups that are done, letters to pass over in the next one}
 -- Cost: O(limit + groups)
@@ -31,5 +32,6 @@ for i = 6, #ARGV do
   done, passed = done + 1, 0
 end
 drop_records_of_stock(K, ARGV[1], revived)
+reclaim_keys(K, revived)
 push_ready(K, revived, false)
 return { #revived, stuck, done, passed }

@@ -1,0 +1,152 @@
+"""Flow control as the catalog says it: the lane of a job, its unique key, its expiry, and the limits of a queue.
+
+A limit of a job type is called `r:TYPE` (rate) or `c:TYPE` (concurrency), that of the queue `R` or `C`. With a `key`
+each rendered value has a bucket of its own, `LIMIT|KEY`. The buckets of a job, joined by line ends, are its lane.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobctl.catalog.model import Catalog, Concurrency, JobType, Queue, RateLimit
+from jobctl.errors import UsageError
+from jobctl.store.newjob import Unique
+
+MAX_KEY = 100
+"""The most characters of a key that is kept as it is."""
+
+Limit = RateLimit | Concurrency
+Render = Callable[[Mapping[str, Any]], str]
+
+
+class Flow:
+    """The flow control of one job type, compiled. Thread-safe."""
+
+    __slots__ = ("_buckets", "_constant", "_job", "_rule", "_type", "_unique", "delay_ms", "expires_ms")
+
+    def __init__(self, job_type: JobType, queue: Queue) -> None:
+        self._type = job_type.name
+        self._job = {"type": job_type.name}
+        self._buckets = [
+            (name, words, None if limit.key is None else _compiled(limit.key))
+            for name, words, limit in _limits(job_type, queue)
+        ]
+        keyed = any(render is not None for _, _, render in self._buckets)
+        self._constant = None if keyed else "\n".join(name for name, _, _ in self._buckets)
+        self._rule = job_type.unique
+        self._unique = None if job_type.unique is None else _compiled(job_type.unique.key)
+        self.expires_ms = job_type.expires_ms
+        """How long after enqueue a job may start."""
+        self.delay_ms = 0 if job_type.unique is None else job_type.unique.delay_ms
+        """How long a job that names no time of its own is held back, for others to take its place."""
+
+    def lane(self, payload: Mapping[str, Any]) -> str:
+        """The lane of a job, "" if nothing limits it. Raises UsageError if a key cannot be made from the payload."""
+        if self._constant is not None:
+            return self._constant
+        names = self._names(payload)
+        return "\n".join(
+            [
+                name if render is None else f"{name}|{short(self._render(render, names, words))}"
+                for name, words, render in self._buckets
+            ]
+        )
+
+    def unique(self, payload: Mapping[str, Any]) -> Unique | None:
+        """The unique key that a job is to hold, if its type has one. Raises UsageError as `lane` does."""
+        rule, render = self._rule, self._unique
+        if rule is None or render is None:
+            return None
+        key = short(self._render(render, self._names(payload), "`unique`"))
+        return Unique(
+            name=f"{self._type}|{key}",
+            mode=rule.until if rule.for_ms is None else "for",
+            ms=rule.for_ms or 0,
+            on_conflict=rule.on_conflict,
+            hold_when_dead=rule.hold_when_dead,
+        )
+
+    def _names(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return {**payload, "payload": payload, "job": self._job}
+
+    def _render(self, render: Render, names: Mapping[str, Any], words: str) -> str:
+        try:
+            return render(names)
+        except ValueError as problem:  # a TemplateProblem is one
+            raise UsageError(
+                f"the key of {words} cannot be made from this payload of `{self._type}`: {problem}",
+                "give the value in the payload, or write `| default('none')` in the template",
+            ) from problem
+
+
+class Flows:
+    """The flow control of a catalog's job types, each compiled when it is first asked for. Thread-safe."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._compiled: dict[str, Flow | None] = {}
+
+    def of(self, job_type: JobType) -> Flow | None:
+        """The flow control of jobs of this type, None if nothing limits them, makes them unique or lets them expire."""
+        try:
+            return self._compiled[job_type.name]
+        except KeyError:
+            queue = self._catalog.queue(job_type.queue)
+            plain = not _limits(job_type, queue) and job_type.unique is None and job_type.expires_ms is None
+            flow = self._compiled[job_type.name] = None if plain else Flow(job_type, queue)
+            return flow
+
+
+def short(key: str) -> str:
+    """A rendered key as it is kept: one that is long, cannot be shown or looks like a digest becomes a digest."""
+    if len(key) <= MAX_KEY and key.isprintable() and not key.startswith("#"):
+        return key
+    return "#" + hashlib.blake2s(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def specs(catalog: Catalog, queue: str) -> dict[str, str]:
+    """The limits of a queue and of its job types, by name, as `store.limits.define` takes them."""
+    settings = catalog.queue(queue)
+    found = {name: spec(limit) for name, _, limit in _of_queue(settings)}
+    for job_type in catalog.jobs.values():
+        if job_type.queue == queue:
+            found |= {name: spec(limit) for name, _, limit in _of_type(job_type)}
+    return found
+
+
+def spec(limit: Limit) -> str:
+    """A limit as the store keeps it: "COUNT PERIOD_MS BURST WINDOW" of a rate, "COUNT" of a concurrency."""
+    if isinstance(limit, RateLimit):
+        return f"{limit.count} {limit.per_ms} {limit.burst} {limit.window}"
+    return str(limit.max)
+
+
+def _limits(job_type: JobType, queue: Queue) -> list[tuple[str, str, Limit]]:
+    """What limits jobs of a type, in the order of a lane: each limit's name, the words for it, and itself."""
+    return _of_type(job_type) + _of_queue(queue)
+
+
+def _of_type(job_type: JobType) -> list[tuple[str, str, Limit]]:
+    found: list[tuple[str, str, Limit]] = []
+    if job_type.rate_limit is not None:
+        found.append((f"r:{job_type.name}", "`rate_limit`", job_type.rate_limit))
+    if job_type.concurrency is not None:
+        found.append((f"c:{job_type.name}", "`concurrency`", job_type.concurrency))
+    return found
+
+
+def _of_queue(queue: Queue) -> list[tuple[str, str, Limit]]:
+    found: list[tuple[str, str, Limit]] = []
+    if queue.rate_limit is not None:
+        found.append(("R", f"the `rate_limit` of queue {queue.name}", queue.rate_limit))
+    if queue.concurrency is not None:
+        found.append(("C", f"the `concurrency` of queue {queue.name}", queue.concurrency))
+    return found
+
+
+def _compiled(template: str) -> Render:
+    from jobctl.catalog import templates
+
+    return templates.compile_text(template, templates.canonical)

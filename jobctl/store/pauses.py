@@ -1,0 +1,75 @@
+"""Pauses: of a queue, of a job type, of everything; until a time or until resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jobctl import clock
+from jobctl.store import ids
+from jobctl.store.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+EVERYTHING = "*"
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Why something is paused. `until_ms` is epoch ms, 0 for until resumed; `closed` shuts producers out as well."""
+
+    until_ms: int
+    reason: str
+    by: str
+    closed: bool = False
+
+
+def of_type(job_type: str) -> str:
+    """The scope of a pause of a job type. That of a queue is its name."""
+    return f"type|{job_type}"
+
+
+def type_of(scope: str) -> str | None:
+    """The job type of a scope; None if it is a queue or everything."""
+    return scope[5:] if scope.startswith("type|") else None
+
+
+class Pauses:
+    """What is paused in a namespace, by scope: a queue's name, `of_type(…)`, or EVERYTHING."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def pause(self, scope: str, pause: Pause) -> None:
+        """Stop handing out jobs, until a time or until resumed. Running ones go on."""
+        value = f"{pause.until_ms}{'!' if pause.closed else ''}|{pause.by}|{pause.reason}"
+        with mapping():
+            self._store.client.hset(self._store.keys.paused(), scope, value)
+
+    def resume(self, scope: str, queues: Iterable[str]) -> bool:
+        """Hand out jobs again; False if nothing was paused. `queues` are those that the scope may concern."""
+        with mapping():
+            was = bool(self._store.client.hdel(self._store.keys.paused(), scope))
+        for queue in queues:
+            self._store.limits.look_again(queue, f"p:{type_of(scope)}")
+        return was
+
+    def now(self) -> dict[str, Pause]:
+        """What is paused at this moment, by scope."""
+        with mapping():
+            raw = self._store.client.hgetall(self._store.keys.paused())
+        out = {}
+        for scope, value in raw.items():
+            pause = _read(ids.read(value))
+            if pause is not None and (pause.until_ms == 0 or pause.until_ms > clock.now_ms()):
+                out[ids.read(scope)] = pause
+        return out
+
+
+def _read(text: str) -> Pause | None:
+    until, _, rest = text.partition("|")
+    by, _, reason = rest.partition("|")
+    digits = until.removesuffix("!")
+    return Pause(int(digits), reason, by, until.endswith("!")) if digits.isdigit() else None

@@ -1,0 +1,119 @@
+-- Lanes: the lines of jobs that have limits, and who waits for what.
+--
+-- A *bucket* is a limit, or one key of it (LIMIT|KEY). A *lane* is the line of the jobs that share all their buckets; its
+-- name is their names, one a line. A lane that is not empty is in exactly one place: in `turns`, if its head may be able
+-- to go now, or in the line of the one bucket that holds it up. A bucket is in `holds`, scored by when it is looked at
+-- again, if and only if its line is not empty: so no lane is without a wake-up.
+-- A limit's first letter is its kind: r, R rate; c, C concurrency (of the type, of the queue); p a pause of the type.
+
+local function sub(k, name) return k.limits .. ':' .. name end
+
+local function buckets_of(lane)
+  local out = {}
+  for bucket in string.gmatch(lane, '[^\n]+') do out[#out + 1] = bucket end
+  return out
+end
+
+local function limit_of(bucket) return string.match(bucket, '^[^|]*') end
+
+-- True if it counts the jobs that run.
+local function is_concurrency(bucket)
+  local kind = string.sub(bucket, 1, 1)
+  return kind == 'c' or kind == 'C'
+end
+
+-- How many jobs wait for each limit, and for each key of it.
+local function count_parked(k, lane, by)
+  for _, bucket in ipairs(buckets_of(lane)) do
+    local limit = limit_of(bucket)
+    if redis.call('HINCRBY', sub(k, 'parked'), limit, by) <= 0 then redis.call('HDEL', sub(k, 'parked'), limit) end
+    local backlog = sub(k, 'backlog:' .. limit)
+    local left = redis.call('ZINCRBY', backlog, by, string.sub(bucket, #limit + 2))
+    if tonumber(left) <= 0 then redis.call('ZREM', backlog, string.sub(bucket, #limit + 2)) end
+  end
+end
+
+-- A lane that was empty has a job: it waits behind the others where one of its buckets has a line, else it has its turn.
+local function place(k, lane, score)
+  for _, bucket in ipairs(buckets_of(lane)) do
+    if redis.call('ZSCORE', sub(k, 'holds'), bucket) then
+      redis.call('ZADD', sub(k, 'line:' .. bucket), score, lane)
+      return
+    end
+  end
+  redis.call('ZADD', sub(k, 'turns'), score, lane)
+  wake(k)
+end
+
+-- Buckets that others wait for are looked at now: the lane that was to use their room does not.
+local function pass_on(k, queue, lane, but, now)
+  for _, bucket in ipairs(buckets_of(lane)) do
+    if bucket ~= but and redis.call('ZSCORE', sub(k, 'holds'), bucket) then
+      redis.call('ZADD', sub(k, 'holds'), 'LT', now, bucket)
+      due_by(k, queue, now)
+    end
+  end
+end
+
+-- Puts a job into its lane, at its place by priority, then sequence.
+local function park(k, id, lane, priority, sequence)
+  local score = priority * PRIORITY_STEP + sequence
+  local key = sub(k, 'lane:' .. lane)
+  local empty = redis.call('EXISTS', key) == 0
+  redis.call('ZADD', key, score, id)
+  redis.call('ZADD', k.limited, time_ms(), id)
+  count_parked(k, lane, 1)
+  if empty then return place(k, lane, score) end
+  if redis.call('ZRANGE', key, 0, 0)[1] == id then -- a new head: the lane may have a better place now
+    redis.call('ZADD', sub(k, 'turns'), 'XX', 'LT', score, lane)
+    for _, bucket in ipairs(buckets_of(lane)) do
+      redis.call('ZADD', sub(k, 'line:' .. bucket), 'XX', 'LT', score, lane)
+    end
+  end
+end
+
+-- Takes a bucket out of `holds` if nobody waits for it any more.
+local function settle_hold(k, queue, bucket)
+  if redis.call('EXISTS', sub(k, 'line:' .. bucket)) == 0 then
+    redis.call('ZREM', sub(k, 'holds'), bucket)
+    refresh_due(k, queue)
+  end
+end
+
+-- A lane has become empty without its last job having been started.
+local function leave(k, queue, lane)
+  if redis.call('ZREM', sub(k, 'turns'), lane) == 1 then return pass_on(k, queue, lane, nil, time_ms()) end
+  for _, bucket in ipairs(buckets_of(lane)) do
+    if redis.call('ZREM', sub(k, 'line:' .. bucket), lane) == 1 then return settle_hold(k, queue, bucket) end
+  end
+end
+
+-- Takes a job out of its lane. Returns its place there (its score), or nil if it is not in one.
+local function unpark(k, queue, id)
+  if redis.call('ZREM', k.limited, id) == 0 then return nil end
+  local lane = redis.call('HGET', k.lanes, id)
+  local key = sub(k, 'lane:' .. lane)
+  local score = redis.call('ZSCORE', key, id)
+  redis.call('ZREM', key, id)
+  count_parked(k, lane, -1)
+  if redis.call('EXISTS', key) == 0 then leave(k, queue, lane) end
+  return tonumber(score)
+end
+
+-- Jobs have left `running`: their slots are free, and who waits for one is looked at. O(#ids).
+local function free_slots(k, queue, ids)
+  if #ids == 0 or redis.call('EXISTS', k.lanes) == 0 then return end
+  local slots, woken = sub(k, 'slots'), false
+  for _, lane in ipairs(redis.call('HMGET', k.lanes, unpack(ids))) do
+    for _, bucket in ipairs(buckets_of(lane or '')) do
+      if is_concurrency(bucket) then
+        if redis.call('HINCRBY', slots, bucket, -1) <= 0 then redis.call('HDEL', slots, bucket) end
+        if redis.call('ZSCORE', sub(k, 'holds'), bucket) then
+          redis.call('ZADD', sub(k, 'holds'), 'LT', 0, bucket)
+          woken = true
+        end
+      end
+    end
+  end
+  if woken then due_by(k, queue, time_ms()) end
+end

@@ -1,0 +1,17 @@
+-- A limit has changed, or a pause is over: the buckets of some limits are looked at now. In batches, with a cursor.
+-- KEYS: limits due wake delayed retrying
+-- ARGV: queue, cursor ('0' to begin), then the limits
+-- Returns: the next cursor, '0' when all were seen
+-- Cost: O(500)
+
+local wanted = {}
+for i = 3, #ARGV do wanted[ARGV[i]] = true end
+local holds = K.limits .. ':holds'
+local reply = redis.call('ZSCAN', holds, ARGV[2], 'COUNT', 500)
+for i = 1, #reply[2], 2 do
+  local bucket = reply[2][i]
+  if wanted[string.match(bucket, '^[^|]*')] then redis.call('ZADD', holds, 'XX', 'LT', 0, bucket) end
+end
+refresh_due(K, ARGV[1])
+wake(K)
+return reply[1]
