@@ -10,6 +10,7 @@ from pathlib import Path
 from traceback import TracebackException
 from typing import Any
 
+from jobctl.context import RateLimited
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 
 __all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "RemoteFailure", "ancestry", "describe", "pack", "unpack"]
@@ -67,6 +68,8 @@ def pack(failure: BaseException) -> dict[str, Any]:
             return {"kind": "timeout", **packed}
         case AttemptCancelled():
             return {"kind": "cancelled", **packed}
+        case RateLimited():
+            return {"kind": "limited", **packed, "after_ms": failure.after_ms}
         case HandlerFailure():
             own = {"match": failure.match, "retryable": failure.retryable, "retry_after_ms": failure.retry_after_ms}
             return {"kind": "handler", **packed, **own}
@@ -83,6 +86,8 @@ def unpack(packed: Mapping[str, Any]) -> BaseException:
             return timeout
         case "cancelled":
             return AttemptCancelled(what.message)
+        case "limited":
+            return RateLimited(packed["after_ms"] / 1000)
         case "handler":
             return HandlerFailure(
                 what.error,

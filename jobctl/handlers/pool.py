@@ -49,16 +49,17 @@ class Process:
 
     def __init__(self, target: Target) -> None:
         """Raises OSError when it cannot be started."""
+        self._pidfd: int | None = None
         ours, theirs = socket.socketpair()
+        ours.settimeout(SEND_S)
+        self._line = Line(ours)
+        self._waker = Waker()
         with theirs:
             try:
                 self._group = Group(_argv(theirs.fileno()), target.env, None, pass_fds=(theirs.fileno(),))
             except BaseException:
-                ours.close()
+                self._close()
                 raise
-        ours.settimeout(SEND_S)
-        self._line = Line(ours)
-        self._waker = Waker()
         self._pidfd = open_pidfd(self._group.pid)
         self._poll = select.poll()
         for descriptor in (ours.fileno(), self._waker.reader, self._pidfd):
@@ -105,8 +106,6 @@ class Process:
         with contextlib.suppress(HungUp):
             while (left := until - clock.monotonic()) > 0:
                 self.receive(left)
-        while self.alive and (left := until - clock.monotonic()) > 0:
-            self._poll.poll(min(left, POLL_S) * 1000)
         self.kill()
 
     def _close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobctl import context
+from jobctl import RateLimited, context
 from jobctl.catalog.model import JobType, PythonSpec
 from jobctl.engine.retry_policy import names_of
 from jobctl.errors import RedisUnavailable, UsageError
@@ -180,6 +180,12 @@ def test_a_failure_of_jobctls_own_keeps_what_decides_about_its_retry(function, n
         False,
         5,
     )
+
+
+def test_a_job_that_was_told_to_come_back_later_says_when(function, new_run):
+    with pytest.raises(RateLimited) as caught:
+        function("import jobctl\ndef run(): raise jobctl.RateLimited('30s')")(new_run().attempt)
+    assert caught.value.after_ms == 30_000
 
 
 @pytest.mark.parametrize(
