@@ -1,7 +1,7 @@
 """Operate background jobs: a catalog, Dramatiq workers on Redis, one command line.
 
 From Python: `jobctl.connect("jobs.yaml").enqueue("send-email", {"to": "a@example.com"})`, and inside a job
-`jobctl.current()` and `jobctl.RateLimited`.
+`jobctl.current()`, `jobctl.once(key)`, `jobctl.RateLimited`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jobctl.client import Client
     from jobctl.context import Current, RateLimited
+    from jobctl.effects import Once, OnceBusy
 
 __version__ = "0.1.0"
-__all__ = ["RateLimited", "__version__", "connect", "current"]
+__all__ = ["OnceBusy", "RateLimited", "__version__", "connect", "current", "once"]
 
 
 def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Client:
@@ -31,10 +32,21 @@ def current() -> Current:
     return context.current()
 
 
-def __getattr__(name: str) -> Any:
-    """`RateLimited` is imported when it is first asked for: most programs that import jobctl never are limited."""
-    if name != "RateLimited":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from jobctl.context import RateLimited
+def once(key: str, keep: float | str = "7d") -> Once:
+    """A side effect that is done once: `with jobctl.once("charge-42") as once: if once.needed: …`."""
+    from jobctl import effects
 
-    return RateLimited
+    return effects.Once(key, keep)
+
+
+def __getattr__(name: str) -> Any:
+    """The exceptions are imported when they are first asked for: most programs that import jobctl never need them."""
+    if name == "RateLimited":
+        from jobctl.context import RateLimited
+
+        return RateLimited
+    if name == "OnceBusy":
+        from jobctl.effects import OnceBusy
+
+        return OnceBusy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -29,11 +29,17 @@ class RateLimited(JobctlError):
         super().__init__(f"told to come back after {format_duration(self.after_ms)}")
 
 
+def _unrecorded(_step: str, _key: str, _value: str, _keep_ms: int) -> tuple[str, str, str]:
+    """Where there is no Redis (`jobctl run`), every side effect is to be done."""
+    return "mine", "", ""
+
+
 class Current(msgspec.Struct, frozen=True, eq=False):
     """The running job. `attempt` counts from 1.
 
     The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
-    which tells whether the attempt was asked to stop, and `logger`, which takes one text.
+    which tells whether the attempt was asked to stop, `logger`, which takes one text, and `side_effect` for
+    `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
     """
 
     id: str
@@ -45,6 +51,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     enqueuer: Callable[..., Any]
     stopping: Callable[[], bool]
     logger: Callable[[str], None]
+    side_effect: Callable[[str, str, str, int], tuple[str, str, str]] = _unrecorded
 
     @property
     def cancelled(self) -> bool:

@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "clock", "data", "text", "fingerprint"),
     ("urls", "profiles", "settings"),
     ("catalog",),
-    ("handlers", "context"),
+    ("handlers", "context", "effects"),
     ("store",),
     ("flow", "producer"),
     ("engine",),

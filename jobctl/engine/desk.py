@@ -39,6 +39,8 @@ class Desk:
         self._moved = clock.monotonic()
         self._asking = self._closed = False
         self.done = 0
+        self.paused_types: frozenset[str] = frozenset()
+        """Job types that were paused when jobs were last fetched."""
         self.inbox: SimpleQueue[Reserved | None] = SimpleQueue()
 
     def room(self, timeout_s: float) -> int:

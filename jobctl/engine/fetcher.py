@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jobctl import clock
 from jobctl.engine import verdict
@@ -45,8 +45,10 @@ class Fetcher(threading.Thread):
         desk: Desk,
         committer: Committer,
         beaten_at: Callable[[], float] | None = None,
+        limits: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """`beaten_at` says when Redis was last told that this process lives (monotonic clock)."""
+        """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
+        queue that has some, what its limits allow."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._blocking = blocking
@@ -56,6 +58,7 @@ class Fetcher(threading.Thread):
         self._desk = desk
         self._committer = committer
         self._beaten_at = beaten_at
+        self._limits = limits or {}
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -90,6 +93,7 @@ class Fetcher(threading.Thread):
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
+                self._registered = False
                 self._to_ask = self._windows
                 now = clock.monotonic()
                 self._reconcile_at = [now, *(now + seconds for seconds in LATE_S)]
@@ -138,6 +142,7 @@ class Fetcher(threading.Thread):
         """Fetch up to `room` jobs. While a window of queues fills the room there may be more in it."""
         names = self._window()
         fetched = self._store.settle.fetch(self._worker, names, room)
+        self._desk.paused_types = fetched.paused_types
         self._desk.take(fetched.jobs)
         self._clock_ahead_s = fetched.now_ms / 1000 - clock.now_ms() / 1000
         self._due(fetched.next_due_ms)
@@ -190,9 +195,11 @@ class Fetcher(threading.Thread):
         self._due(seen.next_due_ms)
 
     def _register(self) -> None:
-        """Make the queues known. A server that is full refuses this, and its queues must be served all the same."""
+        """Make the queues and their limits known. A full server refuses this, and must be served all the same."""
         try:
             self._store.queues.register(self._queues)
+            for queue, specs in self._limits.items():
+                self._store.limits.define(queue, specs)
         except RedisUnavailable:
             return
         self._registered = True

@@ -12,6 +12,7 @@ import dramatiq
 
 from jobctl.catalog.model import ActorSpec, Catalog, JobType
 from jobctl.engine.broker import JobctlBroker
+from jobctl.flow import Flows
 from jobctl.handlers import build, cool, enforces_deadline, warm
 from jobctl.handlers.base import Handler
 
@@ -31,6 +32,7 @@ class Runtime:
 
     tasks: Mapping[str, Task]
     enqueue: Callable[..., Any]
+    flows: Flows
     environment: Mapping[str, str]
     unknown_after_ms: int
 
@@ -92,7 +94,7 @@ def prepare(
                 priority=job_type.priority,
                 options={},
             )
-    return Runtime(tasks, enqueue, environment, catalog.unknown_after_ms)
+    return Runtime(tasks, enqueue, Flows(catalog), environment, catalog.unknown_after_ms)
 
 
 def _entry(name: str) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.catalog.model import JobType
+from jobctl.context import RateLimited
 from jobctl.engine.committer import Outcome
 from jobctl.engine.retry_policy import Retry, decide
 from jobctl.fingerprint import fingerprint
@@ -23,13 +24,17 @@ from jobctl.store.dead import GroupInfo
 from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
 
+EXPIRED = "it was not done within its time"
 HOST = socket.gethostname()
 PID = os.getpid()
 
 
 @dataclass(slots=True)
 class Running:
-    """A reserved job whose body has been read. `record` is this attempt's to change: it is written back whole."""
+    """A reserved job whose body has been read. `record` is this attempt's to change: it is written back whole.
+
+    `started` and `expires_at` are on `clock.monotonic()`.
+    """
 
     reserved: Reserved
     type: JobType
@@ -38,6 +43,7 @@ class Running:
     label: str | None
     started_ms: int = 0
     started: float = 0.0
+    expires_at: float | None = None
 
     @property
     def number(self) -> int:
@@ -60,7 +66,12 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     """The attempt failed: another run, or a dead letter with its reason. A cancelled one is cancelled."""
     if isinstance(failure, AttemptCancelled):
         return cancelled(job)
+    pause_ms = asked_for(failure, job.reserved.lane)
+    if pause_ms is not None:
+        return slowed(job, pause_ms, str(failure))
     what = describe(failure)
+    if isinstance(failure, AttemptTimeout) and job.expires_at is not None and clock.monotonic() >= job.expires_at:
+        return given_up(job, Failure("Expired", EXPIRED, what.traceback), lived="timeout")
     if isinstance(failure, AttemptTimeout):
         what = Failure("Timeout", f"ran longer than {job.type.timeout_ms / 1000:g} s", what.traceback)
     retries_done = job.record.count - job.record.spent
@@ -69,6 +80,35 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     if isinstance(verdict, Retry):
         return retried(job, what, verdict.delay_ms, lived=lived)
     return given_up(job, what, lived=lived)
+
+
+def asked_for(failure: BaseException, lane: str) -> int | None:
+    """For how many ms the other side wants to be left alone; None if the failure does not say so.
+
+    What an http answer asks for slows a rate limit down; without one it only delays the job's own retry.
+    """
+    if isinstance(failure, RateLimited):
+        return failure.after_ms
+    if isinstance(failure, HandlerFailure) and "http:429" in failure.match and has_rate(lane):
+        return failure.retry_after_ms
+    return None
+
+
+def has_rate(lane: str) -> bool:
+    """Whether one of a lane's limits is a rate."""
+    return any(bucket[:1] in ("r", "R") for bucket in lane.split("\n"))
+
+
+def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
+    """The attempt came too early: it does not count. Its rate limits pause, or else the job itself."""
+    duration = clock.monotonic() - job.started
+    what = Failure("RateLimited", message)
+    event = _event(job, "limited", duration, what)
+    reserved = job.reserved
+    if not has_rate(reserved.lane):
+        outcome = put_off(reserved, job.record, pause_ms)
+        return Outcome("retry", reserved.queue, msgspec.structs.replace(outcome.ended, event=event))
+    return Outcome("requeue", reserved.queue, Ended(reserved.id, reserved.token, b"", event, pause_ms=max(1, pause_ms)))
 
 
 def retried(job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"") -> Outcome:

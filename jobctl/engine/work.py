@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import Any
 
 from dramatiq.broker import MessageProxy
@@ -13,6 +14,7 @@ from dramatiq.middleware import SkipMessage
 from jobctl import clock
 from jobctl.context import Current, activate
 from jobctl.engine import logs, verdict
+from jobctl.engine.admission import held_back
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Alias, Committer, Outcome
 from jobctl.engine.desk import Desk
@@ -56,6 +58,7 @@ class JobThread(threading.Thread):
         self._desk = desk
         self._committer = committer
         self._slots = slots
+        self._once = broker.store.once
         self._job: Running | None = None
         self.given_up = False
         """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
@@ -117,20 +120,22 @@ class JobThread(threading.Thread):
             why = f"its worker died {reserved.crashes} times while running it"
             return verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
         record.unknown = None
-        return Running(reserved, task.type, body, record, _text_or_none(body.options.get("label"))), task
+        job = Running(reserved, task.type, body, record, _text_or_none(body.options.get("label")))
+        return held_back(job, self._runtime.flows.of(task.type), self._desk.paused_types) or (job, task)
 
     def _attempt(self, job: Running, task: Task) -> Outcome:
         job.started_ms, job.started = clock.now_ms(), clock.monotonic()
         token = CancelToken()
         buffer = LogBuffer(self._committer, job)
         reserved, number = job.reserved, job.number
+        deadline = job.started + job.type.timeout_ms / 1000
         attempt = Attempt(
             job_id=reserved.id,
             type=job.type.name,
             queue=reserved.queue,
             number=number,
             payload=job.body.kwargs,
-            deadline=job.started + job.type.timeout_ms / 1000,
+            deadline=deadline if job.expires_at is None else min(deadline, job.expires_at),
             cancel=token,
             log=buffer.add,
             args=tuple(job.body.args),
@@ -198,6 +203,7 @@ class JobThread(threading.Thread):
             enqueuer=self._runtime.enqueue,
             stopping=lambda: attempt.cancel.cancelled,
             logger=lambda text: attempt.log("log", text),
+            side_effect=partial(self._side_effect, self._job),
         )
         hooks = self._hooks
         try:
@@ -212,6 +218,14 @@ class JobThread(threading.Thread):
             hooks.after(message, None, failure)
             return None, failure
         return result, None
+
+    def _side_effect(self, job: Running | None, step: str, key: str, value: str, keep_ms: int) -> tuple[str, str, str]:
+        """What `jobctl.once` asks of Redis."""
+        if job is None:
+            return "late", "", ""
+        reserved = job.reserved
+        said = self._once.step(step, key, reserved.queue, reserved.id, reserved.token, value, keep_ms)
+        return said.state, said.by, said.value
 
     def _log_end(self, job: Running) -> None:
         if not job.record.attempts or job.record.count != job.record.attempts[-1].number:

@@ -24,6 +24,7 @@ from jobctl.engine.slots import SlotTable
 from jobctl.engine.stop import StopFlag
 from jobctl.engine.verdict import given_back
 from jobctl.engine.work import JobThread
+from jobctl.flow import specs
 from jobctl.producer import Producer
 from jobctl.settings import job_environment
 from jobctl.store import Store
@@ -69,6 +70,7 @@ class Worker:
             self.desk,
             self.committer,
             (lambda: slots.beaten_at) if slots else None,
+            {queue: found for queue in self.queues if (found := specs(catalog, queue))},
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()

@@ -196,6 +196,10 @@ class _Inside:
         def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> Any:
             return self.ask(run.number, "enqueue", type=job_type, payload=payload, options=options)
 
+        def side_effect(step: str, key: str, value: str, keep_ms: int) -> tuple[str, str, str]:
+            state, by, kept = self.ask(run.number, "side_effect", step=step, key=key, value=value, keep_ms=keep_ms)
+            return state, by, kept
+
         return Current(
             id=attempt.job_id,
             type=attempt.type,
@@ -206,6 +210,7 @@ class _Inside:
             enqueuer=enqueue,
             stopping=lambda: run.token.cancelled,
             logger=lambda text: attempt.log("log", text[:MAX_TEXT]),
+            side_effect=side_effect,
         )
 
 

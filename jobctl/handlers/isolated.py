@@ -79,8 +79,6 @@ def build(job_type: JobType, surroundings: Surroundings) -> IsolatedHandler:
 class _Talk:
     """One attempt, as it is talked over with its process."""
 
-    _runs = 0
-
     def __init__(self, process: Process, attempt: Attempt) -> None:
         self.stopped: AttemptTimeout | AttemptCancelled | None = None
         """Why it was told to stop, if it was."""
@@ -91,20 +89,30 @@ class _Talk:
 
     def until_answered(self) -> Frame:
         """How the attempt ended. Raises HungUp when the process ended first, or was to and did not."""
-        attempt, process = self._attempt, self._process
-        attempt.cancel.on_cancel(process.wake)
-        process.send(Frame("run", self._number, values=_told(attempt)))
-        while True:
-            for frame in process.receive(self._until - clock.monotonic()):
-                if frame.verb in ("done", "failed"):
-                    return frame
-                self._serve(frame)
-            self._keep_time()
+        process = self._process
+        self._attempt.cancel.on_cancel(process.wake)
+        while not process.ready:  # it reads nothing while it imports
+            self._hear()
+        process.send(Frame("run", self._number, values=_told(self._attempt)))
+        while (answer := self._hear()) is None:
+            pass
+        return answer
+
+    def _hear(self) -> Frame | None:
+        """Serve what the process says now, and keep the time; its answer, if that is what it says."""
+        for frame in self._process.receive(self._until - clock.monotonic()):
+            if frame.verb in ("done", "failed"):
+                return frame
+            self._serve(frame)
+        self._keep_time()
+        return None
 
     def _keep_time(self) -> None:
         now = clock.monotonic()
         if self.stopped is None and (self._attempt.cancel.cancelled or now >= self._until):
             self.stopped = interruption(self._attempt)
+            if not self._process.ready:
+                raise HungUp
             reason = self._attempt.cancel.reason or "timeout"
             self._process.send(Frame("stop", self._number, values={"reason": reason}))
             self._until = now + KILL_AFTER_S
@@ -142,7 +150,14 @@ def _enqueue(job: Current, asked: Mapping[str, Any]) -> Any:
     return job.enqueuer(asked["type"], asked["payload"], **options)
 
 
-_ANSWERS: Mapping[str, Callable[[Current, Mapping[str, Any]], Any]] = {"enqueue": _enqueue}
+def _side_effect(job: Current, asked: Mapping[str, Any]) -> Any:
+    return job.side_effect(asked["step"], asked["key"], asked["value"], asked["keep_ms"])
+
+
+_ANSWERS: Mapping[str, Callable[[Current, Mapping[str, Any]], Any]] = {
+    "enqueue": _enqueue,
+    "side_effect": _side_effect,
+}
 """What a job may ask of its worker: verb → what answers it, from `jobctl.current()` of the worker and what was said."""
 
 

@@ -70,16 +70,16 @@ class Process:
         self.runs = 0
         self.idle_since = 0.0
         load = {"type": target.type, "target": target.target, "memory": target.memory_bytes}
-        self.send(Frame("load", values=load))
+        with contextlib.suppress(HungUp):  # then it has ended, as the next `receive` says
+            self.send(Frame("load", values=load))
 
     @property
     def alive(self) -> bool:
         return not self._group.leader_ended()
 
     def send(self, frame: Frame) -> None:
-        """A process that has hung up says so at the next `receive`."""
-        with contextlib.suppress(HungUp):
-            self._line.send(frame)
+        """Raises HungUp when it has ended or takes nothing in."""
+        self._line.send(frame)
 
     def receive(self, timeout_s: float) -> list[Frame]:
         """What it says; nothing when the time is over or somebody calls `wake`. Raises HungUp when it has ended."""
@@ -101,9 +101,9 @@ class Process:
 
     def end(self) -> None:
         """Let it end by itself, or else kill it."""
-        self.send(Frame("end"))
         until = clock.monotonic() + END_S
         with contextlib.suppress(HungUp):
+            self.send(Frame("end"))
             while (left := until - clock.monotonic()) > 0:
                 self.receive(left)
         self.kill()
@@ -154,7 +154,8 @@ class Pool:
     def discard(self, process: Process) -> int:
         """It cannot be used any more: kill it, and start another. Its exit status, or minus the signal's number."""
         status = process.kill()
-        self.warm()
+        if process.ready:  # another one would not be able to import the target either
+            self.warm()
         return status
 
     def close(self) -> None:

@@ -27,18 +27,11 @@ class Once:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def begin(self, key: str, queue: str, job_id: str, token: str, ttl_ms: int) -> OnceState:
-        """Begin it. What a dead attempt began is begun anew."""
-        return self._step("begin", key, queue, job_id, token, "", ttl_ms)
+    def step(self, step: str, key: str, queue: str, job_id: str, token: str, value: str, ttl_ms: int) -> OnceState:
+        """Take a step of the attempt that holds `token`.
 
-    def done(self, key: str, queue: str, job_id: str, token: str, value: str, ttl_ms: int) -> OnceState:
-        """It is done, and stays so for `ttl_ms`; `value` is what a later attempt is given."""
-        return self._step("done", key, queue, job_id, token, value, ttl_ms)
-
-    def undo(self, key: str, queue: str, job_id: str, token: str) -> OnceState:
-        """It failed: whoever comes next begins it anew."""
-        return self._step("undo", key, queue, job_id, token, "", 0)
-
-    def _step(self, step: str, key: str, queue: str, job_id: str, token: str, value: str, ttl_ms: int) -> OnceState:
+        "begin": it is about to do it; what a dead attempt began is begun anew. "done": it is done and stays so for
+        `ttl_ms`, and `value` is what a later attempt is given. "undo": it failed, and whoever comes next begins anew.
+        """
         reply = self._store.run("once", (), step, key, queue, job_id, token, value, ttl_ms)
         return OnceState(*(ids.read(part) for part in reply))

@@ -383,6 +383,43 @@ def test_a_fork_of_the_job_does_not_speak_for_it(function, new_run):
     assert [job(new_run().attempt) for _ in range(2)] == [True, True]
 
 
+def test_a_side_effect_is_the_workers_to_record(function, new_run):
+    source = (
+        "import jobctl\n"
+        "def run():\n"
+        " with jobctl.once('charge-1', keep='1h') as once:\n"
+        "  if once.needed: once.value = {'paid': 5}\n"
+        " return [once.needed, once.value]"
+    )
+    kept: dict[str, str] = {}
+
+    def side_effect(step: str, key: str, value: str, keep_ms: int) -> tuple[str, str, str]:
+        assert keep_ms == 3_600_000
+        if step == "done":
+            kept[key] = value
+        return ("done" if key in kept and step == "begin" else "mine"), "", kept.get(key, "")
+
+    none = lambda *_, **__: None  # noqa: E731
+    job = context.Current("job-1", "sample", "default", 1, {}, None, none, lambda: False, none, side_effect)
+    with context.activate(job):
+        charge = function(source)
+        assert [charge(new_run().attempt) for _ in range(2)] == [[True, {"paid": 5}], [False, {"paid": 5}]]
+
+
+def test_a_large_payload_waits_until_the_target_is_imported(function, new_run):
+    assert (
+        function("import time; time.sleep(0.2)\ndef run(text): return len(text)")(
+            new_run({"text": "x" * 3_000_000}).attempt
+        )
+        == 3_000_000
+    )
+
+
+def test_the_time_limit_holds_while_the_target_is_imported(function, new_run):
+    with pytest.raises(AttemptTimeout):
+        function("import time; time.sleep(60)\ndef run(): pass")(new_run(seconds=0.2).attempt)
+
+
 def test_a_large_payload_and_many_lines_pass(function, new_run):
     source = (
         "from jobctl import current\ndef run(text):\n for n in range(5000): current().log(str(n))\n return len(text)"
