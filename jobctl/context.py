@@ -16,6 +16,19 @@ import msgspec
 from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import JobctlError
 
+MAX_COUNT = 2**53
+"""Beyond it, numbers in JSON are not exact."""
+
+
+class JobInfo(msgspec.Struct, frozen=True, eq=False):
+    """What `jobctl.current().job` is."""
+
+    id: str
+    type: str
+    queue: str
+    payload: Mapping[str, Any]
+    label: str | None
+
 
 class RateLimited(JobctlError):
     """Raised by a job that was told to come back later: its attempt does not count, and every job of the same limit
@@ -38,8 +51,9 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     """The running job. `attempt` counts from 1.
 
     The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
-    which tells whether the attempt was asked to stop, `logger`, which takes one text, and `side_effect` for
-    `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
+    which tells whether the attempt was asked to stop, `logger`, which takes one text, `progresser`, which takes (done,
+    total or None, message or None), `scrub`, which takes the payload's redacted values out of a text, and `side_effect`
+    for `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
     """
 
     id: str
@@ -51,7 +65,14 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     enqueuer: Callable[..., Any]
     stopping: Callable[[], bool]
     logger: Callable[[str], None]
+    progresser: Callable[[float, float | None, str | None], None]
+    scrub: Callable[..., str]
     side_effect: Callable[[str, str, str, int], tuple[str, str, str]] = _unrecorded
+
+    @property
+    def job(self) -> JobInfo:
+        """The job apart from this attempt of it."""
+        return JobInfo(self.id, self.type, self.queue, self.payload, self.label)
 
     @property
     def cancelled(self) -> bool:
@@ -69,7 +90,22 @@ class Current(msgspec.Struct, frozen=True, eq=False):
 
     def log(self, text: str) -> None:
         """Add a line to what `jobctl job logs` shows of this job."""
-        self.logger(text)
+        self.logger(str(text))
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far this attempt is, as often as you like: it is written four times a second at most.
+
+        `total` is what `done` grows to, None (or 0) if that is not known. Raises ValueError for what is no number from
+        0 on.
+        """
+        self.progresser(count(done), count(total) if total else None, None if message is None else str(message))
+
+
+def count(value: float) -> float:
+    """A number for `progress`: finite and from 0 on. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_COUNT:
+        raise ValueError(f"progress is counted in numbers from 0 on, not {value!r:.60}")
+    return value
 
 
 _current: ContextVar[Current | None] = ContextVar("jobctl_current", default=None)
@@ -84,6 +120,11 @@ def current() -> Current:
             "jobctl.current() works in code that a worker or `jobctl run` has called",
         )
     return job
+
+
+def running() -> Current | None:
+    """The job that is running here, if any."""
+    return _current.get()
 
 
 @contextmanager

@@ -16,6 +16,8 @@ DEFAULT_CATALOG = "jobs.yaml"
 STATE_FOLDER = ".jobctl"
 _SERVICE_VARIABLES = ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "WATCHDOG_PID")
 MAX_ID = 120
+RUN_TOKEN = "run"
+"""What JOBCTL_TOKEN is under `jobctl run`, where no job is kept that a log line could belong to."""
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
 
 
@@ -39,6 +41,10 @@ class Settings:
     debug: bool = False
     parent_job: str | None = None
     """The job that this process runs for: what it enqueues are that job's children."""
+    attempt: int = 0
+    """The number of that job's attempt, 0 outside a job."""
+    attempt_token: str | None = None
+    """The reservation of that attempt; RUN_TOKEN under `jobctl run`."""
     config_dir: Path = Path("~/.config/jobctl")
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
@@ -114,6 +120,8 @@ def resolve(
         color=not no_color and "NO_COLOR" not in env and env.get("TERM") != "dumb",
         debug=debug or debugging(env),
         parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,
+        attempt=int(number) if (number := env.get("JOBCTL_ATTEMPT", "")).isdecimal() and len(number) < 10 else 0,
+        attempt_token=env.get("JOBCTL_TOKEN", "")[:MAX_ID] or None,
         config_dir=folder,
         password=password,
         password_file=password_file,

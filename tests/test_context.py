@@ -22,6 +22,8 @@ def job(**changed) -> Current:
         "enqueuer": lambda *args, **options: (args, options),
         "stopping": lambda: False,
         "logger": lambda _text: None,
+        "progresser": lambda *_told: None,
+        "scrub": lambda text: text,
     }
     return Current(**{**fields, **changed})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,11 +22,12 @@ from jobctl.catalog.model import (
     PythonSpec,
     RetryPolicy,
 )
-from jobctl.catalog.problems import Path, one_of
+from jobctl.catalog.problems import Path, did_you_mean, one_of
 from jobctl.catalog.report import Report, shown
 from jobctl.catalog.table import HANDLERS
 from jobctl.catalog.templates import is_template
 from jobctl.catalog.units import format_duration
+from jobctl.redaction import MAX_PATTERNS
 
 Values = Mapping[str, Any]
 
@@ -106,6 +108,7 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         timeout_ms=values.get("timeout", defaults.timeout_ms),
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
+        redact=_read_redact(values.get("redact", ()), (*path, "redact"), keys, report),
         rate_limit=limits.read_rate_limit(values, path, keys, report),
         concurrency=limits.read_concurrency(values, path, keys, report),
         unique=limits.read_unique(values, path, schema, report),
@@ -121,6 +124,18 @@ def _check_isolation(values: Values, path: Path, report: Report) -> None:
         report.add_at_key((*path, "isolate"), "only `python` jobs can be isolated", "remove it")
     if "memory" in values and not values.get("isolate") and report.sound((*path, "isolate")):
         report.add_at_key((*path, "memory"), "`memory` limits an isolated job only", "add `isolate: true`")
+
+
+def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | None, report: Report) -> tuple[str, ...]:
+    """`redact:`, with a problem for each pattern that no payload can match: a slip that would show what is secret."""
+    if len(patterns) > MAX_PATTERNS:
+        report.add(path, f"expected at most {MAX_PATTERNS} patterns, found {len(patterns)}")
+    for index, pattern in enumerate(patterns):
+        first = pattern.partition(".")[0]
+        if keys is not None and not any(fnmatchcase(key, first) or key.startswith(f"{first}.") for key in keys):
+            hint = did_you_mean(first, keys) or f"the payload's `properties` are {', '.join(sorted(keys)[:10])}"
+            report.add((*path, index), f"`{first}` is no key of the payload", hint)
+    return patterns
 
 
 def _read_handler(values: Values, path: Path, report: Report) -> HandlerSpec:

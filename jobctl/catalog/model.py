@@ -151,6 +151,8 @@ class JobType:
     expires_ms: int | None = None
     isolate: bool = False
     memory_bytes: int | None = None
+    redact: tuple[str, ...] = ()
+    """Patterns over payload keys whose values are never shown: see jobctl/redaction.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +195,8 @@ class Catalog:
     def queue(self, name: str) -> Queue:
         """The queue's settings; a queue that the catalog does not name has the defaults."""
         return self.queues.get(name) or Queue(name, self.default_keep)
+
+    def redacted(self, job_type: str) -> tuple[str, ...]:
+        """The `redact` patterns of a job type; none of one that the catalog does not know."""
+        known = self.jobs.get(job_type)
+        return known.redact if known else ()

@@ -14,6 +14,7 @@ from jobctl.catalog.units import (
     parse_size,
 )
 from jobctl.catalog.values import Json, PayloadSchema
+from jobctl.redaction import MAX_PATTERN
 
 HANDLERS = ("python", "command", "http", "actor")
 MIN_MEMORY = 32_000_000
@@ -57,6 +58,12 @@ def _queue(text: str) -> str:
     return text
 
 
+def _redact(text: str) -> str:
+    if not all(part.strip() for part in text.split(".")) or len(text) > MAX_PATTERN:
+        raise ValueError(f"expected payload keys joined by dots, at most {MAX_PATTERN} characters, found `{text[:60]}`")
+    return text
+
+
 _DURATION = "a duration such as `30s`, `5m` or `1h30m`"
 DELAY = Text(_DURATION, parse=parse_duration, extra={"pattern": DURATION_PATTERN})
 DURATION = Text(_DURATION, parse=_above_zero, extra={"pattern": DURATION_PATTERN})
@@ -70,6 +77,7 @@ TEMPLATE = Text("text, which may be a template")
 ARGUMENT = Text("text", verbatim=True)
 TARGET = Text("`module:name`", pattern=rf"^{_DOTTED}:{_DOTTED}$")
 FAILURE = Text("an exception's class, `exit:N`, `http:N`, `http:5xx` or `timeout`", pattern=_FAILURE)
+REDACT = Text("a payload key such as `to`, `card.number` or `*.password`", parse=_redact)
 ENV_NAME = Text("an environment variable's name", pattern=f"^{_IDENTIFIER}$")
 HEADER_NAME = Text("a header's name", pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 
@@ -235,7 +243,7 @@ JOB = Object(
         "expires": Field(DURATION, "How long after enqueue it may still start."),
         "isolate": Field(Boolean(), "Whether a `python` job runs in a process of its own, which can be killed."),
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
-        "redact": Field(ListOf(Text("a payload key")), "Payload keys that are never shown.", later=True),
+        "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),
     },
     f"a mapping with one of {', '.join(HANDLERS)}",
     misplaced={

@@ -46,6 +46,8 @@ COMMANDS: tuple[Entry | Group, ...] = (
     Entry("scheduler", "scheduler:scheduler", "Enqueue the jobs of the catalog's schedules as they fall due.", RUN),
     Entry("enqueue", "enqueue:enqueue", "Enqueue a job, or one for each line of a file, and print its id.", RUN),
     Entry("run", "run:run", "Run a job here and now, without a queue or Redis.", RUN),
+    Entry("progress", "progress:progress", "Say from inside a command job how far it is.", RUN),
+    Entry("log", "log:log", "Add lines to a job's log from inside a command job.", RUN),
     Group(
         "job",
         "One job, or some: look, wait, cancel, retry.",
@@ -55,6 +57,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("ls", "job:ls", "List jobs, the newest first."),
             Entry("logs", "job:logs", "Print what a job wrote while it ran."),
             Entry("wait", "job:wait", "Wait until jobs have ended."),
+            Entry("result", "job_result:result", "Print what a job returned, as JSON."),
             Entry("cancel", "job_change:cancel", "Cancel jobs."),
             Entry("retry", "job_change:retry", "Run dead or cancelled jobs again, delayed ones now."),
             Entry("promote", "job_change:promote", "Let delayed and retrying jobs run now."),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from jobctl.catalog.model import Catalog
-from jobctl.errors import RedisUnavailable
+from jobctl.errors import RedisFull, RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.logs import LogLine
+from jobctl.store.logs import Batch
+from jobctl.store.progress import Reached
 from jobctl.store.script import Call
 from jobctl.store.settle import Ended
 
@@ -35,8 +36,15 @@ class Lines:
     """Log lines of an attempt."""
 
     queue: str
-    job_id: str
-    lines: tuple[LogLine, ...]
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far an attempt is."""
+
+    queue: str
+    reached: Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,9 @@ class Alias:
     job_id: str
 
 
+Item = Outcome | Lines | Reach | Alias
+
+
 class Committer(threading.Thread):
     """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
 
@@ -55,11 +66,11 @@ class Committer(threading.Thread):
         self._store = store
         self._catalog = catalog
         self._written = written
-        self._inbox: SimpleQueue[Outcome | Lines | Alias | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Item | None] = SimpleQueue()
         self._giving_up = threading.Event()
         self._complete = False
 
-    def submit(self, item: Outcome | Lines | Alias) -> None:
+    def submit(self, item: Item) -> None:
         self._inbox.put(item)
 
     def finish(self, timeout_s: float) -> bool:
@@ -77,9 +88,9 @@ class Committer(threading.Thread):
             self._write(group)
         self._complete = True
 
-    def _gather(self) -> tuple[list[Outcome | Lines | Alias], bool]:
+    def _gather(self) -> tuple[list[Item], bool]:
         """Everything that waits, at least one thing."""
-        group: list[Outcome | Lines | Alias] = []
+        group: list[Item] = []
         item = self._inbox.get()
         try:
             while item is not None:
@@ -91,7 +102,7 @@ class Committer(threading.Thread):
             return group, False
         return group, True
 
-    def _write(self, group: list[Outcome | Lines | Alias]) -> None:
+    def _write(self, group: list[Item]) -> None:
         pause, failed = FIRST_PAUSE_S, False
         while True:
             try:
@@ -108,16 +119,14 @@ class Committer(threading.Thread):
             _log.info("Redis answers again; %d outcomes written", len(group))
         self._written([item.ended.token for item in group if isinstance(item, Outcome)])
 
-    def _send(self, group: list[Outcome | Lines | Alias], *, repeated: bool) -> None:
+    def _send(self, group: list[Item], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
         aliases = [(item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
         if aliases:
             self._store.jobs.add_aliases(aliases)
+        self._send_said(group, repeated)
         for item in group:
-            if isinstance(item, Lines):
-                if not self._store.logs.append(item.queue, item.job_id, item.lines):
-                    _log.warning("job %s: %d log lines left out, Redis is out of memory", item.job_id, len(item.lines))
-            elif isinstance(item, Outcome):
+            if isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
         calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]
         for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):
@@ -125,6 +134,35 @@ class Committer(threading.Thread):
             for place in late if not repeated else ():
                 job_id = ended[place].id
                 _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
+
+    def _send_said(self, group: list[Item], repeated: bool) -> None:
+        """Log lines and progress, before the outcomes, which end what they belong to. Without memory they are left
+        out: jobs must end all the same."""
+        lines: dict[str, list[Batch]] = {}
+        reached: dict[str, dict[str, Reached]] = {}
+        for item in group:
+            if isinstance(item, Lines):
+                lines.setdefault(item.queue, []).append(item.batch)
+            elif isinstance(item, Reach):
+                reached.setdefault(item.queue, {})[item.reached.token] = item.reached  # of several, the latest
+        if not lines and not reached:
+            return
+        calls = [
+            (call, [batch.job_id for batch in batches])
+            for queue, said in lines.items()
+            for call, batches in self._store.logs.calls(queue, said, self._keep_ms(queue), repeated=repeated)
+        ]
+        calls += [(self._store.progress.call(queue, [*latest.values()]), []) for queue, latest in reached.items()]
+        try:
+            replies = self._store.run_many([call for call, _ in calls])
+        except RedisFull:
+            _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(ids) for _, ids in calls))
+            return
+        for late in {ids[place] for (_, ids), places in zip(calls, replies, strict=True) if ids for place in places}:
+            _log.warning("job %s: log lines of an attempt that is no longer the current one are left out", late)
+
+    def _keep_ms(self, queue: str) -> int:
+        return self._catalog.queue(queue).keep.completed_ms
 
     def _call(self, kind: str, queue: str, ended: list[Ended]) -> Call:
         settle = self._store.settle

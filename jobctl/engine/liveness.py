@@ -33,8 +33,9 @@ class StoreLiveness:
 
     def __init__(self, store: Store, catalog: Catalog, lease_ms: int = LEASE_MS) -> None:
         self.catalog = catalog
-        """Says how long ended jobs are kept; replaced at a reload."""
+        """Says how long ended jobs are kept and what is hidden of them; replaced at a reload."""
         self._store = store
+        store.rules = lambda job_type: self.catalog.redacted(job_type)
         self._lease_ms = lease_ms
         self._own = ""
         self._beaten_at = 0.0

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 import msgspec
 
 from jobctl import clock
+from jobctl.context import running
 from jobctl.text import sanitize
 
 FORMATS = ("auto", "text", "json")
@@ -242,7 +243,7 @@ def _json_line(record: logging.LogRecord) -> bytes:
         "event": "log",
         "logger": record.name,
         "pid": record.process,
-        "message": sanitize(record.getMessage(), LINE_LIMIT, newlines=True),
+        "message": sanitize(_scrubbed(record.getMessage()), LINE_LIMIT, newlines=True),
     }
     if text := _traceback(record):
         fields["traceback"] = text
@@ -250,7 +251,7 @@ def _json_line(record: logging.LogRecord) -> bytes:
 
 
 def _text_line(record: logging.LogRecord) -> bytes:
-    message = sanitize(record.getMessage(), LINE_LIMIT)
+    message = sanitize(_scrubbed(record.getMessage()), LINE_LIMIT)
     line = f"{timestamp(round(record.created * 1000))} {record.levelname:<7} {message}\n"
     text = _traceback(record)
     return (line + text + "\n" if text else line).encode()
@@ -259,4 +260,11 @@ def _text_line(record: logging.LogRecord) -> bytes:
 def _traceback(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return sanitize("".join(traceback.format_exception(record.exc_info[1])), TRACEBACK_LIMIT, newlines=True)
+    text = _scrubbed("".join(traceback.format_exception(record.exc_info[1])))
+    return sanitize(text, TRACEBACK_LIMIT, newlines=True)
+
+
+def _scrubbed(text: str) -> str:
+    """What a job's code logs by itself, without what is redacted of its payload."""
+    job = running()
+    return text if job is None else job.scrub(text)

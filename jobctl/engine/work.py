@@ -21,11 +21,11 @@ from jobctl.engine.desk import Desk
 from jobctl.engine.holding import HeldMessage
 from jobctl.engine.hooks import Hooks
 from jobctl.engine.interrupt import Guard
-from jobctl.engine.log_buffer import LogBuffer
 from jobctl.engine.runtime import Runtime, Task
 from jobctl.engine.slots import SlotTable
 from jobctl.engine.verdict import Running
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken
+from jobctl.engine.voice import Voice
+from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
 from jobctl.handlers.failure import Failure
 from jobctl.store import codec
 from jobctl.store.settle import Reserved
@@ -60,6 +60,7 @@ class JobThread(threading.Thread):
         self._slots = slots
         self._once = broker.store.once
         self._job: Running | None = None
+        self._voice: Voice | None = None
         self.given_up = False
         """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
 
@@ -69,7 +70,7 @@ class JobThread(threading.Thread):
             if self._slots:
                 self._slots.begin(self.number, reserved.id)
             outcome, duration = self._process(reserved)
-            self._job = None
+            self._job = self._voice = None
             self._end(reserved, outcome, duration)
         self._broker.emit_before("worker_thread_shutdown", self)
 
@@ -84,13 +85,21 @@ class JobThread(threading.Thread):
 
         Called by the main thread. Should the attempt end at this very moment, the first of the two outcomes counts.
         """
-        job = self._job
+        job, voice = self._job, self._voice
+        if voice is not None:
+            voice.tick(now)
         if job is None or self.given_up or not self.guard.ignored(now):
             return
         self.given_up = True
+        self.hush()
         _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
         failure = AttemptCancelled() if self.guard.reason == "cancelled" else AttemptTimeout()
         self._end(job.reserved, verdict.failed(job, failure), now - job.started)
+
+    def hush(self) -> None:
+        """Write what the running attempt has said; it is about to be given up or back."""
+        if (voice := self._voice) is not None:
+            voice.finish()
 
     def _process(self, reserved: Reserved) -> tuple[Outcome, float | None]:
         """Run one job. Never raises: whatever goes wrong is an outcome."""
@@ -126,7 +135,7 @@ class JobThread(threading.Thread):
     def _attempt(self, job: Running, task: Task) -> Outcome:
         job.started_ms, job.started = clock.now_ms(), clock.monotonic()
         token = CancelToken()
-        buffer = LogBuffer(self._committer, job)
+        self._voice = voice = Voice(self._committer, job)
         reserved, number = job.reserved, job.number
         deadline = job.started + job.type.timeout_ms / 1000
         attempt = Attempt(
@@ -137,10 +146,12 @@ class JobThread(threading.Thread):
             payload=job.body.kwargs,
             deadline=deadline if job.expires_at is None else min(deadline, job.expires_at),
             cancel=token,
-            log=buffer.add,
+            log=voice.log,
             args=tuple(job.body.args),
             label=job.label,
-            environment=self._runtime.environment_of(reserved.id, number),
+            environment=self._runtime.environment_of(reserved.id, number, reserved.token),
+            progress=voice.progress,
+            scrub=job.scrub or unchanged,
         )
         self._job = job
         self._desk.begin(reserved, token)
@@ -148,7 +159,7 @@ class JobThread(threading.Thread):
             self._slots.limit(self.number, attempt.deadline)
         logs.attempt_started(logs.ATTEMPTS, reserved.id, job.type.name, reserved.queue, number, job.label)
         outcome = self._guarded(job, task, attempt)
-        buffer.flush()
+        voice.finish()
         self._log_end(job)
         return outcome
 
@@ -203,6 +214,8 @@ class JobThread(threading.Thread):
             enqueuer=self._runtime.enqueue,
             stopping=lambda: attempt.cancel.cancelled,
             logger=lambda text: attempt.log("log", text),
+            progresser=attempt.progress,
+            scrub=attempt.scrub,
             side_effect=partial(self._side_effect, self._job),
         )
         hooks = self._hooks

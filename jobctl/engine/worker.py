@@ -49,7 +49,7 @@ class Worker:
         namespace = config.namespace or catalog.namespace
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
-        self.store = Store(client, namespace, cluster=config.cluster)
+        self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
         self.broker = worker_broker(client, namespace, self.store)
         self.runtime = prepare(
             catalog,
@@ -154,6 +154,8 @@ class Worker:
         for job in left:
             self.desk.cancel(job.id, "shutdown")
         self.desk.wait_quiet(LAST_WORDS_S / 2)
+        for thread in self.threads:
+            thread.hush()
         left = self.desk.running()
         self.abandoned = bool(left)
         _log.info("the grace is over: %d running jobs are given back", len(left))

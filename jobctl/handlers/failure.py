@@ -12,6 +12,7 @@ from typing import Any
 
 from jobctl.context import RateLimited
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.redaction import Scrubber
 
 __all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "RemoteFailure", "ancestry", "describe", "pack", "unpack"]
 
@@ -39,14 +40,15 @@ class RemoteFailure(Exception):
         self.names = names
 
 
-def describe(failure: BaseException) -> Failure:
-    """The failure in bounded, encodable text. The traceback never holds the values of variables."""
+def describe(failure: BaseException, using: Scrubber | None = None) -> Failure:
+    """The failure in bounded, encodable text, scrubbed. The traceback never holds the values of variables."""
     if isinstance(failure, RemoteFailure | AttemptTimeout) and failure.described is not None:
-        found: Failure = failure.described
+        found: Failure = failure.described  # scrubbed before it was bounded there: see `pack`
         return found
     if isinstance(failure, HandlerFailure):
-        return Failure(failure.error, _bounded(str(failure), MAX_MESSAGE))
-    return Failure(type(failure).__name__, _bounded(_text(failure), MAX_MESSAGE), _traceback(failure))
+        return Failure(failure.error, _bounded(using, str(failure), MAX_MESSAGE))
+    name = _bounded(using, type(failure).__name__, MAX_MESSAGE)
+    return Failure(name, _bounded(using, _text(failure), MAX_MESSAGE), _traceback(failure, using))
 
 
 def ancestry(failure: BaseException) -> frozenset[str]:
@@ -59,9 +61,9 @@ def ancestry(failure: BaseException) -> frozenset[str]:
     return frozenset(names)
 
 
-def pack(failure: BaseException) -> dict[str, Any]:
+def pack(failure: BaseException, using: Scrubber | None) -> dict[str, Any]:
     """What another process needs in order to record the failure as if it had been raised there."""
-    what = describe(failure)
+    what = describe(failure, using)
     packed = {"error": what.error, "message": what.message, "traceback": what.traceback}
     match failure:
         case AttemptTimeout():
@@ -99,12 +101,12 @@ def unpack(packed: Mapping[str, Any]) -> BaseException:
     return RemoteFailure(what, frozenset(packed["names"]))
 
 
-def _traceback(failure: BaseException) -> str | None:
+def _traceback(failure: BaseException, using: Scrubber | None) -> str | None:
     summary = TracebackException.from_exception(failure)
     _cut_own_frames(summary)
     if not any(link.stack for link in _chain(summary)):
         return None
-    return _bounded("".join(_bounded(entry, _MAX_ENTRY) for entry in summary.format()), MAX_TRACEBACK)
+    return _bounded(None, "".join(_bounded(using, entry, _MAX_ENTRY) for entry in summary.format()), MAX_TRACEBACK)
 
 
 def _chain(summary: TracebackException) -> list[TracebackException]:
@@ -148,8 +150,10 @@ def _text(failure: BaseException) -> str:
         return f"(its text cannot be read: {type(error).__name__})"
 
 
-def _bounded(text: str, limit: int) -> str:
-    """At most `limit` characters, head and tail kept; lone surrogates, which do not encode, escaped."""
+def _bounded(using: Scrubber | None, text: str, limit: int) -> str:
+    """At most `limit` characters, scrubbed, head and tail kept; lone surrogates, which do not encode, escaped."""
+    if using is not None:
+        text = using(text)
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     if len(text) <= limit:
         return text

@@ -27,11 +27,20 @@ from jobctl.catalog.model import PythonSpec
 from jobctl.context import Current, activate
 from jobctl.handlers import python
 from jobctl.handlers.alarm import Alarm
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, Surroundings, interruption
+from jobctl.handlers.base import (
+    Attempt,
+    AttemptCancelled,
+    AttemptTimeout,
+    CancelToken,
+    Surroundings,
+    interruption,
+    unchanged,
+)
 from jobctl.handlers.failure import pack
 from jobctl.handlers.limit import lift_memory, limit_memory
 from jobctl.handlers.result import encode_result
 from jobctl.handlers.wire import Frame, HungUp, Line
+from jobctl.redaction import Scrubber
 
 MAX_TEXT = 8_192
 """How much of one text of a job's log is passed on; the worker keeps less."""
@@ -58,6 +67,13 @@ class _Run:
         self.number = frame.run
         self.values = frame.values
         self.token = CancelToken()
+        secrets = frame.values["secrets"]
+        self.using = Scrubber(secrets) if secrets else None
+        """Takes what is redacted out of texts, before they are cut: half a secret is not found any more."""
+
+    def text(self, text: str) -> str:
+        """A text for the worker, scrubbed and bounded."""
+        return (text if self.using is None else self.using(text))[:MAX_TEXT]
 
 
 class _Inside:
@@ -66,7 +82,7 @@ class _Inside:
         self._pid = os.getpid()
         self._alarm = Alarm()
         self._runs: SimpleQueue[_Run | None] = SimpleQueue()
-        self._current: _Run | None = None
+        self.run: _Run | None = None
         self._asked: dict[int, SimpleQueue[Frame]] = {}
         self._ids = itertools.count(1)
 
@@ -102,11 +118,11 @@ class _Inside:
     def _hear(self, frame: Frame) -> None:
         match frame.verb:
             case "run":
-                self._current = run = _Run(frame)
+                self.run = run = _Run(frame)
                 self._runs.put(run)
-            case "stop" if self._current is not None and self._current.number == frame.run:
+            case "stop" if self.run is not None and self.run.number == frame.run:
                 reason = frame.values["reason"]
-                self._current.token.cancel(reason)
+                self.run.token.cancel(reason)
                 self._alarm.ring(AttemptTimeout if reason == "timeout" else AttemptCancelled)
             case "reply" | "refuse":
                 if (box := self._asked.get(frame.id)) is not None:
@@ -117,6 +133,9 @@ class _Inside:
     def say(self, frame: Frame) -> None:
         """Send a frame whole, whatever interrupts this thread."""
         self._alarm.hold(lambda: self._line.send(frame))
+
+    def _tell(self, run: _Run, verb: str, **values: Any) -> None:
+        self.say(Frame(verb, run.number, values=values))
 
     def ask(self, run: int, verb: str, **values: Any) -> Any:
         """What the worker answers. Raises what it says that it raised."""
@@ -147,7 +166,7 @@ class _Inside:
                 failure = error
         if isinstance(failure, MemoryError):
             lift_memory()  # so that there is some for saying so; the worker replaces this process
-        self.say(Frame("failed", run.number, values=pack(failure)))
+        self.say(Frame("failed", run.number, values=pack(failure, run.using)))
 
     def _attempt(self, run: _Run, handler: python.PythonHandler) -> tuple[Any, BaseException | None]:
         """Run it under its worker's orders. At most one interrupt arrives, and only inside this function."""
@@ -178,7 +197,11 @@ class _Inside:
             payload=given["payload"],
             deadline=clock.monotonic() + given["left_s"],
             cancel=run.token,
-            log=lambda stream, text: self.say(Frame("log", run.number, values={"stream": stream, "text": text})),
+            log=lambda stream, text: self._tell(run, "log", stream=stream, text=run.text(text)),
+            progress=lambda done, total, message: self._tell(
+                run, "progress", done=done, total=total, message=None if message is None else run.text(message)
+            ),
+            scrub=run.using or unchanged,
             args=given["args"],
             label=given["label"],
         )
@@ -209,7 +232,9 @@ class _Inside:
             label=attempt.label,
             enqueuer=enqueue,
             stopping=lambda: run.token.cancelled,
-            logger=lambda text: attempt.log("log", text[:MAX_TEXT]),
+            logger=lambda text: attempt.log("log", text),
+            progresser=attempt.progress,
+            scrub=attempt.scrub,
             side_effect=side_effect,
         )
 
@@ -223,7 +248,9 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            values = {"name": record.name, "level": record.levelno, "text": self.format(record)[:MAX_TEXT]}
+            run, text = self._inside.run, self.format(record)
+            text = text[:MAX_TEXT] if run is None else run.text(text)
+            values = {"name": record.name, "level": record.levelno, "text": text}
             self._inside.say(Frame("logged", values=values))
         except Exception:  # noqa: BLE001 - a message that cannot be formatted or sent must not stop the job
             self.handleError(record)

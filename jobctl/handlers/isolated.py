@@ -15,6 +15,7 @@ from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, Surr
 from jobctl.handlers.failure import unpack
 from jobctl.handlers.pool import Pool, Process, Target, died
 from jobctl.handlers.wire import Frame, HungUp
+from jobctl.redaction import Scrubber
 
 KILL_AFTER_S = 2.0
 """How long an attempt that was told to stop may take before its process is killed."""
@@ -129,6 +130,8 @@ class _Talk:
                 _log(values)
             case "log" if frame.run == self._number:
                 self._attempt.log(values["stream"], values["text"])
+            case "progress" if frame.run == self._number:
+                self._attempt.progress(values["done"], values["total"], values["message"])
             case _ if frame.id:
                 self._process.send(self._reply(frame))
 
@@ -171,6 +174,7 @@ def _told(attempt: Attempt) -> dict[str, Any]:
         "args": attempt.args,
         "label": attempt.label,
         "left_s": attempt.deadline - clock.monotonic(),
+        "secrets": attempt.scrub.forms if isinstance(attempt.scrub, Scrubber) else (),
     }
 
 

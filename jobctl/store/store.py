@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from jobctl import redaction
 from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jobctl.store.once import Once
     from jobctl.store.pauses import Pauses
     from jobctl.store.processes import Processes
+    from jobctl.store.progress import Progress
     from jobctl.store.queues import Queues
     from jobctl.store.schedules import Schedules
     from jobctl.store.server import Server
@@ -44,13 +46,17 @@ MAX_BUILT = 1_024
 class Store:
     """A namespace in Redis. Thread-safe. Every call raises RedisUnavailable when Redis is away or refuses."""
 
-    def __init__(self, client: redis.Redis, namespace: str, *, cluster: bool = False) -> None:
+    def __init__(
+        self, client: redis.Redis, namespace: str, *, cluster: bool = False, rules: redaction.Rules = redaction.unruled
+    ) -> None:
+        """`rules` knows what a catalog hides of a type's payloads; bodies that say it themselves need none."""
         self.client: Any = client  # redis-py types each reply as all that any setting could make of it
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
         if cluster:
             topology.bind(client, self.keys.token())
         self.mint = Mint()
+        self.rules = rules
         self._runner = Runner(client)
         self._built: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
@@ -97,7 +103,7 @@ class Store:
 
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
-        other = Store(client, self.namespace)
+        other = Store(client, self.namespace, rules=self.rules)
         other.keys, other.mint = self.keys, self.mint
         topology.bind(client, self.keys.token())
         return other
@@ -149,6 +155,12 @@ class Store:
         from jobctl.store.logs import Logs
 
         return Logs(self)
+
+    @cached_property
+    def progress(self) -> Progress:
+        from jobctl.store.progress import Progress
+
+        return Progress(self)
 
     @cached_property
     def limits(self) -> Limits:

@@ -283,7 +283,6 @@ def test_a_template_names_only_keys_of_the_payload(handler: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "jobs: {a: {python: 'm:f', redact: [to]}}",
         "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, catch_up: latest}}",
         "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, overlap: skip}}",
         "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, jitter: 5s}}",

@@ -18,6 +18,7 @@ from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.handlers import build, cool, enforces_deadline, get_ready, isolated, pool
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import RemoteFailure, describe
+from jobctl.redaction import scrubber
 from tests.support import eventually
 
 HANG = """
@@ -323,7 +324,7 @@ def current_job() -> Iterator[list[Any]]:
         asked.append((job_type, payload, options))
         return "child-id"
 
-    job = context.Current("job-1", "sample", "default", 1, {}, None, enqueue, lambda: False, print)
+    job = context.Current("job-1", "sample", "default", 1, {}, None, enqueue, lambda: False, print, print, str)
     with context.activate(job):
         yield asked
 
@@ -346,6 +347,29 @@ def run(day):
     [(job_type, payload, options)] = current_job
     assert (job_type, payload, options["parent"], options["priority"]) == ("other", {"n": 1}, "job-1", "high")
     assert options["at"].isoformat() == "2026-11-22T00:00:00+00:00"
+
+
+def test_progress_is_passed_on(function, new_run):
+    told: list[Any] = []
+    source = "from jobctl import current\ndef run():\n current().progress(1, 4, 'one')\n current().progress(2)"
+    function(source)(new_run(progress=lambda *reached: told.append(reached)).attempt)
+    assert told == [(1, 4, "one"), (2, None, None)]
+
+
+def test_what_is_redacted_is_gone_before_anything_is_cut(function, new_run):
+    secret = "s3cr3t-" * 100
+    source = (
+        "from jobctl import current\n"
+        "def run(password):\n"
+        " current().log('x' * 8000 + password)\n"
+        " raise ValueError('x' * 900 + password + 'y' * 5000)"
+    )
+    run = new_run({"password": secret}, scrub=scrubber(("password",), {"password": secret}))
+    failure = failure_of(function(source), run)
+    [line], message = run.texts("log"), failure.described.message
+    assert "s3cr3t" not in line + message + (failure.described.traceback or "")
+    assert "[redacted]" in line
+    assert "[redacted]" in message
 
 
 def test_an_error_of_the_worker_is_raised_in_the_job(function, new_run, current_job):
@@ -400,7 +424,7 @@ def test_a_side_effect_is_the_workers_to_record(function, new_run):
         return ("done" if key in kept and step == "begin" else "mine"), "", kept.get(key, "")
 
     none = lambda *_, **__: None  # noqa: E731
-    job = context.Current("job-1", "sample", "default", 1, {}, None, none, lambda: False, none, side_effect)
+    job = context.Current("job-1", "sample", "default", 1, {}, None, none, lambda: False, none, none, str, side_effect)
     with context.activate(job):
         charge = function(source)
         assert [charge(new_run().attempt) for _ in range(2)] == [[True, {"paid": 5}], [False, {"paid": 5}]]

@@ -169,7 +169,7 @@ def test_a_cancel_after_the_end_is_harmless(function, new_run):
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_the_current_job_is_visible_inside(function, new_run, kind):
     ask = function(f"from jobctl.context import current\n{kind} run(): return current().id")
-    job = context.Current("j1", "sample", "q", 1, {}, None, print, lambda: False, print)
+    job = context.Current("j1", "sample", "q", 1, {}, None, print, lambda: False, print, print, str)
     with context.activate(job):
         assert ask(new_run().attempt) == "j1"
 
