@@ -9,23 +9,25 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import flow, measure
 from benchmarks.harness import Row, bench
 from benchmarks.peers import Jobctl, Stock, others
+
+ALL = {**measure.ALL, **flow.ALL}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the jobs, one repeat: does it run?")
-    parser.add_argument("--only", choices=list(measure.ALL), action="append", help="one measurement; repeatable")
+    parser.add_argument("--only", choices=list(ALL), action="append", help="one measurement; repeatable")
     parser.add_argument("--write", type=Path, help="also write the table into this Markdown file")
     args = parser.parse_args()
     rows: list[Row] = []
     with bench(repeats=1 if args.quick else 3, scale=0.1 if args.quick else 1.0) as place:
         peers = [Jobctl(place), Stock(place), *others(place)]
-        for name in args.only or measure.ALL:
+        for name in args.only or ALL:
             print(f"measuring {name} …", flush=True)
-            rows += measure.ALL[name](place, peers)
+            rows += ALL[name](place, peers)
             place.client().flushdb()
         server = place.client().info("server")
     table = render(rows)
