@@ -6,9 +6,8 @@ it, not in threads that the job starts by itself (unless they are started with a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
 from typing import Any
 
 import msgspec
@@ -31,8 +30,8 @@ class JobInfo(msgspec.Struct, frozen=True, eq=False):
 
 
 class RateLimited(JobctlError):
-    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same limit
-    waits until then.
+    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same rate
+    limit waits until then; without a rate limit only the job itself does.
 
     `after` is seconds or a duration such as "30s"; `after_ms` holds it. Raises ValueError for anything else.
     """
@@ -127,11 +126,19 @@ def running() -> Current | None:
     return _current.get()
 
 
-@contextmanager
-def activate(job: Current) -> Iterator[Current]:
+class activate:  # noqa: N801 - reads as the verb that it is: `with activate(job):`
     """Make `job` the current one inside the block; the one before is back afterwards."""
-    token = _current.set(job)
-    try:
-        yield job
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_before", "_job")
+
+    def __init__(self, job: Current) -> None:
+        self._job = job
+        self._before: Token[Current | None] | None = None
+
+    def __enter__(self) -> Current:
+        self._before = _current.set(self._job)
+        return self._job
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            _current.reset(self._before)

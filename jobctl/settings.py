@@ -46,6 +46,7 @@ class Settings:
     attempt_token: str | None = None
     """The reservation of that attempt; RUN_TOKEN under `jobctl run`."""
     config_dir: Path = Path("~/.config/jobctl")
+    cache_dir: Path = Path("~/.cache/jobctl")
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
 
@@ -123,6 +124,7 @@ def resolve(
         attempt=int(number) if (number := env.get("JOBCTL_ATTEMPT", "")).isdecimal() and len(number) < 10 else 0,
         attempt_token=env.get("JOBCTL_TOKEN", "")[:MAX_ID] or None,
         config_dir=folder,
+        cache_dir=_xdg(env, "XDG_CACHE_HOME", ".cache"),
         password=password,
         password_file=password_file,
     )
@@ -130,9 +132,12 @@ def resolve(
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The folder of a person's own configuration, by the XDG base directory rules."""
-    env = os.environ if environ is None else environ
-    base = env.get("XDG_CONFIG_HOME")
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".config"
+    return _xdg(os.environ if environ is None else environ, "XDG_CONFIG_HOME", ".config")
+
+
+def _xdg(env: Mapping[str, str], variable: str, default: str) -> Path:
+    base = env.get(variable)
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / default
     return root / "jobctl"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
+
+import msgspec
 
 from jobctl.catalog import limits, templating
 from jobctl.catalog.model import (
@@ -98,6 +100,7 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
     for kind in templated:
         templating.check(values[kind], (*path, kind), keys, report)
     templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
+    _check_isolation(values, path, report)
     return JobType(
         name=name,
         handler=handler,
@@ -112,7 +115,17 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         concurrency=limits.read_concurrency(values, path, keys, report),
         unique=limits.read_unique(values, path, schema, report),
         expires_ms=limits.read_expires(values, path, report),
+        isolate=values.get("isolate", False),
+        memory_bytes=values.get("memory"),
     )
+
+
+def _check_isolation(values: Values, path: Path, report: Report) -> None:
+    """Commands have a process of their own anyway, and a request needs none."""
+    if values.get("isolate") and not report.given((*path, "python")):
+        report.add_at_key((*path, "isolate"), "only `python` jobs can be isolated", "remove it")
+    if "memory" in values and not values.get("isolate") and report.sound((*path, "isolate")):
+        report.add_at_key((*path, "memory"), "`memory` limits an isolated job only", "add `isolate: true`")
 
 
 def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | None, report: Report) -> tuple[str, ...]:
@@ -183,7 +196,7 @@ def _read_http(values: Values, path: Path, report: Report) -> HttpSpec:
         if isinstance(value, str) and re.search(r"[\r\n]", value):
             report.add((*path, "headers", name), "a header's value is one line, found several")
     spec = HttpSpec(values["url"], headers=headers, json=values.get("json"), body=values.get("body"))
-    return replace(
+    return msgspec.structs.replace(
         spec,
         method=values.get("method", spec.method),
         timeout_ms=values.get("timeout", spec.timeout_ms),

@@ -66,7 +66,7 @@ def _since(ctx: Context, job: Job) -> str:
             return f"next attempt {_when(ctx, job.due_at)}"
         case "running":
             return f"since {_span(job.started_at)}"
-        case "waiting":
+        case "waiting" | "limited":
             return f"for {_span(job.enqueued_at)}" if not job.attempt_count else ""
     return _when(ctx, job.finished_at) if job.finished_at else ""
 

@@ -81,9 +81,9 @@ class Context:
         if "catalog" not in self._opened:
             if not path.exists() and not self.settings.catalog_given:
                 return None
-            from jobctl.catalog.load import load
+            from jobctl.catalog.compiled import load
 
-            self._opened["catalog"] = load(path)
+            self._opened["catalog"] = load(path, self.settings.cache_dir)
         found: Catalog = self._opened["catalog"]
         return found
 

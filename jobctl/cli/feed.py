@@ -59,7 +59,8 @@ def _run(ctx: Context, bulk: Bulk, size: int | None, waited: dict[str, str] | No
                 progress.show(bulk.tally)
     except (RedisUnavailable, Refused) as error:
         progress.clear()
-        raise type(error)(f"{error.message}; {_accepted(bulk.tally)}", error.hint) from error
+        kind = Refused if isinstance(error, Refused) else RedisUnavailable
+        raise kind(f"{error.message}; {_accepted(bulk.tally)}", error.hint) from error
     finally:
         progress.clear()
         gc.unfreeze()

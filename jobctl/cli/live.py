@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobctl.store.records import Event, QueueRow
 
 _STYLES = {"completed": "green", "retrying": "yellow", "cancelled": "yellow", "dead": "red", "lost": "red"}
-_NUMBERS = ("waiting", "delayed", "retrying", "running", "dead")
+_NUMBERS = ("waiting", "delayed", "retrying", "limited", "running", "dead")
 
 
 class LiveView:
@@ -87,12 +87,13 @@ def _queues(rows: Sequence[QueueRow]) -> RenderableType:
         return Text("no queues yet", style="dim")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("QUEUE")
-    for name in _NUMBERS:
+    names = [name for name in _NUMBERS if name != "limited" or any(row.limited for row in rows)]
+    for name in names:
         table.add_column(name.upper(), justify="right")
     for row in rows:
-        numbers = [getattr(row, name) for name in _NUMBERS]
+        numbers = [getattr(row, name) for name in names]
         shown = [Text("-" if n is None else str(n), style="red" if n and k == "dead" else "")
-                 for k, n in zip(_NUMBERS, numbers, strict=True)]  # fmt: skip
+                 for k, n in zip(names, numbers, strict=True)]  # fmt: skip
         table.add_row(clean(row.queue) + (" (paused)" if row.paused else ""), *shown)
     return table
 

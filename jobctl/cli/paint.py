@@ -17,6 +17,7 @@ _GLYPHS: Mapping[str, str] = {
     "lost": "?",
     "retrying": "↻",
     "delayed": "◷",
+    "limited": "◷",
     "waiting": "·",
     "running": "▶",
     "started": "▶",

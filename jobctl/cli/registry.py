@@ -61,6 +61,8 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("cancel", "job_change:cancel", "Cancel jobs."),
             Entry("retry", "job_change:retry", "Run dead or cancelled jobs again, delayed ones now."),
             Entry("promote", "job_change:promote", "Let delayed and retrying jobs run now."),
+            Entry("priority", "job_flow:priority", "Change the priority of jobs that have not started."),
+            Entry("release", "job_flow:release", "Free the unique keys that jobs hold."),
             Entry("rm", "job_change:rm", "Delete completed and cancelled jobs for good."),
         ),
     ),
@@ -72,8 +74,16 @@ COMMANDS: tuple[Entry | Group, ...] = (
         (
             Entry("ls", "queue:ls", "Show how deep the queues are."),
             Entry("show", "queue:show", "Show one queue: depth, rates, pause, job types, errors, who serves it."),
-            Entry("pause", "queue:pause", "Stop handing out jobs of queues; running ones go on."),
-            Entry("resume", "queue:resume", "Hand out jobs of paused queues again."),
+            Entry(
+                "pause",
+                "queue_pause:pause",
+                "Stop handing out jobs of queues, of job types, or of everything; running ones go on.",
+            ),
+            Entry(
+                "resume",
+                "queue_pause:resume",
+                "Hand out jobs of what was paused again: queues, job types, or everything.",
+            ),
             Entry(
                 "empty",
                 "queue:empty",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+
+import msgspec
 
 from jobctl.catalog.model import Catalog
 from jobctl.errors import RedisFull, RedisUnavailable
@@ -18,12 +19,14 @@ from jobctl.store.settle import Ended
 
 MAX_GROUP = 500
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+GATHER_S = 0.002
+"""How long outcomes gather while several come at once. Waking the committer for each would make all job threads wait
+for the interpreter more often than for Redis."""
 
 _log = logging.getLogger("jobctl.worker")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """An attempt that is over: what becomes of its job. `kind`: complete, retry, bury, cancelled, requeue."""
 
     kind: str
@@ -31,24 +34,21 @@ class Outcome:
     ended: Ended
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True):
     """Log lines of an attempt."""
 
     queue: str
     batch: Batch
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """How far an attempt is."""
 
     queue: str
     reached: Reached
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(msgspec.Struct, frozen=True):
     """The id by which a stock producer knows a job that lies under another."""
 
     message_id: str
@@ -86,6 +86,8 @@ class Committer(threading.Thread):
         while not ending:
             group, ending = self._gather()
             self._write(group)
+            if len(group) > 1 and not ending:
+                self._giving_up.wait(GATHER_S)
         self._complete = True
 
     def _gather(self) -> tuple[list[Item], bool]:

@@ -8,10 +8,10 @@ from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure
 from jobctl.engine.work import MAX_CRASHES
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.base import AttemptTimeout
+from jobctl.handlers.failure import Failure
 from jobctl.store import Store, codec, events
 from jobctl.store.codec import Lived
 from jobctl.store.jobs import Found, to_job
@@ -22,8 +22,11 @@ from jobctl.store.settle import Ended, Reserved
 THOROUGH_S = 60.0
 """How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
 
-SILENCE_S = 5.0
+SILENCE_S = 7.5
 """A process that has not beaten for this long (two beats and a half) looks before it judges."""
+
+EXPIRE_BATCHES = 10
+"""How often a sweep looks for more jobs that are past their time."""
 
 _log = logging.getLogger("jobctl.worker")
 
@@ -39,6 +42,7 @@ class StoreLiveness:
         self._lease_ms = lease_ms
         self._own = ""
         self._beaten_at = 0.0
+        self._redis_ms = 0
         self._reachable_since: float | None = None
         self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
@@ -46,7 +50,7 @@ class StoreLiveness:
 
     def beat(self, info: ProcessInfo) -> None:
         try:
-            self._store.processes.beat(info)
+            self._redis_ms = self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
             self._seen.clear()
@@ -76,6 +80,7 @@ class StoreLiveness:
         """
         names = self._store.queues.registered()
         self._take_in(names)
+        self._expire(names)
         now = clock.monotonic()
         thorough = now >= self._thorough_at
         if thorough:
@@ -128,12 +133,22 @@ class StoreLiveness:
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""
-        for queue in self._store.queues.overdue():
+        since_beat_ms = round((clock.monotonic() - self._beaten_at) * 1000)
+        for queue in self._store.queues.overdue(self._redis_ms + since_beat_ms):
             self._store.queues.promote_due(queue)
         if self._store.queues.inboxes(names):
             for queue in names:
                 self._store.stock.take_delayed(queue)
                 self._store.stock.take_dead(queue)
+
+    def _expire(self, names: list[str]) -> None:
+        """What waits past its time is dead with that reason. In bounded batches: the rest is for the next sweep."""
+        for _ in range(EXPIRE_BATCHES):
+            overdue = self._store.expiry.overdue(names)
+            if not sum(
+                self._store.expiry.lapse(queue, [_expired(job) for job in jobs]) for queue, jobs in overdue.items()
+            ):
+                return
 
     def _clean(self, names: list[str]) -> None:
         """Delete what is past its time."""
@@ -227,6 +242,14 @@ def _lost(found: Found) -> Ended:
         record=codec.encode(found.record),
         event=events.encode(event),
         crashed=True,
+    )
+
+
+def _expired(found: Found) -> Ended:
+    job = to_job(found)
+    reserved = Reserved(found.queue, found.id, "", found.body, b"", found.crashes)
+    return verdict.bury(
+        reserved, job.type, found.record, Failure("Expired", verdict.EXPIRED), label=job.label, duration=None
     )
 
 

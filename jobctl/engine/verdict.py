@@ -13,10 +13,11 @@ from jobctl import clock, redaction
 from jobctl.catalog.model import JobType
 from jobctl.context import RateLimited
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure, describe
 from jobctl.engine.retry_policy import Retry, decide
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
 from jobctl.redaction import Scrubber
 from jobctl.store import codec, events
 from jobctl.store.codec import Lived, Record
@@ -25,7 +26,6 @@ from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
 
 EXPIRED = "it was not done within its time"
-MAX_RESULT_BYTES = 65_536
 HOST = socket.gethostname()
 PID = os.getpid()
 
@@ -57,21 +57,6 @@ class Running:
     @property
     def number(self) -> int:
         return self.record.count + 1
-
-
-def encode_result(result: object, using: Scrubber | None = None) -> bytes | None:
-    """A result as bounded JSON, scrubbed; what is not JSON, or too large, is replaced by a note that says so."""
-    if result is None:
-        return None
-    try:
-        data = codec.encode(result)
-    except (TypeError, ValueError, RecursionError):
-        data = codec.encode({"$unencodable": type(result).__name__})
-    if using is not None and len(data) <= MAX_RESULT_BYTES:
-        data = codec.encode(using.value(msgspec.json.decode(data)))
-    if len(data) > MAX_RESULT_BYTES:
-        return codec.encode({"$too_large": len(data), "limit": MAX_RESULT_BYTES})
-    return data
 
 
 def completed(job: Running, result: object) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from jobctl.catalog.model import ActorSpec
+from jobctl.ops import pauses
 from jobctl.store.processes import LEASE_MS
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Row]:
     yield _workers(store, depths)
     yield _beats(store)
     yield _scheduler(store, catalog)
+    yield _pauses(store)
     if catalog is not None:
         yield _types(store, queues, catalog)
     yield _stock(store, queues)
@@ -33,9 +35,9 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Row]:
 
 def _workers(store: Store, depths: list[QueueRow]) -> Row:
     serving = store.processes.serving()
-    stuck = [row for row in depths if row.waiting and not row.paused and not serving.get(row.queue)]
-    if stuck:
-        found = f"nobody serves {_listed(f'{row.queue} ({row.waiting} waiting)' for row in stuck)}"
+    waits = [(row, row.waiting + (row.limited or 0)) for row in depths if not row.paused and not serving.get(row.queue)]
+    if stuck := [f"{row.queue} ({count} waiting)" for row, count in waits if count]:
+        found = f"nobody serves {_listed(stuck)}"
         return "workers", "fail", found, "run `jobctl worker`"
     if not serving:
         return "workers", "warn", "no worker runs", "run `jobctl worker`"
@@ -56,6 +58,14 @@ def _scheduler(store: Store, catalog: Catalog | None) -> Row:
     if wanted and not running:
         return "scheduler", "fail", f"{wanted} schedules and no scheduler", "run `jobctl scheduler`"
     return "scheduler", "ok", f"{running} running" if running else "none needed", ""
+
+
+def _pauses(store: Store) -> Row:
+    rows = pauses.ls(store)
+    if rows:
+        advice = f"if that is over: `{pauses.resume_command(rows[0])}`"
+        return "pauses", "warn", _listed(map(pauses.sentence, rows)), advice
+    return "pauses", "ok", "nothing is paused", ""
 
 
 def _types(store: Store, queues: list[str], catalog: Catalog) -> Row:

@@ -24,8 +24,7 @@ SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""
 LOOK_MS = 1_000
 """How often a job that is followed is looked at."""
-LISTED_STATES = tuple(state for state in STATES if state != "limited")
-LIVE = tuple(state for state in LISTED_STATES if state not in TERMINAL)
+LIVE = tuple(state for state in STATES if state not in TERMINAL)
 
 
 def locate(store: Store, job_id: str, queues: Iterable[str] | None = None) -> Found:
@@ -86,7 +85,7 @@ def list_jobs(
         found = [f for job_id in wanted.ids if (f := store.jobs.find(job_id)) is not None]
         jobs = [job for job in map(read, found) if wanted.matches(job)]
         return Listing(tuple(heapq.nlargest(limit, jobs, key=_age)), True)
-    places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or LISTED_STATES]
+    places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or STATES]
     share = max(budget // max(len(places), 1), 500)
     hits: dict[str, Job] = {}  # a job that moves on while this looks is found twice
     exhausted = True

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from queue import SimpleQueue
 from typing import Any
@@ -22,7 +22,7 @@ from jobctl.errors import JobctlError, UsageError
 from jobctl.ops.payloads import shape
 from jobctl.ops.when import parse_at
 from jobctl.producer import Producer, conflict, standing
-from jobctl.store.newjob import Enqueued, NewJob
+from jobctl.store.newjob import Closed, Enqueued, NewJob
 
 ANY_TYPE = "-"
 READ_BYTES = 65_536
@@ -232,6 +232,7 @@ class Bulk:
     defaults: Defaults
     tally: Tally = field(default_factory=Tally)
     stopped: bool = False
+    refused: Closed | None = None
     _inbox: SimpleQueue[Any] = field(default_factory=SimpleQueue)
 
     def stop(self) -> None:
@@ -241,7 +242,7 @@ class Bulk:
     def run(self) -> Iterator[Written]:
         """Write the jobs, batch by batch.
 
-        Raises RedisUnavailable, or Refused while a pause keeps producers out; `tally` is true at every moment.
+        Raises RedisUnavailable, or Closed while a pause keeps producers out; `tally` is true at every moment.
         """
         room = threading.Semaphore(AHEAD)
         _Reader(self.descriptor, Lines(self.producer, self.defaults), self._inbox.put, room).start()
@@ -250,11 +251,22 @@ class Bulk:
                 raise batch
             room.release()
             yield self._write(batch)
+            if self.refused is not None:
+                raise self.refused
 
     def _write(self, batch: Batch) -> Written:
+        """Write one batch. If a pause keeps producers out, `refused` is set, and what was added before it is told."""
         tally = self.tally
         tally.uncertain = len(batch.jobs)
-        done = self.producer.enqueue(batch.jobs) if batch.jobs else []
+        try:
+            done = self.producer.enqueue(batch.jobs) if batch.jobs else []
+        except Closed as error:
+            self.refused = error
+            added = [place for place, one in enumerate(error.done) if one is not None]
+            batch = replace(
+                batch, jobs=[batch.jobs[place] for place in added], numbers=[batch.numbers[place] for place in added]
+            )
+            done = [one for one in error.done if one is not None]
         tally.uncertain = 0
         written = self._sort(batch, done)
         tally.lines += batch.lines

@@ -1,4 +1,4 @@
-"""Queues: how deep they are, one in full, pause, resume, empty."""
+"""Queues: how deep they are, one in full, empty."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl import clock
 from jobctl.errors import NothingMatched
-from jobctl.ops import bulk
+from jobctl.ops import bulk, pauses
 from jobctl.ops.bulk import BATCH, Tally, catalog_queues, known_queues, near
-from jobctl.store.audit import me
-from jobctl.store.pauses import EVERYTHING, Pause
 from jobctl.store.records import BulkResult, PauseRow, QueueDetail, QueueRow
 
 if TYPE_CHECKING:
@@ -29,7 +26,18 @@ def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list
     _require(wanted, known)
     serving = store.processes.serving()
     rows = store.queues.depth(wanted or known, catalog_queues(catalog))
-    return [msgspec.structs.replace(row, workers=_workers(row, serving)) for row in rows]
+    paused = pauses.ls(store)
+    return [
+        msgspec.structs.replace(
+            row, workers=_workers(row, serving), paused_types=_paused_types(store, catalog, row.queue, paused)
+        )
+        for row in rows
+    ]
+
+
+def _paused_types(store: Store, catalog: Catalog | None, name: str, paused: Iterable[PauseRow]) -> tuple[str, ...]:
+    types = [row for row in paused if row.type is not None]
+    return tuple(row.type for row in pauses.of_queue(store, catalog, name, types) if row.type is not None)
 
 
 def _workers(row: QueueRow, serving: dict[str, int]) -> int | None:
@@ -51,15 +59,15 @@ def _require(wanted: Iterable[str], known: list[str]) -> None:
 def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
     """One queue in full. Raises NothingMatched."""
     [row] = ls(store, catalog, [name])
-    pauses = store.pauses.now()
-    pause = pauses.get(name) or pauses.get(EVERYTHING)
+    held = pauses.of_queue(store, catalog, name, pauses.ls(store))
+    pause = next((p for p in reversed(held) if p.type is None), None)
     completed, died = store.queues.ended_since(name, store.processes.now_ms() - 60_000)
     types = [] if catalog is None else [job.name for job in catalog.jobs.values() if job.queue == name]
     fields: dict[str, Any] = msgspec.structs.asdict(row)
     return QueueDetail(
         **fields,
-        pause_reason=(pause.reason or None) if pause else None,
-        pause_until=clock.to_datetime(pause.until_ms) if pause and pause.until_ms else None,
+        pause_reason=pause.reason if pause else None,
+        pause_until=pause.until if pause else None,
         paused_by=pause.by if pause else None,
         completed_last_minute=completed,
         died_last_minute=died,
@@ -67,38 +75,8 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
         job_types=tuple(sorted(types)),
         groups=tuple(store.dead.groups(name)[:TOP_GROUPS]),
         served_by=tuple(p.name for p in store.processes.ls() if p.kind == "worker" and name in p.queues),
+        pauses=tuple(held),
     )
-
-
-def pause(
-    store: Store, catalog: Catalog | None, names: Iterable[str], until_ms: int | None, reason: str
-) -> list[PauseRow]:
-    """Stop handing out jobs of queues until a moment (Redis's clock), or until resumed. Raises NothingMatched."""
-    wanted = list(dict.fromkeys(names))
-    _require(wanted, known_queues(store, catalog))
-    before = store.pauses.now()
-    until = clock.to_datetime(until_ms) if until_ms else None
-    for name in wanted:
-        store.pauses.pause(name, Pause(until_ms or 0, reason, me()))
-        detail = " ".join(filter(None, (f"until {until.isoformat()}" if until else "", reason)))
-        store.audit.add("queue pause", f"queue:{name}", 1, detail)
-    return [
-        PauseRow(queue=name, paused=True, until=until, reason=reason or None, changed=name not in before)
-        for name in wanted
-    ]
-
-
-def resume(store: Store, catalog: Catalog | None, names: Iterable[str]) -> list[PauseRow]:
-    """Hand out jobs of queues again. Raises NothingMatched."""
-    wanted = list(dict.fromkeys(names))
-    _require(wanted, sorted({*known_queues(store, catalog), *store.pauses.now()}))
-    rows = []
-    for name in wanted:
-        was = store.pauses.resume(name, [name])
-        if was:
-            store.audit.add("queue resume", f"queue:{name}", 1)
-        rows.append(PauseRow(queue=name, paused=False, until=None, reason=None, changed=was))
-    return rows
 
 
 def plan_empty(store: Store, catalog: Catalog | None, name: str) -> dict[str, int]:

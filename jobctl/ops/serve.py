@@ -23,12 +23,14 @@ from jobctl.engine.scheduler import Scheduler
 from jobctl.engine.supervisor import Supervisor
 from jobctl.engine.worker import queues_of
 from jobctl.errors import RedisUnavailable, UsageError
+from jobctl.ops import pauses
 from jobctl.ops.connect import open_store, redis_url
 from jobctl.producer import Producer
 from jobctl.settings import Settings, notify_socket
 from jobctl.store import Store
 from jobctl.store.newjob import NewJob
 from jobctl.store.processes import LEASE_MS
+from jobctl.text import sanitize
 
 CALL_S = 1.0
 """Calls to Redis happen between signals: none may delay the answer to one by more than this."""
@@ -183,9 +185,10 @@ def schedulable(settings: Settings) -> Catalog:
 
 
 def _greet(store: Store, *, wait: bool) -> None:
-    """See whether Redis answers; if it does not, say so once and let the caller go on, or raise."""
+    """See whether Redis answers, and tell what is paused; if it is away, say so and let the caller go on, or raise."""
     try:
-        store.processes.now_ms()
+        for row in pauses.ls(store):
+            _log.warning("%s", sanitize(pauses.sentence(row)))
     except RedisUnavailable as error:
         if not wait:
             raise

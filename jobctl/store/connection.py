@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -80,13 +78,19 @@ def _check_files(url: str) -> None:
             Path(value).open("rb").close()
 
 
-@contextmanager
-def mapping(url: str = "") -> Iterator[None]:
-    """Turn every redis.RedisError of the block into RedisUnavailable; usable as a decorator too."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise translate(error, url) or error from error
+class mapping:  # noqa: N801 - reads as what it does: `with mapping():`
+    """Turn every redis.RedisError of the block into RedisUnavailable."""
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str = "") -> None:
+        self._url = url
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, redis.RedisError):
+            raise translate(error, self._url) or error from error
 
 
 def translate(error: BaseException, url: str = "") -> JobctlError | None:

@@ -20,12 +20,21 @@ class Expiry:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def overdue(self, queue: str, now_ms: int, limit: int = 200) -> list[Found]:
-        """Jobs that are past their time and do not run: a running one is ended by its worker."""
+    def overdue(self, queues: Sequence[str], limit: int = 200) -> dict[str, list[Found]]:
+        """For each queue that has some, at most `limit` jobs that are past their time, on Redis's clock, and do not
+        run: a running one is ended by its worker."""
+        now = self._store.processes.now_ms()
         with mapping():
-            past = self._store.client.zrangebyscore(self._store.keys.expiring(queue), "-inf", now_ms, 0, limit)
-        found = self._store.jobs.locate(queue, [ids.read(job_id) for job_id in past])
-        return [job for job in found if job.state != "running"]
+            pipe = self._store.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.zrangebyscore(self._store.keys.expiring(queue), "-inf", now, 0, limit)
+            replies = pipe.execute() if queues else []
+        out = {}
+        for queue, past in zip(queues, replies, strict=True):
+            found = self._store.jobs.locate(queue, [ids.read(job_id) for job_id in past])
+            if held := [job for job in found if job.state != "running"]:
+                out[queue] = held
+        return out
 
     def lapse(self, queue: str, jobs: Sequence[Ended]) -> int:
         """Bury those that are still past their time and do not run; returns how many died."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +11,7 @@ from jobctl import clock, redaction
 from jobctl.store import codec, ids, progress
 from jobctl.store.connection import mapping
 from jobctl.store.hidden import hidden
-from jobctl.store.newjob import ENQUEUED, Enqueued, NewJob, said
+from jobctl.store.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
 from jobctl.store.records import Job
 
 if TYPE_CHECKING:
@@ -59,25 +58,33 @@ class Jobs:
     def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
         """Add jobs and say what became of each. Safe to repeat: a known id is left alone.
 
-        Raises Refused when a pause closes a queue to producers; the jobs of other queues may have been added then.
+        Raises Closed when a pause keeps producers out; it says which of the jobs were added before.
         """
         from jobctl.store.store import BATCH
 
         now = clock.now_ms()
-        done = [ENQUEUED] * len(jobs)
-        order = sorted(range(len(jobs)), key=lambda i: jobs[i].queue)
-        for queue, group in groupby(order, key=lambda i: jobs[i].queue):
-            places = list(group)
+        done: list[Enqueued | None] = [None] * len(jobs)
+        by_queue: dict[str, list[int]] = {}
+        for place, job in enumerate(jobs):
+            by_queue.setdefault(job.queue, []).append(place)
+        for queue, places in by_queue.items():
             for start in range(0, len(places), BATCH):
                 batch = places[start : start + BATCH]
-                args: list[str | bytes] = []
-                for i in batch:
-                    job = jobs[i]
-                    args += (job.id, job.body(now), str(job.priority), job.due(), job.extra())
-                types = "\n".join({jobs[i].type for i in batch})
-                for place, outcome in said(self._store.run("enqueue", queue, queue, types, *args)):
-                    done[batch[place]] = outcome
-        return done
+                try:
+                    outcomes = self._enqueue_batch(queue, [jobs[i] for i in batch], now)
+                except Closed as error:
+                    raise Closed(error.message, error.hint, done) from None
+                for place, i in enumerate(batch):
+                    done[i] = outcomes.get(place, ENQUEUED)
+        return [one for one in done if one is not None]
+
+    def _enqueue_batch(self, queue: str, jobs: Sequence[NewJob], now: int) -> dict[int, Enqueued]:
+        """What became of those that were not simply enqueued, by their place."""
+        args: list[str | bytes] = []
+        for job in jobs:
+            args += (job.id, job.body(now), str(job.priority), job.due(), job.extra())
+        types = "\n".join({job.type for job in jobs})
+        return dict(said(self._store.run("enqueue", queue, queue, types, *args)))
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
         """A job by its id alone, in any state. `queues` are those to look in, all known ones by default."""

@@ -75,7 +75,9 @@ class Limits:
     def set(self, queue: str, limit: str, spec: str, until_ms: int, by: str) -> None:
         """Let something else than the catalog's spec be in force, until a time (epoch ms; 0: until reset)."""
         with mapping():
-            self._store.client.hset(self._store.keys.limits(queue), f"{limit}|set", f"{until_ms}|{by}|{spec}")
+            self._store.client.hset(
+                self._store.keys.limits(queue), f"{limit}|set", f"{until_ms}|{by.replace('|', '_')}|{spec}"
+            )
         self.look_again(queue, limit)
 
     def reset(self, queue: str, limit: str, key: str | None = None) -> bool:
@@ -96,6 +98,13 @@ class Limits:
         while page := self._store.client.zrange(backlog, start, start + PAGE - 1):
             yield [ids.read(one) for one in page]
             start += PAGE
+
+    def paused_types(self, queue: str) -> list[str]:
+        """The job types of a queue of which jobs wait for the end of a pause of their type."""
+        with mapping():
+            parked = self._store.client.hkeys(self._store.keys.of_limits(queue, "parked"))
+        names = (ids.read(name) for name in parked)
+        return sorted(name[2:] for name in names if name.startswith("p:"))
 
     def look_again(self, queue: str, *limits: str) -> None:
         """Let who waits for these limits be looked at now."""

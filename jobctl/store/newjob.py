@@ -104,11 +104,19 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
 
+class Closed(Refused):
+    """A pause keeps producers out. `done` says of each job of the call what became of it, None if it was not added."""
+
+    def __init__(self, message: str, hint: str = "", done: Sequence[Enqueued | None] = ()) -> None:
+        super().__init__(message, hint)
+        self.done = done
+
+
 def said(reply: Sequence[Any]) -> Iterator[tuple[int, Enqueued]]:
-    """What enqueue.lua said of the jobs that were not simply enqueued, by their place. Raises Refused."""
+    """What enqueue.lua said of the jobs that were not simply enqueued, by their place. Raises Closed."""
     if reply[0]:
         scope = ids.read(reply[0])
-        raise Refused(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` says until when")
+        raise Closed(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` says until when")
     for at in range(1, len(reply), 3):
         yield int(reply[at]), Enqueued(ids.read(reply[at + 1]), ids.read(reply[at + 2]))
 
@@ -124,11 +132,12 @@ def fresh(job: NewJob) -> Job:
     """The machine format of a job that has just been enqueued, without asking Redis again."""
     now = clock.now_ms()
     due = now + job.delay_ms if job.delay_ms else job.at_ms
+    waits = "limited" if job.lane else "waiting"
     return Job(
         id=job.id,
         type=job.type,
         queue=job.queue,
-        state="delayed" if due and due > now else "waiting",
+        state="delayed" if due and due > now else waits,
         priority=job.priority,
         label=job.label,
         parent=job.parent,

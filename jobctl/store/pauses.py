@@ -44,7 +44,7 @@ class Pauses:
 
     def pause(self, scope: str, pause: Pause) -> None:
         """Stop handing out jobs, until a time or until resumed. Running ones go on."""
-        value = f"{pause.until_ms}{'!' if pause.closed else ''}|{pause.by}|{pause.reason}"
+        value = f"{pause.until_ms}{'!' if pause.closed else ''}|{pause.by.replace('|', '_')}|{pause.reason}"
         with mapping():
             self._store.client.hset(self._store.keys.paused(), scope, value)
 

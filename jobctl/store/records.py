@@ -96,6 +96,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     oldest_waiting_s: float | None
     workers: int | None
     paused: bool
+    paused_types: tuple[str, ...] = ()
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +157,22 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PlanRow, ...]
 
 
+class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether jobs are handed out: of a `queue`, of a job `type`, or (both None) of everything.
+
+    `until` is None for until resumed. `changed`: after a pause or resume, false if it already was so.
+    """
+
+    queue: str | None
+    type: str | None
+    paused: bool
+    until: datetime | None
+    reason: str | None
+    by: str | None
+    blocks_producers: bool
+    changed: bool
+
+
 class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A queue in full. `*_last_minute` are counts; `served_by` names the live workers that take its jobs."""
 
@@ -169,6 +186,7 @@ class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
     oldest_waiting_s: float | None
     workers: int | None
     paused: bool
+    paused_types: tuple[str, ...]
     pause_reason: str | None
     pause_until: datetime | None
     paused_by: str | None
@@ -178,16 +196,7 @@ class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
     job_types: tuple[str, ...]
     groups: tuple[DeadGroup, ...]
     served_by: tuple[str, ...]
-
-
-class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a queue hands out jobs, after a pause or resume. `changed` is false if it already was so."""
-
-    queue: str
-    paused: bool
-    until: datetime | None
-    reason: str | None
-    changed: bool
+    pauses: tuple[PauseRow, ...]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,12 +23,12 @@ _SHAPES: tuple[tuple[tuple[Any, ...], str], ...] = (
     (("LOAD", "return 1"), "SCRIPT"),
     (("0" * 40, 1, _KEY), "EVALSHA"),
     (("STREAMS", _KEY, "0"), "XREAD"),
-    ((_KEY,), "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP SMEMBERS ZCARD"),
-    ((_KEY, 1), "BLPOP DECRBY EXPIRE HSCAN INCRBY LINDEX"),
+    ((_KEY,), "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP SMEMBERS ZCARD ZPOPMIN"),
+    ((_KEY, 1), "BLPOP DECRBY EXPIRE HSCAN INCRBY LINDEX PEXPIRE ZSCAN"),
     ((_KEY, "v"), "HDEL HEXISTS HGET HMGET LPOS LPUSH PUBLISH RPUSH SADD SET SISMEMBER ZMSCORE ZRANK ZREM ZSCORE"),
     ((_KEY, "f", "v"), "HSET HSETNX"),
     ((_KEY, "f", 1), "HINCRBY"),
-    ((_KEY, 1, "v"), "LREM ZADD"),
+    ((_KEY, 1, "v"), "LREM ZADD ZINCRBY"),
     ((_KEY, 0, 1), "LRANGE LTRIM ZCOUNT ZRANGE ZRANGEBYSCORE ZREMRANGEBYRANK ZREVRANGE ZREVRANGEBYSCORE"),
     ((_KEY, "+", "-"), "XREVRANGE"),
     ((_KEY, "*", "f", "v"), "XADD"),
@@ -132,7 +132,9 @@ class Server:
         """The job types of the next jobs of a queue, as their messages name them."""
         keys, client = self._store.keys, self._store.client
         with mapping():
-            ids = client.lrange(keys.ready(queue), 0, limit - 1) + client.zrange(keys.ordered(queue), 0, limit - 1)
+            ids = client.lrange(keys.ready(queue), 0, limit - 1)
+            for key in (keys.ordered(queue), keys.limited(queue)):
+                ids += client.zrange(key, 0, limit - 1)
             bodies = client.hmget(keys.bodies(queue), ids) if ids else []
         found = set()
         for body in bodies:

@@ -11,7 +11,7 @@ from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
-from jobctl.store.script import Argument, Call, Runner, Script, load
+from jobctl.store.script import MAX_BUILT, Argument, Call, Runner, Script, load
 
 if TYPE_CHECKING:
     import redis
@@ -39,9 +39,6 @@ BATCH = 500
 EVENTS_KEPT = 10_000
 """Entries in the stream of events; one entry holds the events of one group commit."""
 
-MAX_BUILT = 1_024
-"""Key lists that are remembered."""
-
 
 class Store:
     """A namespace in Redis. Thread-safe. Every call raises RedisUnavailable when Redis is away or refuses."""
@@ -64,7 +61,7 @@ class Store:
         """Prepare a script call for one queue, or for several if the script takes several."""
         loaded = load(script)
         names = (queues,) if isinstance(queues, str) else tuple(queues)
-        sent = tuple(write(arg) if isinstance(arg, str) else arg for arg in args)
+        sent = tuple([write(arg) if isinstance(arg, str) and not arg.isascii() else arg for arg in args])
         return Call(loaded, self._keys_for(loaded, names), sent)
 
     def _keys_for(self, script: Script, queues: tuple[str, ...]) -> tuple[str, ...]:

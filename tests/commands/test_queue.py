@@ -40,6 +40,7 @@ def test_queues_of_the_catalog_are_shown_when_empty(redis_cli: Cli) -> None:
         "oldest_waiting_s": None,
         "workers": 0,
         "paused": False,
+        "paused_types": [],
     }
 
 
@@ -68,6 +69,7 @@ def test_ls_counts_every_state(redis_cli: Cli, redis_client: redis.Redis) -> Non
         "dead": 3,
         "workers": 2,
         "paused": False,
+        "paused_types": [],
     }
 
 
@@ -101,7 +103,8 @@ def test_a_paused_queue_hands_out_nothing_until_resumed(redis_cli: Cli, redis_cl
     assert "paused default" in paused.err
     assert st.settle.fetch("test", ["default"], 1).jobs == ()
     resumed = redis_cli("queue", "resume", "default", "-o", "json")
-    assert resumed.json() == [{"queue": "default", "paused": False, "until": None, "reason": None, "changed": True}]
+    [row] = resumed.json()
+    assert (row["queue"], row["paused"], row["changed"]) == ("default", False, True)
     assert len(st.settle.fetch("test", ["default"], 1).jobs) == 1
     assert "was not paused" in redis_cli("queue", "resume", "default").err
     assert [entry.action for entry in st.audit.recent()] == ["queue resume", "queue pause"]

@@ -48,7 +48,9 @@ def enqueue(
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="Do not start it any more after that: 1h.", show_default=False),
+        typer.Option(
+            "--expires", metavar="TIME", help="How long it has in all: 1h; then it is dead.", show_default=False
+        ),
     ] = None,
     id: Annotated[  # noqa: A002 - the option's name
         str | None,

@@ -47,7 +47,7 @@ def show(
     if unredacted:
         audit(ctx, store, "job show", ids)
     if watch:
-        from jobctl.cli.watch import watch_job
+        from jobctl.cli.follow import watch_job
 
         if len(set(ids)) > 1:
             raise UsageError("--watch shows one job")

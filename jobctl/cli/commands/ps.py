@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
 from jobctl.cli.output import Column
+from jobctl.cli.pauses import tell_pauses
 
 COLUMNS = (
     Column("KIND", "kind", keep=True),
@@ -24,4 +25,7 @@ COLUMNS = (
 def ps(ctx: Context) -> None:
     """Show the live workers and schedulers."""
     columns = (Column("NAME", "name"),) if ctx.output is Output.NAME else COLUMNS
-    ctx.emit(ctx.store().processes.ls(), columns, empty="no worker and no scheduler is running")
+    store = ctx.store()
+    ctx.emit(store.processes.ls(), columns, empty="no worker and no scheduler is running")
+    if ctx.output is Output.TABLE:
+        tell_pauses(ctx, store)

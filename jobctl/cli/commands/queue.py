@@ -1,25 +1,27 @@
-"""`jobctl queue ls|show|pause|resume|empty`."""
+"""`jobctl queue ls|show|empty`."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobctl.cli import complete
 from jobctl.cli.context import Context, Output
-from jobctl.cli.lines import moment
 from jobctl.cli.options import command
-from jobctl.cli.output import Column, iso, short_duration
-from jobctl.errors import UsageError
+from jobctl.cli.output import Column, iso, short_duration, table_text
+from jobctl.cli.pauses import tell_pauses
+from jobctl.cli.watch import watch as again
 
 if TYPE_CHECKING:
     from jobctl.store.records import QueueDetail, QueueRow
 
-EVERY_S = 1.0
 ZERO = {"0": "dim"}
+
+
+def _paused(row: QueueRow) -> str:
+    """yes, no, or which job types."""
+    return "yes" if row.paused else ", ".join(row.paused_types) or "no"
 
 
 def _count(header: str, field: str) -> Column:
@@ -36,18 +38,8 @@ COLUMNS = (
     _count("DEAD", "dead"),
     Column("OLDEST", lambda row: short_duration(row.oldest_waiting_s), right=True),
     _count("WORKERS", "workers"),
-    Column("PAUSED", "paused", styles={"yes": "yellow", "no": "dim"}),
+    Column("PAUSED", _paused, styles={"yes": "yellow", "no": "dim"}),
 )
-PAUSES = (
-    Column("QUEUE", "queue"),
-    Column("PAUSED", "paused"),
-    Column("UNTIL", "until"),
-    Column("REASON", "reason"),
-)
-Names = Annotated[
-    list[str],
-    typer.Argument(metavar="NAME…", help="Queues.", autocompletion=complete.queues, show_default=False),
-]
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A queue.", autocompletion=complete.queues, show_default=False)
 ]
@@ -70,42 +62,12 @@ def ls(
     def read() -> list[QueueRow]:
         return queues.ls(store, catalog, names or ())
 
-    if not watch:
-        ctx.emit(read(), COLUMNS, empty="no queues: nothing was ever enqueued here, and no catalog names one")
-    elif ctx.stdout_is_tty and ctx.output is Output.TABLE:
-        _watch(ctx, read)
-    else:
-        _repeat(ctx, read)
-
-
-def _watch(ctx: Context, read: Callable[[], list[QueueRow]]) -> None:
-    """One table that is drawn again in its place."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    from jobctl.cli.output import table_text
-
-    console = Console(file=ctx.stdout, markup=False, highlight=False, no_color=not ctx.color)
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        while True:
-            live.update(Text.from_ansi(table_text(ctx, read(), COLUMNS) or "no queues"), refresh=True)
-            time.sleep(EVERY_S)
-
-
-def _repeat(ctx: Context, read: Callable[[], list[QueueRow]]) -> None:
-    """A block each time, for a program: JSON becomes a record a line, since the list has no end."""
-    from jobctl.cli.output import stream
-
-    while True:
-        rows = read()
-        if ctx.output in (Output.JSON, Output.JSONL):
-            stream(ctx, rows, COLUMNS)
-        else:
-            ctx.emit(rows, COLUMNS)
-            ctx.stdout.write("\n")
-            ctx.stdout.flush()
-        time.sleep(EVERY_S)
+    if watch:
+        again(ctx, read, COLUMNS, lambda rows: table_text(ctx, rows, COLUMNS) if rows else "no queues\n")
+    rows = read()
+    ctx.emit(rows, COLUMNS, empty="no queues: nothing was ever enqueued here, and no catalog names one")
+    if any(row.paused or row.paused_types for row in rows) and ctx.output is Output.TABLE:
+        tell_pauses(ctx, store, catalog, {row.queue for row in rows})
 
 
 @command
@@ -125,11 +87,10 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().split("\n", 1)[0][:60]
 
 
-def _pause(row: QueueDetail) -> str:
-    if not row.paused:
-        return "no"
-    until = f"until {iso(row.pause_until)}" if row.pause_until else "until resumed"
-    return ", ".join(filter(None, (until, row.pause_reason, f"by {row.paused_by}" if row.paused_by else "")))
+def _pauses(row: QueueDetail) -> str:
+    from jobctl.ops.pauses import sentence
+
+    return "\n".join(sentence(pause, iso) for pause in row.pauses) or "no"
 
 
 SHEET: tuple[Column, ...] = (
@@ -137,66 +98,12 @@ SHEET: tuple[Column, ...] = (
     *(Column(c.header, c.value) for c in COLUMNS[1:7]),
     Column("OLDEST", lambda row: f"{short_duration(row.oldest_waiting_s)}  {row.oldest_waiting or ''}".strip()),
     Column("WORKERS", "workers"),
-    Column("PAUSED", _pause),
+    Column("PAUSED", _pauses),
     Column("LAST MINUTE", lambda row: f"{row.completed_last_minute:,} completed, {row.died_last_minute:,} died"),
     Column("JOB TYPES", lambda row: ", ".join(row.job_types)),
     Column("SERVED BY", lambda row: ", ".join(row.served_by)),
     Column("ERRORS", _groups),
 )
-
-
-@command
-def pause(
-    ctx: Context,
-    names: Names,
-    duration: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="Resume by itself after this.", show_default=False)
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Resume by itself then.", show_default=False)
-    ] = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for others to read.", show_default=False)] = "",
-) -> None:
-    """Stop handing out jobs of queues; running ones go on."""
-    from jobctl.ops import queues
-
-    ctx.require_writable("pause queues")
-    store = ctx.store()
-    until_ms = _moment(duration, until, store.processes.now_ms)
-    rows = queues.pause(store, ctx.catalog_if_any(), names, until_ms, reason)
-    if ctx.output is not Output.TABLE:
-        ctx.emit(rows, PAUSES)
-    end = f"until {moment(ctx, rows[0].until)}" if rows[0].until else f"until `jobctl queue resume {' '.join(names)}`"
-    ctx.say(f"paused {', '.join(row.queue for row in rows)} {end}; running jobs go on")
-
-
-def _moment(duration: str | None, until: str | None, now_ms: Callable[[], int]) -> int | None:
-    """When a pause ends, epoch ms; None for never."""
-    from jobctl.ops.when import parse_at, parse_delay
-
-    if duration is not None and until is not None:
-        raise UsageError("--for and --until exclude each other")
-    if duration is not None:
-        return now_ms() + parse_delay(duration, "--for")
-    if until is None:
-        return None
-    until_ms = parse_at(until)
-    if until_ms <= now_ms():
-        raise UsageError(f"--until {until} is past")
-    return until_ms
-
-
-@command
-def resume(ctx: Context, names: Names) -> None:
-    """Hand out jobs of paused queues again."""
-    from jobctl.ops import queues
-
-    ctx.require_writable("resume queues")
-    rows = queues.resume(ctx.store(), ctx.catalog_if_any(), names)
-    if ctx.output is not Output.TABLE:
-        ctx.emit(rows, PAUSES)
-    for row in rows:
-        ctx.say(f"resumed {row.queue}" if row.changed else f"{row.queue} was not paused")
 
 
 @command

@@ -1,0 +1,105 @@
+"""`jobctl queue pause|resume`: of queues, of job types, of everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli import complete
+from jobctl.cli.context import Context, Output
+from jobctl.cli.lines import moment
+from jobctl.cli.options import command
+from jobctl.cli.output import Column
+from jobctl.cli.until import For, Until, end_of
+
+if TYPE_CHECKING:
+    from jobctl.store.records import PauseRow
+
+
+def _name(row: PauseRow) -> str:
+    from jobctl.ops.pauses import name_of
+
+    return name_of(row)
+
+
+PAUSES = (
+    Column("NAME", _name),
+    Column("PAUSED", "paused"),
+    Column("UNTIL", "until"),
+    Column("REASON", "reason"),
+)
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]…", help="Queues.", autocompletion=complete.queues, show_default=False),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type", metavar="TYPE", help="A job type; may be repeated.", autocompletion=complete.job_types,
+        show_default=False,
+    ),
+]  # fmt: skip
+All = Annotated[bool, typer.Option("--all", help="Everything: every queue, also those to come.")]
+
+
+@command
+def pause(
+    ctx: Context,
+    names: Names = None,
+    types: Types = None,
+    everything: All = False,
+    duration: For = None,
+    until: Until = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for others to read.", show_default=False)] = "",
+    block_producers: Annotated[
+        bool, typer.Option("--block-producers", help="Take no new jobs either: `enqueue` exits with 5.")
+    ] = False,
+) -> None:
+    """Stop handing out jobs of queues, of job types, or of everything; running ones go on.
+
+    It survives restarts of workers and of Redis, and ends by itself with --for or --until.
+
+    Example: jobctl queue pause email --for 10m --reason 'bad deploy'
+    """
+    from jobctl.ops import pauses
+
+    ctx.require_writable("pause queues")
+    store = ctx.store()
+    until_ms = end_of(duration, until, store.processes.now_ms)
+    targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)
+    rows = pauses.pause(store, targets, until_ms, reason, closed=block_producers)
+    if ctx.output is not Output.TABLE:
+        ctx.emit(rows, PAUSES)
+    end = f"until {moment(ctx, rows[0].until)}" if rows[0].until else f"until `{_resume(rows)}`"
+    shut = "; producers are shut out" if block_producers else ""
+    ctx.say(f"paused {', '.join(map(pauses.name_of, rows))} {end}; running jobs go on{shut}")
+
+
+def _resume(rows: list[PauseRow]) -> str:
+    from jobctl.ops.pauses import resume_command
+
+    first, *others = [resume_command(row) for row in rows]
+    return " ".join([first, *(text.removeprefix("jobctl queue resume ") for text in others)])
+
+
+@command
+def resume(ctx: Context, names: Names = None, types: Types = None, everything: All = False) -> None:
+    """Hand out jobs of what was paused again: queues, job types, or everything.
+
+    --all ends a pause of everything; queues and job types that were paused by their names stay so.
+    """
+    from jobctl.ops import pauses
+
+    ctx.require_writable("resume queues")
+    store = ctx.store()
+    targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)
+    rows = pauses.resume(store, targets)
+    if ctx.output is not Output.TABLE:
+        ctx.emit(rows, PAUSES)
+    for row in rows:
+        name = pauses.name_of(row)
+        ctx.say(f"resumed {name}" if row.changed else f"{name} was not paused")
+    for row in pauses.ls(store):
+        if everything or row.queue is row.type is None:
+            ctx.say(f"{pauses.sentence(row, lambda at: moment(ctx, at))}; `{pauses.resume_command(row)}` ends that")

@@ -1,0 +1,59 @@
+"""Jobs that are past their time: dead with that reason, though no worker ever had them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobctl.store.newjob import NewJob
+from jobctl.store.pauses import EVERYTHING, Pause
+from tests.project import Project
+
+SOON_MS = 1_500
+
+
+def enqueue(project: Project, **fields: Any) -> str:
+    """A job that expires soon."""
+    job_id = project.store.mint.new("default")
+    payload = {"n": 1, "s": 0}
+    job = NewJob(id=job_id, type="nap", queue="default", payload=payload, expires_ms=SOON_MS, label="n 1", **fields)
+    project.store.jobs.enqueue([job])
+    return job_id
+
+
+@pytest.mark.parametrize("scope", ["default", EVERYTHING])
+def test_a_job_that_expires_behind_a_pause_is_dead_and_runs_when_it_is_retried(project: Project, scope: str) -> None:
+    project.store.pauses.pause(scope, Pause(0, "", "me"))
+    job_id = enqueue(project)
+    project.worker().ready()
+    project.all_are("dead", [job_id], timeout=SOON_MS / 1000 + 10)
+    [letter] = project.cli("dead", "ls", "-o", "json").json()
+    assert (letter["id"], letter["error"], letter["attempt_count"]) == (job_id, "Expired", 0)
+    assert (letter["type"], letter["label"], letter["payload"]) == ("nap", "n 1", {"n": 1, "s": 0})
+    [group] = project.cli("dead", "groups", "-o", "json").json()
+    assert (group["error"], group["count"]) == ("Expired", 1)
+    [event] = [line for line in project.cli("tail", "-n", "9", "-o", "jsonl").lines() if "dead" in line]
+    assert job_id in event
+    assert project.cli("dead", "retry", job_id).code == 0
+    project.store.pauses.resume(scope, ["default"])
+    project.all_are("completed", [job_id])
+
+
+def test_a_job_that_expires_behind_a_limit_is_dead_and_those_without_an_expiry_wait_on(project: Project) -> None:
+    project.store.limits.define("default", {"r:nap": "1 600000 1 smooth"})
+    project.worker().ready()
+    first = enqueue(project, lane="r:nap")
+    project.all_are("completed", [first])
+    late = [enqueue(project, lane="r:nap") for _ in range(3)]
+    patient = NewJob(id="patient", type="nap", queue="default", payload={"n": 2}, lane="r:nap")
+    project.store.jobs.enqueue([patient])
+    project.all_are("dead", late, timeout=SOON_MS / 1000 + 10)
+    assert {job.error for job in project.jobs(late)} == {"Expired"}
+    assert project.states(["patient"]) == {"limited": 1}
+
+
+def test_a_delayed_job_expires_too(project: Project) -> None:
+    job_id = enqueue(project, delay_ms=3_600_000)
+    project.worker().ready()
+    project.all_are("dead", [job_id], timeout=SOON_MS / 1000 + 10)
