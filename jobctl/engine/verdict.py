@@ -87,14 +87,15 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     verdict = decide(job.type.retries, failure, retries_done, random.random)
     lived = "timeout" if isinstance(failure, AttemptTimeout) or _timed_out(failure) else "failed"
     if isinstance(verdict, Retry):
-        return retried(job, what, verdict.delay_ms, lived=lived)
+        pause_ms = failure.retry_after_ms or 0 if isinstance(failure, HandlerFailure) else 0
+        return retried(job, what, verdict.delay_ms, lived=lived, pause_ms=pause_ms)
     return given_up(job, what, lived=lived)
 
 
 def asked_for(failure: BaseException, lane: str) -> int | None:
-    """For how many ms the other side wants to be left alone; None if the failure does not say so.
+    """For how many ms the attempt came too early; None if it did not, but failed.
 
-    What an http answer asks for slows a rate limit down; without one it only delays the job's own retry.
+    An http answer of 429 says so where there is a rate limit; without one it is a failure like others.
     """
     if isinstance(failure, RateLimited):
         return failure.after_ms
@@ -120,13 +121,19 @@ def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
     return Outcome("requeue", reserved.queue, Ended(reserved.id, reserved.token, b"", event, pause_ms=max(1, pause_ms)))
 
 
-def retried(job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"") -> Outcome:
-    """The attempt failed and the job has another one; `body`, if any, replaces its body."""
+def retried(
+    job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"", pause_ms: int = 0
+) -> Outcome:
+    """The attempt failed and the job has another one; `body`, if any, replaces its body.
+
+    `pause_ms` is for how long the other side wants to be left alone by all jobs of the same rate limit.
+    """
     duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
     job.record.add(_lived(job, lived, duration, what))
     job.record.retries = job.type.retries.max
     job.record.error, job.record.message = what.error, what.message
-    return _outcome("retry", job, _event(job, "retrying", duration, what), delay_ms=delay_ms, body=body)
+    event = _event(job, "retrying", duration, what)
+    return _outcome("retry", job, event, delay_ms=delay_ms, body=body, pause_ms=pause_ms)
 
 
 def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
@@ -271,7 +278,10 @@ def _event(job: Running, kind: str, duration: float, what: Failure | None) -> by
     )
 
 
-def _outcome(kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"") -> Outcome:
+def _outcome(
+    kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"", pause_ms: int = 0
+) -> Outcome:
     reserved = job.reserved
     record = codec.encode(job.record)
-    return Outcome(kind, reserved.queue, Ended(reserved.id, reserved.token, record, event, delay_ms, body=body))
+    ended = Ended(reserved.id, reserved.token, record, event, delay_ms, body=body, pause_ms=pause_ms)
+    return Outcome(kind, reserved.queue, ended)

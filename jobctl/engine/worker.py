@@ -172,12 +172,10 @@ class Worker:
 
 
 def _enqueuer(producer: Producer) -> Callable[..., str]:
-    """What `jobctl.current().enqueue` does: returns the new job's id."""
+    """What `jobctl.current().enqueue` does: returns the new job's id, or that of the job that holds its unique key."""
 
     def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
-        job = producer.prepare(job_type, payload, **options)
-        producer.enqueue([job])
-        return job.id
+        return producer.enqueue_one(producer.prepare(job_type, payload, **options))[0]
 
     return enqueue
 

@@ -79,7 +79,7 @@ class Settle:
         return self._store.call("complete", queue, queue, keep_ms, keep_count, _kept(), *args)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body)]
+        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms)]
         return self._store.call("retry", queue, queue, _kept(), *args)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:

@@ -39,14 +39,15 @@ end
 local function claim(k, queue, id, unique, now)
   local key = k.uniques .. ':' .. unique.n
   local holder = redis.call('GET', key)
-  if holder and redis.call('HEXISTS', k.uniques, holder) == 0 then holder = false end -- it is forgotten
+  local forgotten = holder and unique.m ~= 'w' and redis.call('HEXISTS', k.uniques, holder) == 0
+  if forgotten then holder = false end -- a window holds all the same
   local what, due
   if holder then
     if unique.c == 'skip' then return 'skipped', holder end
     if unique.c == 'fail' then return 'conflict', holder end
     local inherited, gone = replace(k, queue, holder, unique.r, now)
     if gone then what = 'replaced' end
-    if unique.c == 'replace' then due = inherited end
+    if unique.c == 'replace' and unique.m == 'w' then due = inherited end
   end
   local left = due and math.max(1, due - now) or tonumber(unique.t)
   if unique.m == 'w' then

@@ -136,6 +136,12 @@ local function penalise(k, bucket, till, now)
   end
 end
 
+-- The same for all rate limits of a job, for so many milliseconds (0: not at all).
+local function penalise_lane(k, id, pause, now)
+  if pause <= 0 then return end
+  for _, bucket in ipairs(buckets_of(redis.call('HGET', k.lanes, id) or '')) do penalise(k, bucket, now + pause, now) end
+end
+
 -- A lane has its turn. Returns the id of its head, counted against all its buckets; nil if one of them does not admit
 -- it: then nothing was taken, and the lane waits in that one's line. O(buckets), of which there are at most five.
 local function draw_turn(k, queue, lane, score, now)

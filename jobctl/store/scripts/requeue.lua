@@ -14,13 +14,9 @@ local events, first, last, ended = {}, {}, {}, {}
 local late = each_current(K, ARGV[1], 3, 7, function(id, at, asked)
   if ARGV[at + 2] ~= '' then redis.call('HSET', K.records, id, ARGV[at + 2]) end
   if ARGV[at + 3] == '1' then redis.call('HINCRBY', K.crashes, id, 1) end
-  local lane, pause = ARGV[at + 5], tonumber(ARGV[at + 6])
+  local lane = ARGV[at + 5]
   if lane ~= '' then redis.call('HSET', K.lanes, id, lane) end
-  if pause > 0 then
-    for _, bucket in ipairs(buckets_of(redis.call('HGET', K.lanes, id) or '')) do
-      penalise(K, bucket, now + pause, now)
-    end
-  end
+  penalise_lane(K, id, tonumber(ARGV[at + 6]), now)
   if asked then
     cancel_now(K, id, now)
     ended[#ended + 1] = id
