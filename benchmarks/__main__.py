@@ -63,8 +63,9 @@ than the peer in the same run. Absolute numbers depend on the machine and are on
 
 The first row's ratio is the least that a Redis client in Python costs as a process (`import redis` and one ping) over
 what `jobctl enqueue` costs, both compiled as installed programs are: 1.0x would be no overhead at all. An idle worker
-here is a supervisor with one worker process over fifty queues; connections that its jobs open are not counted. Pick-ups are 20 ms apart, so that the stock broker's back-off hardly grows: a job that comes
-after a quiet second waits for half a second there, and as long as before here.
+here is a supervisor with one worker process over fifty queues; connections that its jobs open are not counted. Pick-
+ups are 20 ms apart, so that the stock broker's back-off hardly grows: a job that comes after a quiet second waits for
+half a second there, and as long as before here.
 """
 
 
