@@ -114,13 +114,15 @@ class Limits:
             if cursor == b"0":
                 return
 
-    def rows(self, queue: str) -> list[LimitState]:
-        """All limits of a queue that somebody defined, set, or waits for."""
+    def rows(self, queue: str, catalog: Mapping[str, str] | None = None) -> list[LimitState]:
+        """All limits of a queue that somebody defined, set, or waits for; and those of a catalog (limit → spec) that no
+        worker has defined yet."""
         client, keys = self._store.client, self._store.keys
         with mapping():
             specs = {ids.read(k): ids.read(v) for k, v in client.hgetall(keys.limits(queue)).items()}
             parked = {ids.read(k): int(v) for k, v in client.hgetall(keys.of_limits(queue, "parked")).items()}
-        names = {name.removesuffix("|set") for name in specs}
+        specs = {**(catalog or {}), **specs}
+        names = {name.removesuffix("|set") for name in specs} | {name for name in parked if name[0] != "p"}
         return [self._row(queue, limit, specs, parked.get(limit, 0)) for limit in sorted(names)]
 
     def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:
