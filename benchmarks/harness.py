@@ -74,8 +74,9 @@ class Bench:
     def env(self) -> dict[str, str]:
         path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "PYTHONPATH": path,
+            "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),  # all modules compiled, as installed ones are
             "BENCH_URL": self.url,
             "JOBCTL_REDIS_URL": self.url,
             "JOBCTL_CATALOG": str(self.folder / "jobs.yaml"),

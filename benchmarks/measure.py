@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -12,8 +13,10 @@ from typing import Any
 
 import psutil
 
+import jobctl
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
+from jobctl.client import Client
 from jobctl.store.newjob import NewJob
 
 
@@ -153,16 +156,21 @@ def start(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     """One `jobctl enqueue` as a whole process, beside the least that any Redis client in Python can cost."""
     row = Row("one `jobctl enqueue`, the whole process", "ms", "lower")
     ping = f"import redis; redis.Redis.from_url({bench.url!r}).ping()"
+    processes = {
+        "jobctl": [sys.executable, "-m", "jobctl", "enqueue", "checked", "n=1", "-q"],
+        "redis ping": [sys.executable, "-c", ping],
+    }
+    for argv in processes.values():
+        _run(bench, argv)  # compiles what it imports
     for _ in range(max(5, bench.repeats * 3)):
-        ours = _run(bench, [sys.executable, "-m", "jobctl", "enqueue", "checked", "n=1", "-q"])
-        row.samples.setdefault("jobctl", []).append(ours * 1000)
-        row.samples.setdefault("redis ping", []).append(_run(bench, [sys.executable, "-c", ping]) * 1000)
+        for name, argv in processes.items():
+            row.samples.setdefault(name, []).append(_run(bench, argv) * 1000)
     bench.client().flushdb()
     return [row]
 
 
 def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
-    """What an idle worker with 50 queues costs: commands a second, CPU, connections."""
+    """What an idle worker with 50 queues costs: commands a second, CPU, connections (of supervisor and process)."""
     peers = peers[:2]
     rows = [
         Row("idle worker: Redis commands", "1/s", "lower"),
@@ -172,6 +180,8 @@ def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
     seconds = max(3.0, 10 * bench.scale)
     redis = bench.client()
     for peer in peers:
+        peer.send("noop")  # opens the connections of the benchmark's own client
+        others = {client["id"] for client in redis.client_list()}
         with peer.worker(threads=4) as process:
             _warm(bench, peer)
             before, cpu = redis.info("stats")["total_commands_processed"], _cpu(process)
@@ -179,8 +189,37 @@ def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
             spent = redis.info("stats")["total_commands_processed"] - before - 1
             rows[0].samples.setdefault(peer.name, []).append(spent / seconds)
             rows[1].samples.setdefault(peer.name, []).append((_cpu(process) - cpu) / seconds * 100)
-            rows[2].samples.setdefault(peer.name, []).append(redis.info("clients")["connected_clients"] - 1.0)
+            opened = {client["id"] for client in redis.client_list()} - others
+            rows[2].samples.setdefault(peer.name, []).append(len(opened) - 1.0)  # one is that of the job which ran
     return rows
+
+
+def isolate(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
+    """How much longer a warm no-op takes in a process of its own."""
+    row = Row("a warm job in a process of its own: overhead", "ms", "lower")
+    catalog = bench.folder / "jobs.yaml"
+    text = catalog.read_text()
+    # only here: its warm process would be part of every other worker that is measured
+    catalog.write_text(f'{text}  alone: {{python: "benchmarks.tasks:noop", isolate: true}}\n')
+    try:
+        client = jobctl.connect(catalog, bench.url)
+        with peers[0].worker(threads=1):
+            _durations(client, "alone", 50)
+            for _ in range(bench.repeats):
+                alone, plain = (_durations(client, job, bench.count(500)) for job in ("alone", "noop"))
+                row.samples.setdefault("jobctl", []).append(
+                    (statistics.median(alone) - statistics.median(plain)) * 1000
+                )
+    finally:
+        catalog.write_text(text)
+    return [row]
+
+
+def _durations(client: Client, job: str, count: int) -> list[float]:
+    """How long so many attempts took, in seconds, by their records."""
+    ids = client.enqueue_many(job, ({} for _ in range(count)))
+    until(lambda: client.job(ids[-1]).state == "completed")
+    return [client.wait(one, 10).attempts[0].duration_s for one in ids]
 
 
 def _warm(bench: Bench, peer: Peer) -> None:
@@ -227,4 +266,5 @@ ALL = {
     "drain": drain,
     "delayed": delayed,
     "idle": idle,
+    "isolate": isolate,
 }

@@ -6,9 +6,8 @@ it, not in threads that the job starts by itself (unless they are started with a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
 from typing import Any
 
 import msgspec
@@ -16,10 +15,23 @@ import msgspec
 from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import JobctlError
 
+MAX_COUNT = 2**53
+"""Beyond it, numbers in JSON are not exact."""
+
+
+class JobInfo(msgspec.Struct, frozen=True, eq=False):
+    """What `jobctl.current().job` is."""
+
+    id: str
+    type: str
+    queue: str
+    payload: Mapping[str, Any]
+    label: str | None
+
 
 class RateLimited(JobctlError):
-    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same limit
-    waits until then.
+    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same rate
+    limit waits until then; without a rate limit only the job itself does.
 
     `after` is seconds or a duration such as "30s"; `after_ms` holds it. Raises ValueError for anything else.
     """
@@ -38,8 +50,9 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     """The running job. `attempt` counts from 1.
 
     The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
-    which tells whether the attempt was asked to stop, `logger`, which takes one text, and `side_effect` for
-    `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
+    which tells whether the attempt was asked to stop, `logger`, which takes one text, `progresser`, which takes (done,
+    total or None, message or None), `scrub`, which takes the payload's redacted values out of a text, and `side_effect`
+    for `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
     """
 
     id: str
@@ -51,7 +64,14 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     enqueuer: Callable[..., Any]
     stopping: Callable[[], bool]
     logger: Callable[[str], None]
+    progresser: Callable[[float, float | None, str | None], None]
+    scrub: Callable[..., str]
     side_effect: Callable[[str, str, str, int], tuple[str, str, str]] = _unrecorded
+
+    @property
+    def job(self) -> JobInfo:
+        """The job apart from this attempt of it."""
+        return JobInfo(self.id, self.type, self.queue, self.payload, self.label)
 
     @property
     def cancelled(self) -> bool:
@@ -69,7 +89,22 @@ class Current(msgspec.Struct, frozen=True, eq=False):
 
     def log(self, text: str) -> None:
         """Add a line to what `jobctl job logs` shows of this job."""
-        self.logger(text)
+        self.logger(str(text))
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far this attempt is, as often as you like: it is written four times a second at most.
+
+        `total` is what `done` grows to, None (or 0) if that is not known. Raises ValueError for what is no number from
+        0 on.
+        """
+        self.progresser(count(done), count(total) if total else None, None if message is None else str(message))
+
+
+def count(value: float) -> float:
+    """A number for `progress`: finite and from 0 on. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_COUNT:
+        raise ValueError(f"progress is counted in numbers from 0 on, not {value!r:.60}")
+    return value
 
 
 _current: ContextVar[Current | None] = ContextVar("jobctl_current", default=None)
@@ -86,11 +121,24 @@ def current() -> Current:
     return job
 
 
-@contextmanager
-def activate(job: Current) -> Iterator[Current]:
+def running() -> Current | None:
+    """The job that is running here, if any."""
+    return _current.get()
+
+
+class activate:  # noqa: N801 - reads as the verb that it is: `with activate(job):`
     """Make `job` the current one inside the block; the one before is back afterwards."""
-    token = _current.set(job)
-    try:
-        yield job
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_before", "_job")
+
+    def __init__(self, job: Current) -> None:
+        self._job = job
+        self._before: Token[Current | None] | None = None
+
+    def __enter__(self) -> Current:
+        self._before = _current.set(self._job)
+        return self._job
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            _current.reset(self._before)

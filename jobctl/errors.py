@@ -39,6 +39,10 @@ class RedisUnavailable(JobctlError):
     exit_code = 3
 
 
+class RedisFull(RedisUnavailable):
+    """Redis is at its `maxmemory` and refuses what would need more."""
+
+
 class NothingMatched(JobctlError):
     """The id or the filter matched nothing."""
 

@@ -10,8 +10,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jobctl import redaction
 from jobctl.catalog.model import Catalog, Concurrency, JobType, Queue, RateLimit
 from jobctl.errors import UsageError
+from jobctl.redaction import Scrubber
 from jobctl.store.newjob import Unique
 
 MAX_KEY = 100
@@ -24,7 +26,7 @@ Render = Callable[[Mapping[str, Any]], str]
 class Flow:
     """The flow control of one job type, compiled. Thread-safe."""
 
-    __slots__ = ("_buckets", "_constant", "_job", "_rule", "_type", "_unique", "delay_ms", "expires_ms")
+    __slots__ = ("_buckets", "_constant", "_job", "_redact", "_rule", "_type", "_unique", "delay_ms", "expires_ms")
 
     def __init__(self, job_type: JobType, queue: Queue) -> None:
         self._type = job_type.name
@@ -35,10 +37,11 @@ class Flow:
         ]
         keyed = any(render is not None for _, _, render in self._buckets)
         self._constant = None if keyed else "\n".join(name for name, _, _ in self._buckets)
+        self._redact = job_type.redact
         self._rule = job_type.unique
         self._unique = None if job_type.unique is None else _compiled(job_type.unique.key)
         self.expires_ms = job_type.expires_ms
-        """How long after enqueue a job may start."""
+        """How long a job has in all, from its enqueue."""
         self.delay_ms = 0 if job_type.unique is None else job_type.unique.delay_ms
         """How long a job that names no time of its own is held back, for others to take its place."""
 
@@ -46,10 +49,10 @@ class Flow:
         """The lane of a job, "" if nothing limits it. Raises UsageError if a key cannot be made from the payload."""
         if self._constant is not None:
             return self._constant
-        names = self._names(payload)
+        names, secrets = self._names(payload), redaction.scrubber(self._redact, payload)
         return "\n".join(
             [
-                name if render is None else f"{name}|{short(self._render(render, names, words))}"
+                name if render is None else f"{name}|{short(self._render(render, names, words, secrets), secrets)}"
                 for name, words, render in self._buckets
             ]
         )
@@ -59,7 +62,8 @@ class Flow:
         rule, render = self._rule, self._unique
         if rule is None or render is None:
             return None
-        key = short(self._render(render, self._names(payload), "`unique`"))
+        secrets = redaction.scrubber(self._redact, payload)
+        key = short(self._render(render, self._names(payload), "`unique`", secrets), secrets)
         return Unique(
             name=f"{self._type}|{key}",
             mode=rule.until if rule.for_ms is None else "for",
@@ -71,12 +75,13 @@ class Flow:
     def _names(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         return {**payload, "payload": payload, "job": self._job}
 
-    def _render(self, render: Render, names: Mapping[str, Any], words: str) -> str:
+    def _render(self, render: Render, names: Mapping[str, Any], words: str, secrets: Scrubber | None) -> str:
         try:
             return render(names)
         except ValueError as problem:  # a TemplateProblem is one
+            why = redaction.scrub(secrets, str(problem))
             raise UsageError(
-                f"the key of {words} cannot be made from this payload of `{self._type}`: {problem}",
+                f"the key of {words} cannot be made from this payload of `{self._type}`: {why}",
                 "give the value in the payload, or write `| default('none')` in the template",
             ) from problem
 
@@ -99,9 +104,13 @@ class Flows:
             return flow
 
 
-def short(key: str) -> str:
-    """A rendered key as it is kept: one that is long, cannot be shown or looks like a digest becomes a digest."""
-    if len(key) <= MAX_KEY and key.isprintable() and not key.startswith("#"):
+def short(key: str, secrets: Scrubber | None = None) -> str:
+    """A rendered key as it is kept: one that is long, cannot be shown or looks like a digest becomes a digest.
+
+    What cannot be shown may also hold what is redacted of the payload.
+    """
+    plain = len(key) <= MAX_KEY and key.isprintable() and not key.startswith("#")
+    if plain and (secrets is None or secrets(key) == key):
         return key
     return "#" + hashlib.blake2s(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 

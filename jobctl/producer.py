@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock
+from jobctl import clock, redaction
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import duration_ms, format_duration
@@ -67,6 +67,7 @@ class Producer:
             label=self._label(job_type, payload, job_id),
             parent=parent,
             encoded=encoded,
+            redact=job_type.redact,
             lane="" if flow is None else flow.lane(payload),
             unique=None if flow is None else flow.unique(payload),
             expires_ms=expires_ms,
@@ -114,10 +115,13 @@ class Producer:
         render = self._labels.get(job_type.name)
         if render is None:
             render = self._labels[job_type.name] = templates.compile_text(job_type.label)
+        secrets = redaction.scrubber(job_type.redact, payload)
         try:
-            return render(templates.context(payload, job_id=job_id, job_type=job_type.name))[:MAX_LABEL]
+            label = render(templates.context(payload, job_id=job_id, job_type=job_type.name))
         except templates.TemplateProblem as problem:
-            raise UsageError(f"the label of `{job_type.name}` cannot be made from this payload: {problem}") from problem
+            why = redaction.scrub(secrets, str(problem))
+            raise UsageError(f"the label of `{job_type.name}` cannot be made from this payload: {why}") from problem
+        return (redaction.scrub(secrets, label) or "")[:MAX_LABEL]
 
 
 def read_priority(value: int | str) -> int:
@@ -139,7 +143,7 @@ def read_priority(value: int | str) -> int:
 def read_times(
     delay: float | str | None, at: datetime | None, expires: float | str | None, default_ms: int | None = None
 ) -> tuple[int | None, int | None, int | None]:
-    """When a job starts and until when it may: (delay in ms, epoch ms, ms after enqueue), None where nothing is said.
+    """When a job starts and when it expires: (delay in ms, epoch ms, ms after enqueue), None where nothing is said.
 
     `default_ms` stands in for `expires`. Raises UsageError, also for a job that could never start.
     """

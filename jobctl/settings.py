@@ -16,6 +16,8 @@ DEFAULT_CATALOG = "jobs.yaml"
 STATE_FOLDER = ".jobctl"
 _SERVICE_VARIABLES = ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "WATCHDOG_PID")
 MAX_ID = 120
+RUN_TOKEN = "run"
+"""What JOBCTL_TOKEN is under `jobctl run`, where no job is kept that a log line could belong to."""
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
 
 
@@ -39,7 +41,12 @@ class Settings:
     debug: bool = False
     parent_job: str | None = None
     """The job that this process runs for: what it enqueues are that job's children."""
+    attempt: int = 0
+    """The number of that job's attempt, 0 outside a job."""
+    attempt_token: str | None = None
+    """The reservation of that attempt; RUN_TOKEN under `jobctl run`."""
     config_dir: Path = Path("~/.config/jobctl")
+    cache_dir: Path = Path("~/.cache/jobctl")
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
 
@@ -114,7 +121,10 @@ def resolve(
         color=not no_color and "NO_COLOR" not in env and env.get("TERM") != "dumb",
         debug=debug or debugging(env),
         parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,
+        attempt=int(number) if (number := env.get("JOBCTL_ATTEMPT", "")).isdecimal() and len(number) < 10 else 0,
+        attempt_token=env.get("JOBCTL_TOKEN", "")[:MAX_ID] or None,
         config_dir=folder,
+        cache_dir=_xdg(env, "XDG_CACHE_HOME", ".cache"),
         password=password,
         password_file=password_file,
     )
@@ -122,9 +132,12 @@ def resolve(
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The folder of a person's own configuration, by the XDG base directory rules."""
-    env = os.environ if environ is None else environ
-    base = env.get("XDG_CONFIG_HOME")
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".config"
+    return _xdg(os.environ if environ is None else environ, "XDG_CONFIG_HOME", ".config")
+
+
+def _xdg(env: Mapping[str, str], variable: str, default: str) -> Path:
+    base = env.get(variable)
+    root = Path(base) if base and Path(base).is_absolute() else Path.home() / default
     return root / "jobctl"
 
 

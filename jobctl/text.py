@@ -39,6 +39,11 @@ def first_line(text: str | None) -> str:
     return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")
 
 
+def progress(done: float, total: float | None, message: str | None) -> str:
+    """Progress in words, where no bar is drawn."""
+    return f"progress {done:g}{'' if total is None else f' of {total:g}'}{f': {message}' if message else ''}"
+
+
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"[:limit]
 

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+import jobctl
 from jobctl.context import Current, activate, current
 from jobctl.errors import JobctlError
 
@@ -22,6 +23,8 @@ def job(**changed) -> Current:
         "enqueuer": lambda *args, **options: (args, options),
         "stopping": lambda: False,
         "logger": lambda _text: None,
+        "progresser": lambda *_told: None,
+        "scrub": lambda text: text,
     }
     return Current(**{**fields, **changed})
 
@@ -82,3 +85,16 @@ def test_another_thread_does_not():
         thread.start()
         thread.join()
     assert seen == [False]
+
+
+@pytest.mark.parametrize(("after", "ms"), [(30, 30_000), (0.5, 500), ("30s", 30_000), ("1h30m", 5_400_000)])
+def test_a_job_says_for_how_long_it_is_to_be_left_alone(after: float | str, ms: int):
+    error = jobctl.RateLimited(after)
+    assert error.after_ms == ms
+    assert isinstance(error, JobctlError)
+
+
+@pytest.mark.parametrize("after", [-1, "soon", float("nan")])
+def test_a_rate_limit_without_a_time_is_refused(after: float | str):
+    with pytest.raises(ValueError, match="expected a"):
+        jobctl.RateLimited(after)

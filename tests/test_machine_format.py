@@ -8,13 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobctl.store import records
+from jobctl.store import logs, records
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
     "Job": records.Job,
+    "Progress": records.Progress,
     "Enqueued": records.EnqueuedJob,
     "Attempt": records.AttemptRecord,
+    "Log line": logs.LogLine,
     "Queue": records.QueueRow,
     "Queue in full": records.QueueDetail,
     "Pause": records.PauseRow,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
+
+import msgspec
 
 from jobctl.catalog import limits, templating
 from jobctl.catalog.model import (
@@ -21,11 +24,12 @@ from jobctl.catalog.model import (
     PythonSpec,
     RetryPolicy,
 )
-from jobctl.catalog.problems import Path, one_of
+from jobctl.catalog.problems import Path, did_you_mean, one_of
 from jobctl.catalog.report import Report, shown
 from jobctl.catalog.table import HANDLERS
 from jobctl.catalog.templates import is_template
 from jobctl.catalog.units import format_duration
+from jobctl.redaction import MAX_PATTERNS
 
 Values = Mapping[str, Any]
 
@@ -96,6 +100,7 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
     for kind in templated:
         templating.check(values[kind], (*path, kind), keys, report)
     templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
+    _check_isolation(values, path, report)
     return JobType(
         name=name,
         handler=handler,
@@ -105,11 +110,34 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         timeout_ms=values.get("timeout", defaults.timeout_ms),
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
+        redact=_read_redact(values.get("redact", ()), (*path, "redact"), keys, report),
         rate_limit=limits.read_rate_limit(values, path, keys, report),
         concurrency=limits.read_concurrency(values, path, keys, report),
         unique=limits.read_unique(values, path, schema, report),
         expires_ms=limits.read_expires(values, path, report),
+        isolate=values.get("isolate", False),
+        memory_bytes=values.get("memory"),
     )
+
+
+def _check_isolation(values: Values, path: Path, report: Report) -> None:
+    """Commands have a process of their own anyway, and a request needs none."""
+    if values.get("isolate") and not report.given((*path, "python")):
+        report.add_at_key((*path, "isolate"), "only `python` jobs can be isolated", "remove it")
+    if "memory" in values and not values.get("isolate") and report.sound((*path, "isolate")):
+        report.add_at_key((*path, "memory"), "`memory` limits an isolated job only", "add `isolate: true`")
+
+
+def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | None, report: Report) -> tuple[str, ...]:
+    """`redact:`, with a problem for each pattern that no payload can match: a slip that would show what is secret."""
+    if len(patterns) > MAX_PATTERNS:
+        report.add(path, f"expected at most {MAX_PATTERNS} patterns, found {len(patterns)}")
+    for index, pattern in enumerate(patterns):
+        first = pattern.partition(".")[0]
+        if keys is not None and not any(fnmatchcase(key, first) or key.startswith(f"{first}.") for key in keys):
+            hint = did_you_mean(first, keys) or f"the payload's `properties` are {', '.join(sorted(keys)[:10])}"
+            report.add((*path, index), f"`{first}` is no key of the payload", hint)
+    return patterns
 
 
 def _read_handler(values: Values, path: Path, report: Report) -> HandlerSpec:
@@ -168,7 +196,7 @@ def _read_http(values: Values, path: Path, report: Report) -> HttpSpec:
         if isinstance(value, str) and re.search(r"[\r\n]", value):
             report.add((*path, "headers", name), "a header's value is one line, found several")
     spec = HttpSpec(values["url"], headers=headers, json=values.get("json"), body=values.get("body"))
-    return replace(
+    return msgspec.structs.replace(
         spec,
         method=values.get("method", spec.method),
         timeout_ms=values.get("timeout", spec.timeout_ms),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from jobctl import redaction
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.catalog.problems import did_you_mean, dotted, nearest, printable
 from jobctl.errors import UsageError
@@ -43,13 +44,25 @@ class Validator:
     def problems(self, payload: Any) -> list[tuple[tuple[str | int, ...], str]]:
         """Each problem's path inside the payload and its text, path included. At most 20."""
         found: list[tuple[tuple[str | int, ...], str]] = []
+        shown = redaction.hide(self._job_type.redact, payload)
         for error in self._compiled.iter_errors(payload):
             if len(found) == _MAX_PROBLEMS:
                 found.append(((), "and more"))
                 break
             path = tuple(error.instance_path)
-            found.append((path, f"{dotted(path)}: {explain(error)}" if path else explain(error)))
+            secret = shown is not payload and _dig(shown, path) is not _dig(payload, path)
+            text = f"does not fit `{error.kind.name}`; its value is redacted" if secret else explain(error)
+            found.append((path, f"{dotted(path)}: {text}" if path else text))
         return found
+
+
+def _dig(value: Any, path: tuple[str | int, ...]) -> Any:
+    """What lies at a path; a hidden value has nothing below itself."""
+    for part in path:
+        if not isinstance(value, Mapping | list | tuple):
+            break
+        value = value[part]  # type: ignore[index]  # the path is the payload's own
+    return value
 
 
 def validator(job_type: JobType) -> Validator:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from jobctl import clock
+from jobctl.cli.bar import bar
 from jobctl.cli.context import Context, Times
 from jobctl.cli.output import iso, relative, short_duration, to_json
 from jobctl.cli.paint import Paint
@@ -22,6 +23,7 @@ def card(ctx: Context, job: Job) -> str:
     paint = Paint.of(ctx)
     sections = [
         _head(ctx, job, paint),
+        _section(paint, "progress", [bar(job.progress, fine=paint.glyphs)] if job.progress else []),
         _section(paint, "payload", _json(job.payload)),
         _section(paint, "timeline", list(_timeline(ctx, job))),
         _section(paint, _attempts_title(job), list(_attempts(ctx, job, paint))),

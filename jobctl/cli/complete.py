@@ -53,12 +53,12 @@ def schedules(ctx: Any, incomplete: str) -> list[str]:
 
 def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]) -> list[str]:
     try:
-        from jobctl.catalog.load import load
+        from jobctl.catalog.compiled import load
         from jobctl.settings import resolve
 
         given = ctx.params if ctx is not None else {}
         settings = resolve(catalog=given.get("catalog"), profile=given.get("profile"))
-        names = of(load(settings.catalog_path))
+        names = of(load(settings.catalog_path, settings.cache_dir))
     except Exception:  # noqa: BLE001 - a broken catalog must not disturb the person who is typing
         return []
     return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -80,9 +81,9 @@ class Context:
         if "catalog" not in self._opened:
             if not path.exists() and not self.settings.catalog_given:
                 return None
-            from jobctl.catalog.load import load
+            from jobctl.catalog.compiled import load
 
-            self._opened["catalog"] = load(path)
+            self._opened["catalog"] = load(path, self.settings.cache_dir)
         found: Catalog = self._opened["catalog"]
         return found
 
@@ -112,11 +113,20 @@ class Context:
 
             catalog = None if self.settings.namespace else self.catalog_if_any()
             url = self.redis_url()
-            self._opened[key] = open_store(
-                self.settings, catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0
-            )
-        store: Store = self._opened[key]
-        return store
+            store = open_store(self.settings, catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0)
+            store.rules = self._redacted
+            self._opened[key] = store
+        opened: Store = self._opened[key]
+        return opened
+
+    def _redacted(self, job_type: str) -> tuple[str, ...]:
+        """What the catalog hides of a job type's payloads. It is read only now, and a broken one has nothing to say:
+        where a namespace was named, commands work without it."""
+        if "shown" not in self._opened:
+            with suppress(UsageError):
+                self._opened["shown"] = self.catalog_if_any()
+        catalog: Catalog | None = self._opened.setdefault("shown", None)
+        return catalog.redacted(job_type) if catalog else ()
 
     def require_writable(self, what: str = "change anything") -> None:
         """Raise Refused under a read-only profile. `what` completes "the profile does not let you …"."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,11 @@ def _without_surplus(piece: str) -> str:
 
 class Command(typer.core.TyperCommand):
     """A command whose help shows its own options first and the common ones apart."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer's, but `-5` is an argument: no option is called like a number."""
+        ctx.ignore_unknown_options = any(re.fullmatch("-[0-9]+", arg) for arg in args)
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters, with plain conversion where that is enough."""

@@ -11,10 +11,10 @@ from collections.abc import Container
 from jobctl import clock
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure
 from jobctl.engine.verdict import Running
 from jobctl.errors import UsageError
 from jobctl.flow import Flow
+from jobctl.handlers.failure import Failure
 from jobctl.store import ids
 from jobctl.store.settle import Ended, Reserved
 

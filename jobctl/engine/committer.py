@@ -5,24 +5,28 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+import msgspec
+
 from jobctl.catalog.model import Catalog
-from jobctl.errors import RedisUnavailable
+from jobctl.errors import RedisFull, RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.logs import LogLine
+from jobctl.store.logs import Batch
+from jobctl.store.progress import Reached
 from jobctl.store.script import Call
 from jobctl.store.settle import Ended
 
 MAX_GROUP = 500
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+GATHER_S = 0.002
+"""How long outcomes gather while several come at once. Waking the committer for each would make all job threads wait
+for the interpreter more often than for Redis."""
 
 _log = logging.getLogger("jobctl.worker")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """An attempt that is over: what becomes of its job. `kind`: complete, retry, bury, cancelled, requeue."""
 
     kind: str
@@ -30,21 +34,28 @@ class Outcome:
     ended: Ended
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True):
     """Log lines of an attempt."""
 
     queue: str
-    job_id: str
-    lines: tuple[LogLine, ...]
+    batch: Batch
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Reach(msgspec.Struct, frozen=True):
+    """How far an attempt is."""
+
+    queue: str
+    reached: Reached
+
+
+class Alias(msgspec.Struct, frozen=True):
     """The id by which a stock producer knows a job that lies under another."""
 
     message_id: str
     job_id: str
+
+
+Item = Outcome | Lines | Reach | Alias
 
 
 class Committer(threading.Thread):
@@ -55,11 +66,11 @@ class Committer(threading.Thread):
         self._store = store
         self._catalog = catalog
         self._written = written
-        self._inbox: SimpleQueue[Outcome | Lines | Alias | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Item | None] = SimpleQueue()
         self._giving_up = threading.Event()
         self._complete = False
 
-    def submit(self, item: Outcome | Lines | Alias) -> None:
+    def submit(self, item: Item) -> None:
         self._inbox.put(item)
 
     def finish(self, timeout_s: float) -> bool:
@@ -75,11 +86,13 @@ class Committer(threading.Thread):
         while not ending:
             group, ending = self._gather()
             self._write(group)
+            if len(group) > 1 and not ending:
+                self._giving_up.wait(GATHER_S)
         self._complete = True
 
-    def _gather(self) -> tuple[list[Outcome | Lines | Alias], bool]:
+    def _gather(self) -> tuple[list[Item], bool]:
         """Everything that waits, at least one thing."""
-        group: list[Outcome | Lines | Alias] = []
+        group: list[Item] = []
         item = self._inbox.get()
         try:
             while item is not None:
@@ -91,7 +104,7 @@ class Committer(threading.Thread):
             return group, False
         return group, True
 
-    def _write(self, group: list[Outcome | Lines | Alias]) -> None:
+    def _write(self, group: list[Item]) -> None:
         pause, failed = FIRST_PAUSE_S, False
         while True:
             try:
@@ -108,16 +121,14 @@ class Committer(threading.Thread):
             _log.info("Redis answers again; %d outcomes written", len(group))
         self._written([item.ended.token for item in group if isinstance(item, Outcome)])
 
-    def _send(self, group: list[Outcome | Lines | Alias], *, repeated: bool) -> None:
+    def _send(self, group: list[Item], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
         aliases = [(item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
         if aliases:
             self._store.jobs.add_aliases(aliases)
+        self._send_said(group, repeated)
         for item in group:
-            if isinstance(item, Lines):
-                if not self._store.logs.append(item.queue, item.job_id, item.lines):
-                    _log.warning("job %s: %d log lines left out, Redis is out of memory", item.job_id, len(item.lines))
-            elif isinstance(item, Outcome):
+            if isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
         calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]
         for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):
@@ -125,6 +136,35 @@ class Committer(threading.Thread):
             for place in late if not repeated else ():
                 job_id = ended[place].id
                 _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
+
+    def _send_said(self, group: list[Item], repeated: bool) -> None:
+        """Log lines and progress, before the outcomes, which end what they belong to. Without memory they are left
+        out: jobs must end all the same."""
+        lines: dict[str, list[Batch]] = {}
+        reached: dict[str, dict[str, Reached]] = {}
+        for item in group:
+            if isinstance(item, Lines):
+                lines.setdefault(item.queue, []).append(item.batch)
+            elif isinstance(item, Reach):
+                reached.setdefault(item.queue, {})[item.reached.token] = item.reached  # of several, the latest
+        if not lines and not reached:
+            return
+        calls = [
+            (call, [batch.job_id for batch in batches])
+            for queue, said in lines.items()
+            for call, batches in self._store.logs.calls(queue, said, self._keep_ms(queue), repeated=repeated)
+        ]
+        calls += [(self._store.progress.call(queue, [*latest.values()]), []) for queue, latest in reached.items()]
+        try:
+            replies = self._store.run_many([call for call, _ in calls])
+        except RedisFull:
+            _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(ids) for _, ids in calls))
+            return
+        for late in {ids[place] for (_, ids), places in zip(calls, replies, strict=True) if ids for place in places}:
+            _log.warning("job %s: log lines of an attempt that is no longer the current one are left out", late)
+
+    def _keep_ms(self, queue: str) -> int:
+        return self._catalog.queue(queue).keep.completed_ms
 
     def _call(self, kind: str, queue: str, ended: list[Ended]) -> Call:
         settle = self._store.settle

@@ -15,10 +15,11 @@ from jobctl import clock
 from jobctl.catalog.model import ActorSpec, JobType, Keep, RetryPolicy
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure, describe
 from jobctl.engine.holding import HeldMessage
 from jobctl.engine.work import MAX_CRASHES
 from jobctl.errors import RedisUnavailable
+from jobctl.handlers.failure import Failure, describe
+from jobctl.redaction import Scrubber
 from jobctl.store import Store, codec
 from jobctl.store.settle import Ended, Reserved
 
@@ -162,11 +163,11 @@ class JobctlConsumer(Consumer):
             return self._not_begun(message, failure)
         job = self._running(message)
         if message.failed or (failure is not None and message.again is None):
-            return verdict.given_up(job, _described(failure))
+            return verdict.given_up(job, _described(failure, job.scrub))
         if message.again is None:
             return verdict.completed(job, message.result)
         if failure is not None:
-            return verdict.retried(job, _described(failure), message.again.delay_ms, body=message.again.body)
+            return verdict.retried(job, _described(failure, job.scrub), message.again.delay_ms, body=message.again.body)
         return verdict.put_off(message.reserved, message.record, message.again.delay_ms, message.again.body)
 
     def _not_begun(self, message: HeldMessage, failure: BaseException | None) -> Outcome:
@@ -267,8 +268,8 @@ def _options(body: codec.Body, record: codec.Record, job_id: str) -> dict[str, A
     return options
 
 
-def _described(failure: BaseException | None) -> Failure:
-    return describe(failure) if failure is not None else Failure("Rejected", "a middleware failed the message")
+def _described(failure: BaseException | None, using: Scrubber | None = None) -> Failure:
+    return describe(failure, using) if failure is not None else Failure("Rejected", "a middleware failed the message")
 
 
 def _patience(client: Any) -> float:

@@ -17,8 +17,13 @@ from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.settle import Ended, Reserved
+from jobctl.store.wakeups import Wakeups
 
 LOOK_S = 1.0
+DUE_LOOKS = 5
+"""Of so many looks one asks what is due next. Who enqueues a job that is due before all others wakes a worker at once;
+the others need to know of it should that one be busy then, or gone, and no sooner than a sweep would find it.
+"""
 STUCK_S = 0.05
 LATE_S, EVERY_S = (4.0, 20.0), 60.0
 """When own reservations are looked at again after a connection was lost, and how often anyhow."""
@@ -51,7 +56,7 @@ class Fetcher(threading.Thread):
         queue that has some, what its limits allow."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
-        self._blocking = blocking
+        self._wakeups = Wakeups(blocking.client, [store.keys.wake(queue) for queue in queues])
         self._worker = worker
         self._queues = list(queues)
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
@@ -65,6 +70,7 @@ class Fetcher(threading.Thread):
         self._windows = -(-len(self._queues) // MAX_QUEUES)
         self._to_ask = self._windows
         self._look_at = 0.0
+        self._looks = 0
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
         self._registered = False
@@ -78,7 +84,7 @@ class Fetcher(threading.Thread):
         """Fetch no more, and block no longer. What is held already stays with the desk."""
         self._halt.set()
         self._desk.close()
-        self._blocking.interrupt()
+        self._wakeups.interrupt()
 
     def run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -93,6 +99,7 @@ class Fetcher(threading.Thread):
                 if pause == FIRST_PAUSE_S:
                     _log.warning("cannot fetch jobs, going on trying: %s", problem)
                 self.connected.clear()
+                self._looks = 0
                 self._registered = False
                 self._to_ask = self._windows
                 now = clock.monotonic()
@@ -118,9 +125,11 @@ class Fetcher(threading.Thread):
                 self.empty.set()
             self._sleep()
             return
-        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() else LOOK_S)
+        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() or self._wakeups.pending else LOOK_S)
         if room <= 0:
             self._give_back(self._desk.stuck())
+            if token := self._wakeups.late():
+                self._store.queues.wake(self._wakes[token])  # it came for a worker that is not busy
         elif not self._halt.is_set():
             self._fetch(room)
 
@@ -176,7 +185,7 @@ class Fetcher(threading.Thread):
         rest = until - clock.monotonic()
         if rest <= 0:
             return
-        woken = self._blocking.block(list(self._wakes), rest)
+        woken = self._wakeups.wait(rest)
         if woken is not None:
             self._first = self._wakes.get(woken)
             self._ask_all()
@@ -185,14 +194,17 @@ class Fetcher(threading.Thread):
         """Once a second: is there anything that no wake-up told of? Take in what stock producers delayed."""
         if not self._registered:
             self._register()
-        seen = self._store.queues.peek(self._queues)
+        due = self._looks % DUE_LOOKS == 0
+        seen = self._store.queues.peek(self._queues, due=due)
+        self._looks += 1
         self._look_at = clock.monotonic() + LOOK_S
         if seen.inbox:
             for queue in self._queues:
                 self._store.stock.take_delayed(queue)
         if seen.waiting or seen.inbox:
             self._ask_all()
-        self._due(seen.next_due_ms)
+        if seen.next_due_ms is not None:
+            self._due(seen.next_due_ms)
 
     def _register(self) -> None:
         """Make the queues and their limits known. A full server refuses this, and must be served all the same."""

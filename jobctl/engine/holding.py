@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dramatiq.broker import MessageProxy
@@ -46,6 +47,27 @@ class HeldMessage(MessageProxy):
     def end(self, result: Any, failure: BaseException | None) -> None:
         """Its attempt is over."""
         self.result, self.failure = result, failure
+
+
+class LazyMessage(HeldMessage):
+    """A message of `jobctl worker`, put together when a hook first looks at it: those of most jobs never are."""
+
+    def __init__(self, reserved: Reserved, body: Body, record: Record) -> None:
+        super().__init__(None, reserved, body, record)  # type: ignore[arg-type]
+        del self.__dict__["_message"]  # so that the property below is asked
+
+    @cached_property
+    def _message(self) -> Message[Any]:  # type: ignore[override]
+        body = self.body
+        return Message(
+            queue_name=self.reserved.queue,
+            actor_name=body.actor_name,
+            args=tuple(body.args),
+            kwargs=body.kwargs,
+            options=body.options,
+            message_id=body.message_id,
+            message_timestamp=body.message_timestamp,
+        )
 
 
 class Holdings:

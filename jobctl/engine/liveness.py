@@ -8,10 +8,10 @@ from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure
 from jobctl.engine.work import MAX_CRASHES
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.base import AttemptTimeout
+from jobctl.handlers.failure import Failure
 from jobctl.store import Store, codec, events
 from jobctl.store.codec import Lived
 from jobctl.store.jobs import Found, to_job
@@ -22,7 +22,7 @@ from jobctl.store.settle import Ended, Reserved
 THOROUGH_S = 60.0
 """How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
 
-SILENCE_S = 5.0
+SILENCE_S = 7.5
 """A process that has not beaten for this long (two beats and a half) looks before it judges."""
 
 EXPIRE_BATCHES = 10
@@ -36,11 +36,13 @@ class StoreLiveness:
 
     def __init__(self, store: Store, catalog: Catalog, lease_ms: int = LEASE_MS) -> None:
         self.catalog = catalog
-        """Says how long ended jobs are kept; replaced at a reload."""
+        """Says how long ended jobs are kept and what is hidden of them; replaced at a reload."""
         self._store = store
+        store.rules = lambda job_type: self.catalog.redacted(job_type)
         self._lease_ms = lease_ms
         self._own = ""
         self._beaten_at = 0.0
+        self._redis_ms = 0
         self._reachable_since: float | None = None
         self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
@@ -48,7 +50,7 @@ class StoreLiveness:
 
     def beat(self, info: ProcessInfo) -> None:
         try:
-            self._store.processes.beat(info)
+            self._redis_ms = self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
             self._seen.clear()
@@ -131,7 +133,8 @@ class StoreLiveness:
 
     def _take_in(self, names: list[str]) -> None:
         """Due jobs of queues that no worker serves, and what stock Dramatiq left."""
-        for queue in self._store.queues.overdue():
+        since_beat_ms = round((clock.monotonic() - self._beaten_at) * 1000)
+        for queue in self._store.queues.overdue(self._redis_ms + since_beat_ms):
             self._store.queues.promote_due(queue)
         if self._store.queues.inboxes(names):
             for queue in names:

@@ -11,12 +11,14 @@ import contextlib
 import logging
 import os
 import threading
+import time
 import traceback
 from queue import SimpleQueue
 
 import msgspec
 
 from jobctl import clock
+from jobctl.context import running
 from jobctl.text import sanitize
 
 FORMATS = ("auto", "text", "json")
@@ -27,7 +29,8 @@ LABEL_LIMIT, MESSAGE_LIMIT, LINE_LIMIT, TRACEBACK_LIMIT = 120, 300, 2_000, 20_00
 
 PIPE_BUF = 4_096
 """Writes up to this size do not mix with those of other processes on the same pipe."""
-MAX_GATHERED = 256
+GATHER_S = 0.01
+"""How long the writer lets lines gather: waking it for each would cost a job's thread more than the line itself."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -69,7 +72,9 @@ class Sink:
         ended = False
         while not ended:
             gathered = [queue.get()]
-            while not queue.empty() and len(gathered) < MAX_GATHERED:
+            if gathered[0] is not None:
+                time.sleep(GATHER_S)
+            while not queue.empty():
                 gathered.append(queue.get())
             ended = None in gathered
             chunk = b""
@@ -150,9 +155,15 @@ def timestamp(ms: int) -> str:
 
 
 def attempt_started(
-    logger: logging.Logger, job_id: str, job_type: str, queue: str, attempt: int, label: str | None = None
+    logger: logging.Logger,
+    started_ms: int,
+    job_id: str,
+    job_type: str,
+    queue: str,
+    attempt: int,
+    label: str | None = None,
 ) -> None:
-    """Log at INFO that an attempt starts; `attempt` counts from 1."""
+    """Log at INFO that an attempt has started (epoch ms) and goes on; `attempt` counts from 1."""
     if not logger.isEnabledFor(logging.INFO):
         return
     job_id, job_type, queue = sanitize(job_id), sanitize(job_type), sanitize(queue)
@@ -160,10 +171,10 @@ def attempt_started(
     sink = _sink
     if sink is None or not sink.as_json:
         line = f"start {job_type} {job_id} attempt={attempt} queue={queue}{_quoted(' label', label)}"
-        _emit(logger, logging.INFO, line)
+        _emit(logger, logging.INFO, line, started_ms)
         return
     fields = {
-        "time": timestamp(clock.now_ms()),
+        "time": timestamp(started_ms),
         "level": "info",
         "event": "attempt_started",
         "id": job_id,
@@ -202,7 +213,7 @@ def attempt_finished(
     if sink is None or not sink.as_json:
         line = f"{outcome} {job_type} {job_id} attempt={attempt} queue={queue}{_quoted(' label', label)}"
         line += f" duration={duration_s:.3f}s"
-        _emit(logger, level, f"{line} {error}: {message or ''}" if error else line)
+        _emit(logger, level, f"{line} {error}: {message or ''}" if error else line, clock.now_ms())
         return
     fields = {
         "time": timestamp(clock.now_ms()),
@@ -226,13 +237,13 @@ def _quoted(key: str, text: str | None) -> str:
     return f'{key}="{text}"' if text else ""
 
 
-def _emit(logger: logging.Logger, level: int, line: str) -> None:
+def _emit(logger: logging.Logger, level: int, line: str, at_ms: int) -> None:
     """An attempt line as text; through `logging` as long as `setup` has not been called."""
     if _sink is None:
         logger.log(level, "%s", line)
         return
     name = "INFO   " if level == logging.INFO else "WARNING"
-    _sink.write(f"{timestamp(clock.now_ms())} {name} {line}\n".encode())
+    _sink.write(f"{timestamp(at_ms)} {name} {line}\n".encode())
 
 
 def _json_line(record: logging.LogRecord) -> bytes:
@@ -242,7 +253,7 @@ def _json_line(record: logging.LogRecord) -> bytes:
         "event": "log",
         "logger": record.name,
         "pid": record.process,
-        "message": sanitize(record.getMessage(), LINE_LIMIT, newlines=True),
+        "message": sanitize(_scrubbed(record.getMessage()), LINE_LIMIT, newlines=True),
     }
     if text := _traceback(record):
         fields["traceback"] = text
@@ -250,7 +261,7 @@ def _json_line(record: logging.LogRecord) -> bytes:
 
 
 def _text_line(record: logging.LogRecord) -> bytes:
-    message = sanitize(record.getMessage(), LINE_LIMIT)
+    message = sanitize(_scrubbed(record.getMessage()), LINE_LIMIT)
     line = f"{timestamp(round(record.created * 1000))} {record.levelname:<7} {message}\n"
     text = _traceback(record)
     return (line + text + "\n" if text else line).encode()
@@ -259,4 +270,11 @@ def _text_line(record: logging.LogRecord) -> bytes:
 def _traceback(record: logging.LogRecord) -> str:
     if not record.exc_info or record.exc_info[1] is None:
         return ""
-    return sanitize("".join(traceback.format_exception(record.exc_info[1])), TRACEBACK_LIMIT, newlines=True)
+    text = _scrubbed("".join(traceback.format_exception(record.exc_info[1])))
+    return sanitize(text, TRACEBACK_LIMIT, newlines=True)
+
+
+def _scrubbed(text: str) -> str:
+    """What a job's code logs by itself, without what is redacted of its payload."""
+    job = running()
+    return text if job is None else job.scrub(text)

@@ -7,7 +7,6 @@ again at the next check.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import subprocess
 import sys
@@ -88,7 +87,7 @@ def _try_out(config: ChildConfig) -> Findings:
     broker = worker_broker(connect(_NOWHERE), catalog.namespace)
     dramatiq.set_broker(broker)  # before modules with actors are imported
     try:
-        problems = check_imports(dataclasses.replace(catalog, jobs=served))
+        problems = check_imports(msgspec.structs.replace(catalog, jobs=served))
         if not problems:
             prepare(catalog, broker, environment(), {}, _no_enqueue, config.queues)
     except UsageError as error:

@@ -23,7 +23,7 @@ from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
-BEAT_S, SWEEP_S, HEALTH_S = 2.0, 5.0, 2.0
+BEAT_S, SWEEP_S, HEALTH_S = 3.0, 5.0, 2.0
 KILL_MARGIN_S = 0.75
 """How long after the end of the grace a child may still be busy with requeueing before it is killed."""
 LAST_CALL_S = 1.0

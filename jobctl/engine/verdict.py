@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import random
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
-from jobctl import clock
+from jobctl import clock, redaction
 from jobctl.catalog.model import JobType
 from jobctl.context import RateLimited
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure, describe
 from jobctl.engine.retry_policy import Retry, decide
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
+from jobctl.redaction import Scrubber
 from jobctl.store import codec, events
 from jobctl.store.codec import Lived, Record
 from jobctl.store.dead import GroupInfo
@@ -24,7 +26,6 @@ from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
 
 EXPIRED = "it was not done within its time"
-MAX_RESULT_BYTES = 65_536
 HOST = socket.gethostname()
 PID = os.getpid()
 
@@ -44,23 +45,18 @@ class Running:
     started_ms: int = 0
     started: float = 0.0
     expires_at: float | None = None
+    scrub: Scrubber | None = field(init=False, default=None)
+    """Takes the payload's secrets out of whatever is written about this job."""
+
+    def __post_init__(self) -> None:
+        patterns = redaction.combined(self.body.options, self.type.redact)
+        if patterns:
+            self.scrub = redaction.scrubber(patterns, self.body.payload)
+            self.label = redaction.scrub(self.scrub, self.label)
 
     @property
     def number(self) -> int:
         return self.record.count + 1
-
-
-def encode_result(result: object) -> bytes | None:
-    """A result as bounded JSON; what is not JSON, or too large, is replaced by a note that says so."""
-    if result is None:
-        return None
-    try:
-        data = codec.encode(result)
-    except (TypeError, ValueError, RecursionError):
-        data = codec.encode({"$unencodable": type(result).__name__})
-    if len(data) > MAX_RESULT_BYTES:
-        return codec.encode({"$too_large": len(data), "limit": MAX_RESULT_BYTES})
-    return data
 
 
 def completed(job: Running, result: object) -> Outcome:
@@ -68,7 +64,7 @@ def completed(job: Running, result: object) -> Outcome:
     duration = clock.monotonic() - job.started
     job.record.add(_lived(job, "completed", duration, None))
     record = job.record
-    data = encode_result(result)
+    data = encode_result(result, job.scrub)
     record.result = msgspec.Raw(data) if data else codec.NO_RESULT
     record.error = record.message = record.group = None
     record.spent, record.retries = record.count, job.type.retries.max
@@ -82,7 +78,7 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     pause_ms = asked_for(failure, job.reserved.lane)
     if pause_ms is not None:
         return slowed(job, pause_ms, str(failure))
-    what = describe(failure)
+    what = describe(failure, job.scrub)
     if isinstance(failure, AttemptTimeout) and job.expires_at is not None and clock.monotonic() >= job.expires_at:
         return given_up(job, Failure("Expired", EXPIRED, what.traceback), lived="timeout")
     if isinstance(failure, AttemptTimeout):
@@ -115,7 +111,7 @@ def has_rate(lane: str) -> bool:
 def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
     """The attempt came too early: it does not count. Its rate limits pause, or else the job itself."""
     duration = clock.monotonic() - job.started
-    what = Failure("RateLimited", message)
+    what = _scrubbed(job, Failure("RateLimited", message))
     event = _event(job, "limited", duration, what)
     reserved = job.reserved
     if not has_rate(reserved.lane):
@@ -126,7 +122,7 @@ def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
 
 def retried(job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"") -> Outcome:
     """The attempt failed and the job has another one; `body`, if any, replaces its body."""
-    duration = clock.monotonic() - job.started
+    duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
     job.record.add(_lived(job, lived, duration, what))
     job.record.retries = job.type.retries.max
     job.record.error, job.record.message = what.error, what.message
@@ -135,7 +131,7 @@ def retried(job: Running, what: Failure, delay_ms: int, *, lived: str = "failed"
 
 def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
     """The attempt failed and was the last: the job is a dead letter."""
-    duration = clock.monotonic() - job.started
+    duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
     job.record.add(_lived(job, lived, duration, what))
     job.record.retries = job.type.retries.max
     reserved = job.reserved
@@ -228,6 +224,14 @@ def bury(
         group=record.group,
         group_info=codec.encode(GroupInfo(job_type, what.error, what.message)),
     )
+
+
+def _scrubbed(job: Running, what: Failure) -> Failure:
+    """The failure as it may be shown; its group is made of this text, too."""
+    using = job.scrub
+    if using is None:
+        return what
+    return Failure(using(what.error), using(what.message), redaction.scrub(using, what.traceback))
 
 
 def _timed_out(failure: BaseException) -> bool:

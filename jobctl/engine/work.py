@@ -7,8 +7,6 @@ import threading
 from functools import partial
 from typing import Any
 
-from dramatiq.broker import MessageProxy
-from dramatiq.message import Message
 from dramatiq.middleware import SkipMessage
 
 from jobctl import clock
@@ -18,20 +16,22 @@ from jobctl.engine.admission import held_back
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Alias, Committer, Outcome
 from jobctl.engine.desk import Desk
-from jobctl.engine.failure import Failure
-from jobctl.engine.holding import HeldMessage
+from jobctl.engine.holding import HeldMessage, LazyMessage
 from jobctl.engine.hooks import Hooks
 from jobctl.engine.interrupt import Guard
-from jobctl.engine.log_buffer import LogBuffer
 from jobctl.engine.runtime import Runtime, Task
 from jobctl.engine.slots import SlotTable
 from jobctl.engine.verdict import Running
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken
+from jobctl.engine.voice import Voice
+from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
+from jobctl.handlers.failure import Failure
 from jobctl.store import codec
 from jobctl.store.settle import Reserved
 
 _log = logging.getLogger("jobctl.worker")
 
+ANNOUNCE_S = 1.0
+"""An attempt that still runs after this many seconds is logged as started; of a shorter one its end says it all."""
 MAX_CRASHES = 3
 """A job whose worker died this often while running it is dead: it is the one that kills."""
 
@@ -60,6 +60,8 @@ class JobThread(threading.Thread):
         self._slots = slots
         self._once = broker.store.once
         self._job: Running | None = None
+        self._announced: Running | None = None
+        self._voice: Voice | None = None
         self.given_up = False
         """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
 
@@ -69,7 +71,7 @@ class JobThread(threading.Thread):
             if self._slots:
                 self._slots.begin(self.number, reserved.id)
             outcome, duration = self._process(reserved)
-            self._job = None
+            self._job = self._voice = None
             self._end(reserved, outcome, duration)
         self._broker.emit_before("worker_thread_shutdown", self)
 
@@ -80,16 +82,31 @@ class JobThread(threading.Thread):
             self._slots.end(self.number)
 
     def look(self, now: float) -> None:
-        """Give the attempt up if it ignores its time limit: it has failed, whatever it may still do.
+        """Log the attempt's start if it takes longer, and give it up if it ignores its time limit: then it has
+        failed, whatever it may still do.
 
         Called by the main thread. Should the attempt end at this very moment, the first of the two outcomes counts.
         """
-        job = self._job
-        if job is None or self.given_up or not self.guard.ignored(now):
+        job, voice = self._job, self._voice
+        if voice is not None:
+            voice.tick(now)
+        if job is None or self.given_up:
+            return
+        if now - job.started >= ANNOUNCE_S and self._announced is not job:
+            self._announced = job
+            _log_start(job)
+        if not self.guard.ignored(now):
             return
         self.given_up = True
+        self.hush()
         _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
-        self._end(job.reserved, verdict.failed(job, AttemptTimeout()), now - job.started)
+        failure = AttemptCancelled() if self.guard.reason == "cancelled" else AttemptTimeout()
+        self._end(job.reserved, verdict.failed(job, failure), now - job.started)
+
+    def hush(self) -> None:
+        """Write what the running attempt has said; it is about to be given up or back."""
+        if (voice := self._voice) is not None:
+            voice.finish()
 
     def _process(self, reserved: Reserved) -> tuple[Outcome, float | None]:
         """Run one job. Never raises: whatever goes wrong is an outcome."""
@@ -125,7 +142,7 @@ class JobThread(threading.Thread):
     def _attempt(self, job: Running, task: Task) -> Outcome:
         job.started_ms, job.started = clock.now_ms(), clock.monotonic()
         token = CancelToken()
-        buffer = LogBuffer(self._committer, job)
+        self._voice = voice = Voice(self._committer, job)
         reserved, number = job.reserved, job.number
         deadline = job.started + job.type.timeout_ms / 1000
         attempt = Attempt(
@@ -136,24 +153,25 @@ class JobThread(threading.Thread):
             payload=job.body.kwargs,
             deadline=deadline if job.expires_at is None else min(deadline, job.expires_at),
             cancel=token,
-            log=buffer.add,
+            log=voice.log,
             args=tuple(job.body.args),
             label=job.label,
-            environment=self._runtime.environment_of(reserved.id, number),
+            environment=self._runtime.environment_of(reserved.id, number, reserved.token),
+            progress=voice.progress,
+            scrub=job.scrub or unchanged,
         )
         self._job = job
         self._desk.begin(reserved, token)
         if self._slots:
             self._slots.limit(self.number, attempt.deadline)
-        logs.attempt_started(logs.ATTEMPTS, reserved.id, job.type.name, reserved.queue, number, job.label)
         outcome = self._guarded(job, task, attempt)
-        buffer.flush()
-        self._log_end(job)
+        voice.finish()
+        _log_end(job)
         return outcome
 
     def _guarded(self, job: Running, task: Task, attempt: Attempt) -> Outcome:
         """Run the handler under its time limit. At most one interrupt arrives, and only inside this function."""
-        message = _message(job)
+        message = LazyMessage(job.reserved, job.body, job.record)
         at_work, key = self._broker.at_work, (job.reserved.queue, job.body.message_id)
         at_work[key] = message
         result: Any = None
@@ -171,8 +189,11 @@ class JobThread(threading.Thread):
             if not ended:
                 failure = interrupt
         del at_work[key]
-        if failure is not None and attempt.cancel.reason == "shutdown" and isinstance(failure, AttemptCancelled):
-            return verdict.given_back(job.reserved)
+        if failure is not None and attempt.cancel.reason in ("cancelled", "shutdown"):
+            # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
+            if attempt.cancel.reason == "shutdown":
+                return verdict.given_back(job.reserved)
+            failure = AttemptCancelled()
         return self._judged(job, message, result, failure)
 
     def _judged(self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None) -> Outcome:
@@ -187,7 +208,7 @@ class JobThread(threading.Thread):
         self._hooks.ended(message, dead=outcome.kind == "bury")
         return outcome
 
-    def _run(self, task: Task, attempt: Attempt, message: MessageProxy) -> tuple[Any, BaseException | None]:
+    def _run(self, task: Task, attempt: Attempt, message: HeldMessage) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""
         current = Current(
             id=attempt.job_id,
@@ -199,6 +220,8 @@ class JobThread(threading.Thread):
             enqueuer=self._runtime.enqueue,
             stopping=lambda: attempt.cancel.cancelled,
             logger=lambda text: attempt.log("log", text),
+            progresser=attempt.progress,
+            scrub=attempt.scrub,
             side_effect=partial(self._side_effect, self._job),
         )
         hooks = self._hooks
@@ -223,39 +246,30 @@ class JobThread(threading.Thread):
         said = self._once.step(step, key, reserved.queue, reserved.id, reserved.token, value, keep_ms)
         return said.state, said.by, said.value
 
-    def _log_end(self, job: Running) -> None:
-        if not job.record.attempts or job.record.count != job.record.attempts[-1].number:
-            return
-        last = job.record.attempts[-1]
-        logs.attempt_finished(
-            logs.ATTEMPTS,
-            job.reserved.id,
-            job.type.name,
-            job.reserved.queue,
-            last.number,
-            last.outcome,
-            last.duration,
-            job.label,
-            last.error,
-            last.message,
-        )
+
+def _log_start(job: Running) -> None:
+    reserved = job.reserved
+    logs.attempt_started(
+        logs.ATTEMPTS, job.started_ms, reserved.id, job.type.name, reserved.queue, job.number, job.label
+    )
 
 
-def _message(job: Running) -> HeldMessage:
-    body = job.body
-    return HeldMessage(
-        Message(
-            queue_name=job.reserved.queue,
-            actor_name=body.actor_name,
-            args=tuple(body.args),
-            kwargs=body.kwargs,
-            options=body.options,
-            message_id=body.message_id,
-            message_timestamp=body.message_timestamp,
-        ),
-        job.reserved,
-        body,
-        job.record,
+def _log_end(job: Running) -> None:
+    record = job.record
+    if not record.attempts or record.count != record.attempts[-1].number:
+        return
+    last = record.attempts[-1]
+    logs.attempt_finished(
+        logs.ATTEMPTS,
+        job.reserved.id,
+        job.type.name,
+        job.reserved.queue,
+        last.number,
+        last.outcome,
+        last.duration,
+        job.label,
+        last.error,
+        last.message,
     )
 
 

@@ -49,9 +49,9 @@ class Worker:
         namespace = config.namespace or catalog.namespace
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
-        self.store = Store(client, namespace, cluster=config.cluster)
+        self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
         self.broker = worker_broker(client, namespace, self.store)
-        runtime = prepare(
+        self.runtime = prepare(
             catalog,
             self.broker,
             env,
@@ -75,7 +75,8 @@ class Worker:
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
         self.threads = [
-            JobThread(n, runtime, self.broker, self.desk, self.committer, slots, armed) for n in range(config.threads)
+            JobThread(n, self.runtime, self.broker, self.desk, self.committer, slots, armed)
+            for n in range(config.threads)
         ]
         self.abandoned = False
         """Whether threads still run jobs that were given back."""
@@ -84,6 +85,7 @@ class Worker:
     def start(self) -> None:
         self.broker.emit_after("process_boot")
         self.broker.emit_before("worker_boot", self)
+        self.runtime.warm()
         for thread in (self.committer, self.watchdog, self.control, *self.threads, self.fetcher):
             thread.start()
         self.broker.emit_after("worker_boot", self)
@@ -135,6 +137,7 @@ class Worker:
         complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
         self.watchdog.stop()
+        self.runtime.cool()
         self.broker.emit_after("worker_shutdown", self)
         return complete
 
@@ -151,6 +154,8 @@ class Worker:
         for job in left:
             self.desk.cancel(job.id, "shutdown")
         self.desk.wait_quiet(LAST_WORDS_S / 2)
+        for thread in self.threads:
+            thread.hush()
         left = self.desk.running()
         self.abandoned = bool(left)
         _log.info("the grace is over: %d running jobs are given back", len(left))

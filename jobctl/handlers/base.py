@@ -46,12 +46,23 @@ class CancelToken:
         callback()
 
 
+def unheard(_done: float, _total: float | None, _message: str | None) -> None:
+    """Where the progress of an attempt goes that nobody watches."""
+
+
+def unchanged(text: str, **_cut: bool) -> str:
+    """How texts are scrubbed where nothing is secret."""
+    return text
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """One run of a job, as its handler sees it.
 
     `deadline` is on `clock.monotonic()`. `environment` is added to a command's environment (job id, attempt,
-    connection). `log` takes ("stdout" | "stderr" | "log", text) and bounds what it keeps. `args` holds the positional
-    arguments that a stock Dramatiq message may carry; jobs of jobctl have none.
+    connection). `log` takes ("stdout" | "stderr" | "log", text) and bounds what it keeps; `progress` takes (done, total
+    or None, message or None). `args` holds the positional arguments that a stock Dramatiq message may carry; jobs of
+    jobctl have none. `scrub` takes the payload's redacted values out of a text, for one that is to be cut:
+    half a secret is not found any more.
     """
 
     job_id: str
@@ -65,6 +76,8 @@ class Attempt(msgspec.Struct, frozen=True):
     args: Sequence[Any] = ()
     label: str | None = None
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+    progress: Callable[[float, float | None, str | None], None] = unheard
+    scrub: Callable[..., str] = unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,12 @@ class HandlerFailure(Exception):
 
 
 class AttemptTimeout(BaseException):
-    """The attempt ran past its time limit. A BaseException so that a job's `except Exception` does not swallow it."""
+    """The attempt ran past its time limit. A BaseException so that a job's `except Exception` does not swallow it.
+
+    `described`: if it was raised in a process of its own, the failure.Failure that it was there.
+    """
+
+    described: Any = None
 
 
 class AttemptCancelled(BaseException):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import signal
 from collections.abc import Mapping
 
 from jobctl.catalog.model import CommandSpec
@@ -11,6 +10,7 @@ from jobctl.catalog.templates import compile_text, is_template
 from jobctl.errors import UsageError
 from jobctl.handlers import process
 from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings, interruption
+from jobctl.handlers.group import signal_name
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, one_text, rendering
 
 _OWN_VARIABLES = "JOBCTL_"
@@ -44,7 +44,7 @@ class CommandHandler:
         except OSError as error:
             raise _not_started(error, argv[0], cwd) from error
         if ended.returncode != 0:
-            raise _failure(ended)
+            raise _failure(ended, attempt)
 
     def _environment(self, known: Names, given: Mapping[str, str]) -> dict[str, str]:
         settings = {name: checked(render(known)) for name, render in self._settings.items()}
@@ -63,25 +63,19 @@ def build(spec: CommandSpec, surroundings: Surroundings) -> CommandHandler:
     return CommandHandler(spec, surroundings)
 
 
-def _failure(ended: process.Ended) -> HandlerFailure:
+def _failure(ended: process.Ended, attempt: Attempt) -> HandlerFailure:
     """The failure of a command that ran: "exit 64: last line of stderr", then the end of stderr."""
-    lines = [line.strip() for line in ended.stderr_tail.splitlines() if line.strip()]
+    told = attempt.scrub(ended.stderr_tail, front=len(ended.stderr_tail) >= process.TAIL)
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
     last = f": {lines[-1][:500]}" if lines else " (nothing on stderr)"
-    details = "\n" + ended.stderr_tail.strip() if len(lines) > 1 else ""
+    details = "\n" + told.strip() if len(lines) > 1 else ""
     if ended.returncode > 0:
         message = f"exit {ended.returncode}{last}{details}"
         return HandlerFailure("ExitCode", message, match=(f"exit:{ended.returncode}",))
     number = -ended.returncode
-    name = _signal_name(number)
+    name = signal_name(number)
     # The exit status is the one that a shell would show.
     return HandlerFailure("Signal", f"signal {name}{last}{details}", match=(f"signal:{name}", f"exit:{128 + number}"))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name.removeprefix("SIG")
-    except ValueError:  # a real-time signal has no name
-        return str(number)
 
 
 def _not_started(error: OSError, program: str, cwd: str | None) -> HandlerFailure:

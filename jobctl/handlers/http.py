@@ -21,6 +21,8 @@ from jobctl.handlers.rendering import Names, checked, compile_setting, names, re
 if TYPE_CHECKING:
     from jobctl.handlers.http_exchange import Answer, Request
 
+MAX_BODY = 65_536
+"""How much of an answer is read, in bytes, after decompression."""
 MAX_REDIRECTS = 5
 MAX_RESULT = 16_384
 """The most characters of an answer that are kept as the job's result."""
@@ -45,12 +47,13 @@ class HttpHandler:
         self._address = Address(spec.url, surroundings.job_type)
         self._headers = _Headers(spec.headers, surroundings, self._address.credentials)
         self._body, self._content_type = _body(spec)
-        self._client = Client(self._address.origin, self._address.shown, spec.timeout_ms / 1000)
+        self._client = Client(self._address.origin, self._address.shown, spec.timeout_ms / 1000, MAX_BODY)
 
     def __call__(self, attempt: Attempt) -> dict[str, Any]:
         request, secrets = self._request(attempt)
         answer = self._follow(request, attempt)
         text = _without(secrets, answer.body.decode(errors="replace"))
+        text = attempt.scrub(text, end=len(answer.body) >= MAX_BODY)
         if 200 <= answer.status < 300:
             return {"status": answer.status, "body": _result(answer, text)}
         raise self._failure(answer, text)

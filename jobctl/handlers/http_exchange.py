@@ -23,8 +23,6 @@ from jobctl import clock
 from jobctl.handlers.base import Attempt, HandlerFailure, interruption
 from jobctl.handlers.http_address import Origin
 
-MAX_BODY = 65_536
-"""How much of an answer is read, in bytes, after decompression."""
 _ROUNDING_S = 0.01
 """A socket's timeout that ends this shortly before the deadline was the deadline's."""
 
@@ -41,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; header names in lower case, the body's first MAX_BODY bytes."""
+    """What came back; header names in lower case, the body's first bytes."""
 
     status: int
     reason: str
@@ -50,12 +48,13 @@ class Answer:
 
 
 class Client:
-    """Sends to one origin and nowhere else."""
+    """Sends to one origin and nowhere else. Of an answer, `max_body` bytes are read."""
 
-    def __init__(self, origin: Origin, shown: str, timeout_s: float) -> None:
+    def __init__(self, origin: Origin, shown: str, timeout_s: float, max_body: int) -> None:
         self._origin = origin
         self._shown = shown
         self._timeout_s = timeout_s
+        self._max_body = max_body
         self._context = ssl.create_default_context() if origin.scheme == "https" else None
 
     def send(self, request: Request, attempt: Attempt) -> Answer:
@@ -68,7 +67,7 @@ class Client:
         try:
             connection.connect()
             line.connected()
-            return _exchange(connection, request)
+            return _exchange(connection, request, self._max_body)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             if line.broken_off or attempt.deadline - clock.monotonic() < _ROUNDING_S:
                 raise interruption(attempt) from error
@@ -134,22 +133,22 @@ class _Line:
         self._connection.close()
 
 
-def _exchange(connection: HTTPConnection, request: Request) -> Answer:
+def _exchange(connection: HTTPConnection, request: Request, max_body: int) -> Answer:
     connection.request(
         request.method, request.target, body=request.body, headers=request.headers, preload_content=False
     )
     response = connection.getresponse()
     try:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, response.reason or "", headers, _read(response))
+        return Answer(response.status, response.reason or "", headers, _read(response, max_body))
     finally:
         response.close()
 
 
-def _read(response: BaseHTTPResponse) -> bytes:
+def _read(response: BaseHTTPResponse, limit: int) -> bytes:
     body = bytearray()
-    while len(body) < MAX_BODY:
-        chunk = response.read1(MAX_BODY - len(body))
+    while len(body) < limit:
+        chunk = response.read1(limit - len(body))
         if not chunk:
             break
         body += chunk

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from jobctl import clock
-from jobctl.catalog.model import Catalog
 from jobctl.errors import JobctlError, NothingMatched, Refused, WaitTimeout
 from jobctl.ops import waiting
-from jobctl.ops.stoppable import Stoppable
 from jobctl.store import Store, events
 from jobctl.store.jobs import Found, to_job
 from jobctl.store.records import BulkResult, Event
 
 BATCH = 200
+_DEAF = "it is in a call that nothing interrupts, or it caught the exception"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +105,61 @@ def remove(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     return _apply(store, jobs, "job rm", judge, change, "is deleted")
 
 
-def cancel(store: Store, catalog: Catalog | None, jobs: Sequence[Found], *, timeout_s: float) -> list[Tried]:
-    """Jobs that do not run are cancelled at once; running ones that can stop are asked to, and waited for.
+def release(store: Store, jobs: Sequence[Found], *, all_of_them: bool) -> list[Tried]:
+    """Free the unique keys that jobs hold, whatever state they are in.
+
+    A job that holds none is an error if `all_of_them` should; else it is one only if no job does: NothingMatched.
+    """
+
+    def none(job: Found) -> Tried:
+        said = f"job {job.id} holds no unique key"
+        return Tried(job.id, said, error=NothingMatched(said) if all_of_them else None)
+
+    def change(queue: str, batch: list[Found]) -> list[bool]:
+        return store.jobs.free_keys(queue, [job.id for job in batch])
+
+    tried = _apply(store, jobs, "job release", lambda _: None, change, "has given up its unique key", none)
+    if not all_of_them and not any(one.changed for one in tried):
+        raise NothingMatched("none of these jobs holds a unique key")
+    return tried
+
+
+def prioritise(store: Store, jobs: Sequence[Found], priority: int) -> list[Tried]:
+    """Give jobs that have not started, or wait for a retry, another priority."""
+
+    def judge(job: Found) -> Tried | None:
+        if job.state in ("running", "completed"):
+            return _over(job, "to put in front of others or behind", "")
+        if job.state in ("cancelled", "dead", "discarded"):
+            return _over(job, "to put in front of others or behind", "bring it back first")
+        return None if job.priority != priority else _already(job, f"has the priority {priority} already")
+
+    def change(queue: str, batch: list[Found]) -> list[bool]:
+        return store.jobs.reprioritise(queue, [job.id for job in batch], priority)
+
+    done = f"has the priority {priority}"
+    return _apply(store, jobs, "job priority", judge, change, done, detail=f"priority {priority}")
+
+
+def cancel(store: Store, jobs: Sequence[Found], *, timeout_s: float) -> list[Tried]:
+    """Jobs that do not run are cancelled at once; running ones are asked to stop, and waited for.
 
     `timeout_s` bounds the wait for all of them together; 0 does not wait.
     """
-    stoppable = Stoppable(catalog)
 
     def judge(job: Found) -> Tried | None:
         if job.state == "cancelled":
             return _already(job, "is cancelled already")
         if job.state in ("completed", "dead", "discarded"):
             return _over(job, "to cancel", "discard it with `jobctl dead discard`" if job.state == "dead" else "")
-        why = stoppable.why_not(to_job(job).type) if job.state == "running" else None
-        return None if why is None else _refused(job, f"is running and cannot be stopped: {why}", "let it end")
+        return None
 
     asked: dict[str, str] = {}
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
-        # One that began to run since it was judged is marked only if its type can stop.
-        done: dict[str, bool] = {}
-        for can_stop in (True, False):
-            some = [job for job in batch if (stoppable.why_not(to_job(job).type) is None) is can_stop]
-            if not some:
-                continue
-            states = store.jobs.cancel(queue, [(job.id, _cancelled(job)) for job in some], running=can_stop)
-            for job, state in zip(some, states, strict=True):
-                done[job.id] = state != "ended" and (state != "running" or can_stop)
-                if state == "running" and can_stop:
-                    asked[job.id] = queue
-        return [done[job.id] for job in batch]
+        states = store.jobs.cancel(queue, [(job.id, _cancelled(job)) for job in batch], running=True)
+        asked.update((job.id, queue) for job, state in zip(batch, states, strict=True) if state == "running")
+        return [state != "ended" for state in states]
 
     tried = _apply(store, jobs, "job cancel", judge, change, "is cancelled")
     return _await_stop(store, tried, asked, timeout_s) if asked else tried
@@ -149,7 +173,7 @@ def _await_stop(store: Store, tried: list[Tried], asked: dict[str, str], timeout
         if one.id not in asked:
             out.append(one)
         elif one.id not in over and timeout_s > 0:
-            late = f"job {one.id} was asked to stop and still runs after {timeout_s:g} s"
+            late = f"job {one.id} was asked to stop and still runs after {timeout_s:g} s: {_DEAF}"
             out.append(Tried(one.id, late, error=WaitTimeout(late, f"jobctl job wait {one.id}")))
         elif timeout_s <= 0:
             out.append(Tried(one.id, f"job {one.id} was asked to stop", changed=True))
@@ -173,8 +197,13 @@ def _apply(
     judge: Step,
     change: Callable[[str, list[Found]], list[bool]],
     done_text: str,
+    undone: Callable[[Found], Tried] | None = None,
+    detail: str = "",
 ) -> list[Tried]:
-    """Judge every job, change those that may be in batches of one queue, and write it into the audit log."""
+    """Judge every job, change those that may be in batches of one queue, and write it into the audit log.
+
+    `undone` says what is to be told of a job that could not be changed: by default that it has moved on.
+    """
     verdicts = {job.id: judge(job) for job in jobs}
     todo = sorted((job for job in jobs if verdicts[job.id] is None), key=lambda job: job.queue)
     changed: list[str] = []
@@ -187,9 +216,9 @@ def _apply(
                     changed.append(job.id)
                     verdicts[job.id] = Tried(job.id, f"job {job.id} {done_text}", changed=True)
                 else:
-                    verdicts[job.id] = _moved(job)
+                    verdicts[job.id] = (undone or _moved)(job)
     if changed:
-        store.audit.add(action, " ".join(changed[:10]) + (" …" if len(changed) > 10 else ""), len(changed))
+        store.audit.add(action, " ".join(changed[:10]) + (" …" if len(changed) > 10 else ""), len(changed), detail)
     return [verdict for job in jobs if (verdict := verdicts[job.id]) is not None]
 
 

@@ -50,6 +50,7 @@ def open_store(
     for one that blocks: more seconds than it blocks. Raises RedisUnavailable when nothing is configured or running.
     """
     name, address = namespace(settings, catalog), url or redis_url(settings)
+    from jobctl.redaction import unruled
     from jobctl.store import Store
     from jobctl.store.connection import TIMEOUT_S, connect
 
@@ -61,4 +62,5 @@ def open_store(
         timeout_s=timeout_s or TIMEOUT_S,
         health_check_s=health_check_s,
     )
-    return Store(client, name, cluster=settings.cluster)
+    rules = unruled if catalog is None else catalog.redacted
+    return Store(client, name, cluster=settings.cluster, rules=rules)

@@ -23,25 +23,31 @@ FEW_GROUPS = 50
 """With more groups than these, the queue's own index is walked rather than each group's."""
 
 
-def ls(store: Store, scope: Scope, limit: int, *, stock: bool = False) -> list[DeadLetter]:
-    """The latest dead letters, at most `limit`. With `stock`, those in a stock inbox are shown and left there."""
+def ls(store: Store, scope: Scope, limit: int, *, stock: bool = False, unredacted: bool = False) -> list[DeadLetter]:
+    """The latest dead letters, at most `limit`. With `stock`, those in a stock inbox are shown and left there.
+
+    `unredacted` leaves payloads as they are, for the filter too.
+    """
     rows: list[DeadLetter] = []
     for queue in scope.queues:
         sources = [*_sources(store, queue, scope.filter), iter([_inbox(store, queue, limit)] if stock else ())]
         for source in sources:
-            letters = (to_letter(found) for found in chain.from_iterable(source))
+            letters = (to_letter(found, unredacted=unredacted) for found in chain.from_iterable(source))
             rows += islice((letter for letter in letters if _matches(scope.filter, letter)), limit)
     return sorted(rows, key=lambda row: row.died_at, reverse=True)[:limit]
 
 
-def show(store: Store, queues: Iterable[str], ids: Iterable[str], *, stock: bool = False) -> list[DeadLetter]:
+def show(
+    store: Store, queues: Iterable[str], ids: Iterable[str], *, stock: bool = False, unredacted: bool = False
+) -> list[DeadLetter]:
     """Dead letters by their ids, those that are there. Raises NothingMatched if none is, saying what became of it."""
     names, wanted = list(queues), list(dict.fromkeys(ids))
     found = {job_id: store.jobs.find(job_id, names) for job_id in wanted}
     if stock:
         inbox = {f.id: f for name in names for f in _inbox(store, name, INBOX_SHOWN)}
         found = {job_id: known or inbox.get(job_id) for job_id, known in found.items()}
-    letters = [to_letter(f) for f in found.values() if f is not None and f.state == "dead"]
+    dead = [f for f in found.values() if f is not None and f.state == "dead"]
+    letters = [to_letter(f, unredacted=unredacted) for f in dead]
     if letters:
         return letters
     other = next((f for f in found.values() if f is not None), None)
@@ -108,7 +114,7 @@ def _sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list[Fou
     """Letters that may match, from the smallest indexes that hold them all, each newest first."""
     since, until = wanted.since_ms, wanted.until_ms
     if wanted.ids:
-        return [_by_ids(store, Scope((queue,), wanted, ""), "dead")]
+        return [_by_ids(store, Scope((queue,), Filter(ids=wanted.ids), ""), "dead")]
     names: list[str] | None = None
     if wanted.group or wanted.job:
         only = Filter(job=wanted.job, group=wanted.group)

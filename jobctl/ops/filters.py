@@ -18,8 +18,9 @@ from datetime import datetime
 from typing import Any
 
 from jobctl import clock
-from jobctl.errors import UsageError
+from jobctl.errors import Refused, UsageError
 from jobctl.ops.when import parse_past
+from jobctl.redaction import is_hidden
 from jobctl.store.records import STATES
 
 KEYS = ("queue", "job", "state", "error", "group", "label", "id", "since", "until", "args")
@@ -51,7 +52,10 @@ class Filter:
         return not any(getattr(self, f.name) not in ((), {}, None) for f in fields(self))
 
     def matches(self, record: Any) -> bool:
-        """Whether a job, dead letter, group or event matches. What a record does not have, it cannot match."""
+        """Whether a job, dead letter, group or event matches. What a record does not have, it cannot match.
+
+        Raises Refused where `args` asks for a value that is redacted.
+        """
         return (
             _named(self.queue, _get(record, "queue"))
             and _named(self.job, _get(record, "type"))
@@ -83,7 +87,7 @@ class Filter:
         return any(_pattern(wanted).search(text) for wanted in self.error)
 
     def _args_match(self, payload: Any) -> bool:
-        return all(_as_text(_dig(payload, key)) in values for key, values in self.args.items())
+        return all(_as_text(_visible(payload, key)) in values for key, values in self.args.items())
 
 
 def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
@@ -184,10 +188,21 @@ def _only_stars(text: str) -> str:
 _ABSENT = object()
 
 
+def _visible(payload: Any, key: str) -> Any:
+    """The value of a key. One that is redacted cannot be asked for: whoever may not see it could guess it so."""
+    value = _dig(payload, key)
+    if is_hidden(value):
+        raise Refused(
+            f"args.{key}= asks for a value that the catalog redacts",
+            "--unredacted, which `job ls` and `dead ls` take, lets it be seen",
+        )
+    return value
+
+
 def _dig(payload: Any, key: str) -> Any:
     """The value of a key, which may itself contain dots, or of a path into nested objects."""
     if not isinstance(payload, Mapping):
-        return _ABSENT
+        return payload if is_hidden(payload) else _ABSENT
     if key in payload:
         return payload[key]
     head, dot, rest = key.partition(".")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+from msgspec.structs import replace
 
 from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
 from jobctl.ops.filters import Filter
+from jobctl.redaction import Scrubber
 from jobctl.store import Store
+from jobctl.store.hidden import scrubber_of
 from jobctl.store.ids import minted_at
 from jobctl.store.jobs import Found, to_job
 from jobctl.store.logs import LogLine
@@ -17,6 +22,8 @@ from jobctl.store.records import STATES, TERMINAL, Job
 
 SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""
+LOOK_MS = 1_000
+"""How often a job that is followed is looked at."""
 LIVE = tuple(state for state in STATES if state not in TERMINAL)
 
 
@@ -65,21 +72,25 @@ class Listing:
     exhausted: bool
 
 
-def list_jobs(store: Store, wanted: Filter, limit: int, *, budget: int = SCAN_BUDGET) -> Listing:
+def list_jobs(
+    store: Store, wanted: Filter, limit: int, *, budget: int = SCAN_BUDGET, unredacted: bool = False
+) -> Listing:
     """The newest jobs that match. Looks at `budget` jobs at most, shared by the queues and states asked for.
 
-    Where every line gives its newest first, the first `limit` of each are enough for the newest of all.
+    Where every line gives its newest first, the first `limit` of each are enough for the newest of all. `unredacted`
+    leaves payloads as they are, for the filter too.
     """
+    read = partial(to_job, unredacted=unredacted)
     if wanted.ids:
         found = [f for job_id in wanted.ids if (f := store.jobs.find(job_id)) is not None]
-        jobs = [job for job in map(to_job, found) if wanted.matches(job)]
+        jobs = [job for job in map(read, found) if wanted.matches(job)]
         return Listing(tuple(heapq.nlargest(limit, jobs, key=_age)), True)
     places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or STATES]
     share = max(budget // max(len(places), 1), 500)
     hits: dict[str, Job] = {}  # a job that moves on while this looks is found twice
     exhausted = True
     for queue, state in places:
-        some, all_seen = _scan(store, queue, state, wanted, limit, share)
+        some, all_seen = _scan(store, (queue, state), wanted, limit, share, read)
         hits.update((job.id, job) for job in some)
         exhausted = exhausted and all_seen
     return Listing(tuple(heapq.nlargest(limit, hits.values(), key=_age)), exhausted)
@@ -105,12 +116,14 @@ def select(store: Store, wanted: Filter, states: Sequence[str]) -> Iterator[Foun
                         yield found
 
 
-def _scan(store: Store, queue: str, state: str, wanted: Filter, limit: int, budget: int) -> tuple[list[Job], bool]:
+def _scan(
+    store: Store, place: tuple[str, str], wanted: Filter, limit: int, budget: int, read: Callable[[Found], Job]
+) -> tuple[list[Job], bool]:
     """At most `limit` hits of one line, and whether more looking could not have changed the answer."""
     hits: list[Job] = []
     looked = 0
-    for batch in store.jobs.scan(queue, state, batch=max(50, min(limit, 500))):
-        hits += [job for job in map(to_job, batch) if wanted.matches(job)]
+    for batch in store.jobs.scan(*place, batch=max(50, min(limit, 500))):
+        hits += [job for job in map(read, batch) if wanted.matches(job)]
         looked += max(len(batch), 1)
         if len(hits) >= limit:
             return hits, True
@@ -127,30 +140,39 @@ def _age(job: Job) -> tuple[int, str]:
 def logs(store: Store, job_id: str) -> list[LogLine]:
     """What a job's attempts wrote, oldest first. Raises NothingMatched."""
     found = locate(store, job_id)
-    return store.logs.read(found.queue, found.id)
+    return _shown(store.logs.read(found.queue, found.id), scrubber_of(found))
+
+
+def _shown(lines: Iterable[LogLine], secrets: Scrubber | None) -> list[LogLine]:
+    """Lines without what is redacted: they were scrubbed when they were written, by the patterns of that time."""
+    return [*lines] if secrets is None else [replace(line, text=secrets(line.text)) for line in lines]
 
 
 def follow_logs(store: Store, job_id: str) -> Iterator[LogLine]:
     """What a job's attempts wrote and go on writing, until the job has ended. Raises NothingMatched."""
-    found = locate(store, job_id)
-    last: list[LogLine] = []
+    found: Found | None = locate(store, job_id)
+    assert found is not None
+    queue, job_id = found.queue, found.id
+    secrets = scrubber_of(found)
+    position = "-"
     while True:
-        over = found.state in TERMINAL
-        lines = store.logs.read(found.queue, found.id)
-        yield from lines[_after(lines, last) :]
-        last = lines[-5:] or last
+        over = found is None or found.state in TERMINAL  # looked at before the lines: a job's last come before its end
+        lines, position = store.logs.after(queue, job_id, position)
+        yield from _shown(lines, secrets)
         if over:
             return
-        for _ in store.events.wait({found.id}, lambda _ids: set(), 1.0):
+        if not lines:
+            store.logs.wait(queue, job_id, position, LOOK_MS)
+        found = store.jobs.find(job_id, [queue])
+
+
+def watch(store: Store, job_id: str, *, unredacted: bool = False) -> Iterator[Job]:
+    """A job, again and again, once a second and when it has ended; the last one has. Raises NothingMatched."""
+    found = locate(store, job_id)
+    while True:
+        yield to_job(found, unredacted=unredacted)
+        if found.state in TERMINAL:
+            return
+        for _ in store.events.wait({found.id}, lambda _ids: set(), LOOK_MS / 1000):
             break
         found = locate(store, found.id, [found.queue])
-
-
-def _after(lines: Sequence[LogLine], last: Sequence[LogLine]) -> int:
-    """The place after what was shown last: the kept lines move when the oldest are dropped."""
-    if not last:
-        return 0
-    for end in range(len(lines), 0, -1):
-        if lines[max(0, end - len(last)) : end] == last[-min(end, len(last)) :]:
-            return end
-    return 0

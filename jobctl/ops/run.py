@@ -12,14 +12,23 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock
+from jobctl import clock, redaction, text
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import Current, activate
-from jobctl.engine.failure import Failure, describe
-from jobctl.engine.verdict import encode_result
-from jobctl.handlers import build, enforces_deadline
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, Handler, HandlerFailure
+from jobctl.handlers import build, cool, enforces_deadline, get_ready
+from jobctl.handlers.base import (
+    Attempt,
+    AttemptCancelled,
+    AttemptTimeout,
+    CancelToken,
+    Handler,
+    HandlerFailure,
+    unchanged,
+)
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
+from jobctl.settings import RUN_TOKEN
 from jobctl.store.ids import Mint
 
 
@@ -62,7 +71,10 @@ def run(
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     handler = build(job_type, env=env, folder=folder)
+    get_ready(handler)
     job_id = Mint().new(job_type.queue)
+    using = redaction.scrubber(job_type.redact, payload)
+    scrub: Callable[..., str] = using or unchanged
     attempt = Attempt(
         job_id=job_id,
         type=job_type.name,
@@ -71,12 +83,15 @@ def run(
         payload=payload,
         deadline=clock.monotonic() + job_type.timeout_ms / 1000,
         cancel=CancelToken(),
-        log=log,
-        environment={**environment, "JOBCTL_JOB_ID": job_id, "JOBCTL_ATTEMPT": "1"},
+        log=lambda stream, line: log(stream, scrub(line)),
+        environment={**environment, "JOBCTL_JOB_ID": job_id, "JOBCTL_ATTEMPT": "1", "JOBCTL_TOKEN": RUN_TOKEN},
+        progress=lambda done, total, message: log("log", scrub(text.progress(done, total, message))),
+        scrub=scrub,
     )
     began = clock.monotonic()
     result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000)
-    return _record(attempt, job_type, result, failure, clock.monotonic() - began)
+    cool(handler)
+    return _record(attempt, job_type, (result, failure), clock.monotonic() - began, using)
 
 
 def _attempt(
@@ -91,7 +106,9 @@ def _attempt(
         label=None,
         enqueuer=enqueuer,
         stopping=lambda: attempt.cancel.cancelled,
-        logger=lambda text: attempt.log("log", text),
+        logger=lambda line: attempt.log("log", line),
+        progresser=attempt.progress,
+        scrub=attempt.scrub,
     )
     limit = _cancel_on_interrupt(attempt) if enforces_deadline(handler) else _alarm(timeout_s)
     try:
@@ -135,10 +152,15 @@ def _cancel_on_interrupt(attempt: Attempt) -> Iterator[None]:
 
 
 def _record(
-    attempt: Attempt, job_type: JobType, result: Any, failure: BaseException | None, duration_s: float
+    attempt: Attempt,
+    job_type: JobType,
+    end: tuple[Any, BaseException | None],
+    duration_s: float,
+    using: redaction.Scrubber | None,
 ) -> RunRecord:
-    what = None if failure is None else _what(failure, job_type)
-    data = encode_result(result)
+    result, failure = end
+    what = None if failure is None else _what(failure, job_type, using)
+    data = encode_result(result, using)
     return RunRecord(
         id=attempt.job_id,
         type=job_type.name,
@@ -151,12 +173,14 @@ def _record(
     )
 
 
-def _what(failure: BaseException, job_type: JobType) -> Failure:
+def _what(failure: BaseException, job_type: JobType, using: redaction.Scrubber | None) -> Failure:
     if isinstance(failure, AttemptTimeout):
-        return Failure("Timeout", f"ran longer than {job_type.timeout_ms / 1000:g} s", describe(failure).traceback)
+        return Failure(
+            "Timeout", f"ran longer than {job_type.timeout_ms / 1000:g} s", describe(failure, using).traceback
+        )
     if isinstance(failure, AttemptCancelled):
         return Failure("Cancelled", "interrupted")
-    return describe(failure)
+    return describe(failure, using)
 
 
 def _outcome(failure: BaseException | None) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 from jobctl.errors import JobctlError, JobDied, NothingMatched, WaitTimeout
 from jobctl.ops.jobs import find
 from jobctl.store import Store
+from jobctl.store.jobs import Found
 from jobctl.store.records import TERMINAL, Job
 from jobctl.text import first_line
 
@@ -16,20 +18,24 @@ LOOKS_A_SECOND = 2_000
 """How many of the jobs still waited for are looked up every second; all of them are once, at the start."""
 
 
-def ended(store: Store, jobs: Mapping[str, str], timeout_s: float | None) -> Iterator[str]:
+def ended(
+    store: Store, jobs: Mapping[str, str], timeout_s: float | None, seen: Callable[[Found], None] | None = None
+) -> Iterator[str]:
     """Yield ids as they end; `jobs` maps ids to queues. Stops early when the time is up.
 
-    A job that is gone has ended too: its queue keeps no finished jobs.
+    A job that is gone has ended too: its queue keeps no finished jobs. `seen` is told of every job that is looked at
+    and has not ended.
     """
-    looker = _Looker(store, jobs)
+    looker = _Looker(store, jobs, seen)
     yield from store.events.wait(set(jobs), looker.ended, timeout_s)
 
 
 class _Looker:
     """Looks jobs up: all at first, then a window that moves over what is left."""
 
-    def __init__(self, store: Store, jobs: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, jobs: Mapping[str, str], seen: Callable[[Found], None] | None) -> None:
         self._store = store
+        self._seen = seen
         self._queues = jobs
         self._first = True
         self._at = 0
@@ -42,7 +48,11 @@ class _Looker:
             by_queue.setdefault(self._queues[job_id], []).append(job_id)
         live: set[str] = set()
         for queue, ids in by_queue.items():
-            live |= {found.id for found in self._store.jobs.locate(queue, ids) if found.state not in TERMINAL}
+            going_on = [found for found in self._store.jobs.locate(queue, ids) if found.state not in TERMINAL]
+            live |= {found.id for found in going_on}
+            if self._seen is not None:
+                for found in going_on:
+                    self._seen(found)
         return set(window) - live
 
     def _window(self, left: set[str]) -> list[str]:
@@ -53,11 +63,26 @@ class _Looker:
         return window
 
 
-def wait_one(store: Store, job_id: str, queue: str, timeout_s: float | None) -> Job:
+def wait_one(
+    store: Store, job_id: str, queue: str, timeout_s: float | None, seen: Callable[[Found], None] | None = None
+) -> Job:
     """Wait for one job and return it. Raises WaitTimeout, or NothingMatched if it is not kept."""
-    for _ in ended(store, {job_id: queue}, timeout_s):
+    for _ in ended(store, {job_id: queue}, timeout_s, seen):
         return find(store, job_id, [queue])
     raise timed_out(job_id, timeout_s)
+
+
+def result(store: Store, job_id: str) -> Any:
+    """What a job returned. Raises NothingMatched without one, JobDied if it died or was cancelled, WaitTimeout if it
+    has not ended."""
+    job = find(store, job_id)
+    if job.state not in TERMINAL:
+        raise WaitTimeout(f"job {job.id} has not ended: it is {job.state}", "--wait waits for it")
+    if (died := verdict(job)) is not None:
+        raise died
+    if job.result is None:
+        raise NothingMatched(f"job {job.id} has completed and returned nothing")
+    return job.result
 
 
 def timed_out(job_id: str, timeout_s: float | None) -> WaitTimeout:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,13 +10,14 @@ import redis
 import redis.backoff
 import redis.retry
 
-from jobctl.errors import JobctlError, RedisUnavailable, UsageError
+from jobctl.errors import JobctlError, RedisFull, RedisUnavailable, UsageError
 from jobctl.store import topology
 from jobctl.urls import address, is_sentinel, redacted, split_password
 
 CLIENT_NAME = "jobctl"
 TIMEOUT_S = 5.0
 MAX_RETRIES = 3
+FULL = "is out of memory (maxmemory)"
 NAMELESS = "Redis"
 """What an error calls the server where its URL is not known."""
 
@@ -79,13 +78,19 @@ def _check_files(url: str) -> None:
             Path(value).open("rb").close()
 
 
-@contextmanager
-def mapping(url: str = "") -> Iterator[None]:
-    """Turn every redis.RedisError of the block into RedisUnavailable; usable as a decorator too."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise translate(error, url) or error from error
+class mapping:  # noqa: N801 - reads as what it does: `with mapping():`
+    """Turn every redis.RedisError of the block into RedisUnavailable."""
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str = "") -> None:
+        self._url = url
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, redis.RedisError):
+            raise translate(error, self._url) or error from error
 
 
 def translate(error: BaseException, url: str = "") -> JobctlError | None:
@@ -94,7 +99,8 @@ def translate(error: BaseException, url: str = "") -> JobctlError | None:
         return None
     where = redacted(url) if url else NAMELESS
     what, hint = _meaning(error)
-    return RedisUnavailable(f"{where} {what}", hint)
+    kind = RedisFull if what == FULL else RedisUnavailable
+    return kind(f"{where} {what}", hint)
 
 
 _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
@@ -106,7 +112,7 @@ _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
     (redis.exceptions.NoPermissionError, "does not permit this: {error}", "ask for the command and key"),
     (redis.exceptions.BusyLoadingError, "is still loading its data", "try again in a moment"),
     (redis.exceptions.ReadOnlyError, "is read-only: it is a replica", "give the address of the primary"),
-    (redis.exceptions.OutOfMemoryError, "is out of memory (maxmemory)", "raise it or remove jobs"),
+    (redis.exceptions.OutOfMemoryError, FULL, "raise it or remove jobs"),
     (redis.exceptions.MaxConnectionsError, "accepts no more connections", "raise maxclients"),
     (redis.exceptions.TimeoutError, "does not answer: {error}", "is it overloaded, or the network down?"),
     (redis.exceptions.ClusterDownError, "is a cluster that is down: {error}", ""),
@@ -117,7 +123,7 @@ _BY_PREFIX: tuple[tuple[str, str, str], ...] = (
     ("NOAUTH", "wants a password", "set JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE"),
     ("WRONGPASS", "refused the user name or password", "check JOBCTL_REDIS_PASSWORD"),
     ("NOPERM", "does not permit this: {error}", "ask for the command and key"),
-    ("OOM", "is out of memory (maxmemory)", "raise it or remove jobs"),
+    ("OOM", FULL, "raise it or remove jobs"),
     ("READONLY", "is read-only: it is a replica", "give the address of the primary"),
     ("LOADING", "is still loading its data", "try again in a moment"),
     ("MISCONF", "cannot write to its disk and refuses changes", "look at its log and its disk space"),

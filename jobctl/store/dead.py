@@ -171,9 +171,9 @@ def _group(queue: str, name: str, info: bytes, reply: Sequence[Any]) -> DeadGrou
     )
 
 
-def to_letter(found: Found) -> DeadLetter:
-    """The machine format of a dead letter."""
-    job = to_job(found)
+def to_letter(found: Found, *, unredacted: bool = False) -> DeadLetter:
+    """The machine format of a dead letter; `unredacted` leaves its payload as it is."""
+    job = to_job(found, unredacted=unredacted)
     return DeadLetter(
         id=job.id,
         type=job.type,

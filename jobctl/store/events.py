@@ -51,10 +51,7 @@ class Events:
 
     def after(self, position: str, block_ms: int = 1000) -> tuple[list[Event], str]:
         """Events after a position; waits at most `block_ms` for the first."""
-        with mapping():
-            reply: Any = self._store.client.xread({self._store.keys.events(): position}, count=500, block=block_ms)
-        streams = list(reply.values()) if isinstance(reply, dict) else [rows for _, rows in reply or []]
-        entries = [entry for rows in streams for entry in _flat(rows)]
+        entries = read_on(self._store, self._store.keys.events(), position, block_ms)
         events = [event for entry in entries for event in _events(entry[1])]
         return events, entries[-1][0].decode() if entries else position
 
@@ -115,6 +112,14 @@ class Events:
                 ended = left.intersection(message["data"].decode("utf-8", "replace").split(" "))
                 left -= ended
                 yield from ended
+
+
+def read_on(store: Store, key: str, position: str, block_ms: int) -> list[Any]:
+    """The next entries of a stream after a position, at most 500; waits at most `block_ms` for the first."""
+    with mapping():
+        reply: Any = store.client.xread({key: position}, count=500, block=block_ms)
+    streams = list(reply.values()) if isinstance(reply, dict) else [rows for _, rows in reply or []]
+    return [entry for rows in streams for entry in _flat(rows)]
 
 
 def _flat(rows: Any) -> list[Any]:

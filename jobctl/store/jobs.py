@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl import clock
-from jobctl.store import codec, ids
+from jobctl import clock, redaction
+from jobctl.store import codec, ids, progress
 from jobctl.store.connection import mapping
+from jobctl.store.hidden import hidden
 from jobctl.store.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
 from jobctl.store.records import Job
 
@@ -35,6 +35,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     crashes: int
     lane: str = ""
     expires_ms: int = 0
+    progress: bytes = b""
+    rules: redaction.Rules = redaction.unruled
 
     @property
     def token(self) -> str:
@@ -62,9 +64,10 @@ class Jobs:
 
         now = clock.now_ms()
         done: list[Enqueued | None] = [None] * len(jobs)
-        order = sorted(range(len(jobs)), key=lambda i: jobs[i].queue)
-        for queue, group in groupby(order, key=lambda i: jobs[i].queue):
-            places = list(group)
+        by_queue: dict[str, list[int]] = {}
+        for place, job in enumerate(jobs):
+            by_queue.setdefault(job.queue, []).append(place)
+        for queue, places in by_queue.items():
             for start in range(0, len(places), BATCH):
                 batch = places[start : start + BATCH]
                 try:
@@ -91,7 +94,7 @@ class Jobs:
         for candidates in (likely, [name for name in names if name not in likely]):
             calls = [self._store.call("locate", name, job_id) for name in candidates]
             for name, rows in zip(candidates, self._store.run_many(calls), strict=True):
-                found = _found(name, job_id, rows[0])
+                found = self._found(name, job_id, rows[0])
                 if found is not None:
                     return found
         original = self._alias(job_id)
@@ -119,8 +122,28 @@ class Jobs:
         for start in range(0, len(job_ids), BATCH):
             batch = job_ids[start : start + BATCH]
             rows = self._store.run("locate", queue, *batch)
-            out += [f for i, row in zip(batch, rows, strict=True) if (f := _found(queue, i, row)) is not None]
+            out += [f for i, row in zip(batch, rows, strict=True) if (f := self._found(queue, i, row)) is not None]
         return out
+
+    def _found(self, queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
+        state = _text(row[0])
+        if not state:
+            return None
+        return Found(
+            id=job_id,
+            queue=queue,
+            state=state,
+            detail=_text(row[1]),
+            body=row[2],
+            record=codec.decode_record(row[3]),
+            crashes=int(row[4]),
+            priority=int(row[5]),
+            cancelling=row[6] == b"1",
+            lane=_text(row[7]),
+            expires_ms=round(float(row[8])) if row[8] else 0,
+            progress=row[9],
+            rules=self._store.rules,
+        )
 
     def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
         """The jobs of a queue in one state, newest first where Redis keeps that order, in batches."""
@@ -205,27 +228,12 @@ def _text(value: Any) -> str:
     return ids.read(value) if isinstance(value, bytes) else str(value)
 
 
-def _found(queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
-    state = _text(row[0])
-    if not state:
-        return None
-    return Found(
-        id=job_id,
-        queue=queue,
-        state=state,
-        detail=_text(row[1]),
-        body=row[2],
-        record=codec.decode_record(row[3]),
-        crashes=int(row[4]),
-        priority=int(row[5]),
-        cancelling=row[6] == b"1",
-        lane=_text(row[7]),
-        expires_ms=round(float(row[8])) if row[8] else 0,
-    )
+def to_job(found: Found, *, unredacted: bool = False) -> Job:
+    """The machine format of a job. A body that cannot be read shows as type "?" with no payload.
 
-
-def to_job(found: Found) -> Job:
-    """The machine format of a job. A body that cannot be read shows as type "?" with no payload."""
+    What is to be hidden of its payload is hidden here, in the payload and in all that was made from it; `unredacted`
+    leaves the payload as it is.
+    """
     try:
         body = codec.decode_body(found.body)
     except ValueError:
@@ -233,7 +241,7 @@ def to_job(found: Found) -> Job:
     record, options = found.record, body.options if body else {}
     enqueued = codec.enqueued_ms(found.id, body)
     due, started, finished = _times(found)
-    return Job(
+    job = Job(
         id=found.id,
         type=body.actor_name if body else "?",
         queue=found.queue,
@@ -249,10 +257,13 @@ def to_job(found: Found) -> Job:
         max_retries=record.retries,
         attempt_count=record.count,
         attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
+        progress=progress.record(found.progress),
         result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
         error=record.error,
         message=record.message,
     )
+    patterns = redaction.combined(options, found.rules(job.type))
+    return hidden(job, patterns, payload_too=not unredacted) if patterns else job
 
 
 def _times(found: Found) -> tuple[int | None, int | None, int | None]:

@@ -132,8 +132,12 @@ class Keys:
     def expiring(self, queue: str) -> str:
         return self._of("expiring", queue)
 
-    def logs(self, queue: str, job_id: str) -> str:
-        return f"{self._of('logs', queue)}:{job_id}"
+    def progress(self, queue: str) -> str:
+        return self._of("progress", queue)
+
+    def logs(self, queue: str, job_id: str = "") -> str:
+        """The log of a job. Scripts are given the key without an id, and put it behind that."""
+        return f"{self._of('log', queue)}:{job_id}"
 
     # One of each for the namespace.
 

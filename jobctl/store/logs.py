@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
-import redis
 
 from jobctl.store.connection import mapping
+from jobctl.store.events import read_on
+from jobctl.store.script import Argument, Call
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store
 
 MAX_LINES = 1000
 MAX_LINE = 2000
-KEEP_S = 7 * 86_400
+KEEP_MS = 7 * 86_400_000
+"""How long after its last line a log is kept at least, if its job is."""
+CALL_LINES = 500
+"""About so many lines go into one script call."""
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -27,33 +31,66 @@ class LogLine(msgspec.Struct, frozen=True):
     text: str
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """Lines of one attempt, at least one; `token` is its reservation's."""
+
+    job_id: str
+    token: str
+    lines: tuple[LogLine, ...]
+
+
 _decoder = msgspec.json.Decoder(LogLine)
+_encode = msgspec.json.Encoder().encode
 
 
 class Logs:
-    """The logs of jobs. A job keeps its latest 1,000 lines, for seven days after the last."""
+    """The logs of jobs. A job keeps its latest 1,000 lines. They go with the job, and seven days after the last line,
+    or later where the queue keeps completed jobs for longer."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def append(self, queue: str, job_id: str, lines: Sequence[LogLine]) -> bool:
-        """Add lines; False when the server is out of memory and they were left out. Jobs must end all the same."""
-        if not lines:
-            return True
-        key = self._store.keys.logs(queue, job_id)
-        with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
-            pipe.rpush(key, *(msgspec.json.encode(line) for line in lines))
-            pipe.ltrim(key, -MAX_LINES, -1)
-            pipe.expire(key, KEEP_S)
-            try:
-                pipe.execute()
-            except redis.OutOfMemoryError:
-                return False
-        return True
+    def calls(
+        self, queue: str, batches: Sequence[Batch], keep_ms: int = KEEP_MS, *, repeated: bool = False
+    ) -> list[tuple[Call, list[Batch]]]:
+        """Prepare the script calls that add lines, each with its batches; a call answers with the places of those whose
+        attempt is over. `repeated` says that they may be there already."""
+        groups: list[list[Batch]] = []
+        room = 0
+        for batch in batches:
+            if room <= 0:
+                groups.append([])
+                room = CALL_LINES
+            groups[-1].append(batch)
+            room -= len(batch.lines)
+        return [(self._call(queue, group, max(keep_ms, KEEP_MS), repeated), group) for group in groups]
+
+    def _call(self, queue: str, batches: Sequence[Batch], keep_ms: int, repeated: bool) -> Call:
+        args: list[Argument] = []
+        for batch in batches:
+            args += (batch.job_id, batch.token, len(batch.lines), *map(_encode, batch.lines))
+        return self._store.call("log", queue, MAX_LINES, keep_ms, int(repeated), *args)
+
+    def append(self, queue: str, batch: Batch) -> bool:
+        """Add lines; False if their attempt is over, and nothing was added. Raises RedisFull."""
+        calls = [call for call, _ in self.calls(queue, [batch])]
+        return not any(self._store.run_many(calls))
 
     def read(self, queue: str, job_id: str) -> list[LogLine]:
         """All kept lines, oldest first."""
-        key = self._store.keys.logs(queue, job_id)
+        return self.after(queue, job_id)[0]
+
+    def after(self, queue: str, job_id: str, position: str = "-") -> tuple[list[LogLine], str]:
+        """The lines after a position, and the position after them; `-` is before the first."""
+        start = position if position == "-" else f"({position}"
         with mapping():
-            return [_decoder.decode(line) for line in self._store.client.lrange(key, 0, -1)]
+            entries = self._store.client.xrange(self._store.keys.logs(queue, job_id), min=start)
+        return _lines(entries), entries[-1][0].decode() if entries else position
+
+    def wait(self, queue: str, job_id: str, position: str, block_ms: int) -> None:
+        """Wait at most `block_ms` for a line after a position."""
+        read_on(self._store, self._store.keys.logs(queue, job_id), "0-0" if position == "-" else position, block_ms)
+
+
+def _lines(entries: Sequence[tuple[bytes, dict[bytes, bytes]]]) -> list[LogLine]:
+    return [_decoder.decode(fields[b"l"]) for _, fields in entries]

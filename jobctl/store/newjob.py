@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock
+from jobctl import clock, redaction
 from jobctl.errors import Refused
 from jobctl.store import codec, ids
 from jobctl.store.records import Job
@@ -49,7 +49,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
 
     `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again. `lane` names the
-    limits that hold for it; `expires_ms` counts from enqueue, on Redis's clock.
+    limits that hold for it; `expires_ms` counts from enqueue, on Redis's clock. `redact` holds the patterns of what is
+    hidden of the payload wherever it is shown.
     """
 
     id: str
@@ -65,6 +66,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     lane: str = ""
     unique: Unique | None = None
     expires_ms: int | None = None
+    redact: redaction.Patterns = ()
 
     def extra(self) -> bytes:
         """What stands beside the job, as _enqueue.lua reads it."""
@@ -96,6 +98,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
             options["label"] = self.label
         if self.parent is not None:
             options["parent"] = self.parent
+        if self.redact:
+            options[redaction.OPTION] = list(self.redact)
         payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
         return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
@@ -137,7 +141,7 @@ def fresh(job: NewJob) -> Job:
         priority=job.priority,
         label=job.label,
         parent=job.parent,
-        payload=job.payload,
+        payload=redaction.shown(job.redact, job.payload),
         enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
         due_at=clock.to_datetime(due) if due else None,
     )

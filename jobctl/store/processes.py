@@ -63,9 +63,9 @@ class Processes:
             seconds, micros = self._store.client.time()
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def beat(self, state: ProcessInfo) -> None:
-        """Say that a process is alive."""
-        self._store.run("beat", (), state.name, msgspec.json.encode(state))
+    def beat(self, state: ProcessInfo) -> int:
+        """Say that a process is alive; returns Redis's clock, in epoch ms."""
+        return int(self._store.run("beat", (), state.name, msgspec.json.encode(state)))
 
     def leave(self, name: str) -> None:
         """Take a process that ended off the list."""

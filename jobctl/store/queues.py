@@ -27,11 +27,12 @@ SCANNED_S = 60
 
 
 class Peek(msgspec.Struct, frozen=True):
-    """What a look around found: does something wait, has a stock producer delayed something, what is due next."""
+    """What a look around found: does something wait, has a stock producer delayed something, what is due next (0:
+    nothing; None: not looked for)."""
 
     waiting: bool
     inbox: bool
-    next_due_ms: int
+    next_due_ms: int | None
 
 
 class Queues:
@@ -81,27 +82,38 @@ class Queues:
                     break
         return sorted(found)
 
-    def peek(self, names: Sequence[str]) -> Peek:
-        """A look at many queues in two commands: for idle workers, once a second."""
+    def peek(self, names: Sequence[str], *, due: bool = True) -> Peek:
+        """A look at many queues in two commands, one without `due`: for idle workers, once a second."""
         keys = self._store.keys
         inboxes = [keys.stock_delayed(queue) for queue in names]
         lines = [
             key for queue in names for key in (keys.ready(queue), keys.ordered(queue), keys.of_limits(queue, "turns"))
         ]
+        client = self._store.client
         with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
+            pipe = client.pipeline(transaction=False)
             pipe.exists(*lines, *inboxes)
-            pipe.zrange(keys.due(), 0, 0, withscores=True)
-            some, due = pipe.execute()
-            inbox = int(self._store.client.exists(*inboxes)) if some else 0
-        return Peek(some > inbox, inbox > 0, int(due[0][1]) if due else 0)
+            if due:
+                pipe.zrange(keys.due(), 0, 0, withscores=True)
+            some, *found = pipe.execute()
+            inbox = int(client.exists(*inboxes)) if some else 0
+        next_due = next((int(rows[0][1]) if rows else 0 for rows in found), None)
+        return Peek(some > inbox, inbox > 0, next_due)
 
-    def overdue(self) -> list[str]:
-        """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy."""
+    def wake(self, queue: str) -> None:
+        """Let a worker look at a queue."""
+        key = self._store.keys.wake(queue)
         with mapping():
-            names = self._store.client.zrangebyscore(
-                self._store.keys.due(), "-inf", self._store.processes.now_ms(), start=0, num=1000
-            )
+            if not self._store.client.exists(key):
+                self._store.client.rpush(key, "1")
+
+    def overdue(self, now_ms: int) -> list[str]:
+        """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy.
+
+        `now_ms` is on Redis's clock.
+        """
+        with mapping():
+            names = self._store.client.zrangebyscore(self._store.keys.due(), "-inf", now_ms, start=0, num=1000)
         return [_text(name) for name in names]
 
     def inboxes(self, names: Sequence[str]) -> bool:

@@ -37,6 +37,16 @@ class AttemptRecord(msgspec.Struct, frozen=True):
     duration_s: float
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a running job says that it is. `eta_s`: the seconds from `at` until it is done, at its rate so far."""
+
+    done: int | float
+    total: int | float | None
+    message: str | None
+    at: datetime
+    eta_s: float | None
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job in any state. `payload` is the JSON object it was enqueued with."""
 
@@ -55,6 +65,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     max_retries: int | None = None
     attempt_count: int = 0
     attempts: tuple[AttemptRecord, ...] = ()
+    progress: Progress | None = None
     result: Any = None
     error: str | None = None
     message: str | None = None

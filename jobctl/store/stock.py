@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl import clock
+from jobctl import clock, redaction
 from jobctl.fingerprint import fingerprint
 from jobctl.store import codec, ids
 from jobctl.store.connection import mapping
@@ -89,6 +89,7 @@ class Stock:
                 priority=0,
                 cancelling=False,
                 crashes=0,
+                rules=self._store.rules,
             )
             for _, letter in self._read(queue, 0, limit, newest=True)
         ]
@@ -102,9 +103,13 @@ class Stock:
             bodies = client.hmget(keys.stock_dead_bodies(queue), raw_ids) if rows else []
             records = client.hmget(keys.records(queue), raw_ids) if rows else []
         return [
-            (raw, _letter(queue, ids.readable(raw), body or b"", codec.decode_record(record or b""), died))
+            (raw, self._letter(queue, ids.readable(raw), body or b"", codec.decode_record(record or b""), died))
             for (raw, died), body, record in zip(rows, bodies, records, strict=True)
         ]
+
+    def _letter(self, queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
+        """A letter whose texts are scrubbed of what the catalog hides: nobody did when stock Dramatiq wrote them."""
+        return _letter(queue, job_id, data, record, died, self._store.rules)
 
 
 def _aliases(found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str]]:
@@ -123,7 +128,7 @@ def _eta(data: bytes | None) -> int:
     return int(eta) if isinstance(eta, (int, float)) and 0 <= eta <= clock.LAST_MS else clock.now_ms()
 
 
-def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
+def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: float, rules: redaction.Rules) -> Letter:
     """A letter made of a message and of what is known of the job from before, if it was retried and died again."""
     died_ms = int(min(max(died, 0), clock.now_ms()))  # the clock of the worker's machine may be ahead
     record.finished = died_ms
@@ -133,7 +138,8 @@ def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: fl
         return _filed(job_id, data, record, GroupInfo("?", "Quarantined", str(problem)), "")
     options = body.options
     trace, retries = options.get("traceback"), options.get("retries")
-    trace = trace if isinstance(trace, str) else ""
+    secrets = redaction.scrubber(redaction.combined(options, rules(body.actor_name)), body.payload)
+    trace = redaction.scrub(secrets, trace) or "" if isinstance(trace, str) else ""
     error, message = read_reason(trace)
     failed = retries if isinstance(retries, int) and 0 <= retries < 1_000_000 else 0
     if trace:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from jobctl import redaction
 from jobctl.store import topology
 from jobctl.store.connection import mapping
 from jobctl.store.ids import Mint, write
 from jobctl.store.keys import Keys
-from jobctl.store.script import Argument, Call, Runner, Script, load
+from jobctl.store.script import MAX_BUILT, Argument, Call, Runner, Script, load
 
 if TYPE_CHECKING:
     import redis
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jobctl.store.once import Once
     from jobctl.store.pauses import Pauses
     from jobctl.store.processes import Processes
+    from jobctl.store.progress import Progress
     from jobctl.store.queues import Queues
     from jobctl.store.schedules import Schedules
     from jobctl.store.server import Server
@@ -37,20 +39,21 @@ BATCH = 500
 EVENTS_KEPT = 10_000
 """Entries in the stream of events; one entry holds the events of one group commit."""
 
-MAX_BUILT = 1_024
-"""Key lists that are remembered."""
-
 
 class Store:
     """A namespace in Redis. Thread-safe. Every call raises RedisUnavailable when Redis is away or refuses."""
 
-    def __init__(self, client: redis.Redis, namespace: str, *, cluster: bool = False) -> None:
+    def __init__(
+        self, client: redis.Redis, namespace: str, *, cluster: bool = False, rules: redaction.Rules = redaction.unruled
+    ) -> None:
+        """`rules` knows what a catalog hides of a type's payloads; bodies that say it themselves need none."""
         self.client: Any = client  # redis-py types each reply as all that any setting could make of it
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
         if cluster:
             topology.bind(client, self.keys.token())
         self.mint = Mint()
+        self.rules = rules
         self._runner = Runner(client)
         self._built: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
@@ -58,7 +61,7 @@ class Store:
         """Prepare a script call for one queue, or for several if the script takes several."""
         loaded = load(script)
         names = (queues,) if isinstance(queues, str) else tuple(queues)
-        sent = tuple(write(arg) if isinstance(arg, str) else arg for arg in args)
+        sent = tuple([write(arg) if isinstance(arg, str) and not arg.isascii() else arg for arg in args])
         return Call(loaded, self._keys_for(loaded, names), sent)
 
     def _keys_for(self, script: Script, queues: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ class Store:
 
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
-        other = Store(client, self.namespace)
+        other = Store(client, self.namespace, rules=self.rules)
         other.keys, other.mint = self.keys, self.mint
         topology.bind(client, self.keys.token())
         return other
@@ -149,6 +152,12 @@ class Store:
         from jobctl.store.logs import Logs
 
         return Logs(self)
+
+    @cached_property
+    def progress(self) -> Progress:
+        from jobctl.store.progress import Progress
+
+        return Progress(self)
 
     @cached_property
     def limits(self) -> Limits:

@@ -101,6 +101,20 @@ def test_only_the_queues_asked_for_are_served(project: Project) -> None:
     assert "fail" not in {line.get("type") for line in Started.parse(ran.err)}
 
 
+def test_only_an_attempt_that_takes_long_is_logged_when_it_starts_too(project: Project) -> None:
+    short, long = project.naps(1, 0.0) + project.naps(1, 2.5)
+    worker = project.worker().ready()
+    project.all_are("completed", [short, long])
+    worker.signal(signal.SIGTERM)
+    assert worker.ended() == 0
+    events = [(line["id"], line["event"]) for line in worker.lines if line.get("id") in (short, long)]
+    assert events == [
+        (short, "attempt_finished"),
+        (long, "attempt_started"),
+        (long, "attempt_finished"),
+    ]
+
+
 def test_sighup_takes_the_new_catalog_and_its_code(project: Project) -> None:
     worker = project.worker().ready()
     project.change("work.py", 'raise ValueError("no good")', 'return "mended"')

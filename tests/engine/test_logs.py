@@ -37,13 +37,13 @@ def setup() -> Iterator[Setup]:
 
 def test_an_attempt_is_two_json_lines(setup: Setup) -> None:
     read = setup("json")
-    logs.attempt_started(logs.ATTEMPTS, "01ab", "send-email", "email", 2, "order 42")
+    logs.attempt_started(logs.ATTEMPTS, 1_763_888_400_250, "01ab", "send-email", "email", 2, "order 42")
     logs.attempt_finished(
         logs.ATTEMPTS, "01ab", "send-email", "email", 2, "failed", 0.25, "order 42", "ValueError", "no"
     )
     started, finished = map(json.loads, read().splitlines())
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", started.pop("time"))
-    finished.pop("time")
+    assert started.pop("time") == "2025-11-23T09:00:00.250Z"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", finished.pop("time"))
     job = {"id": "01ab", "type": "send-email", "queue": "email", "attempt": 2, "label": "order 42"}
     assert started == {"level": "info", "event": "attempt_started", **job}
     outcome = {"outcome": "failed", "duration_s": 0.25, "error": "ValueError", "message": "no"}
@@ -78,7 +78,7 @@ def test_auto_means_json_when_it_is_not_a_terminal(setup: Setup) -> None:
 
 def test_nothing_is_written_below_the_level(setup: Setup) -> None:
     read = setup("json", "WARNING")
-    logs.attempt_started(logs.ATTEMPTS, "a", "b", "c", 1)
+    logs.attempt_started(logs.ATTEMPTS, 1, "a", "b", "c", 1)
     logs.attempt_finished(logs.ATTEMPTS, "a", "b", "c", 1, "completed", 1.0)
     logs.attempt_finished(logs.ATTEMPTS, "a", "b", "c", 1, "dead", 1.0)
     assert read().count("\n") == 1

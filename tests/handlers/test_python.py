@@ -10,10 +10,10 @@ from dramatiq.brokers.stub import StubBroker
 
 from jobctl import context
 from jobctl.catalog.model import ActorSpec, PythonSpec
-from jobctl.engine.failure import describe
 from jobctl.errors import UsageError
 from jobctl.handlers import coroutines, enforces_deadline
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import describe
 
 ASYNC = """
 import asyncio
@@ -121,6 +121,23 @@ def test_a_coroutine_that_swallows_a_cancel_is_cancelled_again(function, new_run
         function(source)(new_run(seconds=0.05).attempt)
 
 
+def test_a_coroutine_that_cleans_up_at_its_deadline_is_not_cancelled_a_second_time(function, new_run):
+    source = (
+        "import asyncio\nasync def run(cancel, done):\n"
+        " try: await asyncio.sleep(60)\n"
+        " finally:\n"
+        "  cancel('timeout')\n"
+        "  await asyncio.sleep(0.05)\n"
+        "  done.append(1)"
+    )
+    done: list[int] = []
+    run = new_run({"done": done}, seconds=0.05)
+    run.attempt.payload["cancel"] = run.attempt.cancel.cancel
+    with pytest.raises(AttemptTimeout):
+        function(source)(run.attempt)
+    assert done == [1]
+
+
 def test_an_error_while_being_cancelled_is_still_a_cancel(function, new_run):
     source = "import asyncio\nasync def run():\n try: await asyncio.sleep(60)\n finally: 1/0"
     run = new_run(seconds=0.05)
@@ -152,7 +169,7 @@ def test_a_cancel_after_the_end_is_harmless(function, new_run):
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_the_current_job_is_visible_inside(function, new_run, kind):
     ask = function(f"from jobctl.context import current\n{kind} run(): return current().id")
-    job = context.Current("j1", "sample", "q", 1, {}, None, print, lambda: False, print)
+    job = context.Current("j1", "sample", "q", 1, {}, None, print, lambda: False, print, print, str)
     with context.activate(job):
         assert ask(new_run().attempt) == "j1"
 

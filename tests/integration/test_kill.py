@@ -12,7 +12,7 @@ _SHORT = """\
 import sys
 from jobctl.ops.serve import WorkerOptions, run_worker
 from jobctl.settings import resolve
-sys.exit(run_worker(resolve(), WorkerOptions(processes=1, threads=4), lease_ms=3000))
+sys.exit(run_worker(resolve(), WorkerOptions(processes=1, threads=4), lease_ms=5000))
 """
 SHORT_LEASE = [sys.executable, "-c", _SHORT]
 

@@ -4,8 +4,8 @@ I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying, l
     without a priority are in the list, and LLEN - stale is how many distinct ones there are.
 I2  An id in the archive is in exactly one of completed, cancelled, dead, trash, emptied, and the other way round.
 I3  No id is both live and archived.
-I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, requests to cancel to running
-    ones.
+I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, requests to cancel and
+    progress to running ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
 I6  The index of due times holds a queue if and only if it has delayed or retrying jobs or limits that somebody waits
     for, at no later time than theirs.
@@ -53,6 +53,7 @@ class View:
     ended: dict[str, set[bytes]]
     beside: dict[str, set[bytes]]
     cancels: set[bytes]
+    progress: set[bytes]
     infos: set[bytes]
     expiring: set[bytes]
     hold: float | None
@@ -90,7 +91,7 @@ def check(store: Store, *, wakes: bool = False) -> list[str]:
 def _queues(store: Store) -> list[str]:
     """Every queue that has a key of ours, registered or not."""
     found, prefix = {q.decode() for q in store.client.smembers(store.keys.queues())}, f"{store.keys.prefix}:@"
-    names = (*LIVE_SETS, *ENDED_SETS, "archive", "ordered", "records", "priorities", "crashes", "cancels")
+    names = (*LIVE_SETS, *ENDED_SETS, "archive", "ordered", "records", "priorities", "crashes", "cancels", "progress")
     known = {getattr(store.keys, name)("") for name in names}
     for key in store.client.scan_iter(f"{prefix}*", count=1000):
         text = key.decode("utf-8", "replace")
@@ -109,7 +110,7 @@ def _view(store: Store, queue: str) -> View:
     pipe.hkeys(keys.archive(queue)).zrange(keys.limited(queue), 0, -1)
     for name in ENDED_SETS:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
-    for name in (*BESIDE, "cancels", "groups"):
+    for name in (*BESIDE, "cancels", "progress", "groups"):
         pipe.hkeys(getattr(keys, name)(queue))
     pipe.zrange(keys.expiring(queue), 0, -1).zrange(keys.of_limits(queue, "holds"), 0, 0, withscores=True)
     pipe.exists(keys.of_limits(queue, "turns"))
@@ -137,6 +138,7 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         ended={name: set(next(got)) for name in ENDED_SETS},
         beside={name: set(next(got)) for name in BESIDE},
         cancels=set(next(got)),
+        progress=set(next(got)),
         infos=set(next(got)),
         expiring=set(next(got)),
         hold=next(iter(dict(next(got)).values()), None),
@@ -163,6 +165,7 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     yield from _named("I4: to expire, and ended", view.expiring - view.bodies)
     yield from _named("I4: asked to stop, not running", view.cancels - view.running)
     yield from _due(view)
+    yield from _named("I4: tells its progress, not running", view.progress - view.running)
     if wakes and (waiting or view.turns) and not view.wakes and not _is_paused(view, now):
         yield f"I7: {len(waiting)} wait and no wake token is there"
 

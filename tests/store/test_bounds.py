@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import redis
 
 from jobctl import clock
 from jobctl.store import Store, events
 from jobctl.store.connection import connect
-from jobctl.store.logs import KEEP_S, MAX_LINES, LogLine
+from jobctl.store.logs import KEEP_MS, MAX_LINES, Batch, LogLine
 from jobctl.store.newjob import NewJob
 from jobctl.store.records import Event
 from jobctl.store.settle import Ended
 from jobctl.store.store import EVENTS_KEPT
 from tests.store.moves import QUEUE, Moves
+from tests.support import eventually
 
 
 def test_the_stream_of_events_is_a_ring(moves: Moves, store: Store) -> None:
@@ -29,12 +31,49 @@ def test_the_stream_of_events_is_a_ring(moves: Moves, store: Store) -> None:
     assert [e.id for e in found] == ["a"]
 
 
-def test_a_job_keeps_its_latest_log_lines_for_a_week(store: Store) -> None:
+def test_a_job_keeps_its_latest_log_lines_for_a_week(moves: Moves, store: Store) -> None:
+    moves.enqueue("a")
+    (job,) = moves.fetch()
     for start in range(0, MAX_LINES + 500, 100):
-        store.logs.append(QUEUE, "a", [LogLine(1, i, "stdout", str(i)) for i in range(start, start + 100)])
+        some = tuple(LogLine(1, i, "stdout", str(i)) for i in range(start, start + 100))
+        assert store.logs.append(QUEUE, Batch("a", job.token, some))
     lines = store.logs.read(QUEUE, "a")
     assert (len(lines), lines[-1].text) == (MAX_LINES, str(MAX_LINES + 499))
-    assert 0 < store.client.ttl(store.keys.logs(QUEUE, "a")) <= KEEP_S
+    assert 0 < store.client.pttl(store.keys.logs(QUEUE, "a")) <= KEEP_MS
+
+
+def test_logs_are_kept_as_long_as_the_queue_keeps_jobs(moves: Moves, store: Store) -> None:
+    moves.enqueue("a")
+    (job,) = moves.fetch()
+    batch = Batch("a", job.token, (LogLine(1, 0, "stdout", "x"),))
+    store.run_many([call for call, _ in store.logs.calls(QUEUE, [batch], 30 * 86_400_000)])
+    assert store.client.pttl(store.keys.logs(QUEUE, "a")) > 29 * 86_400_000
+
+
+@pytest.mark.parametrize("by", ["count", "age", "hand", "trash", "reuse"])
+def test_the_log_goes_with_the_job(moves: Moves, store: Store, by: str) -> None:
+    moves.enqueue("a")
+    (job,) = moves.fetch()
+    assert store.logs.append(QUEUE, Batch("a", job.token, (LogLine(1, 0, "stdout", "x"),)))
+    match by:
+        case "count":
+            moves.complete(job, keep_count=0)
+        case "age":
+            moves.complete(job)
+            eventually(lambda: store.queues.expire(QUEUE, 1, 100) or store.jobs.find("a") is None)
+        case "hand":
+            moves.complete(job)
+            store.jobs.remove(QUEUE, ["a"])
+        case "trash":
+            moves.bury(job)
+            store.dead.discard(QUEUE, [("a", "g1")])
+            store.client.zadd(store.keys.trash(QUEUE), {"a": 1})
+            store.queues.expire(QUEUE, 1, 100)
+        case "reuse":
+            moves.complete(job)
+            store.client.zadd(store.keys.completed(QUEUE), {"a": 1})
+            assert moves.enqueue("a") == [True]
+    assert store.logs.read(QUEUE, "a") == []
 
 
 def test_eight_schedulers_take_each_tick_once(store: Store, redis_client: redis.Redis, redis_url: str) -> None:

@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
 from jobctl.cli.output import Column, failure, iso, message, short_duration, to_json
+from jobctl.cli.reveal import Unredacted, audit
 from jobctl.errors import NothingMatched
 from jobctl.store.records import AttemptRecord, DeadLetter
 
@@ -78,13 +79,16 @@ def ls(
     terms: Terms = None,
     group: GroupOption = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="Show at most N.", min=1)] = 50,
+    unredacted: Unredacted = False,
 ) -> None:
     """List dead letters, the latest first."""
     from jobctl.ops import dead
 
     store, scope = open_scope(ctx, terms, group)
     take_in(ctx, store, scope)
-    rows = dead.ls(store, scope, limit + 1, stock=ctx.settings.read_only)
+    if unredacted:
+        audit(ctx, store, "dead ls", [*(terms or ()), *(group or ())])
+    rows = dead.ls(store, scope, limit + 1, stock=ctx.settings.read_only, unredacted=unredacted)
     ctx.emit(rows[:limit], LETTERS, empty="no dead letters" if scope.filter.is_empty else "no dead letter matched")
     if len(rows) > limit and ctx.output is Output.TABLE:
         ctx.say(f"the latest {limit} only; see `jobctl dead groups`, or more with --limit")
@@ -105,13 +109,16 @@ def groups(ctx: Context, terms: Terms = None, group: GroupOption = None) -> None
 def show(
     ctx: Context,
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Dead letters.", show_default=False)],
+    unredacted: Unredacted = False,
 ) -> None:
     """Show dead letters in full: payload, every attempt, the traceback."""
     from jobctl.ops import dead
 
     store, scope = open_scope(ctx, [], [])
     take_in(ctx, store, scope)
-    rows = dead.show(store, scope.queues, ids, stock=ctx.settings.read_only)
+    if unredacted:
+        audit(ctx, store, "dead show", ids)
+    rows = dead.show(store, scope.queues, ids, stock=ctx.settings.read_only, unredacted=unredacted)
     if ctx.output is Output.TABLE:
         for number, row in enumerate(rows):
             ctx.stdout.write("\n" if number else "")

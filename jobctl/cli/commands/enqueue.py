@@ -48,7 +48,9 @@ def enqueue(
     ] = None,
     expires: Annotated[
         str | None,
-        typer.Option("--expires", metavar="TIME", help="Do not start it any more after that: 1h.", show_default=False),
+        typer.Option(
+            "--expires", metavar="TIME", help="How long it has in all: 1h; then it is dead.", show_default=False
+        ),
     ] = None,
     id: Annotated[  # noqa: A002 - the option's name
         str | None,
@@ -120,10 +122,12 @@ def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> 
 
 
 def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
+    from jobctl.cli.bar import Bars
     from jobctl.ops.enqueue import outcome
     from jobctl.ops.waiting import verdict, wait_one
 
-    job = wait_one(ctx.store(retries=2), accepted.id, accepted.job.queue, timeout_s)
+    with Bars(ctx) as bars:
+        job = wait_one(ctx.store(retries=2), accepted.id, accepted.job.queue, timeout_s, bars.seen)
     if ctx.output not in (Output.TABLE, Output.NAME):
         ctx.emit(outcome(job, accepted), ())
     error = verdict(job)

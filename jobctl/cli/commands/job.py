@@ -9,8 +9,9 @@ import typer
 from jobctl.cli.context import Context, Output
 from jobctl.cli.options import command
 from jobctl.cli.output import STATE_STYLES, Column, failure, to_json
+from jobctl.cli.reveal import Unredacted, audit
 from jobctl.cli.tell import tell
-from jobctl.errors import NothingMatched
+from jobctl.errors import NothingMatched, UsageError
 
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
 
@@ -27,18 +28,33 @@ COLUMNS = (
 
 
 @command
-def show(ctx: Context, ids: IdsArgument) -> int:
+def show(
+    ctx: Context,
+    ids: IdsArgument,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until it has ended.")] = False,
+    unredacted: Unredacted = False,
+) -> int:
     """Show everything that is known of a job.
 
-    Its state, whatever that is, payload, times, every attempt, the last traceback, the result.
+    Its state, whatever that is, payload, progress, times, every attempt, the last traceback, the result.
 
     Example: jobctl job show 1m80w17s0w7jd106qwm2 -o json
     """
     from jobctl.ops.jobs import locate_all
     from jobctl.store.jobs import to_job
 
-    found, errors = locate_all(ctx.store(retries=2), ids)
-    jobs = [to_job(job) for job in found]
+    store = ctx.store(retries=2)
+    if unredacted:
+        audit(ctx, store, "job show", ids)
+    if watch:
+        from jobctl.cli.follow import watch_job
+
+        if len(set(ids)) > 1:
+            raise UsageError("--watch shows one job")
+        watch_job(ctx, store, ids[0], unredacted=unredacted)
+        return 0
+    found, errors = locate_all(store, ids)
+    jobs = [to_job(job, unredacted=unredacted) for job in found]
     if ctx.output is Output.TABLE:
         from jobctl.cli.card import card
 
@@ -56,6 +72,7 @@ def ls(
         typer.Argument(metavar="[FILTER]…", help="state:dead job:send-* error~timeout since:2h", show_default=False),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")] = 50,
+    unredacted: Unredacted = False,
 ) -> None:
     """List jobs, the newest first.
 
@@ -66,7 +83,10 @@ def ls(
     from jobctl.ops import filters as grammar
     from jobctl.ops.jobs import SCAN_BUDGET, list_jobs
 
-    listing = list_jobs(ctx.store(retries=2), grammar.parse(filters or ()), limit)
+    store, wanted = ctx.store(retries=2), grammar.parse(filters or ())
+    if unredacted:
+        audit(ctx, store, "job ls", filters or ())
+    listing = list_jobs(store, wanted, limit, unredacted=unredacted)
     ctx.emit(list(listing.jobs), COLUMNS, empty="no jobs match" if filters else "no jobs")
     if not listing.exhausted:
         ctx.say(f"stopped after looking at about {SCAN_BUDGET:,} jobs: there may be more; narrow the filter")
@@ -82,7 +102,7 @@ def logs(
 ) -> None:
     """Print what a job wrote while it ran.
 
-    The latest 1,000 lines are kept, for seven days.
+    The latest 1,000 lines are kept as long as the job, and seven days after the last at most (or as long as `keep`).
 
     Example: jobctl job logs -f 1m80w17s0w7jd106qwm2
     """
@@ -119,6 +139,7 @@ def wait(
 
     Example: jobctl job wait 1m80w17s0w7jd106qwm2 --timeout 5m
     """
+    from jobctl.cli.bar import Bars
     from jobctl.ops import jobs as ops
     from jobctl.ops import waiting
     from jobctl.ops.when import parse_delay
@@ -128,17 +149,19 @@ def wait(
     found, errors = ops.locate_all(store, ids)
     left = {job.id: job.queue for job in found}
     jobs = []
-    for job_id in waiting.ended(store, dict(left), timeout_s):
-        try:
-            job = ops.find(store, job_id, [left.pop(job_id)])
-        except NothingMatched as error:
-            errors.append(error)
-            continue
-        jobs.append(job)
-        if (died := waiting.verdict(job)) is not None:
-            errors.append(died)
-        else:
-            ctx.say(f"job {job.id} has completed")
+    with Bars(ctx) as bars:
+        for job_id in waiting.ended(store, dict(left), timeout_s, bars.seen):
+            bars.ended(job_id)
+            try:
+                job = ops.find(store, job_id, [left.pop(job_id)])
+            except NothingMatched as error:
+                errors.append(error)
+                continue
+            jobs.append(job)
+            if (died := waiting.verdict(job)) is not None:
+                errors.append(died)
+            else:
+                ctx.say(f"job {job.id} has completed")
     if ctx.output is not Output.TABLE:
         ctx.emit(jobs[0] if jobs and len(set(ids)) == 1 else jobs, COLUMNS)
     return tell(ctx, [*errors, *(waiting.timed_out(job_id, timeout_s) for job_id in left)])

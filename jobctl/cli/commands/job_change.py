@@ -39,7 +39,8 @@ def cancel(
 ) -> int:
     """Cancel jobs.
 
-    Running commands, requests and coroutines are asked to stop; a running plain Python function cannot be (exit 5).
+    A running job is asked to stop and waited for: a Python function gets an exception, a coroutine is cancelled, a
+    command gets SIGTERM, a request is closed. One that still runs after --timeout is exit 6.
 
     Example: jobctl job cancel queue:email job:newsletter --dry-run
     """
@@ -48,12 +49,11 @@ def cancel(
     from jobctl.ops.when import parse_delay
 
     timeout_s = parse_delay(timeout, "--timeout") / 1000
-    catalog = ctx.catalog_if_any()
 
     def apply(jobs: Sequence[Found]) -> list[Tried]:
-        return change.cancel(ctx.store(retries=2), catalog, jobs, timeout_s=timeout_s)
+        return change.cancel(ctx.store(retries=2), jobs, timeout_s=timeout_s)
 
-    return _change(ctx, "cancel", targets, LIVE, apply, (yes, dry_run, max))
+    return change_jobs(ctx, "cancel", targets, LIVE, apply, (yes, dry_run, max))
 
 
 @command
@@ -67,7 +67,7 @@ def retry(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = Fa
     from jobctl.ops import change
 
     states = ("dead", "cancelled", "retrying", "delayed")
-    return _change(
+    return change_jobs(
         ctx, "retry", targets, states, lambda jobs: change.retry(ctx.store(retries=2), jobs), (yes, dry_run, max)
     )
 
@@ -81,7 +81,7 @@ def promote(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = 
     from jobctl.ops import change
 
     states = ("retrying", "delayed")
-    return _change(
+    return change_jobs(
         ctx, "promote", targets, states, lambda jobs: change.promote(ctx.store(retries=2), jobs), (yes, dry_run, max)
     )
 
@@ -97,12 +97,12 @@ def rm(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = False
     from jobctl.ops import change
 
     states = ("completed", "cancelled")
-    return _change(
+    return change_jobs(
         ctx, "delete", targets, states, lambda jobs: change.remove(ctx.store(retries=2), jobs), (yes, dry_run, max)
     )
 
 
-def _change(
+def change_jobs(
     ctx: Context,
     verb: str,
     targets: Sequence[str],
@@ -110,7 +110,10 @@ def _change(
     apply: Callable[[Sequence[Found]], list[Tried]],
     answers: tuple[bool, bool, int | None],
 ) -> int:
-    """Find what is meant, ask if it is many, change it, and say what became of each."""
+    """Find what is meant, ask if it is many, change it, and say what became of each. Returns the exit code.
+
+    `answers` are `--yes`, `--dry-run` and `--max`; `states` those of which a filter chooses.
+    """
     yes, dry_run, maximum = answers
     ctx.require_writable(f"{verb} jobs")
     found, errors = _targets(ctx, targets, states)
@@ -119,12 +122,12 @@ def _change(
         return _report(ctx, [], errors)
     if dry_run:
         return _plan(ctx, what, errors)
-    if not _by_id(targets) or maximum is not None:
+    if not by_id(targets) or maximum is not None:
         confirm(ctx, what, yes=yes, maximum=maximum)
     return _report(ctx, apply(found), errors)
 
 
-def _by_id(targets: Sequence[str]) -> bool:
+def by_id(targets: Sequence[str]) -> bool:
     """Whether ids were given; they were typed one by one and need no question. Raises UsageError for a mixture."""
     filters = [target for target in targets if _FILTER.match(target)]
     if filters and len(filters) != len(targets):
@@ -135,7 +138,7 @@ def _by_id(targets: Sequence[str]) -> bool:
 def _targets(ctx: Context, targets: Sequence[str], states: Sequence[str]) -> tuple[list[Found], list[JobctlError]]:
     from jobctl.ops import filters, jobs
 
-    if _by_id(targets):
+    if by_id(targets):
         return jobs.locate_all(ctx.store(retries=2), targets)
     found = list(jobs.select(ctx.store(retries=2), filters.parse(targets), states))
     return found, [] if found else [NothingMatched(f"no {', '.join(states[:-1])} or {states[-1]} job matches")]

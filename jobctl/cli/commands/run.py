@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobctl import settings
+from jobctl import redaction, settings
 from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
 from jobctl.cli.complete import job_types
 from jobctl.cli.context import Context, Output
@@ -21,8 +22,10 @@ from jobctl.text import first_line, sanitize
 
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
+    from jobctl.redaction import Scrubber
 
 INTERRUPTED = 130
+DRAIN_S = 2.0
 
 
 @command
@@ -57,7 +60,7 @@ def run(
     ops.check(catalog, found, values)
     if isinstance(ctx.stdout, io.TextIOWrapper):
         ctx.stdout.reconfigure(line_buffering=True)
-    with _stdout_to_stderr():
+    with _stdout_to_stderr(redaction.scrubber(found.redact, values)):
         record = ops.run(
             catalog,
             found,
@@ -120,14 +123,39 @@ def _report(ctx: Context, record: RunRecord) -> int:
 
 
 @contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """What the job prints goes to stderr, by whatever way it prints: stdout is for the result."""
+def _stdout_to_stderr(using: Scrubber | None) -> Iterator[None]:
+    """What the job prints goes to stderr, by whatever way it prints: stdout is for the result. With a scrubber, all of
+    it goes through that, line by line."""
     sys.stdout.flush()
-    saved = os.dup(1)
+    saved = os.dup(1), os.dup(2)
+    target, cleaner = (2, None) if using is None else _cleaner(using, saved[1])
     try:
-        os.dup2(2, 1)
+        os.dup2(target, 1)
+        os.dup2(target, 2)
         yield
     finally:
         sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
+        sys.stderr.flush()
+        for copy, descriptor in zip(saved, (1, 2), strict=True):
+            os.dup2(copy, descriptor)
+        if cleaner is not None:
+            os.close(target)
+            cleaner.join(DRAIN_S)  # a process that the job left behind may hold the pipe
+        for copy in saved:
+            os.close(copy)
+
+
+def _cleaner(using: Scrubber, to: int) -> tuple[int, threading.Thread]:
+    """A descriptor to write to, and the thread that passes on what is written there, scrubbed."""
+    source, target = os.pipe()
+    out = os.dup(to)
+
+    def clean() -> None:
+        with os.fdopen(source, errors="replace", newline="") as lines, os.fdopen(out, "w", newline="") as printed:
+            for line in lines:
+                printed.write(using(line))
+                printed.flush()
+
+    thread = threading.Thread(target=clean, daemon=True)
+    thread.start()
+    return target, thread

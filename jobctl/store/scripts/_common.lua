@@ -51,10 +51,14 @@ local function holds(k, id, token)
   return reservation and string.sub(reservation, 1, #token + 1) == token .. '|'
 end
 
+local progress_seen -- whether any job of the queue tells its progress; most queues have none
+
 -- Takes a job out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns true if somebody
 -- asked that the job stops.
 local function release(k, id)
   redis.call('HDEL', k.running, id)
+  if progress_seen == nil then progress_seen = redis.call('EXISTS', k.progress) == 1 end
+  if progress_seen then redis.call('HDEL', k.progress, id) end
   return redis.call('HDEL', k.cancels, id) == 1
 end
 
@@ -65,7 +69,8 @@ local function archive_body(k, id)
   redis.call('HSET', k.archive, id, body or '')
 end
 
--- Forgets an ended job wholly, but for its id if that is still young. A key that it still holds is free.
+-- Forgets an ended job wholly, but for its log, which the caller deletes, and its id if that is still young. A key that
+-- it still holds is free.
 local function forget(k, zset, id, score, now)
   redis.call('ZREM', zset, id)
   redis.call('HDEL', k.archive, id)
@@ -79,15 +84,31 @@ local function forget(k, zset, id, score, now)
   if tonumber(score) > now - REMEMBER_MS then redis.call('ZADD', k.remembered, score, id) end
 end
 
+-- Deletes the logs of jobs. A log's key is the second of the two computed here: logs .. id. O(#ids); at most 2,000 ids.
+local function drop_logs(k, ids)
+  if #ids == 0 then return end
+  local logs = {}
+  for i, id in ipairs(ids) do logs[i] = k.logs .. id end
+  redis.call('DEL', unpack(logs))
+end
+
 -- Trims a set of ended jobs by age and by count, at most `budget` of each. O(budget).
 local function trim(k, zset, now, keep_ms, keep_count, budget)
   local old = redis.call('ZRANGEBYSCORE', zset, '-inf', now - keep_ms, 'WITHSCORES', 'LIMIT', 0, budget)
-  for i = 1, #old, 2 do forget(k, zset, old[i], old[i + 1], now) end
+  local gone = {}
+  for i = 1, #old, 2 do
+    forget(k, zset, old[i], old[i + 1], now)
+    gone[#gone + 1] = old[i]
+  end
   local over = math.min(redis.call('ZCARD', zset) - keep_count, budget)
   if over > 0 then
     local first = redis.call('ZRANGE', zset, 0, over - 1, 'WITHSCORES')
-    for i = 1, #first, 2 do forget(k, zset, first[i], first[i + 1], now) end
+    for i = 1, #first, 2 do
+      forget(k, zset, first[i], first[i + 1], now)
+      gone[#gone + 1] = first[i]
+    end
   end
+  drop_logs(k, gone)
   local past = redis.call('ZRANGEBYSCORE', k.remembered, '-inf', now - REMEMBER_MS, 'LIMIT', 0, budget)
   if #past > 0 then redis.call('ZREM', k.remembered, unpack(past)) end
 end

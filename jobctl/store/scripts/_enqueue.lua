@@ -16,6 +16,7 @@ local function is_known(k, id, live, ended, now)
     if at then
       if tonumber(at) > now - REMEMBER_MS then return true end
       forget(k, zset, id, at, now)
+      drop_logs(k, { id })
       return false
     end
   end

@@ -146,7 +146,7 @@ local function draw_turn(k, queue, lane, score, now)
       redis.call('ZREM', sub(k, 'turns'), lane)
       redis.call('ZADD', sub(k, 'line:' .. bucket), score, lane)
       redis.call('ZADD', sub(k, 'holds'), 'LT', later, bucket)
-      due_by(k, queue, later)
+      redis.call('ZADD', k.due, 'LT', later, queue) -- who fetches is told of it: no need to wake anybody
       pass_on(k, queue, lane, bucket, now)
       return nil
     end

@@ -1,6 +1,6 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record with the result beside it.
 -- INCLUDE: _lanes _unique _settle
--- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished limits lanes uniques expiring due wake
+-- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished limits lanes uniques expiring due wake progress logs
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
@@ -24,6 +24,7 @@ for i = 5, #ARGV, 4 do
 end
 if #ids == 0 then return late end
 if redis.call('EXISTS', K.cancels) == 1 then redis.call('HDEL', K.cancels, unpack(ids)) end
+if redis.call('EXISTS', K.progress) == 1 then redis.call('HDEL', K.progress, unpack(ids)) end
 if redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
 local bodies = redis.call('HMGET', K.bodies, unpack(ids))
 redis.call('HDEL', K.bodies, unpack(ids))

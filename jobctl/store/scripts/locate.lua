@@ -1,8 +1,8 @@
 -- Says where a job of this queue is, in one consistent look.
--- KEYS: bodies running delayed retrying limited archive completed cancelled dead trash emptied records crashes priorities cancels lanes expiring
+-- KEYS: bodies running delayed retrying limited archive completed cancelled dead trash emptied records crashes priorities cancels lanes expiring progress
 -- ARGV: ids
--- Returns: for each id {state, detail, body, record, crashes, priority, cancel asked, lane, expires (epoch ms or '')};
---          state '' if it is unknown. detail: the reservation (running), the due time (delayed, retrying), since when it
+-- Returns: for each id {state, detail, body, record, crashes, priority, cancel asked, lane, expires (epoch ms or ''),
+--          progress}; state '' if it is unknown. detail: the reservation (running), the due time (delayed, retrying), since when it
 --          is held (limited), the time it ended or expires (others)
 -- Cost: O(ids)
 
@@ -33,7 +33,7 @@ end
 local out = {}
 for i, id in ipairs(ARGV) do
   local state, detail = where(id)
-  local row = { state, detail, '', '', '0', '0', '0', '', '' }
+  local row = { state, detail, '', '', '0', '0', '0', '', '', '' }
   if state ~= '' then
     row[3] = redis.call('HGET', K.bodies, id) or redis.call('HGET', K.archive, id) or ''
     row[4] = redis.call('HGET', K.records, id) or ''
@@ -42,6 +42,7 @@ for i, id in ipairs(ARGV) do
     row[7] = redis.call('HEXISTS', K.cancels, id) == 1 and '1' or '0'
     row[8] = redis.call('HGET', K.lanes, id) or ''
     row[9] = redis.call('ZSCORE', K.expiring, id) or ''
+    row[10] = state == 'running' and redis.call('HGET', K.progress, id) or ''
   end
   out[i] = row
 end

@@ -1,0 +1,27 @@
+"""`--unredacted`: payloads as they are, for those who may read Redis anyway. Each use is an audit entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.context import Context
+from jobctl.errors import RedisUnavailable
+
+if TYPE_CHECKING:
+    from jobctl.store import Store
+
+Unredacted = Annotated[
+    bool, typer.Option("--unredacted", help="Show payloads as they are; the audit log says who did.")
+]
+
+
+def audit(ctx: Context, store: Store, command: str, words: Sequence[str]) -> None:
+    """Write that somebody looks. A Redis that lets this profile only read keeps no such log."""
+    target = " ".join(word.partition("=")[0] + "=…" if word.startswith("args.") else word for word in words)
+    try:
+        store.audit.add(f"{command} --unredacted", target[:500], 0)
+    except RedisUnavailable as error:
+        ctx.say(f"this look is not in the audit log: {error.message}")

@@ -1,0 +1,56 @@
+"""What a command job says of itself while it runs, from a process of its own: log lines and progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobctl import redaction
+from jobctl.errors import OperationFailed
+from jobctl.store import Store
+from jobctl.store.hidden import scrubber_of
+from jobctl.store.logs import MAX_LINE, Batch, LogLine
+from jobctl.store.progress import MAX_MESSAGE, Reached, Told
+
+BATCH = 200
+
+
+class Speaker:
+    """Speaks for one attempt of a running job. Every call raises OperationFailed, and writes nothing, when another
+    attempt has taken its place or the job has ended."""
+
+    def __init__(self, store: Store, job_id: str, attempt: int, token: str) -> None:
+        self._store = store
+        self._attempt = attempt
+        self._token = token
+        found = store.jobs.find(job_id)
+        if found is None or found.token != token:
+            raise _over(job_id, attempt)
+        self._found = found
+        self._scrub = scrubber_of(found)
+
+    def log(self, lines: Sequence[str]) -> None:
+        """Add lines to the job's log. Raises RedisFull."""
+        now = self._store.processes.now_ms()
+        kept = [LogLine(self._attempt, now, "log", self._clean(line)[:MAX_LINE]) for line in lines]
+        for start in range(0, len(kept), BATCH):
+            batch = Batch(self._found.id, self._token, tuple(kept[start : start + BATCH]))
+            if not self._store.logs.append(self._found.queue, batch):
+                raise _over(self._found.id, self._attempt)
+
+    def progress(self, done: float, total: float | None, message: str | None) -> None:
+        """Say how far it is. Raises RedisFull."""
+        started = int(self._found.detail.rpartition("|")[2])
+        told = Told(
+            done, self._store.processes.now_ms(), started, total, message and self._clean(message)[:MAX_MESSAGE]
+        )
+        if not self._store.progress.write(self._found.queue, Reached(self._found.id, self._token, told)):
+            raise _over(self._found.id, self._attempt)
+
+    def _clean(self, text: str) -> str:
+        return (redaction.scrub(self._scrub, text) or "").encode("utf-8", "backslashreplace").decode()
+
+
+def _over(job_id: str, attempt: int) -> OperationFailed:
+    return OperationFailed(
+        f"attempt {attempt} of job {job_id} is over: nothing was written", "it ended, or another attempt has begun"
+    )
