@@ -92,7 +92,7 @@ def change(
 
 
 def _rate_spec(store: Store, catalog: Catalog | None, row: LimitRow, rate: Rate, burst: int | None) -> str:
-    """The spec of a rate that is set by hand: the burst of the catalog, not of what was set before, is the usual one."""
+    """The spec of a rate that is set by hand: the usual burst is the catalog's, not that of what was set before."""
     own = {} if catalog is None else flow.specs(catalog, row.queue)
     [state] = [state for state in store.limits.rows(row.queue, own) if state.limit == _limit_of(row)]
     usual, window = (state.catalog_spec or state.spec or "1 1 1 smooth").split(" ")[2:]

@@ -202,7 +202,10 @@ def _usage(limit: str, spec: str, reply: Any, now: int) -> tuple[int, int | None
         end = (int(index) + 1) * int(period)
         return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
     interval = int(period) / int(count)
-    ahead = float(text) - now
+    at, _, counted = text.partition(":")
+    ahead = float(at) - now
+    if counted and ahead > 0:
+        ahead *= interval / float(counted)
     wait = ahead - (int(burst) - 1) * interval
     return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None
 

@@ -44,6 +44,7 @@ def define(lab: Cli, store: Store) -> None:
     """What a worker does at its start."""
     catalog = load(lab.cwd / "jobs.yaml")
     for queue in ("default", "mail"):
+        store.queues.register([queue])
         store.limits.define(queue, flow.specs(catalog, queue))
 
 
@@ -92,7 +93,7 @@ def test_without_limits_there_is_an_empty_list(redis_cli: Cli) -> None:
 
 def test_what_is_used_and_who_waits_and_when_the_next_may_start(lab: Cli, store: Store) -> None:
     define(lab, store)
-    enqueue(store, "send", ["r:send\nR\nC"] * 5, "mail")
+    enqueue(store, "send", ["r:send\nC"] * 5, "mail")
     assert len(start(store, queue="mail")) == 3
     found = rows(lab, "send", "queue:mail")
     assert (found["send", "rate"]["used"], found["send", "rate"]["waiting"]) == (3, 2)
@@ -150,6 +151,14 @@ def test_a_limit_that_is_set_is_followed_at_once_and_told(lab: Cli, store: Store
     line = lab("limit", "ls", "slow").lines()[1]
     assert "100/s" in line
     assert "catalog 1/10m" in line
+
+
+def test_an_end_that_nobody_announces_is_noticed_by_a_worker_that_waits(lab: Cli, store: Store) -> None:
+    define(lab, store)
+    assert lab("limit", "set", "send", "--rate", "1/d", "--burst", "1", "--for", "2s").code == 0
+    enqueue(store, "send", ["r:send"] * 2, "mail")
+    assert len(start(store, queue="mail")) == 1
+    assert eventually(lambda: start(store, queue="mail"))
 
 
 def test_when_its_time_is_over_the_catalogs_counts_again(lab: Cli, store: Store) -> None:
