@@ -184,6 +184,7 @@ def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
         others = {client["id"] for client in redis.client_list()}
         with peer.worker(threads=4) as process:
             _warm(bench, peer)
+            time.sleep(2.0)  # what a worker does once, when it starts, is over
             before, cpu = redis.info("stats")["total_commands_processed"], _cpu(process)
             time.sleep(seconds)
             spent = redis.info("stats")["total_commands_processed"] - before - 1

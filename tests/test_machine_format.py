@@ -25,6 +25,8 @@ RECORDS = {
     "Bulk result": records.BulkResult,
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
+    "Limit": records.LimitRow,
+    "Key of a limit": records.LimitKeyRow,
     "Event": records.Event,
     "Process": records.ProcessRow,
 }

@@ -114,13 +114,15 @@ class Limits:
             if cursor == b"0":
                 return
 
-    def rows(self, queue: str) -> list[LimitState]:
-        """All limits of a queue that somebody defined, set, or waits for."""
+    def rows(self, queue: str, catalog: Mapping[str, str] | None = None) -> list[LimitState]:
+        """All limits of a queue that somebody defined, set, or waits for; and those of a catalog (limit → spec) that no
+        worker has defined yet."""
         client, keys = self._store.client, self._store.keys
         with mapping():
             specs = {ids.read(k): ids.read(v) for k, v in client.hgetall(keys.limits(queue)).items()}
             parked = {ids.read(k): int(v) for k, v in client.hgetall(keys.of_limits(queue, "parked")).items()}
-        names = {name.removesuffix("|set") for name in specs}
+        specs = {**(catalog or {}), **specs}
+        names = {name.removesuffix("|set") for name in specs} | {name for name in parked if name[0] != "p"}
         return [self._row(queue, limit, specs, parked.get(limit, 0)) for limit in sorted(names)]
 
     def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:
@@ -200,7 +202,10 @@ def _usage(limit: str, spec: str, reply: Any, now: int) -> tuple[int, int | None
         end = (int(index) + 1) * int(period)
         return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
     interval = int(period) / int(count)
-    ahead = float(text) - now
+    at, _, counted = text.partition(":")
+    ahead = float(at) - now
+    if counted and ahead > 0:
+        ahead *= interval / float(counted)
     wait = ahead - (int(burst) - 1) * interval
     return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None
 

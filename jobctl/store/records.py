@@ -199,6 +199,41 @@ class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
     pauses: tuple[PauseRow, ...]
 
 
+class LimitKeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of a limit that jobs wait for. `next_at` is when the next may start, None for now."""
+
+    key: str
+    waiting: int
+    used: int
+    next_at: datetime | None
+
+
+class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit: of a job `type`, or of the queue. `kind` is rate or concurrency, and the fields of the other are None.
+
+    `key` is the template of its keys. `used` and `next_at` are of a limit without keys: starts in the present period,
+    or jobs that run. `set_by` is who set it by hand (None: it is the catalog's), `set_until` None for until reset.
+    """
+
+    name: str
+    queue: str
+    type: str | None
+    kind: str
+    rate: str | None
+    burst: int | None
+    window: str | None
+    concurrency: int | None
+    key: str | None
+    used: int | None
+    waiting: int
+    next_at: datetime | None
+    keys: int
+    worst: tuple[LimitKeyRow, ...]
+    catalog: str | None
+    set_by: str | None
+    set_until: datetime | None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a job, as `tail` shows it.
 

@@ -11,21 +11,24 @@ end
 
 local specs = {}
 
--- What a limit allows: {count, period, burst, window}, or false where nothing defines it. One that was set by hand goes
+-- What a limit allows: {count, period, burst, window, ends (when it allows something else)}, or false where nothing defines it. One that was set by hand goes
 -- before the catalog's until its time is over.
 local function spec_of(k, limit, now)
   local cached = specs[k.limits .. limit]
   if cached ~= nil then return cached end
   local found = redis.call('HMGET', k.limits, limit, limit .. '|set')
-  local text = found[1]
+  local text, ends = found[1], nil
   if found[2] then
     local till, _, by_hand = string.match(found[2], '^(%d+)|([^|]*)|(.*)$')
-    if till == '0' or tonumber(till) > now then text = by_hand end
+    if till == '0' or tonumber(till) > now then
+      text = by_hand
+      if till ~= '0' then ends = tonumber(till) end
+    end
   end
   local spec = false
   if text then
     local count, period, burst, window = string.match(text, '^(%S+) ?(%S*) ?(%S*) ?(%S*)$')
-    spec = { count = tonumber(count), period = tonumber(period), burst = tonumber(burst), window = window }
+    spec = { count = tonumber(count), period = tonumber(period), burst = tonumber(burst), window = window, ends = ends }
   end
   specs[k.limits .. limit] = spec
   return spec
@@ -40,11 +43,29 @@ local function paused_until(k, name, now)
   return till
 end
 
--- The smooth limit is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time.
+-- The smooth limit is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time, with the
+-- interval at which it was counted: what is used stays the same number of starts when the rate is changed. After a
+-- penalty it stands alone, and is a time.
+local function keep_arrival(key, at, interval, now)
+  local keep = math.max(1, math.ceil(at - now + SLACK_MS))
+  redis.call('SET', key, string.format('%.3f', at) .. (interval and string.format(':%.17g', interval) or ''), 'PX', keep)
+end
+
+local function arrival_time(key, interval, now)
+  local stored = redis.call('GET', key)
+  if not stored then return now end
+  local at, counted = string.match(stored, '^([^:]+):?(.*)$')
+  at, counted = tonumber(at), tonumber(counted)
+  if counted and counted ~= interval and at > now then
+    at = now + (at - now) * interval / counted
+    keep_arrival(key, at, interval, now)
+  end
+  return at
+end
+
 local function smooth_room(key, spec, now)
   local interval = spec.period / spec.count
-  local stored = redis.call('GET', key)
-  local first = (tonumber(stored or now)) - (spec.burst - 1) * interval
+  local first = arrival_time(key, interval, now) - (spec.burst - 1) * interval
   if first > now then return 0, first end
   local n = math.floor((now - first) / interval) + 1
   return n, first + n * interval
@@ -91,7 +112,8 @@ local function room_of(k, bucket, now)
     local used = tonumber(redis.call('HGET', sub(k, 'slots'), bucket) or '0')
     return math.max(0, spec.count - used), now + LOOK_AGAIN_MS
   end
-  return ROOMS[spec.window](sub(k, 'rate:' .. bucket), spec, now)
+  local room, later = ROOMS[spec.window](sub(k, 'rate:' .. bucket), spec, now)
+  return room, spec.ends and math.min(later, spec.ends) or later
 end
 
 -- Counts one job that starts against a bucket. What an idle bucket has stored expires by itself.
@@ -104,8 +126,9 @@ local function charge(k, bucket, now)
   if not spec then return end
   local key = sub(k, 'rate:' .. bucket)
   if spec.window == 'smooth' then
-    local tat = tonumber(redis.call('GET', key) or now) + spec.period / spec.count
-    redis.call('SET', key, string.format('%.3f', tat), 'PX', math.max(1, math.ceil(tat - now + SLACK_MS)))
+    local interval = spec.period / spec.count
+    local at = arrival_time(key, interval, now) + interval
+    keep_arrival(key, at, interval, now)
   elseif spec.window == 'fixed' then
     local index = math.floor(now / spec.period)
     local of, used = string.match(redis.call('GET', key) or '', '^(%d+):(%d+)$')
@@ -123,10 +146,9 @@ local function penalise(k, bucket, till, now)
   if not spec or not spec.period then return end
   local key, keep = sub(k, 'rate:' .. bucket), math.max(1, math.ceil(till - now))
   if spec.window == 'smooth' then
-    local tat = till + (spec.burst - 1) * spec.period / spec.count
-    if tat > tonumber(redis.call('GET', key) or '0') then
-      redis.call('SET', key, string.format('%.3f', tat), 'PX', math.ceil(tat - now + SLACK_MS))
-    end
+    local interval = spec.period / spec.count
+    local at = till + (spec.burst - 1) * interval
+    if at > arrival_time(key, interval, now) then keep_arrival(key, at, nil, now) end
   elseif spec.window == 'fixed' then
     redis.call('SET', key, string.format('x%.0f', till), 'PX', keep)
   else
