@@ -22,6 +22,8 @@ from jobctl.store.settle import Ended, Reserved
 def held_back(job: Running, flow: Flow | None, paused_types: Container[str]) -> Outcome | None:
     """What becomes of a job that may not start now; None for one that may."""
     reserved = job.reserved
+    if flow is None and not reserved.expires_ms and job.type.name not in paused_types:
+        return None
     fetched_ms = int(reserved.token.rpartition("-")[2])
     expires_ms = reserved.expires_ms or _expiry_of_stock(job, flow)
     if expires_ms:
@@ -29,8 +31,6 @@ def held_back(job: Running, flow: Flow | None, paused_types: Container[str]) -> 
         if left_s <= 0:
             return verdict.refused(reserved, job.type.name, job.record, Failure("Expired", verdict.EXPIRED))
         job.expires_at = clock.monotonic() + left_s
-    if flow is None and job.type.name not in paused_types:
-        return None
     try:
         lane = _lane(job, flow, paused_types)
     except UsageError as problem:
