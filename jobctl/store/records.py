@@ -47,8 +47,26 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     eta_s: float | None
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that keeps a job from starting. `kind`: pause, rate, concurrency, turn (it may start, and waits for a
+    free worker), worker (nobody serves its queue).
+
+    `name`: everything, `queue:NAME` or `type:NAME` of a pause; else that of the limit, of which it has the `key`.
+    `until` is when it ends, or when its turn may come at the earliest; None if that is not known.
+    """
+
+    kind: str
+    name: str
+    key: str | None = None
+    allows: str | None = None
+    ahead: int | None = None
+    until: datetime | None = None
+    reason: str | None = None
+    by: str | None = None
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in any state. `payload` is the JSON object it was enqueued with."""
+    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held`."""
 
     id: str
     type: str
@@ -69,6 +87,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     result: Any = None
     error: str | None = None
     message: str | None = None
+    held: tuple[Hold, ...] = ()
 
 
 class EnqueuedJob(Job, frozen=True, kw_only=True):
