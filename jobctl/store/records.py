@@ -192,20 +192,9 @@ class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool
 
 
-class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
+class QueueDetail(QueueRow, frozen=True, kw_only=True):
     """A queue in full. `*_last_minute` are counts; `served_by` names the live workers that take its jobs."""
 
-    queue: str
-    waiting: int
-    delayed: int | None
-    retrying: int | None
-    limited: int | None
-    running: int | None
-    dead: int | None
-    oldest_waiting_s: float | None
-    workers: int | None
-    paused: bool
-    paused_types: tuple[str, ...]
     pause_reason: str | None
     pause_until: datetime | None
     paused_by: str | None
@@ -256,7 +245,7 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a job, as `tail` shows it.
 
-    `event`: started, completed, retrying, dead, cancelled, lost. `at` is RFC 3339 UTC.
+    `event`: started, completed, retrying, limited, dead, cancelled, lost. `at` is RFC 3339 UTC.
     """
 
     at: datetime
