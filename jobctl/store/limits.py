@@ -244,6 +244,7 @@ def _used(spec: str, reply: Any, now: int) -> tuple[int, int | None]:
         end = (int(index) + 1) * int(period)
         return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
     interval = int(period) / int(count)
-    ahead = min(float(reply) - now, int(burst) * interval)
+    at, _, counted = ids.read(reply).partition(":")
+    ahead = (float(at) - now) * interval / float(counted)
     wait = ahead - (int(burst) - 1) * interval
     return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None

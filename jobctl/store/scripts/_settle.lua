@@ -25,9 +25,3 @@ local function over(k, ids, event)
   free_keys(k, ids, event)
   redis.call('ZREM', k.expiring, unpack(ids))
 end
-
--- A job is cancelled now.
-local function cancel_now(k, id, now)
-  archive_body(k, id)
-  redis.call('ZADD', k.cancelled, now, id)
-end

@@ -1,6 +1,6 @@
 -- Moves waiting, limited, delayed and retrying jobs of a queue to the trash, one bounded batch a call.
--- INCLUDE: _lanes _unique _ready _settle
--- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished limits lanes limited uniques expiring token wake priorities
+-- INCLUDE: _lanes _unique _settle
+-- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished limits lanes limited uniques expiring wake
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
 -- Cost: O(limit)
