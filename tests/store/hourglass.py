@@ -27,7 +27,7 @@ def pass_time(store: Store, ms: int, queue: str = QUEUE) -> None:
             else:
                 client.delete(key)
         elif kind == "fixed":
-            _age_fixed(store, key, ms)
+            _age_fixed(store, queue, key, ms)
         elif kind == "sliding":
             for place, at in enumerate(client.lrange(key, 0, -1)):
                 client.lset(key, place, f"{float(at) - ms:.3f}")
@@ -38,13 +38,15 @@ def pass_time(store: Store, ms: int, queue: str = QUEUE) -> None:
         client.zincrby(store.keys.due(), -ms, queue)
 
 
-def _age_fixed(store: Store, key: bytes, ms: int) -> None:
+def _age_fixed(store: Store, queue: str, key: bytes, ms: int) -> None:
     limit = key.decode().partition(":fixed:")[2].partition("|")[0]
-    queue = key.decode().partition("@limits:")[2].partition(":")[0]
-    period = int(store.client.hget(store.keys.limits(queue), limit).split()[1])
-    assert ms % period == 0
+    spec = store.client.hget(store.keys.limits(queue), limit).split()
+    if spec[3] != b"fixed":
+        store.client.delete(key)  # of another limit that was; it would have expired
+        return
+    assert ms % int(spec[1]) == 0
     index, used = store.client.get(key).split(b":")
-    store.client.set(key, f"{int(index) - ms // period}:{int(used)}", keepttl=True)
+    store.client.set(key, f"{int(index) - ms // int(spec[1])}:{int(used)}", keepttl=True)
 
 
 def work(store: Store, seconds: float, want: int = 10) -> list[tuple[int, str]]:

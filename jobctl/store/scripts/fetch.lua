@@ -237,6 +237,7 @@ for i, k in ipairs(Q) do
     if is_due or limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
     if is_due then
       promote_due(k, queue, now, 200)
+      limited = redis.call('EXISTS', k.limited) == 1
       local next_due = redis.call('ZRANGEBYSCORE', k.delayed, '-inf', now, 'LIMIT', 0, 1)[1]
         or redis.call('ZRANGEBYSCORE', k.retrying, '-inf', now, 'LIMIT', 0, 1)[1]
       if next_due then behind = true end
