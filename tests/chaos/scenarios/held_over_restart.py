@@ -42,7 +42,8 @@ def run(world: Arena, each: int, gap_s: float) -> Finding:
     holder = world.must("enqueue", "single", "key=a")
     world.accepted.append(holder)
     [child] = worker.children()
-    child.suspend()  # it hears of the cancel only when the server is back
+    child.suspend()
+    _restart(world)  # now it has no subscription: it can learn of the cancel only from what the server kept
     world.must("job", "cancel", stopped, "--timeout", "0s")
     world.accepted.remove(stopped)
     waits = {"held": [*queued, holder], "typed": typed, "everything": [i for ids in laned.values() for i in ids]}
