@@ -86,7 +86,7 @@ def test_times_are_those_of_the_catalog() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "key"), [("", ""), (None, "null"), (True, "true"), (1.5, "1.5"), ({"b": 1}, '{"b":1}')]
+    ("value", "key"), [("", "#empty"), (None, "null"), (True, "true"), (1.5, "1.5"), ({"b": 1}, '{"b":1}')]
 )
 def test_a_key_is_the_value_as_text(value: Any, key: str) -> None:
     assert of("both").lane({"tenant": value, "n": 1}).endswith(f"\nC|{key}")

@@ -13,6 +13,7 @@ from jobctl.store import logs, records
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
     "Job": records.Job,
+    "Hold": records.Hold,
     "Progress": records.Progress,
     "Enqueued": records.EnqueuedJob,
     "Attempt": records.AttemptRecord,

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from jobctl.ops.up import Snapshot
     from jobctl.store.records import Event, QueueRow
 
-_STYLES = {"completed": "green", "retrying": "yellow", "cancelled": "yellow", "dead": "red", "lost": "red"}
+_STYLES = {
+    "completed": "green",
+    "retrying": "yellow",
+    "limited": "yellow",
+    "cancelled": "yellow",
+    "dead": "red",
+    "lost": "red",
+}
 _NUMBERS = ("waiting", "delayed", "retrying", "limited", "running", "dead")
 
 

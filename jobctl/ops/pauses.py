@@ -115,12 +115,16 @@ def name_of(row: PauseRow) -> str:
 def sentence(row: PauseRow, when: Callable[[datetime], str] = datetime.isoformat) -> str:
     """A pause in words: "queue email is paused until …: bad deploy (by ada@host)"."""
     what = f"queue {row.queue}" if row.queue else name_of(row)
-    text = f"{what} is paused {f'until {when(row.until)}' if row.until else 'until it is resumed'}"
-    if row.reason:
-        text += f": {row.reason}"
-    if row.by:
-        text += f" (by {row.by})"
+    text = words(what, when(row.until) if row.until else None, row.reason, row.by)
     return f"{text}; producers are shut out" if row.blocks_producers else text
+
+
+def words(what: str, until: str | None, reason: str | None, by: str | None) -> str:
+    """That something is paused, until when, why and by whom."""
+    text = f"{what} is paused until {until or 'it is resumed'}"
+    if reason:
+        text += f": {reason}"
+    return f"{text} (by {by})" if by else text
 
 
 def resume_command(row: PauseRow) -> str:

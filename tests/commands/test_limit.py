@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -293,3 +294,21 @@ def test_a_limit_that_left_the_catalog_is_shown_only_while_jobs_wait_for_it(lab:
 def test_names_are_completed(lab: Cli) -> None:
     offer = {"_JOBCTL_COMPLETE": "complete_bash", "COMP_WORDS": "jobctl limit set s", "COMP_CWORD": "3"}
     assert lab(env=offer).out.split() == ["send", "slide", "slow"]
+
+
+# with a real worker
+
+
+@pytest.mark.parametrize("job_type", ["slow", "call"])
+def test_an_idle_worker_follows_a_limit_that_is_raised(
+    lab: Cli, store: Store, worker: Callable[[], None], job_type: str
+) -> None:
+    path = lab.cwd / "jobs.yaml"
+    path.write_text(path.read_text().replace('key: "{{ tenant }}"', 'key: "{{ name }}"'))
+    ids = [lab("enqueue", job_type, "name=x").out.strip() for _ in range(4)]
+    worker()
+    done = lambda: sum(job.state == "completed" for job in store.jobs.locate("default", ids))  # noqa: E731
+    eventually(lambda: done() == 1)
+    assert rows(lab)[job_type, "rate"]["waiting"] == 3
+    assert lab("limit", "set", job_type, "--rate", "100/s").code == 0
+    eventually(lambda: done() == 4)
