@@ -35,7 +35,7 @@ def held_back(job: Running, flow: Flow | None, paused_types: Container[str]) -> 
         lane = _lane(job, flow, paused_types)
     except UsageError as problem:
         return verdict.refused(reserved, job.type.name, job.record, Failure("Quarantined", str(problem)))
-    return None if lane == reserved.lane else _parked(reserved, lane)
+    return None if lane == reserved.lane else _parked(reserved, lane, expires_ms)
 
 
 def _expiry_of_stock(job: Running, flow: Flow | None) -> int:
@@ -56,5 +56,6 @@ def _lane(job: Running, flow: Flow | None, paused_types: Container[str]) -> str:
     return lane
 
 
-def _parked(reserved: Reserved, lane: str) -> Outcome:
-    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token, lane=lane))
+def _parked(reserved: Reserved, lane: str, expires_ms: int) -> Outcome:
+    ended = Ended(id=reserved.id, token=reserved.token, lane=lane, expires_ms=expires_ms)
+    return Outcome("requeue", reserved.queue, ended)
