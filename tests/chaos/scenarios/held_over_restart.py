@@ -122,7 +122,7 @@ SCENARIO = Scenario(
     17,
     "limits, pauses, keys, cancels over restarts",
     run,
-    quick={"each": 10, "gap_s": 8.0},
+    quick={"each": 10, "gap_s": 6.0},
     long={"each": 100, "gap_s": 30.0},
     catalog=CATALOG,
     options={"appendfsync": "always"},

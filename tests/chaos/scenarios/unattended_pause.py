@@ -37,7 +37,7 @@ def run(world: Arena, jobs: int, quiet_s: float, away_s: float) -> Finding:
     ready = time.monotonic()
     world.settle(30)
     late = world.ledger.starts(held)
-    ends = world.pause("--all", for_s=4.0)
+    ends = world.pause("--all", for_s=3.0)
     awaited = world.send("work", jobs)
     world.settle(30)
     prompt = world.ledger.starts(awaited)
@@ -80,7 +80,7 @@ SCENARIO = Scenario(
     18,
     "pauses that end with nobody there",
     run,
-    quick={"jobs": 50, "quiet_s": 5.0, "away_s": 1.0},
+    quick={"jobs": 50, "quiet_s": 4.0, "away_s": 1.0},
     long={"jobs": 1_000, "quiet_s": 30.0, "away_s": 60.0},
     catalog=CATALOG,
 )
