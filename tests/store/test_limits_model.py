@@ -34,13 +34,15 @@ from tests.store.rates import Limits, buckets
 
 MINUTE = 60_000
 LIVE = ("waiting", "limited", "delayed", "retrying", "running")
-IDS = st.sampled_from([f"j{i:02}" for i in range(20)])
-SOME = st.lists(IDS, min_size=1, max_size=5, unique=True)
+SOME = st.lists(st.integers(0, 99), min_size=1, max_size=4, unique=True)
+"""Jobs among those that are there, by a number."""
 PRIORITIES = st.sampled_from([-10, 0, 0, 0, 5])
-LANES = st.sampled_from(
-    ["", "r:a", "c:a", "r:a\nc:a", "r:a\nc:a\nR\nC", "r:k|x\nR", "r:k|y\nR", "r:k|\nC", "c:k|x\nC", "c:k|y\nC", "R\nC",
-     "c:a\np:act", "p:act", "r:k|x\nc:k|x\nR\nC\np:act", "r:nobody\nR"]
+LANES = (
+    "", "r:a", "c:a", "r:a\nc:a", "r:a\nc:a\nR\nC", "r:k|x\nR", "r:k|y\nR", "r:k|\nC", "c:k|x\nC", "c:k|y\nC", "R\nC",
+    "c:a\np:act", "p:act", "r:k|x\nc:k|x\nR\nC\np:act", "r:nobody\nR", "C",
 )  # fmt: skip
+LANE = st.integers(0, 3)
+"""One of the four lanes of a run: few, so that they meet."""
 RATES = (f"3 {HOUR} 1 smooth", f"3 {HOUR} 3 smooth", f"2 {20 * MINUTE} 1 fixed", f"2 {HOUR} 1 sliding")
 PLENTY = (f"1000000 {HOUR} 1000 smooth", f"1000 {20 * MINUTE} 1 fixed")
 SPECS = {"r:a": RATES, "r:k": RATES, "R": RATES + PLENTY, "c:a": ("1", "2"), "c:k": ("0", "1"), "C": ("1", "2", "3")}
@@ -69,34 +71,30 @@ class LimitsMachine(RuleBasedStateMachine):
     store: ClassVar[Store]
     attempts: Bundle[Reserved] = Bundle("attempts")
 
-    @initialize(picks=st.lists(st.integers(0, 3), min_size=6, max_size=6))
-    def begin(self, picks: list[int]) -> None:
+    @initialize(
+        picks=st.lists(st.integers(0, 5), min_size=6, max_size=6),
+        lanes=st.lists(st.sampled_from(LANES), min_size=4, max_size=4),
+    )
+    def begin(self, picks: list[int], lanes: list[str]) -> None:
         self.store.client.flushdb()
         self.moves, self.jobs, self.limits = Moves(self.store), dict[str, Job](), Limits()
         self.limits.specs = {name: SPECS[name][i % len(SPECS[name])] for name, i in zip(SPECS, picks, strict=True)}
         self.store.limits.define(QUEUE, self.limits.specs)
-        self.passed, self.sequence = 0, 0
+        self.lanes, self.passed, self.sequence = lanes, 0, 0
 
-    @rule(ids=SOME, lane=LANES, priority=PRIORITIES, due=st.sampled_from(["", "", "past", "future"]), unique=UNIQUES)
-    def enqueue(self, ids: list[str], lane: str, priority: int, due: str, unique: Unique | None) -> None:
-        at = {"": None, "past": self._now() - HOUR, "future": self._now() + 9 * HOUR}[due]
-        options = {"lane": lane, "priority": priority, "at_ms": at, "unique": unique}
-        for job_id, said in zip(ids, self.moves.offer(*ids, **options), strict=True):
-            assert (said.outcome == "known") is (job_id in self.jobs)
-            if said.outcome == "replaced":
-                assert self.jobs[said.other].state in LIVE[:-1]
-                self._leave(said.other, "cancelled")
-            if said.fresh:
-                kept = said.outcome == "replaced" and self.jobs[said.other].before == "delayed"
-                self.jobs[job_id] = Job(lane, priority, "new")
-                if due or kept:
-                    self.jobs[job_id].state = "delayed"
-                    self.jobs[job_id].due = self.jobs[said.other].due if kept else due
-                else:
-                    self._wait(job_id)
-        again = self.moves.offer(*ids, **options)
-        assert not any(said.fresh for said in again if said.outcome != "enqueued" and unique is None)
-        assert all(said.outcome == "known" for i, said in zip(ids, again, strict=True) if i in self.jobs)
+    @rule(count=st.integers(1, 5), pick=LANE)
+    def enqueue(self, count: int, pick: int) -> None:
+        self._enqueue(count, self.lanes[pick])
+
+    @rule(
+        count=st.integers(1, 3),
+        pick=LANE,
+        priority=PRIORITIES,
+        due=st.sampled_from(["", "past", "future"]),
+        how=UNIQUES,
+    )
+    def enqueue_another_way(self, count: int, pick: int, priority: int, due: str, how: Unique | None) -> None:
+        self._enqueue(count, self.lanes[pick], priority, due, how)
 
     @rule(target=attempts, worker=st.sampled_from(["w1", "w2"]), want=st.integers(1, 6))
     def fetch(self, worker: str, want: int) -> Any:
@@ -117,8 +115,10 @@ class LimitsMachine(RuleBasedStateMachine):
         delay = -HOUR if due == "past" else 9 * HOUR
         self._settle(job, lambda one: self.moves.retry(one, delay_ms=delay), after)
 
-    @rule(job=attempts, crashed=st.booleans(), lane=LANES, pause_ms=st.sampled_from([0, 0, HOUR, 3 * HOUR]))
-    def give_back(self, job: Reserved, crashed: bool, lane: str, pause_ms: int) -> None:
+    @rule(job=attempts, crashed=st.booleans(), to=st.integers(0, 9), pause_ms=st.sampled_from([0, 0, HOUR, 3 * HOUR]))
+    def give_back(self, job: Reserved, crashed: bool, to: int, pause_ms: int) -> None:
+        lane = self.lanes[to] if to < len(self.lanes) else ""
+
         def after() -> None:
             known = self.jobs[job.id]
             self._leave(job.id, "cancelled")
@@ -133,59 +133,56 @@ class LimitsMachine(RuleBasedStateMachine):
 
         self._settle(job, lambda one: self.moves.requeue(one, crashed=crashed, lane=lane, pause_ms=pause_ms), after)
 
-    @rule(ids=SOME, running=st.booleans())
-    def cancel(self, ids: list[str], running: bool) -> None:
-        for job_id, state in zip(ids, self.moves.cancel(*ids, running=running), strict=True):
-            known = self.jobs.get(job_id)
-            assert state in ("running", "ended") or (known is not None and known.state == state)
-            if state == "running":
+    @rule(picks=SOME, running=st.booleans())
+    def cancel(self, picks: list[int], running: bool) -> None:
+        ids = self._some(picks, *LIVE)
+        assert self.moves.cancel(*ids, running=running) == [self.jobs[i].state for i in ids]
+        for job_id in ids:
+            if self.jobs[job_id].state == "running":
                 self.jobs[job_id].cancelling |= running
-            elif known and known.state in LIVE:
+            else:
                 self._leave(job_id, "cancelled")
 
-    @rule(ids=SOME)
-    def revive(self, ids: list[str]) -> None:
-        gone = {i: self.jobs[i].state for i in ids if i in self.jobs and self.jobs[i].state in ("dead", "cancelled")}
-        pairs = [(i, "g1" if state == "dead" else "") for i, state in gone.items()]
-        assert self.store.jobs.revive(QUEUE, pairs) == [True] * len(pairs) if pairs else True
-        for job_id in gone:
+    @rule(picks=SOME)
+    def revive(self, picks: list[int]) -> None:
+        ids = self._some(picks, "dead", "cancelled")
+        pairs = [(i, "g1" if self.jobs[i].state == "dead" else "") for i in ids]
+        assert self.store.jobs.revive(QUEUE, pairs) == [True] * len(ids)
+        for job_id in ids:
             self._wait(job_id)
 
-    @rule(ids=SOME)
-    def promote(self, ids: list[str]) -> None:
-        chosen = [i for i in ids if i in self.jobs and self.jobs[i].state in ("delayed", "retrying")]
-        assert self.store.jobs.promote(QUEUE, ids) == len(chosen)
-        for job_id in chosen:
+    @rule(picks=SOME)
+    def promote(self, picks: list[int]) -> None:
+        ids = self._some(picks, "delayed", "retrying")
+        assert self.store.jobs.promote(QUEUE, ids) == len(ids)
+        for job_id in ids:
             self._wait(job_id)
 
-    @rule(ids=SOME, priority=PRIORITIES)
-    def reprioritise(self, ids: list[str], priority: int) -> None:
-        live = [i in self.jobs and self.jobs[i].state in LIVE for i in ids]
-        assert self.store.jobs.reprioritise(QUEUE, ids, priority) == live
-        for job_id, lives in zip(ids, live, strict=True):
-            if lives:
-                known = self.jobs[job_id]
-                known.priority = priority
-                known.place = known.place and (priority, known.place[1])
+    @rule(picks=SOME, priority=PRIORITIES)
+    def reprioritise(self, picks: list[int], priority: int) -> None:
+        ids = self._some(picks, *LIVE)
+        assert self.store.jobs.reprioritise(QUEUE, ids, priority) == [True] * len(ids)
+        for job_id in ids:
+            known = self.jobs[job_id]
+            known.priority = priority
+            known.place = known.place and (priority, known.place[1])
 
-    @rule()
-    def empty(self) -> None:
-        gone = [i for i, job in self.jobs.items() if job.state in LIVE[:-1]]
+    @rule(picks=SOME, all_back=st.booleans())
+    def empty_and_restore(self, picks: list[int], all_back: bool) -> None:
+        gone = self._some(list(range(len(self.jobs))), *LIVE[:-1])
         assert self.store.queues.empty(QUEUE) == (len(gone), 0)
         for job_id in gone:
             self._leave(job_id, "discarded")
-
-    @rule(ids=SOME)
-    def restore(self, ids: list[str]) -> None:
-        found = [job for job in self.store.jobs.locate(QUEUE, ids) if job.state == "discarded"]
-        if found:
-            assert self.store.dead.restore(QUEUE, found) == [True] * len(found)
-        for job in found:
-            known = self.jobs[job.id]
+        assert check(self.store, wakes=True) == []
+        back = gone if all_back else self._some(picks, "discarded")
+        found = self.store.jobs.locate(QUEUE, back)
+        assert self.store.dead.restore(QUEUE, found) == [True] * len(back)
+        for job_id in back:
+            known = self.jobs[job_id]
             if known.before in ("delayed", "retrying") and known.due == "future":
                 known.state = known.before
             else:
-                self._wait(job.id)
+                self._wait(job_id)
 
     @rule(limit=st.sampled_from(list(SPECS)), pick=st.integers(0, 5), forget=st.booleans(), by_hand=st.booleans())
     def change(self, limit: str, pick: int, forget: bool, by_hand: bool) -> None:
@@ -256,6 +253,31 @@ class LimitsMachine(RuleBasedStateMachine):
         assert check(self.store, wakes=True) == []
 
     # The model's side
+
+    def _enqueue(self, count: int, lane: str, priority: int = 0, due: str = "", unique: Unique | None = None) -> None:
+        ids = [f"j{len(self.jobs) + i:03}" for i in range(count)]
+        at = {"": None, "past": self._now() - HOUR, "future": self._now() + 9 * HOUR}[due]
+        options = {"lane": lane, "priority": priority, "at_ms": at, "unique": unique}
+        for job_id, said in zip(ids, self.moves.offer(*ids, **options), strict=True):
+            assert said.fresh or unique
+            if said.fresh:
+                replaced = self.jobs.get(said.other)
+                kept = replaced.due if replaced and replaced.state == "delayed" else due
+                self.jobs[job_id] = Job(lane, priority, "delayed", due=kept)
+                if not kept:
+                    self._wait(job_id)
+                if replaced:
+                    assert replaced.state in LIVE[:-1]
+                    self._leave(said.other, "cancelled")
+        fresh = [job_id for job_id in ids if job_id in self.jobs]
+        if fresh:
+            again = self.moves.offer(*fresh, **options)
+            assert [said.outcome for said in again] == ["known"] * len(fresh)
+
+    def _some(self, picks: list[int], *states: str) -> list[str]:
+        """Jobs in one of the states, by numbers."""
+        there = [job_id for job_id, job in self.jobs.items() if job.state in states]
+        return list({there[pick % len(there)]: None for pick in picks}) if there else []
 
     def _now(self) -> int:
         return self.store.processes.now_ms()
