@@ -113,7 +113,8 @@ class Keys:
         return self._of("limits", queue)
 
     def of_limits(self, queue: str, name: str) -> str:
-        """`turns`, `holds`, `slots`, `parked`, or `lane:LANE`, `line:BUCKET`, `rate:BUCKET`, `backlog:LIMIT`."""
+        """`turns`, `holds`, `slots`, `parked`, `ties`, or `lane:LANE`, `line:BUCKET`, `backlog:LIMIT`, and of a rate
+        `smooth:BUCKET`, `fixed:BUCKET`, `sliding:BUCKET`, `until:BUCKET`."""
         return f"{self.limits(queue)}:{name}"
 
     def lanes(self, queue: str) -> str:

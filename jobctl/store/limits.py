@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WORST = 10
 PAGE = 500
+KINDS = ("smooth", "fixed", "sliding", "until")
+"""What Redis keeps of a rate: its use, by the kind of its window, and until when the other side asked for a pause."""
 
 
 class KeyState(msgspec.Struct, frozen=True):
@@ -99,16 +101,17 @@ class Limits:
         with mapping():
             was = 0 if key is not None else int(client.hdel(keys.limits(queue), f"{limit}|set"))
             for page in [[key]] if key is not None else self._waiting_keys(queue, limit):
-                was += int(client.delete(*(keys.of_limits(queue, f"rate:{bucket(limit, one)}") for one in page)))
+                used = [f"{kind}:{bucket(limit, one)}" for one in page for kind in KINDS]
+                was += int(client.delete(*(keys.of_limits(queue, name) for name in used)))
         self.look_again(queue, limit)
         return was > 0
 
-    def _waiting_keys(self, queue: str, limit: str) -> Iterable[list[str]]:
-        """The keys of a limit that somebody waits for, and "", in pages."""
-        yield [""]
+    def _waiting_keys(self, queue: str, limit: str) -> Iterable[list[str | None]]:
+        """The keys of a limit that somebody waits for, in pages; None is the limit itself."""
+        yield [None]
         backlog, start = self._store.keys.of_limits(queue, f"backlog:{limit}"), 0
         while page := self._store.client.zrange(backlog, start, start + PAGE - 1):
-            yield [ids.read(one) for one in page]
+            yield [_key(one) for one in page]
             start += PAGE
 
     def paused_types(self, queue: str) -> list[str]:
@@ -147,12 +150,12 @@ class Limits:
                 pipe.zscore(keys.of_limits(queue, f"line:{name}"), lane)
             rank, *scores = pipe.execute()
             held = next((name for name, score in zip(buckets, scores, strict=True) if score is not None), None)
-            limit, _, key = (held or "").partition("|")
+            limit, mark, key = (held or "").partition("|")
             own, by_hand = client.hmget(keys.limits(queue), limit, f"{limit}|set")
         if not limit or limit.startswith("p:"):
             return LaneState(limit=limit or None, key="", spec="", used=0, next_ms=None, ahead=rank or 0)
         spec = _override(ids.read(by_hand) if by_hand else None)[2] or (ids.read(own) if own else "")
-        [state] = self._states(queue, limit, spec, [(key, 0)])
+        [state] = self._states(queue, limit, spec, [(key if mark else None, 0)])
         return LaneState(limit=limit, key=key, spec=spec, used=state.used, next_ms=state.next_ms, ahead=rank or 0)
 
     def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:
@@ -162,8 +165,8 @@ class Limits:
         with mapping():
             keyed = int(self._store.client.zcard(backlog))
             worst = self._store.client.zrevrange(backlog, 0, WORST - 1, withscores=True)
-        own = self._states(queue, limit, in_force, [("", waiting)])[0]
-        waits = [(ids.read(name), int(count)) for name, count in worst if name]
+        own = self._states(queue, limit, in_force, [(None, waiting)])[0]
+        waits = [(key, int(count)) for name, count in worst if (key := _key(name)) is not None]
         return LimitState(
             queue=queue,
             limit=limit,
@@ -178,30 +181,37 @@ class Limits:
             worst=tuple(self._states(queue, limit, in_force, waits)),
         )
 
-    def _states(self, queue: str, limit: str, spec: str, waits: Sequence[tuple[str, int]]) -> list[KeyState]:
-        """How much of each key of a limit is used."""
-        keys = self._store.keys
+    def _states(self, queue: str, limit: str, spec: str, waits: Sequence[tuple[str | None, int]]) -> list[KeyState]:
+        """How much of each key of a limit is used; None is the limit itself."""
+        keys, window = self._store.keys, spec.rpartition(" ")[2]
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             for key, _ in waits:
                 name = bucket(limit, key)
                 if limit[0] in "cC":
                     pipe.hget(keys.of_limits(queue, "slots"), name)
-                elif spec.endswith("sliding"):
-                    pipe.lrange(keys.of_limits(queue, f"rate:{name}"), 0, -1)
+                elif window == "sliding":
+                    pipe.lrange(keys.of_limits(queue, f"sliding:{name}"), 0, -1)
                 else:
-                    pipe.get(keys.of_limits(queue, f"rate:{name}"))
+                    pipe.get(keys.of_limits(queue, f"{window}:{name}"))
+                pipe.get(keys.of_limits(queue, f"until:{name}"))
             replies = pipe.execute()
             now = self._store.processes.now_ms()
         return [
-            KeyState(key, waiting, *_usage(limit, spec, reply, now))
-            for (key, waiting), reply in zip(waits, replies, strict=True)
+            KeyState(key or "", waiting, *_usage(limit, spec, replies[2 * i], replies[2 * i + 1], now))
+            for i, (key, waiting) in enumerate(waits)
         ]
 
 
-def bucket(limit: str, key: str) -> str:
-    """The name of one key of a limit; "" is the limit itself."""
-    return f"{limit}|{key}" if key else limit
+def bucket(limit: str, key: str | None) -> str:
+    """The name of one key of a limit, which may be ""; None is the limit itself."""
+    return limit if key is None else f"{limit}|{key}"
+
+
+def _key(backlogged: bytes) -> str | None:
+    """The key that a member of a backlog stands for: "|KEY", or "" for the limit itself."""
+    text = ids.read(backlogged)
+    return text[1:] if text else None
 
 
 def _override(text: str | None) -> tuple[int | None, str | None, str]:
@@ -214,34 +224,27 @@ def _override(text: str | None) -> tuple[int | None, str | None, str]:
     return int(until), by, spec
 
 
-def _usage(limit: str, spec: str, reply: Any, now: int) -> tuple[int, int | None]:
+def _usage(limit: str, spec: str, reply: Any, penalty: bytes | None, now: int) -> tuple[int, int | None]:
     """(used, when the next may start) from what Redis keeps of a bucket; as _limits.lua judges it."""
     if limit[0] in "cC":
         return int(reply or 0), None
-    if not reply or not spec:
-        return 0, None
+    used, next_ms = _used(spec, reply, now) if reply and spec else (0, None)
+    until = int(penalty or 0)
+    return used, max(until, next_ms or 0) if until > now else next_ms
+
+
+def _used(spec: str, reply: Any, now: int) -> tuple[int, int | None]:
     count, period, burst, window = spec.split(" ")
     if window == "sliding":
-        return _sliding(reply, int(count), int(period), now)
-    text = ids.read(reply)
-    if text.startswith("x"):
-        return int(count), int(text[1:])
+        within = [at for at in reply if float(at) > now - int(period)]
+        return len(within), round(float(within[0])) + int(period) if len(within) >= int(count) else None
     if window == "fixed":
-        index, used = text.split(":")
+        index, used = ids.read(reply).split(":")
         current = int(index) == now // int(period)
         end = (int(index) + 1) * int(period)
         return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
     interval = int(period) / int(count)
-    at, _, counted = text.partition(":")
-    ahead = float(at) - now
-    if counted and ahead > 0:
-        ahead *= interval / float(counted)
+    at, _, counted = ids.read(reply).partition(":")
+    ahead = (float(at) - now) * interval / float(counted)
     wait = ahead - (int(burst) - 1) * interval
     return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None
-
-
-def _sliding(times: Sequence[bytes], count: int, period: int, now: int) -> tuple[int, int | None]:
-    if times[0].startswith(b"x"):
-        return count, int(times[0][1:])
-    within = [at for at in times if float(at) > now - period]
-    return len(within), round(float(within[0])) + period if len(within) >= count else None

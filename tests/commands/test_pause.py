@@ -69,6 +69,15 @@ def test_an_older_job_of_a_paused_type_holds_up_nobody(lab: Cli, store: Store, w
     assert all(found.record.count == 0 for found in store.jobs.locate("default", held))
 
 
+def test_a_pause_of_a_type_that_is_made_shorter_ends_when_it_says(lab: Cli, store: Store, worker: START) -> None:
+    assert lab("queue", "pause", "--type", "greet", "--for", "1h").code == 0
+    job_id = greet(lab)
+    worker()
+    eventually(lambda: state(store, job_id) == "limited")
+    assert lab("queue", "pause", "--type", "greet", "--for", "1s").code == 0
+    eventually(lambda: state(store, job_id) == "completed")
+
+
 def test_every_view_tells_of_pauses(lab: Cli) -> None:
     greet(lab)
     assert lab("queue", "pause", "email", "--type", "greet", "--reason", "bad \x1b[31mdeploy").code == 0

@@ -9,8 +9,9 @@ I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existi
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
 I6  The index of due times holds a queue if and only if it has delayed or retrying jobs or limits that somebody waits
     for, at no later time than theirs.
-I7  (`wakes`) Where jobs wait in a queue that is not paused, there is a wake token. True after each script; not while
-    a worker has taken the token and not yet fetched, nor after a stock producer, which knows no token.
+I7  (`wakes`) Where jobs wait in a queue that is not paused, or a limit is to be looked at, there is a wake token. True
+    after each script; not while a worker has taken the token and not yet fetched, nor after a stock producer, which
+    knows no token.
 I8  The limited jobs are those in lanes, each in its own. A lane that is not empty is in exactly one place: in `turns`
     or in the line of one of its buckets. A bucket is in `holds` if and only if its line is not empty.
 I9  A concurrency's slots are as many as jobs of its lanes run; what is counted as waiting for a limit waits in a lane.
@@ -176,7 +177,8 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     yield from _named("I4: asked to stop, not running", view.cancels - view.running)
     yield from _due(view)
     yield from _named("I4: tells its progress, not running", view.progress - view.running)
-    if wakes and (waiting or view.turns) and not view.wakes and not _is_paused(view, now):
+    held_too_long = view.hold is not None and view.hold <= now
+    if wakes and (waiting or view.turns or held_too_long) and not view.wakes and not _is_paused(view, now):
         yield f"I7: {len(waiting)} wait and no wake token is there"
 
 

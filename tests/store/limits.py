@@ -62,7 +62,7 @@ def _counts(view: Lines) -> Iterator[str]:
         limits[bucket.partition("|")[0]] += count
     if dict(limits) != view.parked:
         yield f"I9: counted as waiting {view.parked}, waiting {dict(limits)}"
-    backlog = {limit + (f"|{key}" if key else ""): n for limit, keys in view.backlog.items() for key, n in keys.items()}
+    backlog = {limit + key: n for limit, keys in view.backlog.items() for key, n in keys.items()}
     if backlog != dict(waits):
         yield f"I9: counted by key {backlog}, waiting {dict(waits)}"
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from jobctl.store import Store, codec
 from jobctl.store.codec import Body
 from jobctl.store.dead import GroupInfo
-from jobctl.store.newjob import NewJob
+from jobctl.store.newjob import Enqueued, NewJob
 from jobctl.store.settle import Ended, Reserved
 
 QUEUE = "work"
@@ -26,17 +27,14 @@ class Moves:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def enqueue(
-        self,
-        *ids: str,
-        queue: str = QUEUE,
-        delay_ms: int | None = None,
-        at_ms: int | None = None,
-        priority: int = 0,
-    ) -> list[bool]:
-        options = {"delay_ms": delay_ms, "at_ms": at_ms, "priority": priority}
-        jobs = [NewJob(id=job_id, type="act", queue=queue, payload={}, **options) for job_id in ids]
-        return [one.fresh for one in self.store.jobs.enqueue(jobs)]
+    def offer(self, *ids: str, queue: str = QUEUE, type: str = "act", **options: Any) -> list[Enqueued]:  # noqa: A002
+        """Enqueue jobs; `options` are those of NewJob."""
+        jobs = [NewJob(id=job_id, type=type, queue=queue, payload={}, **options) for job_id in ids]
+        return self.store.jobs.enqueue(jobs)
+
+    def enqueue(self, *ids: str, **options: Any) -> list[bool]:
+        """As `offer`; whether each job is there because of it."""
+        return [one.fresh for one in self.offer(*ids, **options)]
 
     def fetch(self, want: int = 1, *, worker: str = "w", queues: Sequence[str] = (QUEUE,)) -> list[Reserved]:
         return list(self.store.settle.fetch(worker, queues, want).jobs)
@@ -63,8 +61,8 @@ class Moves:
             self.store.settle.cancelled(jobs[0].queue, [Ended(job.id, job.token, b"{}") for job in jobs])
         )
 
-    def requeue(self, *jobs: Reserved, crashed: bool = False) -> list[int]:
-        ended = [Ended(job.id, job.token, crashed=crashed) for job in jobs]
+    def requeue(self, *jobs: Reserved, crashed: bool = False, lane: str = "", pause_ms: int = 0) -> list[int]:
+        ended = [Ended(job.id, job.token, crashed=crashed, lane=lane, pause_ms=pause_ms) for job in jobs]
         return self._settle(self.store.settle.requeue(jobs[0].queue, ended))
 
     def cancel(self, *ids: str, queue: str = QUEUE, running: bool = True) -> list[str]:

@@ -18,6 +18,7 @@ SCRIPT_ROWS = {m[1] for m in re.finditer(r"^\| `(\w+)` \| [^`]", DOCS, re.MULTIL
 }
 FOLDER = resources.files("jobctl.store") / "scripts"
 SCRIPTS = sorted(f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name[0] != "_")
+FRAGMENTS = sorted(f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name[0] == "_")
 KEYS = sorted(
     name for name, value in vars(Keys).items() if callable(value) and not name.startswith("_") and name != "of_limits"
 )
@@ -54,12 +55,76 @@ def test_every_script_says_what_it_takes_returns_and_costs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_no_script_is_given_a_key_that_it_does_not_use_or_uses_one_that_it_is_not_given(name: str) -> None:
-    script = load(name)
+def test_every_script_is_given_the_keys_that_it_uses_and_no_others(name: str) -> None:
+    script, reached = load(name), reachable(name)
     given = {*script.keys, *script.keys_each}
     assert given <= {*KEYS}
-    own = (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
-    assert set(re.findall(r"\bK\.(\w+)", own)) <= given
+    body = "\n".join(reached)
+    assigned = {key for left in re.findall(r"^ *((?:k\.\w+,? )+)= K\.", body, re.MULTILINE) for key in keys_in(left)}
+    of_queue = {*script.keys_each} | assigned if script.keys_each else given
+    assert set(re.findall(r"\bK\.(\w+)", body)) <= {*script.keys}
+    assert {key for part in reached for key in keys_in(part)} <= of_queue
+    assert given <= {key for part in reached for key in keys_in(part)} | set(re.findall(r"\bK\.(\w+)", body))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_includes_the_functions_that_it_calls_and_nothing_idle(name: str) -> None:
+    called = {function for part in reachable(name) for function in calls(part)}
+    included = {"_common", *includes(name)}
+    for fragment in FRAGMENTS:
+        defined = called & {*functions(fragment)}
+        assert not defined or fragment in included, f"{sorted(defined)} are defined in {fragment}"
+        assert defined or fragment not in included - {"_common"}, f"{fragment} is not used"
+
+
+def source(name: str) -> str:
+    """A script or fragment without its comments."""
+    return re.sub(r"--.*", "", (FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
+
+
+def includes(name: str) -> list[str]:
+    found = re.search(r"^-- INCLUDE: (.*)$", (FOLDER / f"{name}.lua").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1].split() if found else []
+
+
+def functions(name: str) -> dict[str, str]:
+    """The top-level functions of a script or fragment, by name."""
+    text = source(name)
+    found = {m[1]: m[0] for m in re.finditer(r"^local function (\w+)\(.*?^end", text, re.MULTILINE | re.DOTALL)}
+    return found | {m[1]: m[0] for m in re.finditer(r"^local function (\w+)\(.* end *$", text, re.MULTILINE)}
+
+
+def reachable(name: str) -> list[str]:
+    """What of a script may run: its own lines, and the functions that are called in what may run."""
+    known = {n: text for fragment in ("_common", *includes(name), name) for n, text in functions(fragment).items()}
+    own = source(name)
+    for text in functions(name).values():
+        own = own.replace(text, "")
+    parts, left, seen = [], [own], set()
+    while left:
+        parts.append(left.pop())
+        # Functions that a fragment keeps in a table are called by way of it.
+        tables = [m[1] for m in re.finditer(r"\b([A-Z]{2,})\[", parts[-1])]
+        named = {n for fragment in includes(name) for t in tables for n in _table(fragment, t)}
+        names = ((calls(parts[-1]) | named) & known.keys()) - seen
+        seen |= names
+        left += [known[n] for n in names]
+    return parts
+
+
+def calls(text: str) -> set[str]:
+    return set(re.findall(r"(?<![.\w])(\w+)\(", text))
+
+
+def _table(fragment: str, name: str) -> list[str]:
+    found = re.search(rf"^local {name} = {{(.*)}}$", source(fragment), re.MULTILINE)
+    return re.findall(r"= (\w+)", found[1]) if found else []
+
+
+def keys_in(text: str) -> set[str]:
+    """The keys that a piece of Lua takes from `k`, also those that it names in a text to index it with."""
+    found = set(re.findall(r"\bk\.(\w+)", text))
+    return found | ({*KEYS} & set(re.findall(r"'(\w+)'", text)) if re.search(r"\bk\[", text) else set())
 
 
 def test_the_document_names_nothing_that_is_not_there() -> None:

@@ -123,7 +123,10 @@ class StoreMachine(RuleBasedStateMachine):
         assert (self.moves.bury(job, group=group) == []) is current
         if current:
             known = self.world.jobs[job.id]
-            known.state, known.group = ("cancelled", known.group) if known.cancelling else ("dead", group)
+            if known.cancelling:
+                known.state = "cancelled"
+            else:
+                known.state, known.group = "dead", group
             self._settled(job, keep_crashes=True)
         if repeat:
             assert self.moves.bury(job, group=group) == [0]

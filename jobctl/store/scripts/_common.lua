@@ -69,6 +69,12 @@ local function archive_body(k, id)
   redis.call('HSET', k.archive, id, body or '')
 end
 
+-- A job is cancelled now.
+local function cancel_now(k, id, now)
+  archive_body(k, id)
+  redis.call('ZADD', k.cancelled, now, id)
+end
+
 -- Forgets an ended job wholly, but for its log, which the caller deletes, and its id if that is still young. A key that
 -- it still holds is free.
 local function forget(k, zset, id, score, now)

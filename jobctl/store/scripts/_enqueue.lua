@@ -23,7 +23,8 @@ local function is_known(k, id, live, ended, now)
   return true -- dead or discarded: the id belongs to a job that can still be brought back
 end
 
--- The holder of a unique key has not started: it is cancelled, with a record that says so. Returns its due time, or nil.
+-- The holder of a unique key is cancelled if it waits, with a record that says so. Returns its due time if it was
+-- delayed, and whether it is cancelled: a running or ended one is left alone.
 local function replace(k, queue, holder, record, now)
   local due = redis.call('ZSCORE', k.delayed, holder)
   local state = withdraw(k, queue, holder)
@@ -35,16 +36,23 @@ local function replace(k, queue, holder, record, now)
   return tonumber(due), true
 end
 
--- Takes the unique key for a job. Returns what became of it (nil: enqueued), the other job, and the due time it inherits.
-local function claim(k, queue, id, unique, now)
-  local key = k.uniques .. ':' .. unique.n
+-- Who holds a unique key; false if nobody does. A window goes on although its job is forgotten.
+local function holder_of(k, key)
   local holder = redis.call('GET', key)
-  local forgotten = holder and unique.m ~= 'w' and redis.call('HEXISTS', k.uniques, holder) == 0
-  if forgotten then holder = false end -- a window holds all the same
+  if holder and redis.call('HEXISTS', k.uniques, holder) == 0 and redis.call('PTTL', key) < 0 then return false end
+  return holder
+end
+
+-- Takes the unique key for a job. Returns what became of it (nil: enqueued), the other job, and the due time it inherits.
+-- flush() writes the jobs before it in this call, whose place it may take.
+local function claim(k, queue, id, unique, now, flush)
+  local key = k.uniques .. ':' .. unique.n
+  local holder = holder_of(k, key)
   local what, due
   if holder then
     if unique.c == 'skip' then return 'skipped', holder end
     if unique.c == 'fail' then return 'conflict', holder end
+    flush()
     local inherited, gone = replace(k, queue, holder, unique.r, now)
     if gone then what = 'replaced' end
     if unique.c == 'replace' and unique.m == 'w' then due = inherited end
@@ -60,11 +68,11 @@ local function claim(k, queue, id, unique, now)
 end
 
 -- Writes what stands beside a job. Returns as claim does.
-local function write_extra(k, queue, id, text, now)
+local function write_extra(k, queue, id, text, now, flush)
   local extra = cjson.decode(text)
   local what, other, due
   if extra.u then
-    what, other, due = claim(k, queue, id, extra.u, now)
+    what, other, due = claim(k, queue, id, extra.u, now, flush)
     if what == 'skipped' or what == 'conflict' then return what, other end
   end
   if extra.l then redis.call('HSET', k.lanes, id, extra.l) end
@@ -79,49 +87,51 @@ end
 
 local function enqueue_jobs(k, queue, jobs)
   local now = time_ms()
-  local ids, said, ready, fields = {}, {}, {}, {}
+  local ids, said, ready, fields, here = {}, {}, {}, {}, {}
   for i = 1, #jobs, 5 do ids[#ids + 1] = jobs[i] end
   local live = redis.call('HMGET', k.bodies, unpack(ids))
   local ended = redis.call('HMGET', k.archive, unpack(ids))
   local remembers = redis.call('EXISTS', k.remembered) == 1
-  local here = {}
-  local first_due
+  local first_due, replaced
+
   local function say(i, what, other)
     local n = #said
     said[n + 1], said[n + 2], said[n + 3] = i - 1, what, other or ''
   end
+  local function flush()
+    if #fields > 0 then redis.call('HSET', k.bodies, unpack(fields)) end
+    push_ready(k, ready, false)
+    fields, ready = {}, {}
+  end
+  local function add(id, at, due)
+    local priority, when = jobs[at + 3], jobs[at + 4]
+    here[id] = true
+    fields[#fields + 1], fields[#fields + 2] = id, jobs[at + 2]
+    if priority ~= '0' then redis.call('HSET', k.priorities, id, priority) end
+    if when == '0' and not due then
+      ready[#ready + 1] = id
+      return
+    end
+    when = due or due_time(when, now)
+    redis.call('ZADD', k.delayed, when, id)
+    if not first_due or when < first_due then first_due = when end
+  end
+
   for i, id in ipairs(ids) do
     local at = (i - 1) * 5
-    local suspect = live[i] or ended[i] or remembers
     local what, other, due
-    if here[id] or (suspect and is_known(k, id, live[i], ended[i], now)) then
+    if here[id] or ((live[i] or ended[i] or remembers) and is_known(k, id, live[i], ended[i], now)) then
       what = 'known'
     elseif jobs[at + 5] ~= '' then
-      what, other, due = write_extra(k, queue, id, jobs[at + 5], now)
+      what, other, due = write_extra(k, queue, id, jobs[at + 5], now, flush)
     end
     if what then say(i, what, other) end
-    if not what or what == 'replaced' then
-      here[id] = true
-      local priority, when = jobs[at + 3], jobs[at + 4]
-      if jobs[at + 5] ~= '' then
-        redis.call('HSET', k.bodies, id, jobs[at + 2]) -- at once: the next job of this call may replace it
-      else
-        fields[#fields + 1] = id
-        fields[#fields + 1] = jobs[at + 2]
-      end
-      if priority ~= '0' then redis.call('HSET', k.priorities, id, priority) end
-      if when == '0' and not due then
-        if jobs[at + 5] ~= '' then push_ready(k, { id }, false) else ready[#ready + 1] = id end
-      else
-        when = due or due_time(when, now)
-        redis.call('ZADD', k.delayed, when, id)
-        if not first_due or when < first_due then first_due = when end
-      end
-    end
+    if not what or what == 'replaced' then add(id, at, due) end
+    replaced = replaced or what == 'replaced'
   end
-  if #fields > 0 then redis.call('HSET', k.bodies, unpack(fields)) end
+  flush()
   redis.call('SADD', k.queues, queue)
-  push_ready(k, ready, false)
   if first_due then due_by(k, queue, first_due) end
+  if replaced then refresh_due(k, queue) end -- what was due first may be gone
   return said
 end

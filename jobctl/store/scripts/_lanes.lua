@@ -22,14 +22,13 @@ local function is_concurrency(bucket)
   return kind == 'c' or kind == 'C'
 end
 
--- How many jobs wait for each limit, and for each key of it.
+-- How many jobs wait for each limit, and for each key of it ('|KEY', since an empty text is a key too; '' is no key).
 local function count_parked(k, lane, by)
   for _, bucket in ipairs(buckets_of(lane)) do
     local limit = limit_of(bucket)
     if redis.call('HINCRBY', sub(k, 'parked'), limit, by) <= 0 then redis.call('HDEL', sub(k, 'parked'), limit) end
-    local backlog = sub(k, 'backlog:' .. limit)
-    local left = redis.call('ZINCRBY', backlog, by, string.sub(bucket, #limit + 2))
-    if tonumber(left) <= 0 then redis.call('ZREM', backlog, string.sub(bucket, #limit + 2)) end
+    local backlog, key = sub(k, 'backlog:' .. limit), string.sub(bucket, #limit + 1)
+    if tonumber(redis.call('ZINCRBY', backlog, by, key)) <= 0 then redis.call('ZREM', backlog, key) end
   end
 end
 
@@ -45,12 +44,34 @@ local function place(k, lane, score)
   wake(k)
 end
 
--- Buckets that others wait for are looked at now: the lane that was to use their room does not.
+-- Who waits for a bucket is looked at now. Returns false if nobody does. A worker must be woken, or be at it already.
+local function look_now(k, queue, bucket, now)
+  local holds = sub(k, 'holds')
+  if not redis.call('ZSCORE', holds, bucket) then return false end
+  redis.call('ZADD', holds, 'LT', now, bucket)
+  redis.call('ZADD', k.due, 'LT', now, queue)
+  return true
+end
+
+-- The lane that was to use the room of its buckets (but for one) does not: who else waits for them is looked at now.
 local function pass_on(k, queue, lane, but, now)
+  local somebody = false
   for _, bucket in ipairs(buckets_of(lane)) do
-    if bucket ~= but and redis.call('ZSCORE', sub(k, 'holds'), bucket) then
-      redis.call('ZADD', sub(k, 'holds'), 'LT', now, bucket)
-      due_by(k, queue, now)
+    if bucket ~= but and look_now(k, queue, bucket, now) then somebody = true end
+  end
+  return somebody
+end
+
+-- A lane has another head: it stands among those of the head's priority now, in the turn that it had.
+local function follow_head(k, lane)
+  local head = redis.call('ZRANGE', sub(k, 'lane:' .. lane), 0, 0, 'WITHSCORES')[2]
+  local class = math.floor(tonumber(head) / PRIORITY_STEP)
+  local places = { sub(k, 'turns') }
+  for i, bucket in ipairs(buckets_of(lane)) do places[i + 1] = sub(k, 'line:' .. bucket) end
+  for _, place_key in ipairs(places) do
+    local score = tonumber(redis.call('ZSCORE', place_key, lane) or nil)
+    if score and math.floor(score / PRIORITY_STEP) ~= class then
+      redis.call('ZADD', place_key, class * PRIORITY_STEP + score % PRIORITY_STEP, lane)
     end
   end
 end
@@ -64,12 +85,7 @@ local function park(k, id, lane, priority, sequence)
   redis.call('ZADD', k.limited, time_ms(), id)
   count_parked(k, lane, 1)
   if empty then return place(k, lane, score) end
-  if redis.call('ZRANGE', key, 0, 0)[1] == id then -- a new head: the lane may have a better place now
-    redis.call('ZADD', sub(k, 'turns'), 'XX', 'LT', score, lane)
-    for _, bucket in ipairs(buckets_of(lane)) do
-      redis.call('ZADD', sub(k, 'line:' .. bucket), 'XX', 'LT', score, lane)
-    end
-  end
+  if redis.call('ZRANGE', key, 0, 0)[1] == id then follow_head(k, lane) end
 end
 
 -- Takes a bucket out of `holds` if nobody waits for it any more.
@@ -82,7 +98,10 @@ end
 
 -- A lane has become empty without its last job having been started.
 local function leave(k, queue, lane)
-  if redis.call('ZREM', sub(k, 'turns'), lane) == 1 then return pass_on(k, queue, lane, nil, time_ms()) end
+  if redis.call('ZREM', sub(k, 'turns'), lane) == 1 then
+    if pass_on(k, queue, lane, nil, time_ms()) then wake(k) end
+    return
+  end
   for _, bucket in ipairs(buckets_of(lane)) do
     if redis.call('ZREM', sub(k, 'line:' .. bucket), lane) == 1 then return settle_hold(k, queue, bucket) end
   end
@@ -96,24 +115,21 @@ local function unpark(k, queue, id)
   local score = redis.call('ZSCORE', key, id)
   redis.call('ZREM', key, id)
   count_parked(k, lane, -1)
-  if redis.call('EXISTS', key) == 0 then leave(k, queue, lane) end
+  if redis.call('EXISTS', key) == 0 then leave(k, queue, lane) else follow_head(k, lane) end
   return tonumber(score)
 end
 
 -- Jobs have left `running`: their slots are free, and who waits for one is looked at. O(#ids).
 local function free_slots(k, queue, ids)
   if #ids == 0 or redis.call('EXISTS', k.lanes) == 0 then return end
-  local slots, woken = sub(k, 'slots'), false
+  local slots, now, somebody = sub(k, 'slots'), time_ms(), false
   for _, lane in ipairs(redis.call('HMGET', k.lanes, unpack(ids))) do
     for _, bucket in ipairs(buckets_of(lane or '')) do
       if is_concurrency(bucket) then
         if redis.call('HINCRBY', slots, bucket, -1) <= 0 then redis.call('HDEL', slots, bucket) end
-        if redis.call('ZSCORE', sub(k, 'holds'), bucket) then
-          redis.call('ZADD', sub(k, 'holds'), 'LT', 0, bucket)
-          woken = true
-        end
+        if look_now(k, queue, bucket, now) then somebody = true end
       end
     end
   end
-  if woken then due_by(k, queue, time_ms()) end
+  if somebody then wake(k) end
 end

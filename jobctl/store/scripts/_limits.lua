@@ -1,6 +1,7 @@
 -- What limits allow, and which lane's turn it is. What a lane, a bucket and a hold are: _lanes.
 
 local SLACK_MS = 50 -- a start this late does not slow a smooth limit down: it catches up, by no more than this
+local EXACT_MS = 0.01 -- what rounding may cost: a moment this near is now
 local LOOK_AGAIN_MS = 30000 -- a bucket that something else wakes is looked at this often anyhow
 local NO_LIMIT = 1e9
 
@@ -11,8 +12,8 @@ end
 
 local specs = {}
 
--- What a limit allows: {count, period, burst, window, ends (when it allows something else)}, or false where nothing defines it. One that was set by hand goes
--- before the catalog's until its time is over.
+-- What a limit allows: {count, period, burst, window, till}, or false where nothing defines it. One that was set by hand
+-- goes before the catalog's until its time, `till`, is over.
 local function spec_of(k, limit, now)
   local cached = specs[k.limits .. limit]
   if cached ~= nil then return cached end
@@ -20,15 +21,12 @@ local function spec_of(k, limit, now)
   local text, ends = found[1], nil
   if found[2] then
     local till, _, by_hand = string.match(found[2], '^(%d+)|([^|]*)|(.*)$')
-    if till == '0' or tonumber(till) > now then
-      text = by_hand
-      if till ~= '0' then ends = tonumber(till) end
-    end
+    if till == '0' then text = by_hand elseif tonumber(till) > now then text, ends = by_hand, tonumber(till) end
   end
   local spec = false
   if text then
     local count, period, burst, window = string.match(text, '^(%S+) ?(%S*) ?(%S*) ?(%S*)$')
-    spec = { count = tonumber(count), period = tonumber(period), burst = tonumber(burst), window = window, ends = ends }
+    spec = { count = tonumber(count), period = tonumber(period), burst = tonumber(burst), window = window, till = ends }
   end
   specs[k.limits .. limit] = spec
   return spec
@@ -43,52 +41,49 @@ local function paused_until(k, name, now)
   return till
 end
 
--- The smooth limit is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time, with the
--- interval at which it was counted: what is used stays the same number of starts when the rate is changed. After a
--- penalty it stands alone, and is a time.
-local function keep_arrival(key, at, interval, now)
-  local keep = math.max(1, math.ceil(at - now + SLACK_MS))
-  redis.call('SET', key, string.format('%.3f', at) .. (interval and string.format(':%.17g', interval) or ''), 'PX', keep)
+-- Each kind of window keeps its own keys: a limit may change from one to another while it is in use.
+local function rate_key(k, spec, bucket) return sub(k, spec.window .. ':' .. bucket) end
+
+local function write_smooth(key, tat, interval, now)
+  local keep = math.max(1, math.ceil(tat - now + SLACK_MS))
+  redis.call('SET', key, string.format('%.3f:%.17g', tat, interval), 'PX', keep)
 end
 
+-- The smooth limit is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time; kept with
+-- the interval that it was counted by. When the rate has changed, what is used stays the same number of starts.
 local function arrival_time(key, interval, now)
-  local stored = redis.call('GET', key)
-  if not stored then return now end
-  local at, counted = string.match(stored, '^([^:]+):?(.*)$')
-  at, counted = tonumber(at), tonumber(counted)
-  if counted and counted ~= interval and at > now then
-    at = now + (at - now) * interval / counted
-    keep_arrival(key, at, interval, now)
+  local tat, counted = string.match(redis.call('GET', key) or '', '^(.+):(.+)$')
+  tat, counted = tonumber(tat or now), tonumber(counted or interval)
+  if counted ~= interval and tat > now then
+    tat = now + (tat - now) * interval / counted
+    write_smooth(key, tat, interval, now)
   end
-  return at
+  return tat
 end
 
 local function smooth_room(key, spec, now)
   local interval = spec.period / spec.count
   local first = arrival_time(key, interval, now) - (spec.burst - 1) * interval
-  if first > now then return 0, first end
-  local n = math.floor((now - first) / interval) + 1
+  if first > now + EXACT_MS then return 0, first end
+  local n = math.floor((now + EXACT_MS - first) / interval) + 1
   return n, first + n * interval
 end
 
-local function fixed_room(key, spec, now)
-  local stored = redis.call('GET', key)
-  if stored and string.sub(stored, 1, 1) == 'x' then return 0, tonumber(string.sub(stored, 2)) end
+-- The number of the present period of a fixed window, and how many have started in it.
+local function used_in(key, spec, now)
   local index = math.floor(now / spec.period)
-  local of, used = string.match(stored or '', '^(%d+):(%d+)$')
-  if tonumber(of) ~= index then used = 0 end
-  return math.max(0, spec.count - tonumber(used)), (index + 1) * spec.period
+  local of, used = string.match(redis.call('GET', key) or '', '^(%d+):(%d+)$')
+  return index, tonumber(of) == index and tonumber(used) or 0
 end
 
--- A list of the times of the starts in the latest period; after a penalty, of one entry that says until when.
+local function fixed_room(key, spec, now)
+  local index, used = used_in(key, spec, now)
+  return math.max(0, spec.count - used), (index + 1) * spec.period
+end
+
+-- A list of the times of the starts in the latest period.
 local function sliding_room(key, spec, now)
   local oldest = redis.call('LINDEX', key, 0)
-  if oldest and string.sub(oldest, 1, 1) == 'x' then
-    local till = tonumber(string.sub(oldest, 2))
-    if till > now then return 0, till end
-    redis.call('DEL', key)
-    oldest = nil
-  end
   while oldest and tonumber(oldest) <= now - spec.period do
     redis.call('LPOP', key)
     oldest = redis.call('LINDEX', key, 0)
@@ -98,22 +93,35 @@ end
 
 local ROOMS = { smooth = smooth_room, fixed = fixed_room, sliding = sliding_room }
 
+-- Until when a rate admits nothing, because the other side asked for it; nil if that is over.
+local function penalty_of(k, bucket, now)
+  local till = tonumber(redis.call('GET', sub(k, 'until:' .. bucket)) or nil)
+  return till and till > now and till or nil
+end
+
+local function room_of_spec(k, bucket, spec, now)
+  if is_concurrency(bucket) then
+    local used = tonumber(redis.call('HGET', sub(k, 'slots'), bucket) or '0')
+    return math.max(0, spec.count - used), now + LOOK_AGAIN_MS
+  end
+  local till = penalty_of(k, bucket, now)
+  if till then return 0, till end
+  return ROOMS[spec.window](rate_key(k, spec, bucket), spec, now)
+end
+
 -- How many jobs a bucket admits now, and when it is worth looking again (if none), or once those have gone.
 local function room_of(k, bucket, now)
   local limit = limit_of(bucket)
   if string.sub(limit, 1, 1) == 'p' then
     local till = paused_until(k, 'type|' .. string.sub(limit, 3), now)
     if not till then return NO_LIMIT, now end
-    return 0, till == 0 and now + LOOK_AGAIN_MS or till
+    local later = now + LOOK_AGAIN_MS -- also before its end: it may have been shortened
+    return 0, till == 0 and later or math.min(till, later)
   end
   local spec = spec_of(k, limit, now)
   if not spec then return NO_LIMIT, now end
-  if is_concurrency(bucket) then
-    local used = tonumber(redis.call('HGET', sub(k, 'slots'), bucket) or '0')
-    return math.max(0, spec.count - used), now + LOOK_AGAIN_MS
-  end
-  local room, later = ROOMS[spec.window](sub(k, 'rate:' .. bucket), spec, now)
-  return room, spec.ends and math.min(later, spec.ends) or later
+  local room, later = room_of_spec(k, bucket, spec, now)
+  return room, spec.till and math.min(later, spec.till) or later
 end
 
 -- Counts one job that starts against a bucket. What an idle bucket has stored expires by itself.
@@ -124,15 +132,12 @@ local function charge(k, bucket, now)
   end
   local spec = spec_of(k, limit_of(bucket), now)
   if not spec then return end
-  local key = sub(k, 'rate:' .. bucket)
+  local key = rate_key(k, spec, bucket)
   if spec.window == 'smooth' then
     local interval = spec.period / spec.count
-    local at = arrival_time(key, interval, now) + interval
-    keep_arrival(key, at, interval, now)
+    write_smooth(key, arrival_time(key, interval, now) + interval, interval, now)
   elseif spec.window == 'fixed' then
-    local index = math.floor(now / spec.period)
-    local of, used = string.match(redis.call('GET', key) or '', '^(%d+):(%d+)$')
-    if tonumber(of) ~= index then used = 0 end
+    local index, used = used_in(key, spec, now)
     redis.call('SET', key, string.format('%.0f:%.0f', index, used + 1), 'PX', math.ceil((index + 1) * spec.period - now))
   else
     redis.call('RPUSH', key, string.format('%.3f', now))
@@ -140,21 +145,14 @@ local function charge(k, bucket, now)
   end
 end
 
--- The other side asked for a pause: the limit admits nothing until then.
+-- The other side asked for a pause: a rate admits nothing until then, and no burst after it.
 local function penalise(k, bucket, till, now)
   local spec = spec_of(k, limit_of(bucket), now)
-  if not spec or not spec.period then return end
-  local key, keep = sub(k, 'rate:' .. bucket), math.max(1, math.ceil(till - now))
+  if not spec or is_concurrency(bucket) or till <= (penalty_of(k, bucket, now) or now) then return end
+  redis.call('SET', sub(k, 'until:' .. bucket), string.format('%.0f', till), 'PX', math.ceil(till - now))
   if spec.window == 'smooth' then
     local interval = spec.period / spec.count
-    local at = till + (spec.burst - 1) * interval
-    if at > arrival_time(key, interval, now) then keep_arrival(key, at, nil, now) end
-  elseif spec.window == 'fixed' then
-    redis.call('SET', key, string.format('x%.0f', till), 'PX', keep)
-  else
-    redis.call('DEL', key)
-    redis.call('RPUSH', key, string.format('x%.0f', till))
-    redis.call('PEXPIRE', key, keep)
+    write_smooth(rate_key(k, spec, bucket), till + (spec.burst - 1) * interval, interval, now)
   end
 end
 
@@ -174,8 +172,8 @@ local function draw_turn(k, queue, lane, score, now)
       redis.call('ZREM', sub(k, 'turns'), lane)
       redis.call('ZADD', sub(k, 'line:' .. bucket), score, lane)
       redis.call('ZADD', sub(k, 'holds'), 'LT', later, bucket)
-      redis.call('ZADD', k.due, 'LT', later, queue) -- who fetches is told of it: no need to wake anybody
-      pass_on(k, queue, lane, bucket, now)
+      redis.call('ZADD', k.due, 'LT', later, queue)
+      pass_on(k, queue, lane, bucket, now) -- who fetches looks at these next: nobody needs to be woken
       return nil
     end
   end
@@ -194,24 +192,24 @@ local function draw_turn(k, queue, lane, score, now)
   return id
 end
 
--- The lanes of a bucket's line that are next: the best priority first; now and then the first of the last priority.
-local function next_in_line(k, line, n)
-  local last = tonumber(redis.call('ZREVRANGE', line, 0, 0, 'WITHSCORES')[2])
-  local first = tonumber(redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2])
-  local class = math.floor(last / PRIORITY_STEP)
-  if class > math.floor(first / PRIORITY_STEP) and redis.call('INCR', k.token) % 16 == 0 then
-    return redis.call('ZRANGEBYSCORE', line, class * PRIORITY_STEP, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  end
-  return redis.call('ZRANGE', line, 0, n - 1, 'WITHSCORES')
+-- The first of a set in the order of priorities, or (last) the first of its last priority: {name, score}.
+local function first_of(zset, last)
+  if not last then return redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES') end
+  local score = tonumber(redis.call('ZREVRANGE', zset, 0, 0, 'WITHSCORES')[2])
+  if not score then return {} end
+  local class = math.floor(score / PRIORITY_STEP) * PRIORITY_STEP
+  return redis.call('ZRANGEBYSCORE', zset, class, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
 end
 
--- Gives lanes their turn whose bucket has room again, until there are `want` turns. Looks at no more than `budget` buckets
--- and returns what is left of it. O(budget).
-local function refill(k, queue, want, now, budget)
+-- Gives `want` more lanes their turn whose bucket has room again, if there are so many: those of the first priority, or
+-- (last) one of the last priority of each bucket. Lanes that have a turn already do not count: they may never need
+-- to wait, and the others must not wait for them. Looks at no more than `budget` buckets, and returns what is left of
+-- it. O(budget + want).
+local function refill(k, queue, want, last, now, budget)
   local turns, holds = sub(k, 'turns'), sub(k, 'holds')
-  local have = redis.call('ZCARD', turns)
-  while have < want and budget > 0 do
-    local bucket = redis.call('ZRANGEBYSCORE', holds, '-inf', now, 'LIMIT', 0, 1)[1]
+  local given, passed = 0, 0
+  while given < want and budget > 0 do
+    local bucket = redis.call('ZRANGEBYSCORE', holds, '-inf', now, 'LIMIT', passed, 1)[1]
     if not bucket then break end
     budget = budget - 1
     local room, later = room_of(k, bucket, now)
@@ -219,17 +217,19 @@ local function refill(k, queue, want, now, budget)
       redis.call('ZADD', holds, later, bucket)
     else
       local line = sub(k, 'line:' .. bucket)
-      local n = math.min(room, want - have, 50)
-      local lanes = next_in_line(k, line, n)
+      local lanes = last and first_of(line, true)
+        or redis.call('ZRANGE', line, 0, math.min(room, want - given) - 1, 'WITHSCORES')
       for i = 1, #lanes, 2 do
         redis.call('ZREM', line, lanes[i])
         redis.call('ZADD', turns, lanes[i + 1], lanes[i])
-        have = have + 1
+        given = given + 1
       end
       if redis.call('EXISTS', line) == 0 then
         redis.call('ZREM', holds, bucket)
       elseif #lanes / 2 >= room then
         redis.call('ZADD', holds, math.max(later, now + 1), bucket)
+      else
+        passed = passed + 1 -- it has more room and more lanes: its hold stays due
       end
     end
   end

@@ -1,19 +1,21 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
 
 -- Calls finish(id, at, asked) for each job from ARGV[first] on, `width` arguments each, whose token is the current one.
--- It runs no more then; `asked` says that somebody cancelled it. Returns the indexes (from 0) of the others.
+-- It runs no more then, and the slots of its lane are free (finish may change the lane); `asked` says that somebody
+-- cancelled it. Returns the indexes (from 0) of the others.
 local function each_current(k, queue, first, width, finish)
-  local late, left = {}, {}
+  local late, current, ids = {}, {}, {}
   for at = first, #ARGV, width do
     local id = ARGV[at]
     if holds(k, id, ARGV[at + 1]) then
-      finish(id, at, release(k, id))
-      left[#left + 1] = id
+      ids[#ids + 1] = id
+      current[#current + 1] = { at, release(k, id) }
     else
       late[#late + 1] = (at - first) / width
     end
   end
-  free_slots(k, queue, left)
+  free_slots(k, queue, ids)
+  for i, id in ipairs(ids) do finish(id, current[i][1], current[i][2]) end
   return late
 end
 
@@ -22,10 +24,4 @@ local function over(k, ids, event)
   if #ids == 0 or redis.call('EXISTS', k.uniques, k.expiring) == 0 then return end
   free_keys(k, ids, event)
   redis.call('ZREM', k.expiring, unpack(ids))
-end
-
--- A job is cancelled now.
-local function cancel_now(k, id, now)
-  archive_body(k, id)
-  redis.call('ZADD', k.cancelled, now, id)
 end

@@ -1,6 +1,6 @@
 -- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
 -- INCLUDE: _lanes _unique _ready _settle
--- KEYS: bodies running ordered priorities stale delayed retrying due wake archive cancelled cancels events finished control limits lanes limited uniques expiring token
+-- KEYS: bodies running ordered stale delayed retrying due wake archive cancelled cancels events finished control limits lanes limited uniques expiring
 -- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
 -- Returns: for each job the state it was in, or 'ended' if it is not live
 -- Cost: O(jobs)

@@ -1,6 +1,6 @@
 -- Moves waiting, limited, delayed and retrying jobs of a queue to the trash, one bounded batch a call.
--- INCLUDE: _lanes _unique _ready
--- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished limits lanes limited uniques token wake priorities
+-- INCLUDE: _lanes _unique _settle
+-- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished limits lanes limited uniques expiring wake
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
 -- Cost: O(limit)
@@ -44,7 +44,7 @@ if #moved < limit then
   end
   if skipped > 0 then uncount(K, skipped) end
 end
-free_keys(K, moved, 'cancelled')
+over(K, moved, 'cancelled')
 announce(K, moved)
 local left = redis.call('LLEN', K.ready) + redis.call('ZCARD', K.ordered) + redis.call('ZCARD', K.limited)
   + redis.call('ZCARD', K.delayed) + redis.call('ZCARD', K.retrying)

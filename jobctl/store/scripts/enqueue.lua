@@ -1,5 +1,5 @@
 -- Adds jobs; safe to repeat: a known id is left alone.
--- INCLUDE: _lanes _unique _ready _settle _enqueue
+-- INCLUDE: _lanes _ready _enqueue
 -- KEYS: ready bodies ordered priorities stale wake running delayed retrying records crashes archive completed cancelled remembered limits lanes limited uniques expiring queues due token paused finished logs
 -- ARGV: queue, job types in this call (one a line), then for each job: id, body, priority, due ('0' now | '+N' ms from now |
 --       'N' epoch ms), extra ('' | JSON, see _enqueue)

@@ -142,74 +142,77 @@ local function take(k, index)
   if mixed then redis.call('SET', k.since, since) end
 end
 
--- The first of a set in the order of priorities, or (last) the first of its last priority: {name, score}.
-local function first_of(zset, last)
-  if not last then return redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES') end
-  local score = tonumber(redis.call('ZREVRANGE', zset, 0, 0, 'WITHSCORES')[2])
-  if not score then return {} end
-  local class = math.floor(score / PRIORITY_STEP) * PRIORITY_STEP
-  return redis.call('ZRANGEBYSCORE', zset, class, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-end
-
 local function priority_of(row) return row[2] and math.floor(tonumber(row[2]) / PRIORITY_STEP) end
 
--- Whose turn it is: 'lane', 'ordered' or 'list', and the name and score there; nil if no lane has a turn.
-local function choose(k, turns, last, lanes_first)
-  local lane, ordered = first_of(turns, last), first_of(k.ordered, last)
+-- Whose turn it is: 'lane', 'ordered' or 'list', and the name and score there; nil if no lane has a turn. Of two with
+-- the same priority the lane goes first if `lanes_first`.
+local function choose(k, last, lanes_first)
+  local lane = first_of(sub(k, 'turns'), last)
   if not lane[1] then return nil end
-  local options = {
+  local ordered = first_of(k.ordered, last)
+  local best = { 'lane', priority_of(lane), lane }
+  for _, other in ipairs({
     { 'ordered', priority_of(ordered), ordered },
     { 'list', redis.call('EXISTS', k.ready) == 1 and 0 or nil, {} },
-  }
-  table.insert(options, lanes_first and 1 or 3, { 'lane', priority_of(lane), lane })
-  local best
-  for at = 1, 3 do
-    local option = options[at]
-    local better = option[2] and (not best or (last and option[2] > best[2]) or (not last and option[2] < best[2]))
-    if better then best = option end
+  }) do
+    local ahead = other[2] and (last and other[2] - best[2] or best[2] - other[2])
+    if ahead and (ahead > 0 or (ahead == 0 and best[1] == 'lane' and not lanes_first)) then best = other end
   end
   return best[1], best[3][1], tonumber(best[3][2])
 end
 
--- Takes jobs one by one, lanes and lines in turn among equals, for as long as a lane has its turn.
-local function take_in_turn(k, index, queue)
-  local turns = sub(k, 'turns')
-  local since = tonumber(redis.call('GET', k.since) or '0')
+-- Takes at most n jobs one by one, lanes and lines in turn among equals, for as long as a lane has its turn. `since` were
+-- started since one of the last priority was; `last`: it is time for one.
+local function take_in_turn(k, index, queue, n, last, since)
+  local lanes_first = last and redis.call('INCR', sub(k, 'ties')) % 2 == 0
   local ids, bodies, taken = {}, {}, {}
-  while #ids < left and tries > 0 do
+  while #ids < n and tries > 0 do
     tries = tries - 1
-    local last = since >= STARVE - 1
-    local source, name, score = choose(k, turns, last, since % 2 == 0)
+    if not last then lanes_first = (since + #ids) % 2 == 0 end
+    local source, name, score = choose(k, last, lanes_first)
     if not source then break end
     local good, found = {}, {}
     if source == 'lane' then
       good[1] = draw_turn(k, queue, name, score, exact)
-      found[1] = good[1] and redis.call('HGET', k.bodies, good[1])
+      if good[1] then
+        found[1] = redis.call('HGET', k.bodies, good[1])
+        taken[good[1]] = true -- an old entry in the list is none of it
+      end
     else
       if source == 'list' then name = redis.call('LPOP', k.ready) else redis.call('ZREM', k.ordered, name) end
       good, found = live_of(k, { name }, taken)
     end
-    if good[1] then
-      ids[#ids + 1], bodies[#bodies + 1] = good[1], found[1] or ''
-      since = last and 0 or since + 1
-    end
+    if good[1] then ids[#ids + 1], bodies[#bodies + 1] = good[1], found[1] or '' end
   end
-  if #ids > 0 then reserve(k, index, ids, bodies) end
+  if #ids == 0 then return end
+  reserve(k, index, ids, bodies)
   left = left - #ids
-  redis.call('SET', k.since, since)
+  redis.call('SET', k.since, last and 0 or since + #ids)
 end
 
 -- Takes what the queue has: as long as lanes may have their turn, one by one.
-local function serve(k, index, queue)
-  local limited = redis.call('EXISTS', k.limited) == 1
-  if limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
+local function serve(k, index, queue, limited)
+  local before = left
   while limited and left > 0 do
-    tries = refill(k, queue, left, exact, tries)
-    if tries <= 0 then behind = true end
-    if tries <= 0 or redis.call('EXISTS', sub(k, 'turns')) == 0 then break end
-    take_in_turn(k, index, queue)
+    if tries <= 0 then
+      behind = true
+      if left < before then return end -- lanes and lines go on in turn with the next fetch
+      break
+    end
+    local since = tonumber(redis.call('GET', k.since) or '0')
+    local last = since >= STARVE - 1
+    local n = math.min(left, math.max(1, STARVE - 1 - since))
+    tries = refill(k, queue, last and STARVE or n, last, exact, tries)
+    if redis.call('EXISTS', sub(k, 'turns')) == 0 then break end
+    take_in_turn(k, index, queue, n, last, since)
   end
   if left > 0 then take(k, index) end
+end
+
+-- Whether a bucket that others wait for is to be looked at now: `left` was used up before all were.
+local function held_too_long(k)
+  local hold = tonumber(redis.call('ZRANGE', sub(k, 'holds'), 0, 0, 'WITHSCORES')[2])
+  return hold and hold <= exact
 end
 
 local names = {}
@@ -229,14 +232,18 @@ for i, k in ipairs(Q) do
   local queue = names[i]
   k.token, k.due, k.paused = K.token, K.due, K.paused
   if not (any_paused and (all_paused or paused_until(K, queue, now))) then
-    if due[i] and tonumber(due[i]) <= now then
+    local is_due = due[i] and tonumber(due[i]) <= now
+    local limited = redis.call('EXISTS', k.limited) == 1
+    if is_due or limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
+    if is_due then
       promote_due(k, queue, now, 200)
+      limited = redis.call('EXISTS', k.limited) == 1
       local next_due = redis.call('ZRANGEBYSCORE', k.delayed, '-inf', now, 'LIMIT', 0, 1)[1]
         or redis.call('ZRANGEBYSCORE', k.retrying, '-inf', now, 'LIMIT', 0, 1)[1]
       if next_due then behind = true end
     end
-    if left > 0 then serve(k, i - 1, queue) end
-    if redis.call('EXISTS', k.ready, k.ordered, sub(k, 'turns')) > 0 then wake(k) end
+    if left > 0 then serve(k, i - 1, queue, limited) end
+    if redis.call('EXISTS', k.ready, k.ordered, sub(k, 'turns')) > 0 or (limited and held_too_long(k)) then wake(k) end
   end
 end
 

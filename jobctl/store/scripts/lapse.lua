@@ -1,6 +1,6 @@
 -- Ends jobs that are past their time and do not run: dead letters with the reason.
 -- INCLUDE: _lanes _unique _ready _dead _settle
--- KEYS: expiring ready bodies ordered priorities stale wake running delayed retrying archive records dead groups events finished limits lanes limited uniques due token
+-- KEYS: expiring bodies ordered stale wake running delayed retrying archive records dead groups events finished limits lanes limited uniques due
 -- ARGV: queue, event_maxlen, then for each job: id, record, event, group, group info (JSON)
 -- Returns: how many died
 -- Cost: O(jobs)

@@ -6,11 +6,12 @@
 
 local wanted = {}
 for i = 3, #ARGV do wanted[ARGV[i]] = true end
-local holds = K.limits .. ':holds'
+local holds, now = K.limits .. ':holds', time_ms()
+redis.call('ZREM', holds, '') -- at maxmemory the first write must not need memory
 local reply = redis.call('ZSCAN', holds, ARGV[2], 'COUNT', 500)
 for i = 1, #reply[2], 2 do
   local bucket = reply[2][i]
-  if wanted[string.match(bucket, '^[^|]*')] then redis.call('ZADD', holds, 'XX', 'LT', 0, bucket) end
+  if wanted[string.match(bucket, '^[^|]*')] then redis.call('ZADD', holds, 'XX', 'LT', now, bucket) end
 end
 refresh_due(K, ARGV[1])
 wake(K)

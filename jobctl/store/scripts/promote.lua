@@ -1,6 +1,6 @@
 -- Makes delayed or retrying jobs waiting now.
 -- INCLUDE: _lanes _ready
--- KEYS: ready bodies ordered priorities wake delayed retrying due token limits lanes limited
+-- KEYS: ready ordered priorities wake delayed retrying due token limits lanes limited
 -- ARGV: queue, then ids
 -- Returns: how many were promoted
 -- Cost: O(ids)

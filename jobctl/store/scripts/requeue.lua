@@ -3,7 +3,7 @@
 -- that they expire; and to the head of their lane when the other side asked for a pause, which slows its rate limits
 -- down. A job that somebody cancelled meanwhile is cancelled instead. No attempt is consumed.
 -- INCLUDE: _lanes _limits _unique _ready _settle
--- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished limits lanes limited uniques expiring due paused progress
+-- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished limits lanes limited uniques expiring due progress
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it)
 -- Returns: the indexes (from 0) of the reservations that are no longer current; nothing was changed for them

@@ -5,7 +5,7 @@
 -- Returns: for each job 1 if it was restored, 0 if it was not in the trash
 -- Cost: O(jobs)
 
-local done, back = {}, {}
+local done, lives, back = {}, {}, {}
 
 -- Gives an emptied job its time back. Returns false if it had none, or it is past.
 local function wait_for_due(id)
@@ -27,11 +27,12 @@ for i = 2, #ARGV, 4 do
     restored = 1
   elseif redis.call('ZSCORE', K.emptied, id) and revive_body(K, id) then
     redis.call('ZREM', K.emptied, id)
+    lives[#lives + 1] = id
     if not wait_for_due(id) then back[#back + 1] = id end
     restored = 1
   end
   done[#done + 1] = restored
 end
-reclaim_keys(K, back)
+reclaim_keys(K, lives)
 push_ready(K, back, false)
 return done

@@ -1,0 +1,312 @@
+"""Limits against a model of them: never above a limit, never a job in two places, never one that nothing wakes.
+
+As test_model.py; time passes by `pass_time`. What is left when workers have taken all that they are given must be
+held by a bucket that really does not admit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from jobctl.store import Store
+from jobctl.store.newjob import Unique
+from jobctl.store.pauses import Pause, of_type
+from jobctl.store.settle import Reserved
+from tests.store import limits
+from tests.store.hourglass import HOUR, pass_time
+from tests.store.invariants import check
+from tests.store.moves import QUEUE, Moves
+from tests.store.rates import Limits, buckets
+
+MINUTE = 60_000
+LIVE = ("waiting", "limited", "delayed", "retrying", "running")
+IDS = st.sampled_from([f"j{i:02}" for i in range(20)])
+SOME = st.lists(IDS, min_size=1, max_size=5, unique=True)
+PRIORITIES = st.sampled_from([-10, 0, 0, 0, 5])
+LANES = st.sampled_from(
+    ["", "r:a", "c:a", "r:a\nc:a", "r:a\nc:a\nR\nC", "r:k|x\nR", "r:k|y\nR", "r:k|\nC", "c:k|x\nC", "c:k|y\nC", "R\nC",
+     "c:a\np:act", "p:act", "r:k|x\nc:k|x\nR\nC\np:act", "r:nobody\nR"]
+)  # fmt: skip
+RATES = (f"3 {HOUR} 1 smooth", f"3 {HOUR} 3 smooth", f"2 {20 * MINUTE} 1 fixed", f"2 {HOUR} 1 sliding")
+PLENTY = (f"1000000 {HOUR} 1000 smooth", f"1000 {20 * MINUTE} 1 fixed")
+SPECS = {"r:a": RATES, "r:k": RATES, "R": RATES + PLENTY, "c:a": ("1", "2"), "c:k": ("0", "1"), "C": ("1", "2", "3")}
+UNIQUES = st.sampled_from(
+    [None, None, Unique("act|k", "finished"), *(Unique("act|k", "finished", 0, how) for how in ("fail", "replace"))]
+)
+
+
+@dataclass
+class Job:
+    """A job as the model knows it. `place` orders it within its lane, or is None: it is not in one."""
+
+    lane: str
+    priority: int
+    state: str
+    token: str = ""
+    place: tuple[int, int] | None = None
+    cancelling: bool = False
+    due: str = ""
+    before: str = ""
+
+
+class LimitsMachine(RuleBasedStateMachine):
+    """One queue with shared and own buckets, two workers, and people who change limits under them."""
+
+    store: ClassVar[Store]
+    attempts: Bundle[Reserved] = Bundle("attempts")
+
+    @initialize(picks=st.lists(st.integers(0, 3), min_size=6, max_size=6))
+    def begin(self, picks: list[int]) -> None:
+        self.store.client.flushdb()
+        self.moves, self.jobs, self.limits = Moves(self.store), dict[str, Job](), Limits()
+        self.limits.specs = {name: SPECS[name][i % len(SPECS[name])] for name, i in zip(SPECS, picks, strict=True)}
+        self.store.limits.define(QUEUE, self.limits.specs)
+        self.passed, self.sequence = 0, 0
+
+    @rule(ids=SOME, lane=LANES, priority=PRIORITIES, due=st.sampled_from(["", "", "past", "future"]), unique=UNIQUES)
+    def enqueue(self, ids: list[str], lane: str, priority: int, due: str, unique: Unique | None) -> None:
+        at = {"": None, "past": self._now() - HOUR, "future": self._now() + 9 * HOUR}[due]
+        options = {"lane": lane, "priority": priority, "at_ms": at, "unique": unique}
+        for job_id, said in zip(ids, self.moves.offer(*ids, **options), strict=True):
+            assert (said.outcome == "known") is (job_id in self.jobs)
+            if said.outcome == "replaced":
+                assert self.jobs[said.other].state in LIVE[:-1]
+                self._leave(said.other, "cancelled")
+            if said.fresh:
+                kept = said.outcome == "replaced" and self.jobs[said.other].before == "delayed"
+                self.jobs[job_id] = Job(lane, priority, "new")
+                if due or kept:
+                    self.jobs[job_id].state = "delayed"
+                    self.jobs[job_id].due = self.jobs[said.other].due if kept else due
+                else:
+                    self._wait(job_id)
+        again = self.moves.offer(*ids, **options)
+        assert not any(said.fresh for said in again if said.outcome != "enqueued" and unique is None)
+        assert all(said.outcome == "known" for i, said in zip(ids, again, strict=True) if i in self.jobs)
+
+    @rule(target=attempts, worker=st.sampled_from(["w1", "w2"]), want=st.integers(1, 6))
+    def fetch(self, worker: str, want: int) -> Any:
+        return multiple(*self._fetch(worker, want))
+
+    @rule(job=attempts, how=st.sampled_from(["complete", "bury", "cancelled"]))
+    def end(self, job: Reserved, how: str) -> None:
+        state = "dead" if how == "bury" and not self.jobs[job.id].cancelling else how
+        ends = {"complete": "completed", "dead": "dead", "bury": "cancelled", "cancelled": "cancelled"}
+        self._settle(job, getattr(self.moves, how), lambda: self._leave(job.id, ends[state]))
+
+    @rule(job=attempts, due=st.sampled_from(["past", "future"]))
+    def retry(self, job: Reserved, due: str) -> None:
+        def after() -> None:
+            self._leave(job.id, "cancelled" if self.jobs[job.id].cancelling else "retrying")
+            self.jobs[job.id].due = due
+
+        delay = -HOUR if due == "past" else 9 * HOUR
+        self._settle(job, lambda one: self.moves.retry(one, delay_ms=delay), after)
+
+    @rule(job=attempts, crashed=st.booleans(), lane=LANES, pause_ms=st.sampled_from([0, 0, HOUR, 3 * HOUR]))
+    def give_back(self, job: Reserved, crashed: bool, lane: str, pause_ms: int) -> None:
+        def after() -> None:
+            known = self.jobs[job.id]
+            self._leave(job.id, "cancelled")
+            known.lane = lane or known.lane
+            for bucket in buckets(known.lane) if pause_ms else ():
+                if bucket[0] in "rR" and bucket.partition("|")[0] in self.limits.specs:
+                    rate = self.limits.rate(bucket)
+                    rate.until = max(rate.until, self._at() + pause_ms)
+                    rate.clean = False if rate.spec.endswith("smooth") else rate.clean  # no burst after it
+            if not known.cancelling:
+                self._wait(job.id, front=not lane)
+
+        self._settle(job, lambda one: self.moves.requeue(one, crashed=crashed, lane=lane, pause_ms=pause_ms), after)
+
+    @rule(ids=SOME, running=st.booleans())
+    def cancel(self, ids: list[str], running: bool) -> None:
+        for job_id, state in zip(ids, self.moves.cancel(*ids, running=running), strict=True):
+            known = self.jobs.get(job_id)
+            assert state in ("running", "ended") or (known is not None and known.state == state)
+            if state == "running":
+                self.jobs[job_id].cancelling |= running
+            elif known and known.state in LIVE:
+                self._leave(job_id, "cancelled")
+
+    @rule(ids=SOME)
+    def revive(self, ids: list[str]) -> None:
+        gone = {i: self.jobs[i].state for i in ids if i in self.jobs and self.jobs[i].state in ("dead", "cancelled")}
+        pairs = [(i, "g1" if state == "dead" else "") for i, state in gone.items()]
+        assert self.store.jobs.revive(QUEUE, pairs) == [True] * len(pairs) if pairs else True
+        for job_id in gone:
+            self._wait(job_id)
+
+    @rule(ids=SOME)
+    def promote(self, ids: list[str]) -> None:
+        chosen = [i for i in ids if i in self.jobs and self.jobs[i].state in ("delayed", "retrying")]
+        assert self.store.jobs.promote(QUEUE, ids) == len(chosen)
+        for job_id in chosen:
+            self._wait(job_id)
+
+    @rule(ids=SOME, priority=PRIORITIES)
+    def reprioritise(self, ids: list[str], priority: int) -> None:
+        live = [i in self.jobs and self.jobs[i].state in LIVE for i in ids]
+        assert self.store.jobs.reprioritise(QUEUE, ids, priority) == live
+        for job_id, lives in zip(ids, live, strict=True):
+            if lives:
+                known = self.jobs[job_id]
+                known.priority = priority
+                known.place = known.place and (priority, known.place[1])
+
+    @rule()
+    def empty(self) -> None:
+        gone = [i for i, job in self.jobs.items() if job.state in LIVE[:-1]]
+        assert self.store.queues.empty(QUEUE) == (len(gone), 0)
+        for job_id in gone:
+            self._leave(job_id, "discarded")
+
+    @rule(ids=SOME)
+    def restore(self, ids: list[str]) -> None:
+        found = [job for job in self.store.jobs.locate(QUEUE, ids) if job.state == "discarded"]
+        if found:
+            assert self.store.dead.restore(QUEUE, found) == [True] * len(found)
+        for job in found:
+            known = self.jobs[job.id]
+            if known.before in ("delayed", "retrying") and known.due == "future":
+                known.state = known.before
+            else:
+                self._wait(job.id)
+
+    @rule(limit=st.sampled_from(list(SPECS)), pick=st.integers(0, 5), forget=st.booleans(), by_hand=st.booleans())
+    def change(self, limit: str, pick: int, forget: bool, by_hand: bool) -> None:
+        spec = SPECS[limit][pick % len(SPECS[limit])]
+        self.store.limits.reset(QUEUE, limit)
+        self.store.limits.define(QUEUE, {limit: spec})
+        if by_hand:
+            self.store.limits.set(QUEUE, limit, spec, 0, "me")
+        self.limits.specs[limit] = spec
+        if forget:
+            for bucket in [b for b in self.limits.rates if b.partition("|")[0] == limit]:
+                _, _, key = bucket.partition("|")
+                self.store.limits.reset(QUEUE, limit, key if "|" in bucket else None)
+                del self.limits.rates[bucket]
+            self.store.limits.set(QUEUE, limit, spec, 0, "me")
+        else:
+            for bucket in [b for b in self.limits.rates if b.partition("|")[0] == limit]:
+                self.limits.rates[bucket].clean, self.limits.rates[bucket].until = False, 0
+
+    @rule()
+    def pause_or_resume(self) -> None:
+        if "act" in self.limits.paused:
+            self.store.pauses.resume(of_type("act"), [QUEUE])
+        else:
+            self.store.pauses.pause(of_type("act"), Pause(0, "", ""))
+        self.limits.paused ^= {"act"}
+
+    @rule(times=st.integers(1, 9))
+    def time_passes(self, times: int) -> None:
+        self.passed += times * 20 * MINUTE
+        pass_time(self.store, times * 20 * MINUTE)
+        self.store.queues.wake(QUEUE)  # as a worker who was told of what is due next
+
+    @rule()
+    def a_token_is_taken_for_nothing(self) -> None:
+        if self.store.client.lpop(self.store.keys.wake(QUEUE)):
+            self._promote_due()
+            self.store.settle.fetch("w", [QUEUE], 0)
+
+    @rule(target=attempts, want=st.sampled_from([1, 2, 40]))
+    def take_all_that_may_go(self, want: int) -> Any:
+        """What is left is held by a bucket that does not admit; and who sleeps knows until when."""
+        taken: list[Reserved] = []
+        while got := self._fetch("w1", want):
+            taken += got
+        view, at = limits.read(self.store, QUEUE), self._at()
+        assert not view.turns
+        assert not [i for i, job in self.jobs.items() if job.state == "waiting"]
+        for bucket, lanes in view.lines.items():
+            assert not self.limits.surely_admits(bucket, at), f"{bucket} holds {lanes}"
+        fetched = self.store.settle.fetch("w1", [QUEUE], 1)
+        assert fetched.jobs == ()
+        assert fetched.next_due_ms > fetched.now_ms if view.lines else True
+        return multiple(*taken)
+
+    @invariant()
+    def every_job_is_where_the_model_says(self) -> None:
+        found = {job.id: job.state for job in self.store.jobs.locate(QUEUE, list(self.jobs))}
+        assert found == {job_id: job.state for job_id, job in self.jobs.items()}
+
+    @invariant()
+    def the_holder_of_a_key_lives(self) -> None:
+        holder = (self.store.client.get(self.store.keys.unique(QUEUE, "act|k")) or b"").decode()
+        assert not holder or self.jobs[holder].state in LIVE
+
+    @invariant()
+    def nothing_contradicts_itself(self) -> None:
+        assert check(self.store, wakes=True) == []
+
+    # The model's side
+
+    def _now(self) -> int:
+        return self.store.processes.now_ms()
+
+    def _at(self) -> int:
+        return self._now() + self.passed
+
+    def _wait(self, job_id: str, *, front: bool = False) -> None:
+        job = self.jobs[job_id]
+        self.sequence += 1
+        job.state = "limited" if job.lane else "waiting"
+        job.place = (job.priority, 0 if front else self.sequence) if job.lane else None
+
+    def _leave(self, job_id: str, state: str) -> None:
+        job = self.jobs[job_id]
+        if job.state == "running":
+            self.limits.end(job.lane)
+        job.before, job.state, job.place = job.state, state, None
+
+    def _settle(self, job: Reserved, call: Callable[[Reserved], list[int]], after: Callable[[], None]) -> None:
+        """End an attempt, twice as when the reply was lost; nothing happens if it is not the current one."""
+        known = self.jobs[job.id]
+        current = known.state == "running" and known.token == job.token
+        assert (call(job) == []) is current
+        if current:
+            after()
+            known.cancelling = False
+        assert call(job) == [0]
+
+    def _promote_due(self) -> None:
+        for state in ("retrying", "delayed"):
+            due = self.store.client.zrangebyscore(getattr(self.store.keys, state)(QUEUE), "-inf", self._now())
+            for job_id in due:
+                self._wait(job_id.decode())
+
+    def _fetch(self, worker: str, want: int) -> list[Reserved]:
+        self._promote_due()
+        jobs, at = self.moves.fetch(want, worker=worker), self._at()
+        assert len(jobs) <= want
+        for got in jobs:
+            job = self.jobs[got.id]
+            assert job.state in ("waiting", "limited")
+            assert got.lane == job.lane
+            others = [(o.place, i) for i, o in self.jobs.items() if o.lane == job.lane and o.place]
+            assert job.place is None or (job.place, got.id) == min(others), "the order of a lane"
+            assert self.limits.start(job.lane, at) == [], f"{got.id} of {job.lane!r}"
+            job.state, job.token, job.place = "running", got.token, None
+        return jobs
+
+
+@pytest.mark.timeout(900)
+def test_limits_do_what_the_model_does(store: Store) -> None:
+    LimitsMachine.store = store
+    run_state_machine_as_test(LimitsMachine)
