@@ -44,7 +44,7 @@ def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
         title += f"  {paint.dim(when)}"
     facts = [("label", job.label), ("queue", job.queue), ("priority", str(job.priority) if job.priority else None)]
     facts.append(("parent", job.parent))
-    facts += [("held", sentence(hold, lambda at: _when(ctx, at))) for hold in job.held]
+    facts += [("held", sentence(ctx, hold)) for hold in job.held]
     lines = [title, *(f"{INDENT}{paint.dim(f'{name:<9}')}{sanitize(value)}" for name, value in facts if value)]
     if job.error and job.state != "completed":
         lines += ["", *_error(job, paint)]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
+from jobctl.cli.context import Context, Times
+from jobctl.cli.lines import moment
+from jobctl.cli.output import iso, relative
 from jobctl.store.records import Hold
 
 
-def sentence(hold: Hold, when: Callable[[datetime], str]) -> str:
-    """Why a job does not run; `when` writes a moment."""
+def sentence(ctx: Context, hold: Hold) -> str:
+    """Why a job does not run."""
     from jobctl.ops.pauses import words
 
     what = hold.name.replace("type:", "job type ", 1).replace("queue:", "queue ", 1)
     match hold.kind:
         case "pause":
-            return words(what, when(hold.until) if hold.until else None, hold.reason, hold.by)
+            return words(what, moment(ctx, hold.until) if hold.until else None, hold.reason, hold.by)
         case "worker":
             return f"no worker serves {what}"
         case "turn":
@@ -24,4 +24,6 @@ def sentence(hold: Hold, when: Callable[[datetime], str]) -> str:
     text = f"the {hold.kind} limit of {what}, {allowed}" + (f" for key {hold.key}" if hold.key else "")
     if hold.ahead:
         text += f"; {hold.ahead:,} before it"
-    return f"{text}; its turn may come {when(hold.until)}" if hold.until else text
+    if hold.until is None:
+        return text
+    return f"{text}; its turn may come {relative(hold.until) if ctx.times is Times.RELATIVE else iso(hold.until)}"

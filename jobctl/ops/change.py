@@ -14,7 +14,7 @@ from jobctl.store.jobs import Found, to_job
 from jobctl.store.records import BulkResult, Event
 
 BATCH = 200
-_DEAF = "it is in a call that nothing interrupts, or it caught the exception"
+_DEAF = "it is in a call that nothing interrupts, caught the exception, or is a command, which has 5 s to end"
 
 
 @dataclass(frozen=True, slots=True)

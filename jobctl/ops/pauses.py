@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jobctl import clock
 from jobctl.errors import NothingMatched, UsageError
 from jobctl.ops.bulk import known_queues, near
@@ -73,7 +75,8 @@ def pause(
     rows = []
     for scope in targets:
         store.pauses.pause(scope, new)
-        row = _row(scope, new, changed=scope not in before)
+        old = before.get(scope)
+        row = _row(scope, new, changed=old is None or msgspec.structs.replace(old, by=new.by) != new)
         parts = (f"until {row.until.isoformat()}" if row.until else "", "no producers" if closed else "", reason)
         store.audit.add("queue pause", target(scope), 1, " ".join(filter(None, parts)))
         rows.append(row)

@@ -71,6 +71,14 @@ def rows(lab: Cli, *names: str) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["name"], row["kind"]): row for row in ran.json()}
 
 
+def test_the_view_says_what_else_holds_the_jobs(lab: Cli) -> None:
+    assert lab("queue", "pause", "mail", "--type", "call", "--reason", "deploy").code == 0
+    told = lab("limit", "ls").err
+    assert ("queue mail is paused" in told, "job type call is paused" in told) == (True, True)
+    assert "job type" not in lab("limit", "ls", "send").err
+    assert lab("limit", "ls", "-o", "json").err == ""
+
+
 def test_limits_of_the_catalog_are_shown_before_any_worker_ran(lab: Cli) -> None:
     found = rows(lab)
     assert set(found) == {

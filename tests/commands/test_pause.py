@@ -69,6 +69,17 @@ def test_an_older_job_of_a_paused_type_holds_up_nobody(lab: Cli, store: Store, w
     assert all(found.record.count == 0 for found in store.jobs.locate("default", held))
 
 
+def test_a_pause_that_takes_the_place_of_another_says_what_that_was(lab: Cli) -> None:
+    assert "before" not in lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers").err
+    again = lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers", "-o", "json")
+    assert ([row["changed"] for row in again.json()], "before" in again.err) == ([False], False)
+    other = lab("queue", "pause", "default", "email", "--for", "1h", "-o", "json")
+    assert [row["changed"] for row in other.json()] == [True, True]
+    [before] = [line for line in other.err.splitlines() if line.startswith("before: ")]
+    assert before.startswith("before: queue default is paused until it is resumed: bad deploy (by ")
+    assert before.endswith("producers are shut out")
+
+
 def test_a_pause_of_a_type_that_is_made_shorter_ends_when_it_says(lab: Cli, store: Store, worker: START) -> None:
     assert lab("queue", "pause", "--type", "greet", "--for", "1h").code == 0
     job_id = greet(lab)

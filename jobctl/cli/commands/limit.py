@@ -12,6 +12,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.lines import moment
 from jobctl.cli.options import command
 from jobctl.cli.output import Column, table_text
+from jobctl.cli.pauses import tell_pauses
 from jobctl.cli.until import For, Until, end_of
 from jobctl.cli.watch import watch as again
 from jobctl.errors import UsageError
@@ -95,6 +96,7 @@ def ls(
     rows = read()
     if ctx.output is Output.TABLE and rows:
         ctx.stdout.write(text(rows))
+        tell_pauses(ctx, store, catalog, {row.queue for row in rows})
     else:
         ctx.emit(rows, columns, empty="no limits: the catalog has no rate_limit and no concurrency")
 
