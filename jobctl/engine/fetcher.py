@@ -71,6 +71,7 @@ class Fetcher(threading.Thread):
         self._to_ask = self._windows
         self._look_at = 0.0
         self._looks = 0
+        self._pauses = False
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
         self._registered = False
@@ -195,7 +196,8 @@ class Fetcher(threading.Thread):
         if not self._registered:
             self._register()
         due = self._looks % DUE_LOOKS == 0
-        seen = self._store.queues.peek(self._queues, due=due)
+        seen = self._store.queues.peek(self._queues, due=due, pauses=self._pauses and not due)
+        self._pauses = seen.pauses
         self._looks += 1
         self._look_at = clock.monotonic() + LOOK_S
         if seen.inbox:

@@ -28,11 +28,12 @@ SCANNED_S = 60
 
 class Peek(msgspec.Struct, frozen=True):
     """What a look around found: does something wait that is not paused, has a stock producer delayed something, what is
-    due next (0: nothing; None: not looked for)."""
+    due next (0: nothing; None: not looked for), and were there pauses to look at."""
 
     waiting: bool
     inbox: bool
     next_due_ms: int | None
+    pauses: bool = False
 
 
 class Queues:
@@ -82,25 +83,28 @@ class Queues:
                     break
         return sorted(found)
 
-    def peek(self, names: Sequence[str], *, due: bool = True) -> Peek:
+    def peek(self, names: Sequence[str], *, due: bool = True, pauses: bool = False) -> Peek:
         """A look at many queues in two commands, one without `due`: for idle workers, once a second.
 
-        It takes two to four more if something is there.
+        It takes two to four more if something is there; one less with `pauses`, which says that there were some when
+        something was there last.
         """
         keys = self._store.keys
         inboxes = [keys.stock_delayed(queue) for queue in names]
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
-            pipe.exists(*self._lines(names), *inboxes)
             if due:
                 pipe.zrange(keys.due(), 0, 0, withscores=True)
-            some, *found = pipe.execute()
+            if not pauses:
+                pipe.exists(*self._lines(names), *inboxes)
+            found = pipe.execute()
+            some = 1 if pauses else int(found.pop())
             lines = self._open_lines(names) if some else None
-            if lines is not None:
-                some = int(self._store.client.exists(*lines, *inboxes))
+            if pauses or lines is not None:
+                some = int(self._store.client.exists(*(self._lines(names) if lines is None else lines), *inboxes))
             inbox = int(self._store.client.exists(*inboxes)) if some else 0
         next_due = next((int(rows[0][1]) if rows else 0 for rows in found), None)
-        return Peek(some > inbox, inbox > 0, next_due)
+        return Peek(some > inbox, inbox > 0, next_due, lines is not None)
 
     def _lines(self, names: Iterable[str]) -> list[str]:
         """Where jobs of these queues wait that a worker may take."""
@@ -120,6 +124,8 @@ class Queues:
             return None
         seconds, micros = client.time()
         pauses = in_force(raw, int(seconds) * 1000 + int(micros) // 1000)
+        if not pauses:
+            return None
         return [] if EVERYTHING in pauses else self._lines(name for name in names if name not in pauses)
 
     def wake(self, queue: str) -> None:

@@ -81,7 +81,9 @@ def test_a_pause_of_one_queue_leaves_the_others_alone(moves: Moves, store: Store
 
 def test_a_look_around_finds_nothing_to_do_in_what_is_paused(moves: Moves, store: Store) -> None:
     def seen() -> bool:
-        return store.queues.peek(["a", "b"]).waiting
+        hinted, found = (store.queues.peek(["a", "b"], pauses=hint) for hint in (True, False))
+        assert hinted == found
+        return found.waiting
 
     moves.enqueue("a", queue="a")
     store.pauses.pause("b", Pause(0, "why", "me"))
@@ -95,6 +97,9 @@ def test_a_look_around_finds_nothing_to_do_in_what_is_paused(moves: Moves, store
     assert not seen()
     store.pauses.pause("*", Pause(store.processes.now_ms() - 1, "why", "me"))
     assert seen()
+    assert store.pauses.resume("*", []) is store.pauses.resume("a", []) is True
+    assert seen()
+    assert not store.queues.peek(["c"], pauses=True).waiting
 
 
 def test_a_pause_that_cannot_be_read_holds_and_harms_no_other_queue(moves: Moves, store: Store) -> None:

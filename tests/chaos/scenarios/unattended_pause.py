@@ -81,6 +81,6 @@ SCENARIO = Scenario(
     "pauses that end with nobody there",
     run,
     quick={"jobs": 50, "quiet_s": 4.0, "away_s": 1.0},
-    long={"jobs": 1_000, "quiet_s": 30.0, "away_s": 60.0},
+    long={"jobs": 1_000, "quiet_s": 60.0, "away_s": 60.0},  # a minute: so often queues are cleaned up
     catalog=CATALOG,
 )
