@@ -15,22 +15,27 @@ if TYPE_CHECKING:
     from jobctl.store.records import Progress
 
 WIDTH = 24
+NARROW = 10
+"""The bar beside an id in a terminal of less than 80 columns."""
 MAX_BARS = 8
 """Of more jobs than these, only the first have bars."""
 
 
-def bar(progress: Progress, *, fine: bool = True) -> str:
-    """`█████░░░░░  50%  5/10  resizing  ETA 3m`; what is not known is left out. `fine` False keeps to ASCII."""
+def bar(progress: Progress, *, fine: bool = True, width: int = WIDTH) -> str:
+    """`█████░░░░░  50%  5/10  ETA 3m  resizing`; what is not known is left out. `fine` False keeps to ASCII.
+
+    The words come last: they are what a narrow terminal may cut.
+    """
     full, rest = "█░" if fine else "#-"
     parts = [f"{progress.done:,}" if progress.total is None else f"{progress.done:,}/{progress.total:,}"]
     if progress.total:
         share = min(1.0, progress.done / progress.total)
-        filled = int(share * WIDTH)
-        parts = [full * filled + rest * (WIDTH - filled), f"{int(share * 100):>3}%", *parts]
-    if progress.message:
-        parts.append(sanitize(progress.message))
+        filled = int(share * width)
+        parts = [full * filled + rest * (width - filled), f"{int(share * 100):>3}%", *parts]
     if progress.eta_s is not None:
         parts.append(f"ETA {short_duration(progress.eta_s)}")
+    if progress.message:
+        parts.append(sanitize(progress.message))
     return "  ".join(parts)
 
 
@@ -88,5 +93,6 @@ class Bars:
             )
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
-        lines = [f"{sanitize(job_id)}  {bar(progress)}" for job_id, progress in self._shown.items()]
+        width = WIDTH if self._live.console.width >= 80 else NARROW
+        lines = [f"{sanitize(job_id)}  {bar(progress, width=width)}" for job_id, progress in self._shown.items()]
         self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 def tell_pauses(
-    ctx: Context, store: Store, catalog: Catalog | None = None, queues: Collection[str] | None = None
+    ctx: Context,
+    store: Store,
+    catalog: Catalog | None = None,
+    queues: Collection[str] | None = None,
+    types: Collection[str] | None = None,
 ) -> None:
-    """Say on stderr what is paused: everything there is, or what concerns some queues."""
+    """Say on stderr what is paused: everything there is, or what concerns some queues; of job types only `types`."""
     from jobctl.ops import pauses
 
     rows = pauses.ls(store)
@@ -24,4 +28,6 @@ def tell_pauses(
         shown = {row: None for name in sorted(queues) for row in pauses.of_queue(store, catalog, name, rows)}
         rows = [row for row in rows if row in shown]
     for row in rows:
+        if types is not None and row.type is not None and row.type not in types:
+            continue
         ctx.say(pauses.sentence(row, lambda at: moment(ctx, at)))

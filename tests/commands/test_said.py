@@ -58,7 +58,7 @@ def shop(lab: Cli) -> Iterator[Cli]:
     [
         (
             Progress(done=1, total=4, message="a\x1b[31m", at=AT, eta_s=190.0),
-            "######------------------   25%  1/4  a\\x1b[31m  ETA 3m",
+            "######------------------   25%  1/4  ETA 3m  a\\x1b[31m",
         ),
         (Progress(done=9, total=4, message=None, at=AT, eta_s=0.0), f"{'#' * 24}  100%  9/4  ETA 0ms"),
         (Progress(done=1234.5, total=None, message="so far", at=AT, eta_s=None), "1,234.5  so far"),

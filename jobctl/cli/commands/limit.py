@@ -96,7 +96,9 @@ def ls(
     rows = read()
     if ctx.output is Output.TABLE and rows:
         ctx.stdout.write(text(rows))
-        tell_pauses(ctx, store, catalog, {row.queue for row in rows})
+        types = {row.type for row in rows if row.type}
+        whole = not names or any(row.type is None for row in rows)
+        tell_pauses(ctx, store, catalog, {row.queue for row in rows}, None if whole else types)
     else:
         ctx.emit(rows, columns, empty="no limits: the catalog has no rate_limit and no concurrency")
 
