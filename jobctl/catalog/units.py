@@ -62,7 +62,7 @@ def duration_ms(value: float | str) -> int:
     """
     if isinstance(value, str):
         return parse_duration(value)
-    if not 0 <= value < 1e9:
+    if not isinstance(value, int | float) or not 0 <= value < 1e9:
         raise ValueError(f"expected a number of seconds from 0 on, or a duration such as `30s`, found `{value!r}`")
     return round(value * 1000)
 

@@ -28,6 +28,7 @@ class IsolatedHandler:
 
     def __init__(self, target: Target) -> None:
         self._type, self._target = target.type, target.target
+        self._memory = target.memory_bytes
         self._pool = Pool(target)
         self.warm = self._pool.warm
         self.close = self._pool.close
@@ -50,8 +51,14 @@ class IsolatedHandler:
         else:
             self._pool.give_back(process)
         if answer.verb == "failed":
-            raise unpack(answer.values)
+            raise unpack(self._explained(answer.values))
         return answer.values["result"]
+
+    def _explained(self, failed: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Python says of a MemoryError nothing at all: a person must hear which limit it was."""
+        if failed.get("error") != "MemoryError" or failed.get("message") or self._memory is None:
+            return failed
+        return {**failed, "message": f"beyond its `memory` of {self._memory:,} bytes"}
 
     def get_ready(self) -> None:
         """Have a process that has imported the target. Raises UsageError if it cannot."""

@@ -321,3 +321,9 @@ def test_an_idle_worker_follows_a_limit_that_is_raised(
     assert rows(lab)[job_type, "rate"]["waiting"] == 3
     assert lab("limit", "set", job_type, "--rate", "100/s").code == 0
     eventually(lambda: done() == 4)
+
+
+def test_as_names_each_limit_stands_once(lab: Cli, store: Store) -> None:
+    define(lab, store)
+    names = lab("limit", "ls", "-o", "name").out.split()
+    assert len(names) == len(set(names)) < len(rows(lab))

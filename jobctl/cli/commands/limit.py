@@ -99,6 +99,10 @@ def ls(
         types = {row.type for row in rows if row.type}
         whole = not names or any(row.type is None for row in rows)
         tell_pauses(ctx, store, catalog, {row.queue for row in rows}, None if whole else types)
+    elif ctx.output is Output.NAME:
+        ctx.stdout.write(
+            "".join(f"{name}\n" for name in dict.fromkeys(row.name for row in rows))
+        )  # one name, two kinds
     else:
         ctx.emit(rows, columns, empty="no limits: the catalog has no rate_limit and no concurrency")
 
