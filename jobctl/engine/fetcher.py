@@ -25,6 +25,8 @@ DUE_LOOKS = 5
 the others need to know of it should that one be busy then, or gone, and no sooner than a sweep would find it.
 """
 STUCK_S = 0.05
+LATE_TOKEN_S = 0.02
+"""How soon a token that came to a busy process goes on to others."""
 LATE_S, EVERY_S = (4.0, 20.0), 60.0
 """When own reservations are looked at again after a connection was lost, and how often anyhow."""
 SILENCE_S = 10.0
@@ -126,13 +128,21 @@ class Fetcher(threading.Thread):
                 self.empty.set()
             self._sleep()
             return
-        room = self._desk.room(STUCK_S if self._desk.inbox.qsize() or self._wakeups.pending else LOOK_S)
+        room = self._desk.room(
+            LATE_TOKEN_S if self._wakeups.pending else STUCK_S if self._desk.inbox.qsize() else LOOK_S
+        )
         if room <= 0:
             self._give_back(self._desk.stuck())
             if token := self._wakeups.late():
                 self._store.queues.wake(self._wakes[token])  # it came for a worker that is not busy
         elif not self._halt.is_set():
             self._fetch(room)
+
+    def _patience(self) -> float:
+        """How long to wait for room before something else needs a look."""
+        if self._wakeups.pending:
+            return LATE_TOKEN_S
+        return STUCK_S if self._desk.inbox.qsize() else LOOK_S
 
     def _is_missed(self, now: float) -> bool:
         """Whether others may soon take this process for dead: its supervisor does not beat, so nothing is fetched."""

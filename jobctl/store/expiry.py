@@ -23,12 +23,16 @@ class Expiry:
     def overdue(self, queues: Sequence[str], limit: int = 200) -> dict[str, list[Found]]:
         """For each queue that has some, at most `limit` jobs that are past their time, on Redis's clock, and do not
         run: a running one is ended by its worker."""
+        keys = [self._store.keys.expiring(queue) for queue in queues]
+        with mapping():
+            if not keys or not self._store.client.exists(*keys):
+                return {}
         now = self._store.processes.now_ms()
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
-            for queue in queues:
-                pipe.zrangebyscore(self._store.keys.expiring(queue), "-inf", now, 0, limit)
-            replies = pipe.execute() if queues else []
+            for key in keys:
+                pipe.zrangebyscore(key, "-inf", now, 0, limit)
+            replies = pipe.execute()
         out = {}
         for queue, past in zip(queues, replies, strict=True):
             found = self._store.jobs.locate(queue, [ids.read(job_id) for job_id in past])

@@ -1,7 +1,7 @@
 """Waiting for wake-up tokens, for exactly as long as is wanted.
 
 A server notices that a BLPOP's time is over only when its event loop turns: up to 100 ms late when it is idle. So the
-time is kept here, by polling the socket, and an answer that comes later is read before the next question is asked.
+time is kept here, by polling the socket, and a question that has no answer yet goes on standing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 import redis
 
 from jobctl.store.connection import mapping
+
+ASKED_S = 3.0
+"""For how long one question stands, over several waits: whoever idles asks rarely."""
 
 
 class Wakeups:
@@ -39,7 +42,7 @@ class Wakeups:
 
     @property
     def pending(self) -> bool:
-        """Whether a token may still be taken, by a `wait` that gave up at most some 100 ms ago."""
+        """Whether a token may still be taken, by a `wait` that gave up."""
         return self._asked
 
     def interrupt(self) -> None:
@@ -68,7 +71,7 @@ class Wakeups:
         if self._connection is None:
             self._connection = self._pool.get_connection()
         if ask and not self._asked:
-            self._connection.send_command("BLPOP", *self._keys, f"{max(0.001, timeout_s):.3f}")
+            self._connection.send_command("BLPOP", *self._keys, ASKED_S)
             self._asked = True
         if not self._connection.can_read(timeout_s):
             return None
