@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -12,8 +13,10 @@ from typing import Any
 
 import psutil
 
+import jobctl
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
+from jobctl.client import Client
 from jobctl.store.newjob import NewJob
 
 
@@ -181,6 +184,7 @@ def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
         others = {client["id"] for client in redis.client_list()}
         with peer.worker(threads=4) as process:
             _warm(bench, peer)
+            time.sleep(2.0)  # what a worker does once, when it starts, is over
             before, cpu = redis.info("stats")["total_commands_processed"], _cpu(process)
             time.sleep(seconds)
             spent = redis.info("stats")["total_commands_processed"] - before - 1
@@ -189,6 +193,34 @@ def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
             opened = {client["id"] for client in redis.client_list()} - others
             rows[2].samples.setdefault(peer.name, []).append(len(opened) - 1.0)  # one is that of the job which ran
     return rows
+
+
+def isolate(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
+    """How much longer a warm no-op takes in a process of its own."""
+    row = Row("a warm job in a process of its own: overhead", "ms", "lower")
+    catalog = bench.folder / "jobs.yaml"
+    text = catalog.read_text()
+    # only here: its warm process would be part of every other worker that is measured
+    catalog.write_text(f'{text}  alone: {{python: "benchmarks.tasks:noop", isolate: true}}\n')
+    try:
+        client = jobctl.connect(catalog, bench.url)
+        with peers[0].worker(threads=1):
+            _durations(client, "alone", 50)
+            for _ in range(bench.repeats):
+                alone, plain = (_durations(client, job, bench.count(500)) for job in ("alone", "noop"))
+                row.samples.setdefault("jobctl", []).append(
+                    (statistics.median(alone) - statistics.median(plain)) * 1000
+                )
+    finally:
+        catalog.write_text(text)
+    return [row]
+
+
+def _durations(client: Client, job: str, count: int) -> list[float]:
+    """How long so many attempts took, in seconds, by their records."""
+    ids = client.enqueue_many(job, ({} for _ in range(count)))
+    until(lambda: client.job(ids[-1]).state == "completed")
+    return [client.wait(one, 10).attempts[0].duration_s for one in ids]
 
 
 def _warm(bench: Bench, peer: Peer) -> None:
@@ -235,4 +267,5 @@ ALL = {
     "drain": drain,
     "delayed": delayed,
     "idle": idle,
+    "isolate": isolate,
 }

@@ -107,8 +107,10 @@ class Flows:
 def short(key: str, secrets: Scrubber | None = None) -> str:
     """A rendered key as it is kept: one that is long, cannot be shown or looks like a digest becomes a digest.
 
-    What cannot be shown may also hold what is redacted of the payload.
+    What cannot be shown may also hold what is redacted of the payload. No text is a key, too.
     """
+    if not key:
+        return "#empty"
     plain = len(key) <= MAX_KEY and key.isprintable() and not key.startswith("#")
     if plain and (secrets is None or secrets(key) == key):
         return key

@@ -84,6 +84,11 @@ class Scrubber:
         self._forms = tuple(forms)
         self._blind = len(self._forms) > MAX_FORMS
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What it looks for: with it, another process can scrub as this one does."""
+        return self._forms
+
     def __call__(self, text: str, *, front: bool = False, end: bool = False) -> str:
         """`text` without the secrets. `front` and `end` say that it was cut there, perhaps in the middle of one."""
         if self._blind:

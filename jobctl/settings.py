@@ -46,7 +46,8 @@ class Settings:
     attempt_token: str | None = None
     """The reservation of that attempt; RUN_TOKEN under `jobctl run`."""
     config_dir: Path = Path("~/.config/jobctl")
-    cache_dir: Path = Path("~/.cache/jobctl")
+    cache_dir: Path | None = None
+    """Where what was read of a catalog is kept; None: nowhere."""
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
 

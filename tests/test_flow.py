@@ -59,6 +59,25 @@ def test_the_unique_key_says_all_that_the_store_must_know() -> None:
     assert of("fixed").unique({}) is None
 
 
+def test_a_key_that_holds_what_is_redacted_is_kept_as_a_digest() -> None:
+    text = """
+version: 1
+jobs:
+  a: {python: "m:f", redact: [to], unique: {key: "{{ to }}-{{ n }}"}, rate_limit: {rate: 1/s, key: "{{ to }}"}}
+"""
+    keyed = of("a", load_text(text))
+    one, other = {"to": "ada@example.com", "n": 1}, {"to": "bob@example.com", "n": 1}
+    unique = keyed.unique(one)
+    assert unique is not None
+    assert unique.name.startswith("a|#")
+    assert "ada" not in keyed.lane(one)
+    assert keyed.lane(one) == keyed.lane(one) != keyed.lane(other)
+    assert keyed.unique(other) != unique
+    with pytest.raises(UsageError) as caught:
+        keyed.unique({"to": "ada@example.com"})
+    assert "ada" not in str(caught.value)
+
+
 def test_times_are_those_of_the_catalog() -> None:
     assert [(of(name).expires_ms, of(name).delay_ms) for name in ("both", "debounced")] == [
         (3_600_000, 0),
@@ -67,7 +86,7 @@ def test_times_are_those_of_the_catalog() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "key"), [("", ""), (None, "null"), (True, "true"), (1.5, "1.5"), ({"b": 1}, '{"b":1}')]
+    ("value", "key"), [("", "#empty"), (None, "null"), (True, "true"), (1.5, "1.5"), ({"b": 1}, '{"b":1}')]
 )
 def test_a_key_is_the_value_as_text(value: Any, key: str) -> None:
     assert of("both").lane({"tenant": value, "n": 1}).endswith(f"\nC|{key}")

@@ -12,7 +12,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.live import LiveView
 from jobctl.ops.up import Snapshot
 from jobctl.settings import Settings
-from jobctl.store.records import Event
+from jobctl.store.records import Event, PauseRow
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -38,3 +38,18 @@ def test_a_long_message_never_pushes_out_what_happened_and_when(monkeypatch: pyt
     assert line.split()[1:5] == ["dead", "pack-folder", "1m80ydhdqw7j2stpsk40", "ExitCode:"]
     assert len(line.rstrip()) <= 80
     assert "second line" not in stderr.getvalue()
+
+
+def test_the_view_says_what_is_paused_until_when_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    stderr = Terminal()
+    view = LiveView(Context(Settings(Path("jobs.yaml"), color=False), Output.TABLE, stderr=stderr))
+    pause = PauseRow(
+        queue=None, type="greet", paused=True, until=AT, reason="bad \x1b[2J deploy", by="ada@host",
+        blocks_producers=True, changed=False,
+    )  # fmt: skip
+    view.show(Snapshot(server="here", parts=(), queues=(), events=(), pauses=(pause,)))
+    view.close()
+    assert "job type greet is paused until 11-22 " in stderr.getvalue()
+    assert "deploy (by ada@host); producers are shut out" in stderr.getvalue()
+    assert "\x1b[2J" not in stderr.getvalue()

@@ -13,6 +13,7 @@ from jobctl.store import logs, records
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
     "Job": records.Job,
+    "Hold": records.Hold,
     "Progress": records.Progress,
     "Enqueued": records.EnqueuedJob,
     "Attempt": records.AttemptRecord,
@@ -25,6 +26,8 @@ RECORDS = {
     "Bulk result": records.BulkResult,
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
+    "Limit": records.LimitRow,
+    "Key of a limit": records.LimitKeyRow,
     "Event": records.Event,
     "Process": records.ProcessRow,
 }

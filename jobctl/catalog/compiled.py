@@ -22,17 +22,18 @@ _PRIVATE = 0o077
 """Permission bits that nobody else may have."""
 
 
-def load(path: Path, folder: Path) -> Catalog:
-    """As `load.load`, with the same errors; `folder` is where what was read is kept."""
+def load(path: Path, folder: Path | None) -> Catalog:
+    """As `load.load`, with the same errors; `folder` is where what was read is kept, None for nowhere."""
     with suppress(OSError, ValueError, RecursionError):
-        if path.is_file():  # a pipe can be read only once
+        if folder is not None and path.is_file():  # a pipe can be read only once
             return _kept(_file(path, folder), _key(path, path.read_bytes()))
     from jobctl.catalog.load import load_text, read
 
     text = read(path)
     catalog = load_text(text, str(path))
     with suppress(OSError, ValueError, TypeError, RecursionError):
-        _keep(_file(path, folder), _key(path, text.encode()), catalog)
+        if folder is not None:
+            _keep(_file(path, folder), _key(path, text.encode()), catalog)
     return catalog
 
 

@@ -100,6 +100,7 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
     for kind in templated:
         templating.check(values[kind], (*path, kind), keys, report)
     templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
+    _check_isolation(values, path, report)
     return JobType(
         name=name,
         handler=handler,
@@ -114,7 +115,17 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         concurrency=limits.read_concurrency(values, path, keys, report),
         unique=limits.read_unique(values, path, schema, report),
         expires_ms=limits.read_expires(values, path, report),
+        isolate=values.get("isolate", False),
+        memory_bytes=values.get("memory"),
     )
+
+
+def _check_isolation(values: Values, path: Path, report: Report) -> None:
+    """Commands have a process of their own anyway, and a request needs none."""
+    if values.get("isolate") and not report.given((*path, "python")):
+        report.add_at_key((*path, "isolate"), "only `python` jobs can be isolated", "remove it")
+    if "memory" in values and not values.get("isolate") and report.sound((*path, "isolate")):
+        report.add_at_key((*path, "memory"), "`memory` limits an isolated job only", "add `isolate: true`")
 
 
 def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | None, report: Report) -> tuple[str, ...]:

@@ -126,7 +126,10 @@ HandlerSpec = PythonSpec | CommandSpec | HttpSpec | ActorSpec
 
 
 class JobType(msgspec.Struct, frozen=True):
-    """An entry under `jobs:`, with the catalog's defaults already applied."""
+    """An entry under `jobs:`, with the catalog's defaults already applied.
+
+    `isolate`: attempts run in a process of their own, which may hold `memory_bytes` (None: any number) of data.
+    """
 
     name: str
     handler: HandlerSpec
@@ -140,6 +143,8 @@ class JobType(msgspec.Struct, frozen=True):
     concurrency: Concurrency | None = None
     unique: Uniqueness | None = None
     expires_ms: int | None = None
+    isolate: bool = False
+    memory_bytes: int | None = None
     redact: tuple[str, ...] = ()
     """Patterns over payload keys whose values are never shown: see jobctl/redaction.py."""
 

@@ -17,6 +17,7 @@ from jobctl.catalog.values import Json, PayloadSchema
 from jobctl.redaction import MAX_PATTERN
 
 HANDLERS = ("python", "command", "http", "actor")
+MIN_MEMORY = 32_000_000
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 _NAME = "[A-Za-z_][A-Za-z0-9._-]{0,127}"
@@ -44,6 +45,12 @@ def _size(text: str) -> int:
     return size
 
 
+def _memory(text: str) -> int:
+    if (size := parse_size(text)) < MIN_MEMORY:
+        raise ValueError(f"expected at least `32MB`, which the interpreter itself needs, found `{text}`")
+    return size
+
+
 def _queue(text: str) -> str:
     """Dramatiq's suffixes and reserved names cannot be queues: their keys would be other queues' keys."""
     if text.endswith((".DQ", ".XQ", ".msgs")) or text.startswith("__"):
@@ -61,6 +68,7 @@ _DURATION = "a duration such as `30s`, `5m` or `1h30m`"
 DELAY = Text(_DURATION, parse=parse_duration, extra={"pattern": DURATION_PATTERN})
 DURATION = Text(_DURATION, parse=_above_zero, extra={"pattern": DURATION_PATTERN})
 INTERVAL = Text(_DURATION, parse=_whole_second, extra={"pattern": DURATION_PATTERN})
+MEMORY = Text("a size such as `512MB`", parse=_memory, extra={"pattern": SIZE_PATTERN})
 SIZE = Text("a size such as `256KiB`", parse=_size, extra={"pattern": SIZE_PATTERN})
 RATE = Text("a rate such as `100/m`", parse=parse_rate, extra={"pattern": RATE_PATTERN})
 NAME = Text(f"a name ({_NAME_RULE})", pattern=f"^{_NAME}$")
@@ -233,8 +241,8 @@ JOB = Object(
         "rate_limit": Field(RATE_LIMIT, "How many may start in a time."),
         "concurrency": Field(CONCURRENCY, "How many may run at once."),
         "expires": Field(DURATION, "How long a job has in all, from its enqueue."),
-        "isolate": Field(Boolean(), "Whether it runs in a process of its own.", later=True),
-        "memory": Field(SIZE, "How much memory it may use.", later=True),
+        "isolate": Field(Boolean(), "Whether a `python` job runs in a process of its own, which can be killed."),
+        "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),
     },
     f"a mapping with one of {', '.join(HANDLERS)}",
@@ -245,7 +253,12 @@ JOB = Object(
         "cron": "when a job runs is said under `schedules`",
         "every": "when a job runs is said under `schedules`",
     },
-    rule={"oneOf": [{"required": [kind]} for kind in HANDLERS]},
+    rule={
+        "oneOf": [{"required": [kind]} for kind in HANDLERS],
+        "if": {"properties": {"isolate": {"const": True}}, "required": ["isolate"]},
+        "then": {"required": ["python"]},
+        "else": {"not": {"required": ["memory"]}},
+    },
 )
 
 SCHEDULE = Object(

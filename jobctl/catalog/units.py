@@ -104,6 +104,12 @@ def parse_rate(text: str) -> Rate:
     return rate
 
 
+def format_rate(count: int, per_ms: int) -> str:
+    """Text that `parse_rate` reads back: `100/m`, `10/5m`."""
+    amount, unit = next((per_ms // ms, unit) for unit, ms in _UNIT_MS.items() if per_ms % ms == 0)
+    return f"{count}/{'' if amount == 1 else amount}{unit}"
+
+
 def parse_size(text: str) -> int:
     """Bytes of `256KiB`, `512MB`, `100B`: KB is 1000 bytes, KiB 1024. Raises ValueError for anything else."""
     match = _SIZE.fullmatch(text)

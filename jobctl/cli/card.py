@@ -8,6 +8,7 @@ from datetime import datetime
 from jobctl import clock
 from jobctl.cli.bar import bar
 from jobctl.cli.context import Context, Times
+from jobctl.cli.held import sentence
 from jobctl.cli.output import iso, relative, short_duration, to_json
 from jobctl.cli.paint import Paint
 from jobctl.store.records import AttemptRecord, Job
@@ -43,6 +44,7 @@ def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
         title += f"  {paint.dim(when)}"
     facts = [("label", job.label), ("queue", job.queue), ("priority", str(job.priority) if job.priority else None)]
     facts.append(("parent", job.parent))
+    facts += [("held", sentence(ctx, hold)) for hold in job.held]
     lines = [title, *(f"{INDENT}{paint.dim(f'{name:<9}')}{sanitize(value)}" for name, value in facts if value)]
     if job.error and job.state != "completed":
         lines += ["", *_error(job, paint)]

@@ -30,6 +30,22 @@ def queues(ctx: Any, incomplete: str) -> list[str]:
     )
 
 
+def limits(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes a limit: a job type, or `queue:NAME`."""
+    return _names(
+        ctx,
+        incomplete,
+        lambda catalog: {
+            **{job.name: None for job in catalog.jobs.values() if job.rate_limit or job.concurrency},
+            **{
+                f"queue:{queue.name}": None
+                for queue in catalog.queues.values()
+                if queue.rate_limit or queue.concurrency
+            },
+        },
+    )
+
+
 def schedules(ctx: Any, incomplete: str) -> list[str]:
     """For an argument that takes a schedule."""
     return _names(ctx, incomplete, lambda catalog: catalog.schedules)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -11,14 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from jobctl.cli.context import Context
+from jobctl.cli.lines import moment
 from jobctl.cli.output import failure
+from jobctl.ops.pauses import sentence
 from jobctl.text import sanitize as clean
 
 if TYPE_CHECKING:
     from jobctl.ops.up import Snapshot
-    from jobctl.store.records import Event, QueueRow
+    from jobctl.store.records import Event, PauseRow, QueueRow
 
-_STYLES = {"completed": "green", "retrying": "yellow", "cancelled": "yellow", "dead": "red", "lost": "red"}
+_STYLES = {
+    "completed": "green",
+    "retrying": "yellow",
+    "limited": "yellow",
+    "cancelled": "yellow",
+    "dead": "red",
+    "lost": "red",
+}
 _NUMBERS = ("waiting", "delayed", "retrying", "limited", "running", "dead")
 
 
@@ -29,6 +39,7 @@ class LiveView:
         self._console = Console(
             file=ctx.stderr, no_color=not ctx.color, color_system="auto" if ctx.color else None, highlight=False
         )
+        self._ctx = ctx
         self._stderr = ctx.stderr
         self._logs = ctx.settings.state_dir / "logs"
         self._live: Live | None = None
@@ -68,7 +79,7 @@ class LiveView:
             _parts(snapshot),
             Text(),
             _queues(snapshot.queues),
-            Text(),
+            _pauses(snapshot.pauses, lambda at: moment(self._ctx, at)),
             _events(snapshot.events),
             Text(end) if end else _last_line(snapshot, str(self._logs)),
         )
@@ -96,6 +107,11 @@ def _queues(rows: Sequence[QueueRow]) -> RenderableType:
                  for k, n in zip(names, numbers, strict=True)]  # fmt: skip
         table.add_row(clean(row.queue) + (" (paused)" if row.paused else ""), *shown)
     return table
+
+
+def _pauses(rows: Sequence[PauseRow], when: Callable[[datetime], str]) -> Text:
+    """A line for each, and an empty one."""
+    return Text("".join(f"{clean(sentence(row, when), limit=300)}\n" for row in rows), style="yellow")
 
 
 def _events(events: Sequence[Event]) -> RenderableType:

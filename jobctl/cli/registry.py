@@ -91,6 +91,24 @@ COMMANDS: tuple[Entry | Group, ...] = (
             ),
         ),
     ),
+    Group(
+        "limit",
+        "Rate limits and concurrency: how much is used, who waits; changed live.",
+        LOOK,
+        (
+            Entry("ls", "limit:ls", "Show the limits: what each allows, how much is used, who waits."),
+            Entry(
+                "set",
+                "limit:set",
+                "Change what a limit allows, at once and for all workers; with --for or --until, for a time.",
+            ),
+            Entry(
+                "reset",
+                "limit:reset",
+                "Forget what was set by hand for a limit, and what is used of it: the catalog's counts, from zero.",
+            ),
+        ),
+    ),
     Entry("doctor", "doctor:doctor", "Find what breaks jobctl's promises here, and say what to do.", LOOK),
     Entry("ps", "ps:ps", "Show the live workers and schedulers.", LOOK),
     Group(

@@ -67,7 +67,8 @@ def _environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in environment().items() if not name.startswith(("JOBCTL_", "XDG_"))}
     root = str(Path(__file__).resolve().parents[2])
     paths = [path for path in (kept.get("PYTHONPATH"), root) if path]
-    return {**kept, "XDG_CONFIG_HOME": str(folder / ".config"), "PYTHONPATH": ":".join(paths), "NO_COLOR": "1"}
+    own = {"XDG_CONFIG_HOME": str(folder / ".config"), "XDG_CACHE_HOME": str(folder / ".cache")}
+    return {**kept, **own, "PYTHONPATH": ":".join(paths), "NO_COLOR": "1"}
 
 
 @contextlib.contextmanager

@@ -11,10 +11,10 @@ from collections.abc import Container
 from jobctl import clock
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure
 from jobctl.engine.verdict import Running
 from jobctl.errors import UsageError
 from jobctl.flow import Flow
+from jobctl.handlers.failure import Failure
 from jobctl.store import ids
 from jobctl.store.settle import Ended, Reserved
 
@@ -22,6 +22,8 @@ from jobctl.store.settle import Ended, Reserved
 def held_back(job: Running, flow: Flow | None, paused_types: Container[str]) -> Outcome | None:
     """What becomes of a job that may not start now; None for one that may."""
     reserved = job.reserved
+    if flow is None and not reserved.expires_ms and job.type.name not in paused_types:
+        return None
     fetched_ms = int(reserved.token.rpartition("-")[2])
     expires_ms = reserved.expires_ms or _expiry_of_stock(job, flow)
     if expires_ms:
@@ -29,13 +31,11 @@ def held_back(job: Running, flow: Flow | None, paused_types: Container[str]) -> 
         if left_s <= 0:
             return verdict.refused(reserved, job.type.name, job.record, Failure("Expired", verdict.EXPIRED))
         job.expires_at = clock.monotonic() + left_s
-    if flow is None and job.type.name not in paused_types:
-        return None
     try:
         lane = _lane(job, flow, paused_types)
     except UsageError as problem:
         return verdict.refused(reserved, job.type.name, job.record, Failure("Quarantined", str(problem)))
-    return None if lane == reserved.lane else _parked(reserved, lane)
+    return None if lane == reserved.lane else _parked(reserved, lane, expires_ms)
 
 
 def _expiry_of_stock(job: Running, flow: Flow | None) -> int:
@@ -56,5 +56,6 @@ def _lane(job: Running, flow: Flow | None, paused_types: Container[str]) -> str:
     return lane
 
 
-def _parked(reserved: Reserved, lane: str) -> Outcome:
-    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token, lane=lane))
+def _parked(reserved: Reserved, lane: str, expires_ms: int) -> Outcome:
+    ended = Ended(id=reserved.id, token=reserved.token, lane=lane, expires_ms=expires_ms)
+    return Outcome("requeue", reserved.queue, ended)

@@ -15,10 +15,10 @@ from jobctl import clock
 from jobctl.catalog.model import ActorSpec, JobType, Keep, RetryPolicy
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure, describe
 from jobctl.engine.holding import HeldMessage
 from jobctl.engine.work import MAX_CRASHES
 from jobctl.errors import RedisUnavailable
+from jobctl.handlers.failure import Failure, describe
 from jobctl.redaction import Scrubber
 from jobctl.store import Store, codec
 from jobctl.store.settle import Ended, Reserved

@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 
+from jobctl import clock
 from jobctl.engine.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 
 _log = logging.getLogger("jobctl.worker")
+
+MISSED_S = 5.0
+"""How long a cancel is remembered of a job that is not held here."""
+LOOK_S = 0.5
 
 
 class Control(threading.Thread):
@@ -20,6 +25,8 @@ class Control(threading.Thread):
         self._store = store
         self._desk = desk
         self._halt = threading.Event()
+        self._missed: dict[str, float] = {}
+        self._next_look = 0.0
 
     def stop(self) -> None:
         self._halt.set()
@@ -38,10 +45,29 @@ class Control(threading.Thread):
                 if self._halt.is_set():
                     return
                 verb, _, job_id = (message or "").partition(" ")
-                if verb == "cancel" and self._desk.cancel(job_id, "cancelled"):
-                    _log.info("job %s: cancelled while it runs", job_id)
+                if verb == "cancel" and not self._cancel(job_id):
+                    self._missed[job_id] = clock.monotonic() + MISSED_S
+                if self._missed and clock.monotonic() >= self._next_look:
+                    self._look_again()
+
+    def _cancel(self, job_id: str) -> bool:
+        """False if this process does not hold the job, as far as it knows."""
+        held = self._desk.cancel(job_id, "cancelled")
+        if held:
+            _log.info("job %s: cancelled while it runs", job_id)
+        return held
+
+    def _look_again(self) -> None:
+        """A job may be cancelled while the reply that brings it here is on its way."""
+        now = clock.monotonic()
+        self._next_look = now + LOOK_S
+        for job in self._desk.held():
+            if job.id in self._missed and self._store.jobs.is_cancelling(job.queue, job.id):
+                self._cancel(job.id)
+                del self._missed[job.id]
+        self._missed = {job_id: until for job_id, until in self._missed.items() if until > now}
 
     def _catch_up(self) -> None:
-        for job in self._desk.running():
+        for job in self._desk.held():
             if self._store.jobs.is_cancelling(job.queue, job.id):
-                self._desk.cancel(job.id, "cancelled")
+                self._cancel(job.id)

@@ -31,6 +31,7 @@ class Desk:
         self._changed = threading.Condition()
         self._held: dict[str, Reserved] = {}
         self._running: dict[str, CancelToken] = {}
+        self._withdrawn: set[str] = set()
         self._ending: set[str] = set()
         self._suspects: deque[Reserved] = deque()
         self._alone: Reserved | None = None
@@ -103,11 +104,14 @@ class Desk:
 
     def begin(self, job: Reserved, token: CancelToken) -> None:
         self._running[job.id] = token  # one step for the interpreter: no lock on the way of every job
+        if self._withdrawn and job.id in self._withdrawn:
+            token.cancel("cancelled")
 
     def end(self, job: Reserved, duration_s: float | None) -> None:
         """A job's attempt is over, or it is given back; its outcome is still to be written."""
         with self._changed:
             self._running.pop(job.id, None)
+            self._withdrawn.discard(job.id)
             if self._held.get(job.id) is job:
                 del self._held[job.id]
             if self._suspects or self._alone is job:
@@ -163,16 +167,22 @@ class Desk:
         with self._changed:
             return [self._held[i] for i in list(self._running) if i in self._held]
 
+    def held(self) -> list[Reserved]:
+        with self._changed:
+            return list(self._held.values())
+
     def tokens(self) -> set[str]:
         """The reservations that this process knows of: jobs held, and ended ones whose outcome is still unwritten."""
         with self._changed:
             return {job.token for job in self._held.values()} | self._ending
 
     def cancel(self, job_id: str, reason: str) -> bool:
-        """Ask a running attempt to stop; False if it does not run here."""
+        """Ask an attempt to stop, now or as soon as it begins; False if the job is not held here."""
         with self._changed:
+            held = job_id in self._held
+            if held and reason == "cancelled":
+                self._withdrawn.add(job_id)  # before the look: `begin` looks at the two the other way round
             token = self._running.get(job_id)
-        if token is None:
-            return False
-        token.cancel(reason)
-        return True
+        if token is not None:
+            token.cancel(reason)
+        return held

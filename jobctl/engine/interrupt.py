@@ -1,4 +1,5 @@
-"""Stops attempts at their time limit: raises AttemptTimeout in the thread of a Python job, cancels the token of all.
+"""Stops attempts at their time limit or when they are cancelled: raises AttemptTimeout or AttemptCancelled in the
+thread of a Python job, cancels the token of all at the limit.
 
 An exception raised in another thread arrives at that thread's next bytecode, whenever that is: `Guard` makes sure
 that at most one is raised an attempt, and that none arrives after `disarm` has returned.
@@ -10,7 +11,7 @@ import ctypes
 import threading
 
 from jobctl import clock
-from jobctl.handlers.base import AttemptTimeout, CancelToken
+from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, CancelToken
 
 _set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -20,7 +21,7 @@ GRACE_S = 10.0
 
 
 class Guard:
-    """The time limit of one worker thread. `interrupts` says whether an exception is raised in the thread."""
+    """Watches over one worker thread. `interrupts` says whether an exception is raised in the thread."""
 
     def __init__(self, armed: threading.Event) -> None:
         self._armed = armed
@@ -33,7 +34,8 @@ class Guard:
         self._interrupts = False
 
     def arm(self, deadline: float, token: CancelToken, *, interrupts: bool) -> None:
-        """From now on the calling thread is interrupted at `deadline` (on `clock.monotonic()`)."""
+        """From now on the calling thread is interrupted at `deadline` (on `clock.monotonic()`), or soon after `token`
+        was cancelled."""
         with self._lock:
             self._thread = threading.get_ident()
             self._raised, self._token, self._interrupts = False, token, interrupts
@@ -50,19 +52,35 @@ class Guard:
                 self._raised = False
 
     def check(self, now: float) -> bool:
-        """Interrupt the thread if its deadline has passed; False if there is none. Called by the watchdog."""
+        """Interrupt the thread if its deadline has passed or its token was cancelled; False if there is nothing more to
+        watch. Called by the watchdog.
+
+        The token is looked at rather than subscribed to: that costs a job nothing, and the canceller 50 ms.
+        """
         with self._lock:
-            if self._deadline is None:
+            token, deadline = self._token, self._deadline
+            if token is None or deadline is None:
                 return False
-            if now < self._deadline:
-                return True
-            token, self._deadline, self._fired = self._token, None, now
-            if self._interrupts:
-                self._raised = True
-                _set_async_exc(self._thread, ctypes.py_object(AttemptTimeout))
-        if token is not None:
+            late = now >= deadline
+            if late:
+                self._deadline, self._fired = None, now
+            if late or token.cancelled:
+                self._interrupt(AttemptCancelled if token.cancelled else AttemptTimeout)
+        if late:
             token.cancel("timeout")
-        return True
+        return not late
+
+    def _interrupt(self, kind: type[BaseException]) -> None:
+        """Raise in the thread, once: whoever caught the first goes on, and is given up some time after its deadline."""
+        if self._interrupts and not self._raised:
+            self._raised = True
+            _set_async_exc(self._thread, ctypes.py_object(kind))
+
+    @property
+    def reason(self) -> str | None:
+        """Why the present attempt was asked to stop, if it was."""
+        token = self._token
+        return None if token is None else token.reason
 
     def ignored(self, now: float) -> bool:
         """Whether the attempt goes on long after it was interrupted: it is in a call that nothing interrupts."""

@@ -8,10 +8,10 @@ from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine import verdict
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure
 from jobctl.engine.work import MAX_CRASHES
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.base import AttemptTimeout
+from jobctl.handlers.failure import Failure
 from jobctl.store import Store, codec, events
 from jobctl.store.codec import Lived
 from jobctl.store.jobs import Found, to_job

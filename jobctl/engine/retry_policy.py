@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobctl.catalog.model import RetryPolicy
-from jobctl.engine.failure import Failure, describe
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import Failure, RemoteFailure, ancestry, describe
 
 __all__ = ["Failure", "GiveUp", "Retry", "backoff_ms", "decide", "describe", "fingerprint", "names_of"]
 
@@ -50,10 +50,7 @@ def decide(
 
 def names_of(failure: BaseException) -> frozenset[str]:
     """Every name by which `on` and `never_on` can mean this failure: those of its ancestry, and its own."""
-    names = set(_own_names(failure))
-    for ancestor in type(failure).__mro__[:-1]:
-        names |= {ancestor.__name__, ancestor.__qualname__, f"{ancestor.__module__}.{ancestor.__qualname__}"}
-    return frozenset(names)
+    return _own_names(failure) | ancestry(failure)
 
 
 def backoff_ms(policy: RetryPolicy, retries_done: int, random: Callable[[], float]) -> int:
@@ -106,4 +103,6 @@ def _own_names(failure: BaseException) -> frozenset[str]:
 
 
 def _shown_name(failure: BaseException) -> str:
-    return failure.error if isinstance(failure, HandlerFailure) else type(failure).__name__
+    if isinstance(failure, HandlerFailure):
+        return failure.error
+    return failure.described.error if isinstance(failure, RemoteFailure) else type(failure).__name__

@@ -13,7 +13,7 @@ import dramatiq
 from jobctl.catalog.model import ActorSpec, Catalog, JobType
 from jobctl.engine.broker import JobctlBroker
 from jobctl.flow import Flows
-from jobctl.handlers import build, enforces_deadline
+from jobctl.handlers import build, cool, enforces_deadline, warm
 from jobctl.handlers.base import Handler
 
 
@@ -35,6 +35,19 @@ class Runtime:
     flows: Flows
     environment: Mapping[str, str]
     unknown_after_ms: int
+
+    def warm(self) -> None:
+        """Start the processes of isolated jobs, which are ready a moment later; `cool` ends those that are idle."""
+        for task in self._each():
+            warm(task.run)
+
+    def cool(self) -> None:
+        for task in self._each():
+            cool(task.run)
+
+    def _each(self) -> list[Task]:
+        """An existing actor may stand under two names."""
+        return list({id(task): task for task in self.tasks.values()}.values())
 
     def environment_of(self, job_id: str, attempt: int, token: str) -> Mapping[str, str]:
         """What a command finds in its environment. With the token, `jobctl log` and `progress` speak for this attempt

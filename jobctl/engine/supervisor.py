@@ -172,7 +172,7 @@ class Supervisor:
     def _status(self) -> str:
         ready = sum(child.slots.ready for child in self._crew.seated)
         running = sum(child.slots.running for crew in self._crews() for child in crew)
-        status = f"{ready} of {self._options.processes} processes ready, {running} jobs running"
+        status = f"{ready} of {self._options.processes} processes ready, {running} job{'s' * (running != 1)} running"
         return f"{status}, Redis unreachable" if self._beats.outage_s else status
 
     def _announce(self) -> None:

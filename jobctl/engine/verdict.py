@@ -13,10 +13,11 @@ from jobctl import clock, redaction
 from jobctl.catalog.model import JobType
 from jobctl.context import RateLimited
 from jobctl.engine.committer import Outcome
-from jobctl.engine.failure import Failure, describe
 from jobctl.engine.retry_policy import Retry, decide
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
 from jobctl.redaction import Scrubber
 from jobctl.store import codec, events
 from jobctl.store.codec import Lived, Record
@@ -25,7 +26,6 @@ from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
 
 EXPIRED = "it was not done within its time"
-MAX_RESULT_BYTES = 65_536
 HOST = socket.gethostname()
 PID = os.getpid()
 
@@ -59,21 +59,6 @@ class Running:
         return self.record.count + 1
 
 
-def encode_result(result: object, using: Scrubber | None = None) -> bytes | None:
-    """A result as bounded JSON, scrubbed; what is not JSON, or too large, is replaced by a note that says so."""
-    if result is None:
-        return None
-    try:
-        data = codec.encode(result)
-    except (TypeError, ValueError, RecursionError):
-        data = codec.encode({"$unencodable": type(result).__name__})
-    if using is not None and len(data) <= MAX_RESULT_BYTES:
-        data = codec.encode(using.value(msgspec.json.decode(data)))
-    if len(data) > MAX_RESULT_BYTES:
-        return codec.encode({"$too_large": len(data), "limit": MAX_RESULT_BYTES})
-    return data
-
-
 def completed(job: Running, result: object) -> Outcome:
     """The attempt succeeded."""
     duration = clock.monotonic() - job.started
@@ -102,14 +87,15 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     verdict = decide(job.type.retries, failure, retries_done, random.random)
     lived = "timeout" if isinstance(failure, AttemptTimeout) or _timed_out(failure) else "failed"
     if isinstance(verdict, Retry):
-        return retried(job, what, verdict.delay_ms, lived=lived)
+        pause_ms = failure.retry_after_ms or 0 if isinstance(failure, HandlerFailure) else 0
+        return retried(job, what, verdict.delay_ms, lived=lived, pause_ms=pause_ms)
     return given_up(job, what, lived=lived)
 
 
 def asked_for(failure: BaseException, lane: str) -> int | None:
-    """For how many ms the other side wants to be left alone; None if the failure does not say so.
+    """For how many ms the attempt came too early; None if it did not, but failed.
 
-    What an http answer asks for slows a rate limit down; without one it only delays the job's own retry.
+    An http answer of 429 says so where there is a rate limit; without one it is a failure like others.
     """
     if isinstance(failure, RateLimited):
         return failure.after_ms
@@ -135,13 +121,19 @@ def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
     return Outcome("requeue", reserved.queue, Ended(reserved.id, reserved.token, b"", event, pause_ms=max(1, pause_ms)))
 
 
-def retried(job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"") -> Outcome:
-    """The attempt failed and the job has another one; `body`, if any, replaces its body."""
+def retried(
+    job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"", pause_ms: int = 0
+) -> Outcome:
+    """The attempt failed and the job has another one; `body`, if any, replaces its body.
+
+    `pause_ms` is for how long the other side wants to be left alone by all jobs of the same rate limit.
+    """
     duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
     job.record.add(_lived(job, lived, duration, what))
     job.record.retries = job.type.retries.max
     job.record.error, job.record.message = what.error, what.message
-    return _outcome("retry", job, _event(job, "retrying", duration, what), delay_ms=delay_ms, body=body)
+    event = _event(job, "retrying", duration, what)
+    return _outcome("retry", job, event, delay_ms=delay_ms, body=body, pause_ms=pause_ms)
 
 
 def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
@@ -286,7 +278,10 @@ def _event(job: Running, kind: str, duration: float, what: Failure | None) -> by
     )
 
 
-def _outcome(kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"") -> Outcome:
+def _outcome(
+    kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"", pause_ms: int = 0
+) -> Outcome:
     reserved = job.reserved
     record = codec.encode(job.record)
-    return Outcome(kind, reserved.queue, Ended(reserved.id, reserved.token, record, event, delay_ms, body=body))
+    ended = Ended(reserved.id, reserved.token, record, event, delay_ms, body=body, pause_ms=pause_ms)
+    return Outcome(kind, reserved.queue, ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from jobctl import clock
+from jobctl import clock, redaction
 from jobctl.engine.committer import Committer, Lines, Reach
 from jobctl.engine.verdict import Running
 from jobctl.handlers import process
@@ -44,7 +44,7 @@ class Voice:
     def progress(self, done: float, total: float | None, message: str | None) -> None:
         """Say how far the attempt is."""
         if message is not None:
-            message = self._clean(message)[:MAX_MESSAGE]
+            message = _encodable(redaction.scrub(self._job.scrub, message) or "")[:MAX_MESSAGE]
         told = Told(done, clock.now_ms(), self._job.started_ms, total, message)
         with _lock:
             self._told = told
@@ -72,15 +72,10 @@ class Voice:
     def _line(self, stream: str, text: str) -> str:
         """A line, scrubbed. A longer one comes in pieces, and a secret may lie across two of them."""
         if self._job.scrub is None:
-            return self._clean(text)
+            return _encodable(text)
         cut, front = len(text) >= process.MAX_LINE, self._cut == stream
         self._cut = stream if cut else ""
-        return self._clean(self._job.scrub(text, front=front, end=cut))
-
-    def _clean(self, text: str) -> str:
-        """Text that can be encoded: half of a surrogate pair cannot."""
-        text = text if self._job.scrub is None else self._job.scrub(text)
-        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+        return _encodable(self._job.scrub(text, front=front, end=cut))
 
     def _write_lines(self, now: float) -> None:
         if self._lines:
@@ -96,3 +91,8 @@ class Voice:
             told, self._told = self._told, None
             self._reached = now
             self._committer.submit(Reach(reserved.queue, Reached(reserved.id, reserved.token, told)))
+
+
+def _encodable(text: str) -> str:
+    """Text that can be written: half of a surrogate pair cannot."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -16,7 +16,6 @@ from jobctl.engine.admission import held_back
 from jobctl.engine.broker import JobctlBroker
 from jobctl.engine.committer import Alias, Committer, Outcome
 from jobctl.engine.desk import Desk
-from jobctl.engine.failure import Failure
 from jobctl.engine.holding import HeldMessage, LazyMessage
 from jobctl.engine.hooks import Hooks
 from jobctl.engine.interrupt import Guard
@@ -25,6 +24,7 @@ from jobctl.engine.slots import SlotTable
 from jobctl.engine.verdict import Running
 from jobctl.engine.voice import Voice
 from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
+from jobctl.handlers.failure import Failure
 from jobctl.store import codec
 from jobctl.store.settle import Reserved
 
@@ -100,7 +100,8 @@ class JobThread(threading.Thread):
         self.given_up = True
         self.hush()
         _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
-        self._end(job.reserved, verdict.failed(job, AttemptTimeout()), now - job.started)
+        failure = AttemptCancelled() if self.guard.reason == "cancelled" else AttemptTimeout()
+        self._end(job.reserved, verdict.failed(job, failure), now - job.started)
 
     def hush(self) -> None:
         """Write what the running attempt has said; it is about to be given up or back."""
@@ -188,8 +189,11 @@ class JobThread(threading.Thread):
             if not ended:
                 failure = interrupt
         del at_work[key]
-        if failure is not None and attempt.cancel.reason == "shutdown" and isinstance(failure, AttemptCancelled):
-            return verdict.given_back(job.reserved)
+        if failure is not None and attempt.cancel.reason in ("cancelled", "shutdown"):
+            # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
+            if attempt.cancel.reason == "shutdown":
+                return verdict.given_back(job.reserved)
+            failure = AttemptCancelled()
         return self._judged(job, message, result, failure)
 
     def _judged(self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None) -> Outcome:

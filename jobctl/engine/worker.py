@@ -51,7 +51,7 @@ class Worker:
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
         self.broker = worker_broker(client, namespace, self.store)
-        runtime = prepare(
+        self.runtime = prepare(
             catalog,
             self.broker,
             env,
@@ -75,7 +75,8 @@ class Worker:
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
         self.threads = [
-            JobThread(n, runtime, self.broker, self.desk, self.committer, slots, armed) for n in range(config.threads)
+            JobThread(n, self.runtime, self.broker, self.desk, self.committer, slots, armed)
+            for n in range(config.threads)
         ]
         self.abandoned = False
         """Whether threads still run jobs that were given back."""
@@ -84,6 +85,7 @@ class Worker:
     def start(self) -> None:
         self.broker.emit_after("process_boot")
         self.broker.emit_before("worker_boot", self)
+        self.runtime.warm()
         for thread in (self.committer, self.watchdog, self.control, *self.threads, self.fetcher):
             thread.start()
         self.broker.emit_after("worker_boot", self)
@@ -135,6 +137,7 @@ class Worker:
         complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
         self.watchdog.stop()
+        self.runtime.cool()
         self.broker.emit_after("worker_shutdown", self)
         return complete
 
@@ -169,12 +172,10 @@ class Worker:
 
 
 def _enqueuer(producer: Producer) -> Callable[..., str]:
-    """What `jobctl.current().enqueue` does: returns the new job's id."""
+    """What `jobctl.current().enqueue` does: returns the new job's id, or that of the job that holds its unique key."""
 
     def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
-        job = producer.prepare(job_type, payload, **options)
-        producer.enqueue([job])
-        return job.id
+        return producer.enqueue_one(producer.prepare(job_type, payload, **options))[0]
 
     return enqueue
 

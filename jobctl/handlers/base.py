@@ -124,7 +124,12 @@ class HandlerFailure(Exception):
 
 
 class AttemptTimeout(BaseException):
-    """The attempt ran past its time limit. A BaseException so that a job's `except Exception` does not swallow it."""
+    """The attempt ran past its time limit. A BaseException so that a job's `except Exception` does not swallow it.
+
+    `described`: if it was raised in a process of its own, the failure.Failure that it was there.
+    """
+
+    described: Any = None
 
 
 class AttemptCancelled(BaseException):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import signal
 from collections.abc import Mapping
 
 from jobctl.catalog.model import CommandSpec
@@ -11,6 +10,7 @@ from jobctl.catalog.templates import compile_text, is_template
 from jobctl.errors import UsageError
 from jobctl.handlers import process
 from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings, interruption
+from jobctl.handlers.group import signal_name
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, one_text, rendering
 
 _OWN_VARIABLES = "JOBCTL_"
@@ -73,16 +73,9 @@ def _failure(ended: process.Ended, attempt: Attempt) -> HandlerFailure:
         message = f"exit {ended.returncode}{last}{details}"
         return HandlerFailure("ExitCode", message, match=(f"exit:{ended.returncode}",))
     number = -ended.returncode
-    name = _signal_name(number)
+    name = signal_name(number)
     # The exit status is the one that a shell would show.
     return HandlerFailure("Signal", f"signal {name}{last}{details}", match=(f"signal:{name}", f"exit:{128 + number}"))
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name.removeprefix("SIG")
-    except ValueError:  # a real-time signal has no name
-        return str(number)
 
 
 def _not_started(error: OSError, program: str, cwd: str | None) -> HandlerFailure:

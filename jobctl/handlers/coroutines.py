@@ -64,9 +64,14 @@ class _Stopper:
 
     def _stop_from_anywhere(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._stop)
+            self._loop.call_soon_threadsafe(self._stop_first)
         except RuntimeError:  # the loop is closed: the attempt has ended
             return
+
+    def _stop_first(self) -> None:
+        """The token is cancelled at the deadline too: a second cancel so soon would end the task's own cleaning up."""
+        if self.interruption is None:
+            self._stop()
 
     def _stop(self) -> None:
         if self._task is None or self._task.done():

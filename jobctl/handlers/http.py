@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobctl import __version__, clock
@@ -53,10 +54,10 @@ class HttpHandler:
         request, secrets = self._request(attempt)
         answer = self._follow(request, attempt)
         text = _without(secrets, answer.body.decode(errors="replace"))
-        text = attempt.scrub(text, end=len(answer.body) >= MAX_BODY)
+        scrub = partial(attempt.scrub, end=len(answer.body) >= MAX_BODY)
         if 200 <= answer.status < 300:
-            return {"status": answer.status, "body": _result(answer, text)}
-        raise self._failure(answer, text)
+            return {"status": answer.status, "body": _result(answer, text, scrub)}
+        raise self._failure(answer, scrub(text))
 
     def _request(self, attempt: Attempt) -> tuple[Request, list[str]]:
         from jobctl.handlers.http_exchange import Request
@@ -192,15 +193,15 @@ def _json_bytes(value: Any) -> bytes:
         raise TemplateProblem(f"the body cannot be sent as JSON: {error}") from error
 
 
-def _result(answer: Answer, text: str) -> Any:
-    """The body as JSON if it says that it is and is short enough to be kept, else its text, cut."""
+def _result(answer: Answer, text: str, scrub: Callable[[str], str]) -> Any:
+    """The body as JSON if it says that it is and is short enough to be kept, else its text, scrubbed and cut."""
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if len(text) <= MAX_RESULT and (media_type == "application/json" or media_type.endswith("+json")):
         try:
             return json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            return text
-    return text[:MAX_RESULT] or None
+            pass
+    return scrub(text)[:MAX_RESULT] or None
 
 
 def _refuse_constant(name: str) -> None:

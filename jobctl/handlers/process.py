@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import math
 import os
 import selectors
@@ -13,18 +12,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO
 
 from jobctl import clock
-from jobctl.handlers.base import (
-    KILL_GRACE_S,
-    Attempt,
-    AttemptCancelled,
-    AttemptTimeout,
-    HandlerFailure,
-    interruption,
-)
-from jobctl.handlers.guard import GUARD
+from jobctl.handlers.base import KILL_GRACE_S, Attempt, AttemptCancelled, AttemptTimeout, interruption
+from jobctl.handlers.group import POLL_S, Group, open_pidfd
 
 MAX_LINE = 8_192
 """A longer line is passed on in pieces of this many characters."""
@@ -32,8 +23,6 @@ TAIL = 4_096
 """How many of the last characters of stderr are kept for the failure's message."""
 DRAIN_S = 0.5
 """How long to go on reading when a process that left the group holds the pipes open."""
-_POLL_S = 0.05
-"""How often to look for the leader's end where the system has no pidfd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +39,10 @@ def run(argv: Sequence[str], env: Mapping[str, str], cwd: str | None, attempt: A
     At the deadline or when the attempt is cancelled the whole group gets SIGTERM and, KILL_GRACE_S later,
     SIGKILL; that raises AttemptTimeout or AttemptCancelled. Raises OSError if the command cannot be started.
     """
-    with _Group(argv, env, cwd) as group, _Reader(group, attempt) as reader:
+    with (
+        Group(argv, env, cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as group,
+        _Reader(group, attempt) as reader,
+    ):
         stopped = reader.until_leader_ends()
         returncode = group.end()
         reader.drain()
@@ -59,83 +51,17 @@ def run(argv: Sequence[str], env: Mapping[str, str], cwd: str | None, attempt: A
     return Ended(returncode, reader.stderr_tail)
 
 
-class _Group:
-    """A started command: the leader of a session and process group of its own."""
-
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None) -> None:
-        GUARD.get_ready()
-        self._child = subprocess.Popen(
-            list(argv),
-            env=env,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-        )
-        self.pid = self._child.pid
-        try:
-            GUARD.hold(self.pid)
-        except BaseException:
-            self.end()
-            raise
-
-    def __enter__(self) -> _Group:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-        for pipe in self.pipes:
-            pipe.close()
-
-    @property
-    def pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        assert self._child.stdout is not None
-        assert self._child.stderr is not None
-        return self._child.stdout, self._child.stderr
-
-    def leader_ended(self) -> bool:
-        """Whether the leader has ended; where it can be told, without reaping it."""
-        if self._child.returncode is not None:
-            return True
-        if not hasattr(os, "waitid"):
-            return self._child.poll() is not None
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:
-            raise HandlerFailure("CommandLost", "something in the worker reaped the command") from None
-
-    def signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(OSError):  # nothing is left of the group, or it is no longer ours to signal
-            os.killpg(self.pid, number)
-
-    def end(self) -> int:
-        """Kill the whole group and reap the leader.
-
-        In this order: until the leader is reaped, its number can mean no other group.
-        """
-        if self._child.returncode is None:
-            self.signal(signal.SIGKILL)
-            with contextlib.suppress(OSError):
-                GUARD.release(self.pid)
-            with contextlib.suppress(subprocess.TimeoutExpired):  # set-uid: not ours to kill; leave it
-                self._child.wait(KILL_GRACE_S)
-        returncode = self._child.returncode
-        return -signal.SIGKILL if returncode is None else returncode
-
-
 class _Reader:
     """One loop in the attempt's own thread: waits for output, the leader's end, a cancel and the deadline."""
 
-    def __init__(self, group: _Group, attempt: Attempt) -> None:
+    def __init__(self, group: Group, attempt: Attempt) -> None:
         self._group = group
         self._attempt = attempt
         self._selector = selectors.DefaultSelector()
-        self._waker = _Waker()
+        self._waker = Waker()
         self._lines = {pipe.fileno(): _Lines() for pipe in group.pipes}
         self._sinks = dict(zip(self._lines, ("stdout", "stderr"), strict=True))
-        self._pidfd = _open_pidfd(group.pid)
+        self._pidfd = open_pidfd(group.pid)
 
     def __enter__(self) -> _Reader:
         for descriptor in self._lines:
@@ -185,7 +111,7 @@ class _Reader:
 
     def _pump(self, timeout: float) -> None:
         if self._pidfd is None:
-            timeout = min(timeout, _POLL_S)
+            timeout = min(timeout, POLL_S)
         for key, _ in self._selector.select(min(timeout, 3600.0)):
             if key.fd in self._lines:
                 self._read(key.fd)
@@ -238,7 +164,7 @@ class _Lines:
             emit(line[start : start + MAX_LINE])
 
 
-class _Waker:
+class Waker:
     """Ends a wait in the selector from another thread; safe after it was closed."""
 
     def __init__(self) -> None:
@@ -256,10 +182,3 @@ class _Waker:
             self._closed = True
             os.close(self.reader)
             os.close(self._writer)
-
-
-def _open_pidfd(pid: int) -> int | None:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # not Linux, or a kernel or container that does not have it
-        return None

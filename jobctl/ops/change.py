@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from jobctl import clock
-from jobctl.catalog.model import Catalog
 from jobctl.errors import JobctlError, NothingMatched, Refused, WaitTimeout
 from jobctl.ops import waiting
-from jobctl.ops.stoppable import Stoppable
 from jobctl.store import Store, events
 from jobctl.store.jobs import Found, to_job
 from jobctl.store.records import BulkResult, Event
 
 BATCH = 200
+_DEAF = "it is in a call that nothing interrupts, caught the exception, or is a command, which has 5 s to end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,36 +141,25 @@ def prioritise(store: Store, jobs: Sequence[Found], priority: int) -> list[Tried
     return _apply(store, jobs, "job priority", judge, change, done, detail=f"priority {priority}")
 
 
-def cancel(store: Store, catalog: Catalog | None, jobs: Sequence[Found], *, timeout_s: float) -> list[Tried]:
-    """Jobs that do not run are cancelled at once; running ones that can stop are asked to, and waited for.
+def cancel(store: Store, jobs: Sequence[Found], *, timeout_s: float) -> list[Tried]:
+    """Jobs that do not run are cancelled at once; running ones are asked to stop, and waited for.
 
     `timeout_s` bounds the wait for all of them together; 0 does not wait.
     """
-    stoppable = Stoppable(catalog)
 
     def judge(job: Found) -> Tried | None:
         if job.state == "cancelled":
             return _already(job, "is cancelled already")
         if job.state in ("completed", "dead", "discarded"):
             return _over(job, "to cancel", "discard it with `jobctl dead discard`" if job.state == "dead" else "")
-        why = stoppable.why_not(to_job(job).type) if job.state == "running" else None
-        return None if why is None else _refused(job, f"is running and cannot be stopped: {why}", "let it end")
+        return None
 
     asked: dict[str, str] = {}
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
-        # One that began to run since it was judged is marked only if its type can stop.
-        done: dict[str, bool] = {}
-        for can_stop in (True, False):
-            some = [job for job in batch if (stoppable.why_not(to_job(job).type) is None) is can_stop]
-            if not some:
-                continue
-            states = store.jobs.cancel(queue, [(job.id, _cancelled(job)) for job in some], running=can_stop)
-            for job, state in zip(some, states, strict=True):
-                done[job.id] = state != "ended" and (state != "running" or can_stop)
-                if state == "running" and can_stop:
-                    asked[job.id] = queue
-        return [done[job.id] for job in batch]
+        states = store.jobs.cancel(queue, [(job.id, _cancelled(job)) for job in batch], running=True)
+        asked.update((job.id, queue) for job, state in zip(batch, states, strict=True) if state == "running")
+        return [state != "ended" for state in states]
 
     tried = _apply(store, jobs, "job cancel", judge, change, "is cancelled")
     return _await_stop(store, tried, asked, timeout_s) if asked else tried
@@ -185,7 +173,7 @@ def _await_stop(store: Store, tried: list[Tried], asked: dict[str, str], timeout
         if one.id not in asked:
             out.append(one)
         elif one.id not in over and timeout_s > 0:
-            late = f"job {one.id} was asked to stop and still runs after {timeout_s:g} s"
+            late = f"job {one.id} was asked to stop and still runs after {timeout_s:g} s: {_DEAF}"
             out.append(Tried(one.id, late, error=WaitTimeout(late, f"jobctl job wait {one.id}")))
         elif timeout_s <= 0:
             out.append(Tried(one.id, f"job {one.id} was asked to stop", changed=True))

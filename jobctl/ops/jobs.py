@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
 from jobctl.ops.filters import Filter
+from jobctl.ops.held import shown
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
 from jobctl.store.hidden import scrubber_of
@@ -170,7 +171,7 @@ def watch(store: Store, job_id: str, *, unredacted: bool = False) -> Iterator[Jo
     """A job, again and again, once a second and when it has ended; the last one has. Raises NothingMatched."""
     found = locate(store, job_id)
     while True:
-        yield to_job(found, unredacted=unredacted)
+        yield shown(store, found, unredacted=unredacted)
         if found.state in TERMINAL:
             return
         for _ in store.events.wait({found.id}, lambda _ids: set(), LOOK_MS / 1000):

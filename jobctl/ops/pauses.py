@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jobctl import clock
 from jobctl.errors import NothingMatched, UsageError
 from jobctl.ops.bulk import known_queues, near
@@ -73,7 +75,8 @@ def pause(
     rows = []
     for scope in targets:
         store.pauses.pause(scope, new)
-        row = _row(scope, new, changed=scope not in before)
+        old = before.get(scope)
+        row = _row(scope, new, changed=old is None or msgspec.structs.replace(old, by=new.by) != new)
         parts = (f"until {row.until.isoformat()}" if row.until else "", "no producers" if closed else "", reason)
         store.audit.add("queue pause", target(scope), 1, " ".join(filter(None, parts)))
         rows.append(row)
@@ -115,12 +118,16 @@ def name_of(row: PauseRow) -> str:
 def sentence(row: PauseRow, when: Callable[[datetime], str] = datetime.isoformat) -> str:
     """A pause in words: "queue email is paused until …: bad deploy (by ada@host)"."""
     what = f"queue {row.queue}" if row.queue else name_of(row)
-    text = f"{what} is paused {f'until {when(row.until)}' if row.until else 'until it is resumed'}"
-    if row.reason:
-        text += f": {row.reason}"
-    if row.by:
-        text += f" (by {row.by})"
+    text = words(what, when(row.until) if row.until else None, row.reason, row.by)
     return f"{text}; producers are shut out" if row.blocks_producers else text
+
+
+def words(what: str, until: str | None, reason: str | None, by: str | None) -> str:
+    """That something is paused, until when, why and by whom."""
+    text = f"{what} is paused until {until or 'it is resumed'}"
+    if reason:
+        text += f": {reason}"
+    return f"{text} (by {by})" if by else text
 
 
 def resume_command(row: PauseRow) -> str:

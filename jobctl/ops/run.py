@@ -16,9 +16,7 @@ from jobctl import clock, redaction, text
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import Current, activate
-from jobctl.engine.failure import Failure, describe
-from jobctl.engine.verdict import encode_result
-from jobctl.handlers import build, enforces_deadline
+from jobctl.handlers import build, cool, enforces_deadline, get_ready
 from jobctl.handlers.base import (
     Attempt,
     AttemptCancelled,
@@ -28,6 +26,8 @@ from jobctl.handlers.base import (
     HandlerFailure,
     unchanged,
 )
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
 from jobctl.settings import RUN_TOKEN
 from jobctl.store.ids import Mint
 
@@ -71,6 +71,7 @@ def run(
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     handler = build(job_type, env=env, folder=folder)
+    get_ready(handler)
     job_id = Mint().new(job_type.queue)
     using = redaction.scrubber(job_type.redact, payload)
     scrub: Callable[..., str] = using or unchanged
@@ -89,6 +90,7 @@ def run(
     )
     began = clock.monotonic()
     result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000)
+    cool(handler)
     return _record(attempt, job_type, (result, failure), clock.monotonic() - began, using)
 
 

@@ -18,11 +18,12 @@ from jobctl.engine.loop import Loop
 from jobctl.engine.notify import Notifier
 from jobctl.engine.parts import Part
 from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
+from jobctl.ops import pauses
 from jobctl.ops.connect import open_store
 from jobctl.ops.serve import CALL_S
 from jobctl.settings import Settings, environment, notify_socket
 from jobctl.store import Store
-from jobctl.store.records import Event, QueueRow
+from jobctl.store.records import Event, PauseRow, QueueRow
 
 LOOK_S = 0.5
 EVENTS_SHOWN = 8
@@ -48,6 +49,7 @@ class Snapshot:
     parts: Sequence[tuple[str, str]]
     queues: Sequence[QueueRow]
     events: Sequence[Event]
+    pauses: Sequence[PauseRow] = ()
     outage: str = ""
     stopping: str = ""
 
@@ -157,9 +159,11 @@ class Up:
 
     def _snapshot(self) -> Snapshot:
         queues: list[QueueRow] = []
+        paused: list[PauseRow] = []
         outage = ""
         try:
             queues = self._read()
+            paused = pauses.ls(self._store) if self._store else []
         except RedisUnavailable as error:
             outage = error.message
         return Snapshot(
@@ -167,6 +171,7 @@ class Up:
             parts=[(part.name, part.status) for part in self._parts],
             queues=queues,
             events=self._events[-EVENTS_SHOWN:],
+            pauses=paused,
             outage=outage,
             stopping=self._stopping,
         )

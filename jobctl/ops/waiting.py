@@ -95,7 +95,7 @@ def verdict(job: Job) -> JobctlError | None:
     """What the end of a waited-for job means: None if it completed, JobDied otherwise."""
     if job.state == "completed":
         return None
-    why = f": {job.error}: {first_line(job.message)}" if job.error and job.state == "dead" else ""
+    why = ": ".join(filter(None, ("", job.error, first_line(job.message)))) if job.state == "dead" else ""
     return JobDied(f"job {job.id} is {job.state}{why}", f"jobctl job show {job.id}" if job.state == "dead" else "")
 
 

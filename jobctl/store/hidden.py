@@ -44,6 +44,7 @@ def hidden(job: Job, patterns: Patterns, *, payload_too: bool = True) -> Job:
         attempts=tuple(_attempt(secrets, attempt) for attempt in job.attempts),
         progress=progress and replace(progress, message=scrub(secrets, progress.message)),
         result=secrets.value(job.result),
+        held=tuple(replace(hold, key=scrub(secrets, hold.key)) for hold in job.held),
     )
 
 

@@ -12,7 +12,7 @@ from jobctl.store import codec, ids, progress
 from jobctl.store.connection import mapping
 from jobctl.store.hidden import hidden
 from jobctl.store.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
-from jobctl.store.records import Job
+from jobctl.store.records import Hold, Job
 
 if TYPE_CHECKING:
     from jobctl.store.store import Store
@@ -228,7 +228,7 @@ def _text(value: Any) -> str:
     return ids.read(value) if isinstance(value, bytes) else str(value)
 
 
-def to_job(found: Found, *, unredacted: bool = False) -> Job:
+def to_job(found: Found, *, unredacted: bool = False, held: tuple[Hold, ...] = ()) -> Job:
     """The machine format of a job. A body that cannot be read shows as type "?" with no payload.
 
     What is to be hidden of its payload is hidden here, in the payload and in all that was made from it; `unredacted`
@@ -261,6 +261,7 @@ def to_job(found: Found, *, unredacted: bool = False) -> Job:
         result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
         error=record.error,
         message=record.message,
+        held=held,
     )
     patterns = redaction.combined(options, found.rules(job.type))
     return hidden(job, patterns, payload_too=not unredacted) if patterns else job

@@ -33,6 +33,18 @@ class KeyState(msgspec.Struct, frozen=True):
     next_ms: int | None
 
 
+class LaneState(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a job waits in its lane: `limit`, which allows `spec`, holds the lane up (by its key `key`); None if the lane
+    has its turn. `ahead` counts the jobs before it in the lane; `used` and `next_ms` are those of the limit and key."""
+
+    limit: str | None
+    key: str
+    spec: str
+    used: int
+    next_ms: int | None
+    ahead: int
+
+
 class LimitState(msgspec.Struct, frozen=True, kw_only=True):
     """A limit at this moment. `spec` is in force; `until_ms` is of one set by hand (0: for good), None for none.
 
@@ -117,14 +129,34 @@ class Limits:
             if cursor == b"0":
                 return
 
-    def rows(self, queue: str) -> list[LimitState]:
-        """All limits of a queue that somebody defined or set."""
+    def rows(self, queue: str, catalog: Mapping[str, str] | None = None) -> list[LimitState]:
+        """All limits of a queue that somebody defined, set, or waits for; and those of a catalog (limit → spec) that no
+        worker has defined yet."""
         client, keys = self._store.client, self._store.keys
         with mapping():
             specs = {ids.read(k): ids.read(v) for k, v in client.hgetall(keys.limits(queue)).items()}
             parked = {ids.read(k): int(v) for k, v in client.hgetall(keys.of_limits(queue, "parked")).items()}
-        names = {name.removesuffix("|set") for name in specs}
+        specs = {**(catalog or {}), **specs}
+        names = {name.removesuffix("|set") for name in specs} | {name for name in parked if name[0] != "p"}
         return [self._row(queue, limit, specs, parked.get(limit, 0)) for limit in sorted(names)]
+
+    def lane(self, queue: str, lane: str, job_id: str) -> LaneState:
+        """What a job that is limited waits for."""
+        client, keys, buckets = self._store.client, self._store.keys, lane.split("\n")
+        with mapping():
+            pipe = client.pipeline(transaction=False)
+            pipe.zrank(keys.of_limits(queue, f"lane:{lane}"), job_id)
+            for name in buckets:
+                pipe.zscore(keys.of_limits(queue, f"line:{name}"), lane)
+            rank, *scores = pipe.execute()
+            held = next((name for name, score in zip(buckets, scores, strict=True) if score is not None), None)
+            limit, mark, key = (held or "").partition("|")
+            own, by_hand = client.hmget(keys.limits(queue), limit, f"{limit}|set")
+        if not limit or limit.startswith("p:"):
+            return LaneState(limit=limit or None, key="", spec="", used=0, next_ms=None, ahead=rank or 0)
+        spec = _override(ids.read(by_hand) if by_hand else None)[2] or (ids.read(own) if own else "")
+        [state] = self._states(queue, limit, spec, [(key if mark else None, 0)])
+        return LaneState(limit=limit, key=key, spec=spec, used=state.used, next_ms=state.next_ms, ahead=rank or 0)
 
     def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:
         until_ms, by, spec = _override(specs.get(f"{limit}|set"))
@@ -212,6 +244,7 @@ def _used(spec: str, reply: Any, now: int) -> tuple[int, int | None]:
         end = (int(index) + 1) * int(period)
         return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
     interval = int(period) / int(count)
-    ahead = min(float(reply) - now, int(burst) * interval)
+    at, _, counted = ids.read(reply).partition(":")
+    ahead = (float(at) - now) * interval / float(counted)
     wait = ahead - (int(burst) - 1) * interval
     return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None

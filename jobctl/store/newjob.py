@@ -45,6 +45,38 @@ class Enqueued(msgspec.Struct, frozen=True):
 ENQUEUED = Enqueued()
 
 
+_MODES = {"for": "w", "started": "s", "finished": "f"}
+
+
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+    "name": "n", "mode": "m", "window_ms": "t", "on_conflict": "c", "hold_when_dead": "h", "replaced": "r",
+}):  # fmt: skip
+    """A unique key as _enqueue.lua reads it. `replaced` is the record of a job that gives way."""
+
+    name: str
+    mode: str
+    window_ms: int
+    on_conflict: str
+    hold_when_dead: str
+    replaced: str = ""
+
+
+class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={"lane": "l", "expires_ms": "x", "unique": "u"}):
+    """What stands beside a job, as _enqueue.lua reads it."""
+
+    lane: str = ""
+    expires_ms: int | None = None
+    unique: Claim | None = None
+
+
+def _claim(unique: Unique, job_id: str) -> Claim:
+    record = ""
+    if unique.on_conflict in ("replace", "extend"):
+        record = codec.encode(codec.Record(error="Replaced", message=f"replaced by job {job_id}")).decode()
+    hold = "1" if unique.hold_when_dead else "0"
+    return Claim(unique.name, _MODES[unique.mode], unique.ms, unique.on_conflict, hold, record)
+
+
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
 
@@ -72,19 +104,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         """What stands beside the job, as _enqueue.lua reads it."""
         if not self.lane and self.unique is None and self.expires_ms is None:
             return b""
-        out: dict[str, Any] = {}
-        if self.lane:
-            out["l"] = self.lane
-        if self.expires_ms is not None:
-            out["x"] = self.expires_ms
-        if (unique := self.unique) is not None:
-            mode = {"for": "w", "started": "s", "finished": "f"}[unique.mode]
-            replaced = codec.encode(codec.Record(error="Replaced", message=f"replaced by job {self.id}")).decode()
-            out["u"] = {
-                "n": unique.name, "m": mode, "t": unique.ms, "c": unique.on_conflict,
-                "h": int(unique.hold_when_dead), "r": replaced,
-            }  # fmt: skip
-        return codec.encode(out)
+        unique = None if self.unique is None else _claim(self.unique, self.id)
+        return codec.encode(Extra(self.lane, self.expires_ms, unique))
 
     def due(self) -> str:
         """As enqueue.lua reads it."""

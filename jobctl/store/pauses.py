@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,29 +43,40 @@ class Pauses:
         self._store = store
 
     def pause(self, scope: str, pause: Pause) -> None:
-        """Stop handing out jobs, until a time or until resumed. Running ones go on."""
+        """Stop handing out jobs, until a time or until resumed. Running ones go on.
+
+        It takes the place of an earlier pause: who waits for the end of that one is looked at again.
+        """
         value = f"{pause.until_ms}{'!' if pause.closed else ''}|{pause.by.replace('|', '_')}|{pause.reason}"
         with mapping():
             self._store.client.hset(self._store.keys.paused(), scope, value)
+        if type_of(scope) is not None:
+            self._look_again(scope, self._store.queues.registered())
 
     def resume(self, scope: str, queues: Iterable[str]) -> bool:
         """Hand out jobs again; False if nothing was paused. `queues` are those that the scope may concern."""
         with mapping():
             was = bool(self._store.client.hdel(self._store.keys.paused(), scope))
+        self._look_again(scope, queues)
+        return was
+
+    def _look_again(self, scope: str, queues: Iterable[str]) -> None:
         for queue in queues:
             self._store.limits.look_again(queue, f"p:{type_of(scope)}")
-        return was
 
     def now(self) -> dict[str, Pause]:
         """What is paused at this moment, by scope."""
         with mapping():
             raw = self._store.client.hgetall(self._store.keys.paused())
-        out = {}
-        for scope, value in raw.items():
-            pause = _read(ids.read(value))
-            if pause is not None and (pause.until_ms == 0 or pause.until_ms > clock.now_ms()):
-                out[ids.read(scope)] = pause
-        return out
+        return in_force(raw, clock.now_ms())
+
+
+def in_force(raw: Mapping[bytes, bytes], now_ms: int) -> dict[str, Pause]:
+    """The pauses of the stored ones that hold at a moment, by scope."""
+    pauses = {ids.read(scope): _read(ids.read(value)) for scope, value in raw.items()}
+    return {
+        scope: pause for scope, pause in pauses.items() if pause and (not pause.until_ms or pause.until_ms > now_ms)
+    }
 
 
 def _read(text: str) -> Pause | None:

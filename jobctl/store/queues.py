@@ -12,7 +12,7 @@ import redis
 from jobctl import clock
 from jobctl.store import codec
 from jobctl.store.connection import mapping
-from jobctl.store.pauses import EVERYTHING
+from jobctl.store.pauses import EVERYTHING, in_force
 from jobctl.store.records import QueueRow
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ SCANNED_S = 60
 
 
 class Peek(msgspec.Struct, frozen=True):
-    """What a look around found: does something wait, has a stock producer delayed something, what is due next (0:
-    nothing; None: not looked for)."""
+    """What a look around found: does something wait that is not paused, has a stock producer delayed something, what is
+    due next (0: nothing; None: not looked for)."""
 
     waiting: bool
     inbox: bool
@@ -83,22 +83,44 @@ class Queues:
         return sorted(found)
 
     def peek(self, names: Sequence[str], *, due: bool = True) -> Peek:
-        """A look at many queues in two commands, one without `due`: for idle workers, once a second."""
+        """A look at many queues in two commands, one without `due`: for idle workers, once a second.
+
+        It takes two to four more if something is there.
+        """
         keys = self._store.keys
         inboxes = [keys.stock_delayed(queue) for queue in names]
-        lines = [
-            key for queue in names for key in (keys.ready(queue), keys.ordered(queue), keys.of_limits(queue, "turns"))
-        ]
-        client = self._store.client
         with mapping():
-            pipe = client.pipeline(transaction=False)
-            pipe.exists(*lines, *inboxes)
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.exists(*self._lines(names), *inboxes)
             if due:
                 pipe.zrange(keys.due(), 0, 0, withscores=True)
             some, *found = pipe.execute()
-            inbox = int(client.exists(*inboxes)) if some else 0
+            lines = self._open_lines(names) if some else None
+            if lines is not None:
+                some = int(self._store.client.exists(*lines, *inboxes))
+            inbox = int(self._store.client.exists(*inboxes)) if some else 0
         next_due = next((int(rows[0][1]) if rows else 0 for rows in found), None)
         return Peek(some > inbox, inbox > 0, next_due)
+
+    def _lines(self, names: Iterable[str]) -> list[str]:
+        """Where jobs of these queues wait that a worker may take."""
+        keys = self._store.keys
+        return [
+            key for queue in names for key in (keys.ready(queue), keys.ordered(queue), keys.of_limits(queue, "turns"))
+        ]
+
+    def _open_lines(self, names: Iterable[str]) -> list[str] | None:
+        """The lines of those of the queues that are not paused; None if nothing is.
+
+        To ask a paused queue for jobs would cost more, and bring none.
+        """
+        client = self._store.client
+        raw = client.hgetall(self._store.keys.paused())
+        if not raw:
+            return None
+        seconds, micros = client.time()
+        pauses = in_force(raw, int(seconds) * 1000 + int(micros) // 1000)
+        return [] if EVERYTHING in pauses else self._lines(name for name in names if name not in pauses)
 
     def wake(self, queue: str) -> None:
         """Let a worker look at a queue."""

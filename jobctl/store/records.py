@@ -47,8 +47,26 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     eta_s: float | None
 
 
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that keeps a job from starting. `kind`: pause, rate, concurrency, turn (it may start, and waits for a
+    free worker), worker (nobody serves its queue).
+
+    `name`: everything, `queue:NAME` or `type:NAME` of a pause; else that of the limit, of which it has the `key`.
+    `until` is when it ends, or when its turn may come at the earliest; None if that is not known.
+    """
+
+    kind: str
+    name: str
+    key: str | None = None
+    allows: str | None = None
+    ahead: int | None = None
+    until: datetime | None = None
+    reason: str | None = None
+    by: str | None = None
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in any state. `payload` is the JSON object it was enqueued with."""
+    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held`."""
 
     id: str
     type: str
@@ -69,6 +87,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     result: Any = None
     error: str | None = None
     message: str | None = None
+    held: tuple[Hold, ...] = ()
 
 
 class EnqueuedJob(Job, frozen=True, kw_only=True):
@@ -173,20 +192,9 @@ class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool
 
 
-class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
+class QueueDetail(QueueRow, frozen=True, kw_only=True):
     """A queue in full. `*_last_minute` are counts; `served_by` names the live workers that take its jobs."""
 
-    queue: str
-    waiting: int
-    delayed: int | None
-    retrying: int | None
-    limited: int | None
-    running: int | None
-    dead: int | None
-    oldest_waiting_s: float | None
-    workers: int | None
-    paused: bool
-    paused_types: tuple[str, ...]
     pause_reason: str | None
     pause_until: datetime | None
     paused_by: str | None
@@ -199,10 +207,45 @@ class QueueDetail(msgspec.Struct, frozen=True, kw_only=True):
     pauses: tuple[PauseRow, ...]
 
 
+class LimitKeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of a limit that jobs wait for. `next_at` is when the next may start, None for now."""
+
+    key: str
+    waiting: int
+    used: int
+    next_at: datetime | None
+
+
+class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit: of a job `type`, or of the queue. `kind` is rate or concurrency, and the fields of the other are None.
+
+    `key` is the template of its keys. `used` and `next_at` are of a limit without keys: starts in the present period,
+    or jobs that run. `set_by` is who set it by hand (None: it is the catalog's), `set_until` None for until reset.
+    """
+
+    name: str
+    queue: str
+    type: str | None
+    kind: str
+    rate: str | None
+    burst: int | None
+    window: str | None
+    concurrency: int | None
+    key: str | None
+    used: int | None
+    waiting: int
+    next_at: datetime | None
+    keys: int
+    worst: tuple[LimitKeyRow, ...]
+    catalog: str | None
+    set_by: str | None
+    set_until: datetime | None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a job, as `tail` shows it.
 
-    `event`: started, completed, retrying, dead, cancelled, lost. `at` is RFC 3339 UTC.
+    `event`: started, completed, retrying, limited, dead, cancelled, lost. `at` is RFC 3339 UTC.
     """
 
     at: datetime

@@ -22,7 +22,8 @@ class Ended(msgspec.Struct, frozen=True):
     """One attempt that is over. `record` and `event` are encoded; an empty event is not published.
 
     `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
-    because its limits were not known before; `pause_ms` is for how long its rate limits are to admit nothing.
+    because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
+    `pause_ms` is for how long its rate limits are to admit nothing.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Ended(msgspec.Struct, frozen=True):
     body: bytes = b""
     lane: str = ""
     pause_ms: int = 0
+    expires_ms: int = 0
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class Settle:
         return self._store.call("complete", queue, queue, keep_ms, keep_count, _kept(), *args)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body)]
+        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms)]
         return self._store.call("retry", queue, queue, _kept(), *args)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:
@@ -92,7 +94,9 @@ class Settle:
 
     def requeue(self, queue: str, jobs: Sequence[Ended]) -> Call:
         """Give reservations back to the head of their line, or to their `lane`; `crashed` ones count a crash."""
-        args = [part for j in jobs for part in (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms)]
+        args: list[str | bytes | int] = []
+        for j in jobs:
+            args += (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
         return self._store.call("requeue", queue, queue, _kept(), *args)
 
 

@@ -6,6 +6,7 @@ time is kept here, by polling the socket, and an answer that comes later is read
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -44,10 +45,12 @@ class Wakeups:
     def interrupt(self) -> None:
         """Make what blocks in another thread end now, with RedisUnavailable."""
         self._closed = True
-        connection = self._connection
-        if connection is not None:
-            with suppress(redis.RedisError, OSError):
-                connection.disconnect()
+        sock = getattr(self._connection, "_sock", None)
+        if sock is not None:
+            with suppress(OSError):
+                # Not closed: the thread that reads it would stumble over a socket that is gone. And of the plain
+                # socket: an SSLSocket would drop its state under that thread.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _guarded(self, timeout_s: float, *, ask: bool) -> bytes | None:
         with mapping():

@@ -283,8 +283,6 @@ def test_a_template_names_only_keys_of_the_payload(handler: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "jobs: {a: {python: 'm:f', isolate: true}}",
-        "jobs: {a: {python: 'm:f', memory: 512MB}}",
         "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, catch_up: latest}}",
         "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, overlap: skip}}",
         "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, jitter: 5s}}",
@@ -299,9 +297,26 @@ def test_a_key_of_a_later_version_is_refused_not_ignored(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("jobs: {a: {python: 'm:f', memory: lots}}", "expected a size"),
+        ("jobs: {a: {python: 'm:f', redact: to}}", "expected a list"),
         ("jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, window: 0s}}", "above zero"),
     ],
 )
 def test_the_form_of_a_later_key_is_checked(text: str, problem: str) -> None:
     assert any(problem in found for found in problems(f"version: 1\n{text}"))
+
+
+@pytest.mark.parametrize(
+    ("job", "problem"),
+    [
+        ("command: [ls], isolate: true", "jobs.a.isolate: only `python` jobs can be isolated; remove it"),
+        ("http: {url: 'http://h/'}, isolate: true", "jobs.a.isolate: only `python` jobs can be isolated; remove it"),
+        ("actor: 'm:f', isolate: true", "jobs.a.isolate: only `python` jobs can be isolated; remove it"),
+        ("python: 'm:f', memory: 1GB", "jobs.a.memory: `memory` limits an isolated job only; add `isolate: true`"),
+        ("python: 'm:f', isolate: false, memory: 1GB", "jobs.a.memory: `memory` limits an isolated job only"),
+        ("python: 'm:f', isolate: yes", "jobs.a.isolate: expected `true` or `false`, found `yes`"),
+        ("python: 'm:f', isolate: true, memory: lots", "jobs.a.memory: expected a size such as"),
+        ("python: 'm:f', isolate: true, memory: 1MB", "jobs.a.memory: expected at least `32MB`"),
+    ],
+)
+def test_isolation_is_for_python_jobs_and_memory_for_isolated_ones(job: str, problem: str) -> None:
+    assert problem in only(f"version: 1\njobs: {{a: {{{job}}}}}")

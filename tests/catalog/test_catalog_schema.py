@@ -90,6 +90,8 @@ def test_the_example_imports_the_tasks_that_come_with_it(tmp_path: Path, monkeyp
         "version: 1\njobs: {a: {python: 'm:f', rate_limit: fast}}",
         "version: 1\nqueues: {a: {concurrency: 0}}",
         "version: 1\njobs: {9a: {python: 'm:f'}}",
+        "version: 1\njobs: {a: {command: [ls], isolate: true}}",
+        "version: 1\njobs: {a: {python: 'm:f', memory: 512MB}}",
         "version: 1\njobs: {a: {command: ls}}",
         "version: 1\njobs: {a: {http: {method: POST}}}",
         "version: 1\nqueues: {a: {keep: 5}}",

@@ -14,6 +14,7 @@ from jobctl.catalog.units import (
     Rate,
     duration_ms,
     format_duration,
+    format_rate,
     parse_duration,
     parse_rate,
     parse_size,
@@ -119,6 +120,13 @@ def test_a_rate_is_read_as_it_is_written(count: int, times: int | None, unit: tu
     text = f"{count}/{'' if times is None else times}{unit[0]}"
     assert re.fullmatch(RATE_PATTERN, text)
     assert parse_rate(text) == Rate(count, (times or 1) * unit[1])
+    assert parse_rate(format_rate(count, (times or 1) * unit[1])) == parse_rate(text)
+
+
+@pytest.mark.parametrize("text", ["100/m", "10/5m", "5/s", "1/w", "1/90s", "2/250ms"])
+def test_a_rate_is_written_as_one_would(text: str) -> None:
+    rate = parse_rate(text)
+    assert format_rate(rate.count, rate.per_ms) == text
 
 
 @pytest.mark.parametrize("text", ["1000000001/s", "1/367d", "1/53w", "1/999999999999999w"])

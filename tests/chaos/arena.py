@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobctl import clock
 from jobctl.catalog.load import load
 from jobctl.errors import RedisUnavailable
 from jobctl.producer import Producer
@@ -91,10 +94,11 @@ class Arena:
     # producing
 
     def send(
-        self, job_type: str, count: int = 1, *, timeout_s: float = 60.0, delay: float | None = None, **payload: Any
-    ) -> list[str]:
+        self, job_type: str, count: int = 1, *, timeout_s: float = 60.0, delay: float | None = None,
+        priority: str | None = None, **payload: Any,
+    ) -> list[str]:  # fmt: skip
         """Enqueue and remember as accepted; the same ids again and again while Redis does not answer."""
-        jobs = [self.producer.prepare(job_type, payload, delay=delay) for _ in range(count)]
+        jobs = [self.producer.prepare(job_type, payload, delay=delay, priority=priority) for _ in range(count)]
         deadline = time.monotonic() + timeout_s
         while True:
             try:
@@ -108,7 +112,32 @@ class Arena:
         self.accepted += ids
         return ids
 
-    # workers
+    # commands and workers
+
+    def pause(self, *what: str, for_s: float) -> float:
+        """Pause by the command line with --until; returns when it ends, on the monotonic clock."""
+        end = clock.now_ms() / 1000 + for_s
+        ends_at = time.monotonic() + for_s
+        self.must("queue", "pause", *what, "--until", clock.to_datetime(round(end * 1000)).isoformat())
+        return ends_at
+
+    def command(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run `jobctl` as a person does, with this world's catalog and server."""
+        return subprocess.run(
+            [sys.executable, "-m", "jobctl", *argv],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def must(self, *argv: str) -> str:
+        """What a command prints that has to succeed. Raises RuntimeError."""
+        done = self.command(*argv)
+        if done.returncode != 0:
+            raise RuntimeError(f"jobctl {' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()}")
+        return done.stdout.strip()
 
     def environment(self, path: str = "") -> dict[str, str]:
         """What a worker or a command finds; `path` goes before all others for Python's imports."""

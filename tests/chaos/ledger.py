@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,3 +69,32 @@ class Ledger:
             began[line.job] += line.phase == BEGAN
             failed[line.job] += line.phase == FAILED
         return sum(max(0, began[job] - 1 - failed[job]) for job in set(jobs))
+
+    def starts(self, jobs: Iterable[str]) -> list[float]:
+        """When attempts of these jobs began, in order."""
+        wanted = set(jobs)
+        return sorted(line.at for line in self.lines(BEGAN) if line.job in wanted)
+
+    def spans(self, jobs: Iterable[str], killed: Mapping[int, float]) -> list[tuple[float, float]]:
+        """From when to when each attempt of these jobs ran; at most until its process was `killed` (pid → when)."""
+        wanted = set(jobs)
+        began, spans = {}, []
+        for line in self.lines():
+            if line.job in wanted:
+                attempt = (line.job, line.attempt, line.pid)
+                if line.phase == BEGAN:
+                    began[attempt] = line.at
+                else:
+                    spans.append((began.pop(attempt), min(line.at, killed.get(line.pid, line.at))))
+        return spans + [(at, max(at, killed.get(pid, float("inf")))) for (_, _, pid), at in began.items()]
+
+
+def most_at_once(spans: Sequence[tuple[float, float]]) -> int:
+    """How many spans overlap at most. One that ends in the moment in which another begins does not overlap it."""
+    changes = sorted([(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans])
+    return max(itertools.accumulate(change for _, change in changes), default=0)
+
+
+def most_within(times: Sequence[float], window_s: float) -> int:
+    """How many of some moments, given in order, lie in the densest window at most."""
+    return max((bisect.bisect_left(times, at + window_s) - n for n, at in enumerate(times)), default=0)

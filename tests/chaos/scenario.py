@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.arena import CATALOG, Tally, arena
+from tests.chaos.arena import CATALOG, Arena, Tally, arena
+from tests.chaos.ledger import most_within
 from tests.chaos.stock import stock_arena
+from tests.store import invariants
+
+CATCH_UP_S = 0.05
+"""How late a start may be without slowing a smooth rate down, which then catches up."""
+ON_THE_WAY_S = 0.25
+"""How long a busy machine may take from handing a job out to its line in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,19 @@ def within(what: str, measured: float | None, limit: float) -> Check:
 
 def exactly(what: str, measured: int, wanted: int) -> Check:
     return Check(f"{what} {measured} of {wanted}", measured == wanted)
+
+
+def paced(what: str, starts: Sequence[float], per_second: float, window_s: float) -> Check:
+    """No more starts in any window than a smooth rate allows, with what it may catch up."""
+    most = int(per_second * (window_s + CATCH_UP_S + ON_THE_WAY_S)) + 1
+    found = most_within(starts, window_s)
+    return Check(f"{what}: {found} starts in the densest {window_s:g} s, at most {most}", found <= most)
+
+
+def consistent(world: Arena) -> Check:
+    """Whether all that is in Redis fits together."""
+    broken = invariants.check(world.store)
+    return Check(f"violated invariants: {broken[:3]}", not broken)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ def work(seconds: float = 0.0, pad: str = "") -> None:
     _say(ledger.DONE)
 
 
+def keyed(key: str, seconds: float = 0.0) -> None:
+    """`work` for a tenant: `key` is there for limits and unique keys."""
+    work(seconds)
+
+
 def fail_while(flag: str, seconds: float = 0.0) -> None:
     """Fail for as long as the file `flag` is there when `seconds` are over."""
     _say(ledger.BEGAN)

@@ -37,6 +37,9 @@ jobs:
   patient: {python: "tests.commands.work_tasks:boom", retries: {max: 3, delays: [1h]}}
   hold: {python: "tests.commands.work_tasks:hold"}
   spin: {python: "tests.commands.work_tasks:spin", timeout: 300ms, retries: {max: 0}}
+  busy: {python: "tests.commands.work_tasks:spin"}
+  deaf: {python: "tests.commands.work_tasks:deaf"}
+  sour: {python: "tests.commands.work_tasks:sour"}
   dawdle: {python: "tests.commands.work_tasks:dawdle"}
   parent: {python: "tests.commands.work_tasks:parent"}
   noisy: {python: "tests.commands.work_tasks:noisy"}

@@ -69,6 +69,26 @@ def test_an_older_job_of_a_paused_type_holds_up_nobody(lab: Cli, store: Store, w
     assert all(found.record.count == 0 for found in store.jobs.locate("default", held))
 
 
+def test_a_pause_that_takes_the_place_of_another_says_what_that_was(lab: Cli) -> None:
+    assert "before" not in lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers").err
+    again = lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers", "-o", "json")
+    assert ([row["changed"] for row in again.json()], "before" in again.err) == ([False], False)
+    other = lab("queue", "pause", "default", "email", "--for", "1h", "-o", "json")
+    assert [row["changed"] for row in other.json()] == [True, True]
+    [before] = [line for line in other.err.splitlines() if line.startswith("before: ")]
+    assert before.startswith("before: queue default is paused until it is resumed: bad deploy (by ")
+    assert before.endswith("producers are shut out")
+
+
+def test_a_pause_of_a_type_that_is_made_shorter_ends_when_it_says(lab: Cli, store: Store, worker: START) -> None:
+    assert lab("queue", "pause", "--type", "greet", "--for", "1h").code == 0
+    job_id = greet(lab)
+    worker()
+    eventually(lambda: state(store, job_id) == "limited")
+    assert lab("queue", "pause", "--type", "greet", "--for", "1s").code == 0
+    eventually(lambda: state(store, job_id) == "completed")
+
+
 def test_every_view_tells_of_pauses(lab: Cli) -> None:
     greet(lab)
     assert lab("queue", "pause", "email", "--type", "greet", "--reason", "bad \x1b[31mdeploy").code == 0
@@ -155,7 +175,7 @@ def test_producers_that_are_shut_out_exit_with_5(lab: Cli, store: Store, target:
 
 def test_lines_for_a_closed_queue_are_refused_and_those_for_others_are_told(lab: Cli, store: Store) -> None:
     assert lab("queue", "pause", "email", "--block-producers").code == 0
-    lines = [{"type": kind, "payload": {"name": "x"}} for kind in ("mail", "greet", "mail", "greet")]
+    lines = [{"type": kind, "payload": {"name": "x"}} for kind in ("greet", "mail", "greet", "mail")]
     ran = lab("enqueue", "-", "--from", "-", input="".join(f"{json.dumps(line)}\n" for line in lines))
     assert ran.code == 5
     ids = ran.out.split()

@@ -26,6 +26,7 @@ namespace: lab
 defaults: {retries: {max: 0}}
 jobs:
   leak: {python: "tests.commands.said_tasks:leak", redact: [to, "*.token", pin], label: "for {{ to | default('x') }}"}
+  apart: {python: "tests.commands.said_tasks:leak", redact: [to, "*.token", pin], isolate: true}
   show: {command: [sh, -c, 'echo "$1"; echo "$1" >&2; exit 3', sh, "{{ to }}"], redact: [to]}
   long: {command: [sh, -c, 'printf "%8190s%s\\\\n" "" "$1" >&2; exit 3', sh, "{{ to }}"], redact: [to]}
   plain: {python: "tests.commands.said_tasks:leak"}
@@ -70,6 +71,8 @@ def everything(shop: Cli, job_id: str) -> str:
     [
         (("leak", f"to={SECRET}", "how=fail", 'card:={"token": "tok-4711", "n": 1}', "pin:=123456"), 7),
         (("leak", f"to={SECRET}", "how=return", 'card:={"token": "tok-4711", "n": 1}', "pin:=123456"), 0),
+        (("apart", f"to={SECRET}", "how=fail", 'card:={"token": "tok-4711", "n": 1}', "pin:=123456"), 7),
+        (("apart", f"to={SECRET}", "how=return", 'card:={"token": "tok-4711", "n": 1}', "pin:=123456"), 0),
         (("show", f"to={SECRET}"), 7),
         (("long", f"to={SECRET}"), 7),
     ],

@@ -155,7 +155,6 @@ def test_the_key_is_free_when_the_job_has_completed_unless_it_is_held_for_a_time
         assert (again.code, again.out == f"{first}\n") == (0, same)
 
 
-@pytest.mark.xfail(strict=True, reason="enqueue takes the key from a holder whose record is trimmed")
 def test_a_holder_that_is_not_kept_any_more_still_holds_its_key(
     shop: Cli, client: Client, worker: Callable[[], None]
 ) -> None:

@@ -30,8 +30,26 @@ def hold() -> str:
 
 
 def spin() -> None:
+    STARTED.set()
     while True:
         pass
+
+
+def deaf() -> str:
+    """Catches what would stop it, and goes on."""
+    try:
+        spin()
+    except BaseException:  # noqa: BLE001
+        RELEASE.wait(30)
+    return "done all the same"
+
+
+def sour() -> None:
+    """Answers a cancel with a failure of its own."""
+    try:
+        spin()
+    finally:
+        raise ValueError("not like this")
 
 
 async def dawdle() -> None:

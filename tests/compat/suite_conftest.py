@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -74,6 +75,17 @@ class TestedBroker(JobctlBroker):
     do_nack = do_ack
 
 
+class PromptConsumer(dramatiq.worker._ConsumerThread):
+    """The tests look at its consumer as soon as they have sent a message, and that one announces its process first."""
+
+    def start(self) -> None:
+        super().start()
+        deadline = time.monotonic() + 5
+        while getattr(self, "consumer", None) is None and time.monotonic() < deadline:
+            threading.Event().wait(0.001)
+
+
+dramatiq.worker._ConsumerThread = PromptConsumer
 dramatiq.brokers.redis.RedisBroker = TestedBroker
 redis.Redis = PrivateRedis
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.1  # 5 s otherwise, which two tests wait for

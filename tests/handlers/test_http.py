@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jobctl import __version__
 from jobctl.catalog.model import External, HttpSpec
@@ -19,6 +20,7 @@ from jobctl.errors import UsageError
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.http import retry_after_ms
 from jobctl.handlers.http_address import Address, Origin, redirected
+from jobctl.redaction import scrubber
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 HOSTILE = st.sampled_from(["../..", "..", "/", "//evil.example/", "@evil", "?a=b", "&x=1", "#f", "%2e%2e", "\r\nX: y"])
@@ -79,6 +81,23 @@ def test_a_large_answer_is_cut_and_an_empty_one_is_none(send, server, reply):
     server.replies = [reply(200, {}, b"x" * 3_000_000), reply(204)]
     assert send(HttpSpec(server.url)) == {"status": 200, "body": "x" * 16_384}
     assert send(HttpSpec(server.url)) == {"status": 204, "body": None}
+
+
+def test_what_is_redacted_is_scrubbed_before_an_answer_is_cut_and_json_stays_json(handler, new_run, server, reply):
+    secret = {"to": "ada@example.com", "pin": 123456}
+    clean = scrubber(("to", "pin"), secret)
+
+    def send(status, headers, body):
+        server.replies = [reply(status, headers, body)]
+        return handler(HttpSpec(server.url))(replace(new_run(secret).attempt, scrub=clean))
+
+    assert send(200, {"Content-Type": "application/json"}, b'{"n": 123456}')["body"] == {"n": 123456}
+    with pytest.raises(HandlerFailure) as caught:
+        send(400, {}, b"-" * 290 + b" no such address ada@example.com")
+    assert "ada" not in str(caught.value)
+    for padding in (16_384 - 5, 65_536 - 5):
+        body = send(200, {}, b"-" * padding + b"ada@example.com and more")["body"]
+        assert "ada" not in body
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from dramatiq.brokers.stub import StubBroker
 
 from jobctl import context
 from jobctl.catalog.model import ActorSpec, PythonSpec
-from jobctl.engine.failure import describe
 from jobctl.errors import UsageError
 from jobctl.handlers import coroutines, enforces_deadline
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import describe
 
 ASYNC = """
 import asyncio
@@ -119,6 +119,23 @@ def test_a_coroutine_that_swallows_a_cancel_is_cancelled_again(function, new_run
     )
     with pytest.raises(AttemptTimeout):
         function(source)(new_run(seconds=0.05).attempt)
+
+
+def test_a_coroutine_that_cleans_up_at_its_deadline_is_not_cancelled_a_second_time(function, new_run):
+    source = (
+        "import asyncio\nasync def run(cancel, done):\n"
+        " try: await asyncio.sleep(60)\n"
+        " finally:\n"
+        "  cancel('timeout')\n"
+        "  await asyncio.sleep(0.05)\n"
+        "  done.append(1)"
+    )
+    done: list[int] = []
+    run = new_run({"done": done}, seconds=0.05)
+    run.attempt.payload["cancel"] = run.attempt.cancel.cancel
+    with pytest.raises(AttemptTimeout):
+        function(source)(run.attempt)
+    assert done == [1]
 
 
 def test_an_error_while_being_cancelled_is_still_a_cancel(function, new_run):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import redis
+from dramatiq import Message
+from dramatiq.brokers.redis import RedisBroker
 
 from jobctl.store.newjob import NewJob
 from jobctl.store.pauses import EVERYTHING, Pause
@@ -57,3 +60,17 @@ def test_a_delayed_job_expires_too(project: Project) -> None:
     job_id = enqueue(project, delay_ms=3_600_000)
     project.worker().ready()
     project.all_are("dead", [job_id], timeout=SOON_MS / 1000 + 10)
+
+
+def test_a_stock_job_that_expires_behind_its_limit_is_dead_too(project: Project, redis_client: redis.Redis) -> None:
+    project.change("jobs.yaml", "python: work:nap\n    payload", "python: work:nap\n    rate_limit: 1/h\n    payload")
+    project.change("jobs.yaml", 'label: "n {{ n }}"', "expires: 6s")
+    project.worker().ready()
+    stock = RedisBroker(client=redis_client, namespace="test")
+    stock.declare_queue("default")
+    message = Message(queue_name="default", actor_name="nap", args=(), kwargs={"n": 1, "s": 0}, options={})
+    sent = [stock.enqueue(message.copy(message_id=f"stock-{n}")) for n in range(4)]
+    ids = [str(one.options["redis_message_id"]) for one in sent]
+    project.all_are("completed", ids[:1])
+    project.all_are("dead", ids[1:], timeout=20)
+    assert [(job.error, job.attempt_count) for job in project.jobs(ids[1:])] == [("Expired", 0)] * 3

@@ -98,7 +98,7 @@ def test_the_process_group_of_a_command_dies_with_a_killed_worker_process(projec
     pids = project.pids(2)
     assert all(alive(pid) for pid in pids)
     worker.signal(signal.SIGKILL)
-    gone(pids, timeout=5)
+    gone(pids, timeout=15)
 
 
 def test_the_process_group_of_a_command_dies_when_its_job_is_cancelled(project: Project) -> None:

@@ -20,9 +20,10 @@ def pass_time(store: Store, ms: int, queue: str = QUEUE) -> None:
     for key in client.scan_iter(f"{base}*", count=1000):
         kind = key.decode().removeprefix(base).partition(":")[0]
         if kind in ("smooth", "until"):
-            at = float(client.get(key)) - ms
+            stored, _, interval = client.get(key).decode().partition(":")
+            at = float(stored) - ms
             if at + (SLACK_MS if kind == "smooth" else 0) > now:
-                client.set(key, f"{at:.3f}", keepttl=True)
+                client.set(key, f"{at:.3f}:{interval}" if interval else f"{at:.3f}", keepttl=True)
             else:
                 client.delete(key)
         elif kind == "fixed":

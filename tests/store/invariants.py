@@ -4,8 +4,8 @@ I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying, l
     without a priority are in the list, and LLEN - stale is how many distinct ones there are.
 I2  An id in the archive is in exactly one of completed, cancelled, dead, trash, emptied, and the other way round.
 I3  No id is both live and archived.
-I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, requests to cancel and
-    progress to running ones.
+I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, logs too; requests to
+    cancel and progress to running ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
 I6  The index of due times holds a queue if and only if it has delayed or retrying jobs or limits that somebody waits
     for, at no later time than theirs.
@@ -86,7 +86,17 @@ def check(store: Store, *, wakes: bool = False) -> list[str]:
         out += [f"{queue}: {what}" for what in _violations(view, now, wakes)]
         if not view.stock:
             out += [f"{queue}: {what}" for what in limits.violations(store, queue)]
-    return out
+    return out + _logs(store)
+
+
+def _logs(store: Store) -> list[str]:
+    """Logs of no job. The job may go, and its log with it, while this looks."""
+    prefix, found = store.keys.logs("").removesuffix(":"), []
+    for key in store.client.scan_iter(f"{prefix}*", count=1000):
+        queue, _, job_id = key.decode().removeprefix(prefix).partition(":")
+        if store.jobs.find(job_id, [queue]) is None and store.client.exists(key):
+            found.append(f"{queue}: I4: a log of no job: {job_id}")
+    return found
 
 
 def _queues(store: Store) -> list[str]:

@@ -79,6 +79,24 @@ def test_a_pause_of_one_queue_leaves_the_others_alone(moves: Moves, store: Store
     assert moves.fetch_ids(5, queues=["a", "b"]) == ["b"]
 
 
+def test_a_look_around_finds_nothing_to_do_in_what_is_paused(moves: Moves, store: Store) -> None:
+    def seen() -> bool:
+        return store.queues.peek(["a", "b"]).waiting
+
+    moves.enqueue("a", queue="a")
+    store.pauses.pause("b", Pause(0, "why", "me"))
+    assert seen()
+    store.pauses.pause("a", Pause(store.processes.now_ms() + 60_000, "why", "me"))
+    assert not seen()
+    moves.enqueue("b", queue="b")
+    store.pauses.resume("b", ["b"])
+    assert seen()
+    store.pauses.pause("*", Pause(0, "why", "me"))
+    assert not seen()
+    store.pauses.pause("*", Pause(store.processes.now_ms() - 1, "why", "me"))
+    assert seen()
+
+
 def test_a_pause_that_cannot_be_read_holds_and_harms_no_other_queue(moves: Moves, store: Store) -> None:
     moves.enqueue("a", queue="a")
     moves.enqueue("b", queue="b")

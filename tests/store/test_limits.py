@@ -251,7 +251,7 @@ def test_every_end_frees_the_slot_once_and_wakes_who_waits_for_it(moves: Moves, 
     assert is_woken(store)
     assert held(store, "c:act") <= store.processes.now_ms()
     assert len(moves.fetch(5)) == 1
-    assert store.limits.rows(QUEUE)[0].used == 2
+    assert {row.limit: row.used for row in store.limits.rows(QUEUE)}["c:act"] == 2
 
 
 def test_a_job_that_gets_its_lane_only_when_it_was_fetched_held_no_slot(moves: Moves, store: Store) -> None:

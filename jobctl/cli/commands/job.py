@@ -40,8 +40,8 @@ def show(
 
     Example: jobctl job show 1m80w17s0w7jd106qwm2 -o json
     """
+    from jobctl.ops import held
     from jobctl.ops.jobs import locate_all
-    from jobctl.store.jobs import to_job
 
     store = ctx.store(retries=2)
     if unredacted:
@@ -54,7 +54,7 @@ def show(
         watch_job(ctx, store, ids[0], unredacted=unredacted)
         return 0
     found, errors = locate_all(store, ids)
-    jobs = [to_job(job, unredacted=unredacted) for job in found]
+    jobs = [held.shown(store, job, unredacted=unredacted) for job in found]
     if ctx.output is Output.TABLE:
         from jobctl.cli.card import card
 

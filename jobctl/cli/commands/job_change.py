@@ -39,7 +39,8 @@ def cancel(
 ) -> int:
     """Cancel jobs.
 
-    Running commands, requests and coroutines are asked to stop; a running plain Python function cannot be (exit 5).
+    A running job is asked to stop and waited for: a Python function gets an exception, a coroutine is cancelled, a
+    command gets SIGTERM, a request is closed. One that still runs after --timeout is exit 6.
 
     Example: jobctl job cancel queue:email job:newsletter --dry-run
     """
@@ -48,10 +49,9 @@ def cancel(
     from jobctl.ops.when import parse_delay
 
     timeout_s = parse_delay(timeout, "--timeout") / 1000
-    catalog = ctx.catalog_if_any()
 
     def apply(jobs: Sequence[Found]) -> list[Tried]:
-        return change.cancel(ctx.store(retries=2), catalog, jobs, timeout_s=timeout_s)
+        return change.cancel(ctx.store(retries=2), jobs, timeout_s=timeout_s)
 
     return change_jobs(ctx, "cancel", targets, LIVE, apply, (yes, dry_run, max))
 

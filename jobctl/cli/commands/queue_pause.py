@@ -58,7 +58,8 @@ def pause(
 ) -> None:
     """Stop handing out jobs of queues, of job types, or of everything; running ones go on.
 
-    It survives restarts of workers and of Redis, and ends by itself with --for or --until.
+    It survives restarts of workers and of Redis, and ends by itself with --for or --until. A pause takes the place of
+    an earlier one of the same, which is said then.
 
     Example: jobctl queue pause email --for 10m --reason 'bad deploy'
     """
@@ -68,12 +69,17 @@ def pause(
     store = ctx.store()
     until_ms = end_of(duration, until, store.processes.now_ms)
     targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)
+    before = pauses.ls(store)
     rows = pauses.pause(store, targets, until_ms, reason, closed=block_producers)
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, PAUSES)
     end = f"until {moment(ctx, rows[0].until)}" if rows[0].until else f"until `{_resume(rows)}`"
     shut = "; producers are shut out" if block_producers else ""
     ctx.say(f"paused {', '.join(map(pauses.name_of, rows))} {end}; running jobs go on{shut}")
+    changed = {(row.queue, row.type) for row in rows if row.changed}
+    for row in before:
+        if (row.queue, row.type) in changed:
+            ctx.say(f"before: {pauses.sentence(row, lambda at: moment(ctx, at))}")
 
 
 def _resume(rows: list[PauseRow]) -> str:

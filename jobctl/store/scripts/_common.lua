@@ -90,7 +90,7 @@ local function forget(k, zset, id, score, now)
   if tonumber(score) > now - REMEMBER_MS then redis.call('ZADD', k.remembered, score, id) end
 end
 
--- Deletes the logs of jobs. A log's key is the second of the two computed here: logs .. id. O(#ids); at most 2,000 ids.
+-- Deletes the logs of jobs. A log's key is computed here: logs .. id. O(#ids); at most 2,000 ids.
 local function drop_logs(k, ids)
   if #ids == 0 then return end
   local logs = {}

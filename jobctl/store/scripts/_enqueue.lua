@@ -43,36 +43,41 @@ local function holder_of(k, key)
   return holder
 end
 
+-- Makes a job the holder of a key, for `left` ms of a window; (if_free) only if nobody is. Returns whether it is.
+local function hold(key, id, unique, left, if_free)
+  local options = unique.m == 'w' and { 'PX', math.ceil(left) } or {}
+  if if_free then options[#options + 1] = 'NX' end
+  return redis.call('SET', key, id, unpack(options)) ~= false
+end
+
 -- Takes the unique key for a job. Returns what became of it (nil: enqueued), the other job, and the due time it inherits.
--- flush() writes the jobs before it in this call, whose place it may take.
-local function claim(k, queue, id, unique, now, flush)
+-- batch.flush() writes the jobs before it in this call, whose place it may take.
+local function claim(k, queue, id, unique, now, batch)
   local key = k.uniques .. ':' .. unique.n
-  local holder = holder_of(k, key)
-  local what, due
-  if holder then
-    if unique.c == 'skip' then return 'skipped', holder end
-    if unique.c == 'fail' then return 'conflict', holder end
-    flush()
-    local inherited, gone = replace(k, queue, holder, unique.r, now)
-    if gone then what = 'replaced' end
-    if unique.c == 'replace' then due = inherited end
+  local what, holder, due
+  if not hold(key, id, unique, tonumber(unique.t), true) then
+    batch.flush()
+    holder = holder_of(k, key)
+    if holder and unique.c == 'skip' then return 'skipped', holder end
+    if holder and unique.c == 'fail' then return 'conflict', holder end
+    if holder then
+      local inherited, gone = replace(k, queue, holder, unique.r, now)
+      if gone then what = 'replaced' end
+      if unique.c == 'replace' and unique.m == 'w' then due = inherited end
+    end
+    hold(key, id, unique, due and math.max(1, due - now) or tonumber(unique.t), false)
   end
-  local left = due and math.max(1, due - now) or tonumber(unique.t)
-  if unique.m == 'w' then
-    redis.call('SET', key, id, 'PX', math.ceil(left))
-  else
-    redis.call('SET', key, id)
-  end
-  redis.call('HSET', k.uniques, id, unique.m .. '|' .. unique.h .. '|' .. unique.n)
+  local uniques = batch.uniques
+  uniques[#uniques + 1], uniques[#uniques + 2] = id, unique.m .. '|' .. unique.h .. '|' .. unique.n
   return what, holder, due
 end
 
 -- Writes what stands beside a job. Returns as claim does.
-local function write_extra(k, queue, id, text, now, flush)
+local function write_extra(k, queue, id, text, now, batch)
   local extra = cjson.decode(text)
   local what, other, due
   if extra.u then
-    what, other, due = claim(k, queue, id, extra.u, now, flush)
+    what, other, due = claim(k, queue, id, extra.u, now, batch)
     if what == 'skipped' or what == 'conflict' then return what, other end
   end
   if extra.l then redis.call('HSET', k.lanes, id, extra.l) end
@@ -98,10 +103,12 @@ local function enqueue_jobs(k, queue, jobs)
     local n = #said
     said[n + 1], said[n + 2], said[n + 3] = i - 1, what, other or ''
   end
-  local function flush()
+  local batch = { uniques = {} }
+  function batch.flush()
     if #fields > 0 then redis.call('HSET', k.bodies, unpack(fields)) end
+    if #batch.uniques > 0 then redis.call('HSET', k.uniques, unpack(batch.uniques)) end
     push_ready(k, ready, false)
-    fields, ready = {}, {}
+    fields, ready, batch.uniques = {}, {}, {}
   end
   local function add(id, at, due)
     local priority, when = jobs[at + 3], jobs[at + 4]
@@ -123,13 +130,13 @@ local function enqueue_jobs(k, queue, jobs)
     if here[id] or ((live[i] or ended[i] or remembers) and is_known(k, id, live[i], ended[i], now)) then
       what = 'known'
     elseif jobs[at + 5] ~= '' then
-      what, other, due = write_extra(k, queue, id, jobs[at + 5], now, flush)
+      what, other, due = write_extra(k, queue, id, jobs[at + 5], now, batch)
     end
     if what then say(i, what, other) end
     if not what or what == 'replaced' then add(id, at, due) end
     replaced = replaced or what == 'replaced'
   end
-  flush()
+  batch.flush()
   redis.call('SADD', k.queues, queue)
   if first_due then due_by(k, queue, first_due) end
   if replaced then refresh_due(k, queue) end -- what was due first may be gone

@@ -44,19 +44,26 @@ end
 -- Each kind of window keeps its own keys: a limit may change from one to another while it is in use.
 local function rate_key(k, spec, bucket) return sub(k, spec.window .. ':' .. bucket) end
 
-local function write_smooth(key, tat, now)
-  redis.call('SET', key, string.format('%.3f', tat), 'PX', math.max(1, math.ceil(tat - now + SLACK_MS)))
+local function write_smooth(key, tat, interval, now)
+  local keep = math.max(1, math.ceil(tat - now + SLACK_MS))
+  redis.call('SET', key, string.format('%.3f:%.17g', tat, interval), 'PX', keep)
 end
 
--- The smooth limit is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time.
+-- The smooth limit is the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time; kept with
+-- the interval that it was counted by. When the rate has changed, what is used stays the same number of starts.
+local function arrival_time(key, interval, now)
+  local tat, counted = string.match(redis.call('GET', key) or '', '^(.+):(.+)$')
+  tat, counted = tonumber(tat or now), tonumber(counted or interval)
+  if counted ~= interval and tat > now then
+    tat = now + (tat - now) * interval / counted
+    write_smooth(key, tat, interval, now)
+  end
+  return tat
+end
+
 local function smooth_room(key, spec, now)
   local interval = spec.period / spec.count
-  local tat = tonumber(redis.call('GET', key) or now)
-  if tat > now + spec.burst * interval + EXACT_MS then -- a slower limit left it: nobody waits longer than the new one says
-    tat = now + spec.burst * interval
-    write_smooth(key, tat, now)
-  end
-  local first = tat - (spec.burst - 1) * interval
+  local first = arrival_time(key, interval, now) - (spec.burst - 1) * interval
   if first > now + EXACT_MS then return 0, first end
   local n = math.floor((now + EXACT_MS - first) / interval) + 1
   return n, first + n * interval
@@ -127,7 +134,8 @@ local function charge(k, bucket, now)
   if not spec then return end
   local key = rate_key(k, spec, bucket)
   if spec.window == 'smooth' then
-    write_smooth(key, tonumber(redis.call('GET', key) or now) + spec.period / spec.count, now)
+    local interval = spec.period / spec.count
+    write_smooth(key, arrival_time(key, interval, now) + interval, interval, now)
   elseif spec.window == 'fixed' then
     local index, used = used_in(key, spec, now)
     redis.call('SET', key, string.format('%.0f:%.0f', index, used + 1), 'PX', math.ceil((index + 1) * spec.period - now))
@@ -143,8 +151,15 @@ local function penalise(k, bucket, till, now)
   if not spec or is_concurrency(bucket) or till <= (penalty_of(k, bucket, now) or now) then return end
   redis.call('SET', sub(k, 'until:' .. bucket), string.format('%.0f', till), 'PX', math.ceil(till - now))
   if spec.window == 'smooth' then
-    write_smooth(rate_key(k, spec, bucket), till + (spec.burst - 1) * spec.period / spec.count, now)
+    local interval = spec.period / spec.count
+    write_smooth(rate_key(k, spec, bucket), till + (spec.burst - 1) * interval, interval, now)
   end
+end
+
+-- The same for all rate limits of a job, for so many milliseconds (0: not at all).
+local function penalise_lane(k, id, pause, now)
+  if pause <= 0 then return end
+  for _, bucket in ipairs(buckets_of(redis.call('HGET', k.lanes, id) or '')) do penalise(k, bucket, now + pause, now) end
 end
 
 -- A lane has its turn. Returns the id of its head, counted against all its buckets; nil if one of them does not admit

@@ -6,7 +6,6 @@
 
 local now = time_ms()
 redis.call('HDEL', K.processes, ARGV[1]) -- allowed at maxmemory, and so then is what follows: a full server kills nobody
-redis.call('ZREM', K.beats, ARGV[1]) -- first, since Redis at maxmemory refuses a script whose first write is an HSET
 redis.call('HSET', K.processes, ARGV[1], ARGV[2])
 redis.call('ZADD', K.beats, now, ARGV[1])
 return now

@@ -1,26 +1,23 @@
 -- Gives reservations back: to the head of their line on drain, or for a worker that died (then with the lost attempt in
--- the record and a crash counted); to the back of their lane when only the worker found that they have one; and to the
--- head of their lane when the other side asked for a pause, which slows its rate limits down. A job that somebody
--- cancelled meanwhile is cancelled instead. No attempt is consumed.
+-- the record and a crash counted); to the back of their lane when only the worker found that they have one, and maybe
+-- that they expire; and to the head of their lane when the other side asked for a pause, which slows its rate limits
+-- down. A job that somebody cancelled meanwhile is cancelled instead. No attempt is consumed.
 -- INCLUDE: _lanes _limits _unique _ready _settle
 -- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished limits lanes limited uniques expiring due progress
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
---       lane ('' leaves it), pause_ms ('0' for none)
+--       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it)
 -- Returns: the indexes (from 0) of the reservations that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
 
 local now = time_ms()
 local events, first, last, ended = {}, {}, {}, {}
-local late = each_current(K, ARGV[1], 3, 7, function(id, at, asked)
+local late = each_current(K, ARGV[1], 3, 8, function(id, at, asked)
   if ARGV[at + 2] ~= '' then redis.call('HSET', K.records, id, ARGV[at + 2]) end
   if ARGV[at + 3] == '1' then redis.call('HINCRBY', K.crashes, id, 1) end
-  local lane, pause = ARGV[at + 5], tonumber(ARGV[at + 6])
+  local lane = ARGV[at + 5]
   if lane ~= '' then redis.call('HSET', K.lanes, id, lane) end
-  if pause > 0 then
-    for _, bucket in ipairs(buckets_of(redis.call('HGET', K.lanes, id) or '')) do
-      penalise(K, bucket, now + pause, now)
-    end
-  end
+  if ARGV[at + 7] ~= '0' then redis.call('ZADD', K.expiring, ARGV[at + 7], id) end
+  penalise_lane(K, id, tonumber(ARGV[at + 6]), now)
   if asked then
     cancel_now(K, id, now)
     ended[#ended + 1] = id

@@ -22,9 +22,13 @@ jobs:
   deaf: {{command: ["{sys.executable}", "-c", "{DEAF}"], timeout: 2s}}
   sleep-in-c: {{python: "tests.chaos.tasks:sleep_in_c", timeout: 2s}}
   hold-gil: {{python: "tests.chaos.tasks:hold_gil", timeout: 2s}}
+  grow-alone: {{python: "tests.chaos.tasks:grow", isolate: true}}
+  leave-alone: {{python: "tests.chaos.tasks:leave", isolate: true}}
+  hold-gil-alone: {{python: "tests.chaos.tasks:hold_gil", isolate: true, timeout: 2s}}
 """
 REASONS = {
     "grow": "WorkerKilled", "leave": "WorkerKilled", "deaf": "Timeout", "sleep-in-c": "Timeout", "hold-gil": "Timeout",
+    "grow-alone": "ProcessDied", "leave-alone": "ProcessDied", "hold-gil-alone": "Timeout",
 }  # fmt: skip
 
 
@@ -37,6 +41,9 @@ def run(world: Arena, neighbours: int, each_s: float) -> Finding:
         **dict.fromkeys(world.send("deaf"), "deaf"),
         **dict.fromkeys(world.send("sleep-in-c", seconds=600), "sleep-in-c"),
         **dict.fromkeys(world.send("hold-gil", seconds=600), "hold-gil"),
+        **dict.fromkeys(world.send("grow-alone"), "grow-alone"),
+        **dict.fromkeys(world.send("leave-alone"), "leave-alone"),
+        **dict.fromkeys(world.send("hold-gil-alone", seconds=600), "hold-gil-alone"),
     }
     good += world.send("work", neighbours - len(good), seconds=each_s)
     until(lambda: len(world.dead()) == len(guilty), 90, 0.2)

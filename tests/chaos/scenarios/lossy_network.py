@@ -32,6 +32,6 @@ SCENARIO = Scenario(
     11,
     "a network that loses 1 % of all commands",
     run,
-    quick={"jobs": 2_000, "rate": 0.01, "quiet_s": 60.0},
+    quick={"jobs": 1_200, "rate": 0.01, "quiet_s": 60.0},
     long={"jobs": 10_000, "rate": 0.01, "quiet_s": 120.0},
 )

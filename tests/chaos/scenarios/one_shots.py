@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.chaos.arena import Arena
@@ -18,14 +16,7 @@ def run(world: Arena, shots: int, foreign: int) -> Finding:
     client.slowlog_reset()
 
     def shoot(_number: int) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "jobctl", "enqueue", "work", "-o", "name"],
-            cwd=world.folder,
-            env=world.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = world.command("enqueue", "work", "-o", "name")
         return done.stdout.strip().removeprefix("job/") if done.returncode == 0 else ""
 
     with ThreadPoolExecutor(2) as pool:

@@ -88,7 +88,7 @@ SCENARIO = Scenario(
     12,
     "slow, frozen, skewed, but alive",
     run,
-    quick={"long_s": 45.0, "frozen_s": 35.0},
+    quick={"long_s": 38.0, "frozen_s": 35.0},
     long={"long_s": 180.0, "frozen_s": 90.0},
     catalog=CATALOG,
 )

@@ -1,17 +1,20 @@
-"""A failure as it is recorded: bounded, without the engine's own frames."""
+"""A failure as it is recorded: bounded, without jobctl's own frames; and how it travels between processes."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import TracebackException
+from typing import Any
 
-from jobctl.handlers.base import HandlerFailure
+from jobctl.context import RateLimited
+from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.redaction import Scrubber
 
-__all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "describe"]
+__all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "RemoteFailure", "ancestry", "describe", "pack", "unpack"]
 
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 8_000
@@ -28,12 +31,74 @@ class Failure:
     traceback: str | None = None
 
 
+class RemoteFailure(Exception):
+    """An exception of user code in a process of its own. `names` are those of its class and their ancestors."""
+
+    def __init__(self, described: Failure, names: frozenset[str]) -> None:
+        super().__init__(f"{described.error}: {described.message}")
+        self.described = described
+        self.names = names
+
+
 def describe(failure: BaseException, using: Scrubber | None = None) -> Failure:
     """The failure in bounded, encodable text, scrubbed. The traceback never holds the values of variables."""
+    if isinstance(failure, RemoteFailure | AttemptTimeout) and failure.described is not None:
+        found: Failure = failure.described  # scrubbed before it was bounded there: see `pack`
+        return found
     if isinstance(failure, HandlerFailure):
         return Failure(failure.error, _bounded(using, str(failure), MAX_MESSAGE))
     name = _bounded(using, type(failure).__name__, MAX_MESSAGE)
     return Failure(name, _bounded(using, _text(failure), MAX_MESSAGE), _traceback(failure, using))
+
+
+def ancestry(failure: BaseException) -> frozenset[str]:
+    """The names, bare and dotted, of the failure's class and of all that it inherits from."""
+    if isinstance(failure, RemoteFailure):
+        return failure.names
+    names: set[str] = set()
+    for ancestor in type(failure).__mro__[:-1]:
+        names |= {ancestor.__name__, ancestor.__qualname__, f"{ancestor.__module__}.{ancestor.__qualname__}"}
+    return frozenset(names)
+
+
+def pack(failure: BaseException, using: Scrubber | None) -> dict[str, Any]:
+    """What another process needs in order to record the failure as if it had been raised there."""
+    what = describe(failure, using)
+    packed = {"error": what.error, "message": what.message, "traceback": what.traceback}
+    match failure:
+        case AttemptTimeout():
+            return {"kind": "timeout", **packed}
+        case AttemptCancelled():
+            return {"kind": "cancelled", **packed}
+        case RateLimited():
+            return {"kind": "limited", **packed, "after_ms": failure.after_ms}
+        case HandlerFailure():
+            own = {"match": failure.match, "retryable": failure.retryable, "retry_after_ms": failure.retry_after_ms}
+            return {"kind": "handler", **packed, **own}
+    return {"kind": "exception", **packed, "names": sorted(ancestry(failure))}
+
+
+def unpack(packed: Mapping[str, Any]) -> BaseException:
+    """The failure that `pack` was given, ready to be raised."""
+    what = Failure(packed["error"], packed["message"], packed["traceback"])
+    match packed["kind"]:
+        case "timeout":
+            timeout = AttemptTimeout(what.message)
+            timeout.described = what
+            return timeout
+        case "cancelled":
+            return AttemptCancelled(what.message)
+        case "limited":
+            return RateLimited(packed["after_ms"] / 1000)
+        case "handler":
+            return HandlerFailure(
+                what.error,
+                what.message,
+                match=tuple(packed["match"]),
+                retryable=packed["retryable"],
+                retry_after_ms=packed["retry_after_ms"],
+            )
+    return RemoteFailure(what, frozenset(packed["names"]))
 
 
 def _traceback(failure: BaseException, using: Scrubber | None) -> str | None:

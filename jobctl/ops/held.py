@@ -1,0 +1,66 @@
+"""Why does this job not run? The pauses, the limit, or the missing worker that hold it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobctl import clock
+from jobctl.ops.limits import kind_of, name_of, spelled
+from jobctl.store.jobs import Found, to_job
+from jobctl.store.pauses import EVERYTHING, Pause, of_type
+from jobctl.store.records import Hold, Job
+
+if TYPE_CHECKING:
+    from jobctl.store import Store
+    from jobctl.store.limits import LaneState
+
+
+def shown(store: Store, found: Found, *, unredacted: bool = False) -> Job:
+    """The record of a job, with what holds it."""
+    job = to_job(found, unredacted=unredacted)
+    if found.state not in ("waiting", "limited"):
+        return job
+    return to_job(found, unredacted=unredacted, held=tuple(why(store, found, job.type)))
+
+
+def why(store: Store, found: Found, job_type: str) -> list[Hold]:
+    """What keeps a job that waits from starting; nothing if it is simply next."""
+    paused = store.pauses.now()
+    scopes = {EVERYTHING: "everything", found.queue: f"queue:{found.queue}", of_type(job_type): f"type:{job_type}"}
+    holds = [_pause(name, paused[scope]) for scope, name in scopes.items() if scope in paused]
+    if found.state == "limited" and found.lane:
+        lane = store.limits.lane(found.queue, found.lane, found.id)
+        if lane.limit is None:
+            holds += [] if holds else [Hold(kind="turn", name=f"queue:{found.queue}", ahead=lane.ahead)]
+        elif not lane.limit.startswith("p:"):
+            holds.append(_limit(found.queue, lane))
+    if found.queue in store.queues.registered() and not store.processes.serving().get(found.queue):
+        holds.append(Hold(kind="worker", name=f"queue:{found.queue}"))
+    return holds
+
+
+def _pause(name: str, pause: Pause) -> Hold:
+    until = clock.to_datetime(pause.until_ms) if pause.until_ms else None
+    return Hold(kind="pause", name=name, until=until, reason=pause.reason or None, by=pause.by)
+
+
+def _limit(queue: str, lane: LaneState) -> Hold:
+    limit, turn = lane.limit or "", _earliest(lane)
+    return Hold(
+        kind=kind_of(limit),
+        name=name_of(queue, limit),
+        key=lane.key or None,
+        allows=spelled(limit, lane.spec),
+        ahead=lane.ahead,
+        until=clock.to_datetime(turn) if turn else None,
+    )
+
+
+def _earliest(lane: LaneState) -> int | None:
+    """When a job's turn comes if nobody else takes from its limit (epoch ms); None if that cannot be said."""
+    if lane.next_ms is None:
+        return None
+    count, period, _, window = lane.spec.split(" ")
+    if window == "smooth":
+        return lane.next_ms + lane.ahead * int(period) // int(count)
+    return lane.next_ms + lane.ahead // int(count) * int(period)
