@@ -95,8 +95,10 @@ class Limits:
         self.look_again(queue, limit)
 
     def reset(self, queue: str, limit: str, key: str | None = None) -> bool:
-        """Forget what was set by hand, and how much of the limit is used: of one key of it, or of all keys that somebody
-        waits for. False if there was nothing to forget. Jobs that run go on counting against a concurrency."""
+        """Forget what was set by hand, and how much of the limit is used: of one key, or of all that somebody waits for.
+
+        False if there was nothing to forget. Jobs that run go on counting against a concurrency.
+        """
         client, keys = self._store.client, self._store.keys
         with mapping():
             was = 0 if key is not None else int(client.hdel(keys.limits(queue), f"{limit}|set"))
