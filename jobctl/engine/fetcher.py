@@ -237,7 +237,7 @@ class Fetcher(threading.Thread):
         known = self._desk.tokens()
         strays = {
             (queue, job_id, token)
-            for queue in self._queues
+            for queue in (self._queues if self._store.processes.anything_held(self._queues) else ())
             for job_id, (token, worker) in self._store.processes.reservations(queue).items()
             if worker == self._worker and token not in known
         }

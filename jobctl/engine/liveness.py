@@ -20,7 +20,9 @@ from jobctl.store.records import Event
 from jobctl.store.settle import Ended, Reserved
 
 THOROUGH_S = 60.0
-"""How often every reservation is looked at, and old jobs are deleted, when nothing calls for it sooner."""
+"""How often every reservation is looked at when nothing calls for it sooner."""
+CLEAN_S = 300.0
+"""How often what is past its time is deleted; a queue that completes jobs trims itself."""
 
 SILENCE_S = 7.5
 """A process that has not beaten for this long (two beats and a half) looks before it judges."""
@@ -45,7 +47,7 @@ class StoreLiveness:
         self._redis_ms = 0
         self._reachable_since: float | None = None
         self._seen: dict[str, tuple[int, float]] = {}
-        self._thorough_at = 0.0
+        self._thorough_at = self._clean_at = 0.0
         self._unlisted: set[str] = set()
 
     def beat(self, info: ProcessInfo) -> None:
@@ -85,7 +87,9 @@ class StoreLiveness:
         thorough = now >= self._thorough_at
         if thorough:
             self._thorough_at = now + THOROUGH_S
-            self._clean(names)
+            if now >= self._clean_at:
+                self._clean_at = now + CLEAN_S
+                self._clean(names)
         silent = self._silent()
         alive = {name for name, silent_s in silent.items() if silent_s < self._lease_ms / 1000}
         if not self._may_judge() or self._own not in alive or (len(alive) == len(silent) and not thorough):
@@ -105,7 +109,7 @@ class StoreLiveness:
         """Recover what is held by workers of dead supervisors, and by workers that no supervisor knows any more."""
         listed = self._store.processes.children() if thorough else set()
         unlisted, total = set(), 0
-        for queue in names:
+        for queue in names if self._store.processes.anything_held(names) else ():
             held = {worker for _, worker in self._store.processes.reservations(queue).values()}
             lost = {worker for worker in held if supervisor_of(worker) not in alive}
             strays = held - lost - listed if thorough else set()

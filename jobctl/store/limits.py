@@ -95,7 +95,7 @@ class Limits:
         self.look_again(queue, limit)
 
     def reset(self, queue: str, limit: str, key: str | None = None) -> bool:
-        """Forget what was set by hand, and how much of the limit is used: of one key, or of all that somebody waits for.
+        """Forget what was set by hand, and how much is used: of one key, or of all keys that somebody waits for.
 
         False if there was nothing to forget. Jobs that run go on counting against a concurrency.
         """

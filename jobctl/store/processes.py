@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,11 @@ class Processes:
                 for queue in row.queues:
                     out[queue] = out.get(queue, 0) + row.processes
         return out
+
+    def anything_held(self, queues: Sequence[str]) -> bool:
+        """Whether a job of one of the queues is reserved by anybody: one command, where nothing is."""
+        with mapping():
+            return bool(queues) and bool(self._store.client.exists(*(self._store.keys.running(q) for q in queues)))
 
     def reservations(self, queue: str) -> dict[str, tuple[str, str]]:
         """The reserved jobs of a queue: id → (token, worker)."""
