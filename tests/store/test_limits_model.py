@@ -262,13 +262,11 @@ class LimitsMachine(RuleBasedStateMachine):
         for job_id, said in zip(ids, self.moves.offer(*ids, **options), strict=True):
             assert said.fresh or unique
             if said.fresh:
-                replaced = self.jobs.get(said.other)
-                kept = replaced.due if replaced and replaced.state == "delayed" else due
-                self.jobs[job_id] = Job(lane, priority, "delayed", due=kept)
-                if not kept:
+                self.jobs[job_id] = Job(lane, priority, "delayed", due=due)
+                if not due:
                     self._wait(job_id)
-                if replaced:
-                    assert replaced.state in LIVE[:-1]
+                if said.other:
+                    assert self.jobs[said.other].state in LIVE[:-1]
                     self._leave(said.other, "cancelled")
         fresh = [job_id for job_id in ids if job_id in self.jobs]
         if fresh:
