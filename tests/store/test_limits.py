@@ -266,14 +266,14 @@ def test_a_job_that_gets_its_lane_only_when_it_was_fetched_held_no_slot(moves: M
 
 def test_a_slot_that_a_lane_cannot_use_is_anothers(moves: Moves, store: Store) -> None:
     store.limits.define(QUEUE, {"C": "1", "r:slow": f"1 {HOUR} 1 smooth"})
-    moves.enqueue("s1", lane="r:slow\nC")
+    moves.enqueue("first", lane="C")
     running = moves.fetch()
-    moves.enqueue("s2", lane="r:slow|other\nC")
-    moves.enqueue("s3", lane="r:slow\nC")
-    moves.enqueue("f1", lane="C")
+    moves.enqueue("slow", lane="C\nr:slow")
+    moves.enqueue("free", lane="C\nr:free")
+    moves.enqueue("other", lane="r:slow")
+    assert moves.fetch_ids(5) == ["other"]
     moves.complete(*running)
-    moves.cancel("s2")
-    assert moves.fetch_ids(5) == ["f1"]
+    assert moves.fetch_ids(1) == ["free"]
 
 
 # Wake-ups
@@ -337,12 +337,12 @@ def test_a_lane_that_empties_before_its_turn_passes_it_on(moves: Moves, store: S
     running = moves.fetch()
     moves.enqueue("b", lane="c:act\nr:x")
     moves.enqueue("c", lane="c:act\nr:y")
-    moves.enqueue("plain")
     moves.fetch(5)
     moves.complete(*running)
-    moves.fetch(0)
+    moves.enqueue("urgent", priority=-10)
+    assert moves.fetch_ids(1) == ["urgent"]  # and "b" has its turn now
     moves.cancel("b")
-    sleep(store)
+    assert is_woken(store)
     assert moves.fetch_ids(5) == ["c"]
 
 
