@@ -96,15 +96,18 @@ def keys(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
         _fill(producer, "slow", payloads)
         with _workers(bench):
             until(lambda: _left(producer, "slow")() <= count - names, 60)
-            time.sleep(21)
+            time.sleep(25)
             starts = _starts(producer, "slow")
         served.samples["jobctl"], lag.samples["jobctl"], over.samples["jobctl"] = _judge(starts, 5_000, 20_000)
     return [drained, served, lag, over]
 
 
 def _judge(starts: dict[str, list[int]], interval: int, window: int) -> tuple[list[float], list[float], list[float]]:
-    """(percent served, largest lag, keys over their limit) in the `window` ms after all keys had their first start."""
-    begin = max(times[0] for times in starts.values())
+    """(percent served, largest lag, keys over their limit) in `window` ms after all keys had their first start.
+
+    They had it at about the same time: the window begins and ends where no key is near its turn.
+    """
+    begin = max(times[0] for times in starts.values()) + interval // 2
     allowed = window / interval
     counts = [sum(begin < at <= begin + window for at in times) for times in starts.values()]
     lags = [max(0, b - a - interval) / interval for times in starts.values() for a, b in pairwise(times)]
