@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import IO, Any
 from jobctl.handlers.base import KILL_GRACE_S, HandlerFailure
 from jobctl.handlers.guard import GUARD
 
+MARK = "JOBCTL_GROUP"
+"""In the environment of what is started: by it the guard finds a group whose number it was not told in time."""
 POLL_S = 0.05
 """How often to look for the leader's end where the system has no pidfd."""
 
@@ -20,16 +23,26 @@ class Group:
     """Raises OSError when it cannot be started. `options` are Popen's; nothing is read from our standard input."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: str | None, **options: Any) -> None:
-        GUARD.get_ready()
-        self._child: subprocess.Popen[bytes] = subprocess.Popen(
-            list(argv), env=env, cwd=cwd, stdin=subprocess.DEVNULL, start_new_session=True, bufsize=0, **options
-        )
-        self.pid = self._child.pid
+        mark = f"{MARK}={secrets.token_hex(8)}"
+        GUARD.expect(mark)
         try:
-            GUARD.hold(self.pid)
-        except BaseException:
-            self.end()
-            raise
+            self._child: subprocess.Popen[bytes] = subprocess.Popen(
+                list(argv),
+                env={**env, MARK: mark.partition("=")[2]},
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                bufsize=0,
+                **options,
+            )
+            self.pid = self._child.pid
+            try:
+                GUARD.hold(self.pid)
+            except BaseException:
+                self.end()
+                raise
+        finally:
+            GUARD.expected(mark)
 
     def __enter__(self) -> Group:
         return self

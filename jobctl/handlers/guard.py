@@ -20,17 +20,37 @@ import sys
 import threading
 
 _HELPER = """
-import os, signal, sys
+import os, signal, sys, time
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
-held = set()
+held, expected = set(), set()
 for line in sys.stdin.buffer:
-    (held.add if line[:1] == b"+" else held.discard)(int(line[1:]))
-for group in held:
+    mark, what = line[:1], line[1:].strip()
+    if mark in b"+-":
+        (held.add if mark == b"+" else held.discard)(int(what))
+    else:
+        (expected.add if mark == b"?" else expected.discard)(what)
+def kill(group):
     try:
         os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
+def marked(pid):
+    try:
+        with open("/proc/%s/environ" % pid, "rb") as stream:
+            return not expected.isdisjoint(stream.read().split(b"\\0"))
+    except OSError:
+        return False
+for group in held:
+    kill(group)
+for _ in range(40 if expected and os.path.isdir("/proc") else 0):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if marked(pid):
+            try:
+                kill(os.getpgid(int(pid)))
+            except OSError:
+                pass
+    time.sleep(0.05)
 """
 
 
@@ -42,13 +62,19 @@ class Guard:
         self._held: set[int] = set()
         self._helper: subprocess.Popen[bytes] | None = None
 
-    def get_ready(self) -> None:
-        """Start the helper now, before a group is: a worker that is killed between the two would leave the group.
+    def expect(self, mark: str) -> None:
+        """A group is about to be started whose environment holds `mark` (NAME=value), which no other's does.
 
-        Raises OSError if it cannot be started.
+        Should the worker be killed before `hold` has named the group, the helper looks for the mark (Linux).
+        Raises OSError if the helper cannot be started.
         """
         with self._lock:
-            self._tell(b"")
+            self._tell(b"?%s\n" % mark.encode())
+
+    def expected(self, mark: str) -> None:
+        """It has been started, or could not be."""
+        with self._lock:
+            self._tell(b"!%s\n" % mark.encode())
 
     def hold(self, group: int) -> None:
         """From now on `group` dies with this process. Raises OSError if the helper cannot be started."""
@@ -81,10 +107,9 @@ class Guard:
     def _tell(self, line: bytes) -> None:
         if self._helper is None or self._helper.poll() is not None:
             self._helper = self._start()
-            line = b"".join(b"+%d\n" % group for group in self._held)
+            line += b"".join(b"+%d\n" % group for group in self._held)
         assert self._helper.stdin is not None
-        if line:
-            os.write(self._helper.stdin.fileno(), line)
+        os.write(self._helper.stdin.fileno(), line)
 
     @staticmethod
     def _start() -> subprocess.Popen[bytes]:
