@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 
 from tests.project import NAMESPACE, Project, alive, gone, kill
@@ -133,3 +134,18 @@ def test_namespace_is_the_catalogs(project: Project) -> None:
     project.all_are("completed", project.naps(1, s=0))
     keys = {key.decode().split(":")[0] for key in project.store.client.keys("*")}
     assert keys == {NAMESPACE}
+
+
+KILLED_IN_BETWEEN = """
+import os, signal, subprocess, sys
+from jobctl.handlers.guard import GUARD
+GUARD.expect("JOBCTL_GROUP=in-between")
+started = subprocess.Popen(["sleep", "600"], env={**os.environ, "JOBCTL_GROUP": "in-between"}, start_new_session=True)
+print(started.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_command_whose_worker_is_killed_before_its_group_is_known_dies_with_it() -> None:
+    ran = subprocess.run([sys.executable, "-c", KILLED_IN_BETWEEN], capture_output=True, text=True, timeout=30)
+    gone([int(ran.stdout)], timeout=15)
