@@ -61,8 +61,9 @@ class Pauses:
         return was
 
     def _look_again(self, scope: str, queues: Iterable[str]) -> None:
+        job_type = type_of(scope)
         for queue in queues:
-            self._store.limits.look_again(queue, f"p:{type_of(scope)}")
+            self._store.limits.look_again(queue, *([] if job_type is None else [f"p:{job_type}"]))
 
     def now(self) -> dict[str, Pause]:
         """What is paused at this moment, by scope."""

@@ -29,7 +29,7 @@ local function replace(k, queue, holder, record, now)
   local due = redis.call('ZSCORE', k.delayed, holder)
   local state = withdraw(k, queue, holder)
   if not state or state == 'running' then return nil, false end
-  redis.call('HSET', k.records, holder, record)
+  redis.call('HSETNX', k.records, holder, record) -- that of a job which ran holds its attempts
   cancel_now(k, holder, now)
   redis.call('ZREM', k.expiring, holder)
   announce(k, { holder })
