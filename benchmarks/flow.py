@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
 from jobctl.producer import Producer
-from jobctl.store import codec
+from jobctl.store.data import codec
 
 KEYS = 10_000
 CATALOG = """\

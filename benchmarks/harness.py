@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from jobctl.engine.embedded import EmbeddedServer
+from jobctl.engine.server.embedded import EmbeddedServer
 
 HERE = Path(__file__).parent
 CATALOG = """\

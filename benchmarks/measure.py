@@ -17,7 +17,7 @@ import jobctl
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
 from jobctl.client import Client
-from jobctl.store.newjob import NewJob
+from jobctl.store.data.newjob import NewJob
 
 
 def pickup(bench: Bench, peers: Sequence[Peer]) -> list[Row]:

@@ -13,9 +13,9 @@ from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer, conflict, forgotten, standing
 from jobctl.store import Store
-from jobctl.store.jobs import to_job
-from jobctl.store.newjob import NewJob, fresh
-from jobctl.store.records import TERMINAL, Job
+from jobctl.store.data.newjob import NewJob, fresh
+from jobctl.store.data.records import TERMINAL, Job
+from jobctl.store.nouns.jobs import to_job
 
 
 class Client:

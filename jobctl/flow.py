@@ -14,7 +14,7 @@ from jobctl import redaction
 from jobctl.catalog.model import Catalog, Concurrency, JobType, Queue, RateLimit
 from jobctl.errors import UsageError
 from jobctl.redaction import Scrubber
-from jobctl.store.newjob import Unique
+from jobctl.store.data.newjob import Unique
 
 MAX_KEY = 100
 """The most characters of a key that is kept as it is."""

@@ -14,9 +14,10 @@ from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import Conflict, UsageError
 from jobctl.flow import Flows
-from jobctl.store import Store, ids
-from jobctl.store.newjob import Enqueued, NewJob
-from jobctl.store.records import Job
+from jobctl.store import Store
+from jobctl.store.data import ids
+from jobctl.store.data.newjob import Enqueued, NewJob
+from jobctl.store.data.records import Job
 
 MAX_LABEL = 200
 

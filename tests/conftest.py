@@ -12,8 +12,8 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from jobctl.engine.embedded import EmbeddedServer
-from jobctl.store.connection import connect
+from jobctl.engine.server.embedded import EmbeddedServer
+from jobctl.store.wire.connection import connect
 from tests.project import Project, make
 from tests.store import invariants
 from tests.support import Cli

@@ -15,9 +15,9 @@ from typing import Any
 
 import jobctl
 from jobctl.client import Client
-from jobctl.store.connection import connect
-from jobctl.store.records import Job
+from jobctl.store.data.records import Job
 from jobctl.store.store import Store
+from jobctl.store.wire.connection import connect
 from tests.support import Cli, eventually
 
 NAMESPACE = "test"

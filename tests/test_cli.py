@@ -19,7 +19,7 @@ from jobctl.cli.lazy import load
 from jobctl.cli.main import report
 from jobctl.cli.options import command
 from jobctl.cli.registry import COMMANDS, PANELS, Entry, Group
-from jobctl.engine.embedded import EmbeddedServer
+from jobctl.engine.server.embedded import EmbeddedServer
 from jobctl.errors import RedisUnavailable, UsageError, WaitTimeout
 from jobctl.settings import Settings, resolve
 from tests.support import Cli
@@ -175,7 +175,7 @@ def test_a_redis_that_is_away_is_named_although_the_store_does_not_know_it(
 
     @command
     def pings(ctx: Context) -> None:
-        from jobctl.store.connection import mapping
+        from jobctl.store.wire.connection import mapping
 
         with mapping():
             ctx.store().client.ping()

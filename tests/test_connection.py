@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from jobctl.errors import RedisUnavailable, UsageError
-from jobctl.store.connection import connect, mapping, translate
+from jobctl.store.wire.connection import connect, mapping, translate
 
 
 def test_a_refused_connection_says_where_and_hides_the_password(tmp_path: Path) -> None:

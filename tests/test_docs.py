@@ -28,7 +28,7 @@ from jobctl.cli.lazy import build
 from jobctl.cli.registry import COMMANDS, Entry, Group
 from jobctl.client import Client
 from jobctl.context import Current
-from jobctl.store.records import Job
+from jobctl.store.data.records import Job
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.engine import embedded, serverprocess
-from jobctl.engine.embedded import EmbeddedServer, find_running, prepare_directory
+from jobctl.engine.server import embedded
+from jobctl.engine.server import program as serverprocess
+from jobctl.engine.server.embedded import EmbeddedServer, find_running, prepare_directory
 from jobctl.errors import OperationFailed, RedisUnavailable, Refused
-from jobctl.store.connection import connect
+from jobctl.store.wire.connection import connect
 from tests.support import clean_environment, eventually
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from jobctl.engine.embedded import EmbeddedServer
+from jobctl.engine.server.embedded import EmbeddedServer
 server = EmbeddedServer(Path(sys.argv[1]))
 server.start()
 print(server.pid, flush=True)

@@ -12,7 +12,7 @@ from jobctl import flow
 from jobctl.catalog.load import load_text
 from jobctl.catalog.model import Catalog
 from jobctl.errors import UsageError
-from jobctl.store.newjob import Unique
+from jobctl.store.data.newjob import Unique
 
 CATALOG = load_text("""
 version: 1

@@ -12,7 +12,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.live import LiveView
 from jobctl.ops.up import Snapshot
 from jobctl.settings import Settings
-from jobctl.store.records import Event, PauseRow
+from jobctl.store.data.records import Event, PauseRow
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jobctl.store import logs, records
+from jobctl.store.data import records
+from jobctl.store.nouns import logs
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl.catalog.model import RetryPolicy
-from jobctl.engine.retry_policy import GiveUp, Retry, backoff_ms, decide, describe, fingerprint
+from jobctl.engine.attempt.retry_policy import GiveUp, Retry, backoff_ms, decide, describe, fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import MAX_MESSAGE, MAX_TRACEBACK
 

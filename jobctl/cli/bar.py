@@ -11,8 +11,8 @@ from jobctl.cli.output import short_duration
 from jobctl.text import sanitize
 
 if TYPE_CHECKING:
-    from jobctl.store.jobs import Found
-    from jobctl.store.records import Progress
+    from jobctl.store.data.records import Progress
+    from jobctl.store.nouns.jobs import Found
 
 WIDTH = 24
 NARROW = 10
@@ -71,7 +71,7 @@ class Bars:
             self._live = None
 
     def _see(self, found: Found) -> None:
-        from jobctl.store.jobs import to_job
+        from jobctl.store.nouns.jobs import to_job
 
         if not found.progress:
             if self._shown.pop(found.id, None) is not None:

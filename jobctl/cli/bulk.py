@@ -11,7 +11,7 @@ from jobctl.cli.confirm import Change, confirm
 from jobctl.cli.context import Context, Output
 from jobctl.cli.output import Column
 from jobctl.errors import JobctlError, NothingMatched
-from jobctl.store.records import BulkResult, Plan, PlanRow
+from jobctl.store.data.records import BulkResult, Plan, PlanRow
 
 INTERRUPTED = 130
 PROGRESS_FROM = 2_000

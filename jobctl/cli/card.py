@@ -11,7 +11,7 @@ from jobctl.cli.context import Context, Times
 from jobctl.cli.held import sentence
 from jobctl.cli.output import iso, relative, short_duration, to_json
 from jobctl.cli.paint import Paint
-from jobctl.store.records import AttemptRecord, Job
+from jobctl.store.data.records import AttemptRecord, Job
 from jobctl.text import first_line, sanitize
 
 MAX_PAYLOAD_LINES = 60

@@ -163,9 +163,9 @@ def explain(error: Exception, ctx: Context) -> JobctlError | None:
 
     The store maps its errors without knowing the URL: those get it here.
     """
-    if "jobctl.store.connection" not in sys.modules:
+    if "jobctl.store.wire.connection" not in sys.modules:
         return None
-    from jobctl.store import connection
+    from jobctl.store.wire import connection
 
     url = ctx.settings.redis_url or ctx._opened.get("url", "")
     if isinstance(error, RedisUnavailable):

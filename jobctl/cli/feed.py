@@ -15,7 +15,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.errors import Conflict, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer, read_priority, read_times
-from jobctl.store.records import BulkResult
+from jobctl.store.data.records import BulkResult
 from jobctl.text import sanitize
 
 SHOWN_BAD = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobctl.cli.context import Context, Times
 from jobctl.cli.lines import moment
 from jobctl.cli.output import iso, relative
-from jobctl.store.records import Hold
+from jobctl.store.data.records import Hold
 
 
 def sentence(ctx: Context, hold: Hold) -> str:

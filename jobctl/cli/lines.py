@@ -9,8 +9,8 @@ from jobctl import clock
 from jobctl.cli.context import Context, Times
 from jobctl.cli.output import cut, display_width, iso
 from jobctl.cli.paint import Paint
-from jobctl.store.logs import LogLine
-from jobctl.store.records import Event
+from jobctl.store.data.records import Event
+from jobctl.store.nouns.logs import LogLine
 from jobctl.text import first_line, sanitize
 
 

@@ -19,7 +19,7 @@ from jobctl.text import sanitize as clean
 
 if TYPE_CHECKING:
     from jobctl.ops.up import Snapshot
-    from jobctl.store.records import Event, PauseRow, QueueRow
+    from jobctl.store.data.records import Event, PauseRow, QueueRow
 
 _STYLES = {
     "completed": "green",

@@ -15,7 +15,7 @@ from jobctl import clock
 from jobctl.demo.receiver import Receiver
 from jobctl.demo.shell import COMMAND, Shell
 from jobctl.demo.story import tell, write_project
-from jobctl.engine.parts import Part
+from jobctl.engine.supervisor.parts import Part
 from jobctl.errors import OperationFailed
 from jobctl.settings import environment
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import jobctl
 from jobctl.demo.receiver import REFUSALS, Receiver
 from jobctl.demo.shell import Shell
-from jobctl.engine.embedded import find_running
-from jobctl.engine.parts import Part
+from jobctl.engine.server.embedded import find_running
+from jobctl.engine.supervisor.parts import Part
 from jobctl.errors import OperationFailed
 from jobctl.settings import STATE_FOLDER
 from jobctl.store import Store
-from jobctl.store.connection import connect
-from jobctl.store.jobs import to_job
-from jobctl.store.records import Job
+from jobctl.store.data.records import Job
+from jobctl.store.nouns.jobs import to_job
+from jobctl.store.wire.connection import connect
 
 NAMESPACE = "demo"
 ORDERS = 20

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jobctl.errors import NothingMatched, RedisUnavailable, UsageError
 from jobctl.ops import filters
 from jobctl.ops.filters import Filter
-from jobctl.store.records import BulkResult
+from jobctl.store.data.records import BulkResult
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog

@@ -18,7 +18,7 @@ def redis_url(settings: Settings) -> str:
     """The configured Redis, or else this project's embedded server. Raises RedisUnavailable."""
     if settings.redis_url is not None:
         return settings.redis_url
-    from jobctl.engine.embedded import find_running
+    from jobctl.engine.server.embedded import find_running
 
     url = find_running(settings.state_dir)
     if url is None:
@@ -52,7 +52,7 @@ def open_store(
     name, address = namespace(settings, catalog), url or redis_url(settings)
     from jobctl.redaction import unruled
     from jobctl.store import Store
-    from jobctl.store.connection import TIMEOUT_S, connect
+    from jobctl.store.wire.connection import TIMEOUT_S, connect
 
     client = connect(
         address,

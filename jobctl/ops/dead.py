@@ -12,12 +12,12 @@ import msgspec
 from jobctl.errors import NothingMatched
 from jobctl.ops.bulk import BATCH, Scope
 from jobctl.ops.filters import Filter
-from jobctl.store.dead import to_letter
-from jobctl.store.records import DeadGroup, DeadLetter
+from jobctl.store.data.records import DeadGroup, DeadLetter
+from jobctl.store.nouns.dead import to_letter
 
 if TYPE_CHECKING:
     from jobctl.store import Store
-    from jobctl.store.jobs import Found
+    from jobctl.store.nouns.jobs import Found
 
 FEW_GROUPS = 50
 """With more groups than these, the queue's own index is walked rather than each group's."""

@@ -10,13 +10,13 @@ from jobctl.ops import bulk
 from jobctl.ops.bulk import BATCH, Scope, Tally
 from jobctl.ops.dead import by_index, groups, matching_batches, trashed_batches
 from jobctl.ops.filters import Filter
-from jobctl.store import codec
-from jobctl.store.dead import Moved, to_letter
-from jobctl.store.records import BulkResult, Plan, PlanRow
+from jobctl.store.data import codec
+from jobctl.store.data.records import BulkResult, Plan, PlanRow
+from jobctl.store.nouns.dead import Moved, to_letter
 
 if TYPE_CHECKING:
     from jobctl.store import Store
-    from jobctl.store.jobs import Found
+    from jobctl.store.nouns.jobs import Found
 
 UNREADABLE = "Quarantined"
 """The error of letters whose bodies cannot be understood; each is looked at before it may run again."""

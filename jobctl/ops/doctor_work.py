@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from jobctl.catalog.model import ActorSpec
 from jobctl.ops import pauses
-from jobctl.store.processes import LEASE_MS
+from jobctl.store.nouns.processes import LEASE_MS
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
-    from jobctl.store.records import QueueRow
+    from jobctl.store.data.records import QueueRow
 
 Row = tuple[str, str, str, str]
 LATE_MS = LEASE_MS // 2
@@ -84,7 +84,12 @@ def _stock(store: Store, queues: list[str]) -> Row:
     seen, held = store.server.stock_processes(queues)
     if held:
         found = f"a stock Dramatiq worker holds messages of {_listed(held)}"
-        return "stock workers", "fail", found, "stop it, or let its broker be jobctl.engine.broker.JobctlBroker"
+        return (
+            "stock workers",
+            "fail",
+            found,
+            "stop it, or let its broker be jobctl.engine.dramatiq.broker.JobctlBroker",
+        )
     if seen:
         found = f"{seen} stock Dramatiq processes were seen in the last minute"
         return "stock workers", "warn", found, "producers are welcome; workers must not serve these queues"

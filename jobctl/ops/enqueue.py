@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from jobctl.errors import NothingMatched
 from jobctl.producer import Producer, forgotten, key_words
 from jobctl.store import Store
-from jobctl.store.jobs import to_job
-from jobctl.store.newjob import NewJob
-from jobctl.store.records import EnqueuedJob, Job
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.data.records import EnqueuedJob, Job
+from jobctl.store.nouns.jobs import to_job
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from jobctl import clock
 from jobctl.ops.limits import kind_of, name_of, spelled
-from jobctl.store.jobs import Found, to_job
-from jobctl.store.pauses import EVERYTHING, Pause, of_type
-from jobctl.store.records import Hold, Job
+from jobctl.store.data.records import Hold, Job
+from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.pauses import EVERYTHING, Pause, of_type
 
 if TYPE_CHECKING:
     from jobctl.store import Store
-    from jobctl.store.limits import LaneState
+    from jobctl.store.nouns.limits import LaneState
 
 
 def shown(store: Store, found: Found, *, unredacted: bool = False) -> Job:

@@ -15,11 +15,11 @@ from jobctl.ops.filters import Filter
 from jobctl.ops.held import shown
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
-from jobctl.store.hidden import scrubber_of
-from jobctl.store.ids import minted_at
-from jobctl.store.jobs import Found, to_job
-from jobctl.store.logs import LogLine
-from jobctl.store.records import STATES, TERMINAL, Job
+from jobctl.store.data.hidden import scrubber_of
+from jobctl.store.data.ids import minted_at
+from jobctl.store.data.records import STATES, TERMINAL, Job
+from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.logs import LogLine
 
 SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""

@@ -12,13 +12,13 @@ from jobctl.catalog.model import RateLimit
 from jobctl.catalog.units import Rate, format_rate
 from jobctl.errors import NothingMatched, UsageError
 from jobctl.ops.bulk import catalog_queues, known_queues
-from jobctl.store.audit import me
-from jobctl.store.records import LimitKeyRow, LimitRow
+from jobctl.store.data.records import LimitKeyRow, LimitRow
+from jobctl.store.nouns.audit import me
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog, Concurrency
     from jobctl.store import Store
-    from jobctl.store.limits import KeyState, LimitState
+    from jobctl.store.nouns.limits import KeyState, LimitState
 
 RATE, CONCURRENCY = "rate", "concurrency"
 ONLY_THERE = "a limit can be set only where the catalog has one of this kind"

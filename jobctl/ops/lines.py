@@ -22,7 +22,7 @@ from jobctl.errors import JobctlError, UsageError
 from jobctl.ops.payloads import shape
 from jobctl.ops.when import parse_at
 from jobctl.producer import Producer, conflict, standing
-from jobctl.store.newjob import Closed, Enqueued, NewJob
+from jobctl.store.data.newjob import Closed, Enqueued, NewJob
 
 ANY_TYPE = "-"
 READ_BYTES = 65_536

@@ -12,9 +12,9 @@ import msgspec
 from jobctl import clock
 from jobctl.errors import NothingMatched, UsageError
 from jobctl.ops.bulk import known_queues, near
-from jobctl.store.audit import me
-from jobctl.store.pauses import EVERYTHING, Pause, of_type, type_of
-from jobctl.store.records import PauseRow
+from jobctl.store.data.records import PauseRow
+from jobctl.store.nouns.audit import me
+from jobctl.store.nouns.pauses import EVERYTHING, Pause, of_type, type_of
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog

@@ -10,7 +10,7 @@ import msgspec
 from jobctl.errors import NothingMatched
 from jobctl.ops import bulk, pauses
 from jobctl.ops.bulk import BATCH, Tally, catalog_queues, known_queues, near
-from jobctl.store.records import BulkResult, PauseRow, QueueDetail, QueueRow
+from jobctl.store.data.records import BulkResult, PauseRow, QueueDetail, QueueRow
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog

@@ -29,7 +29,7 @@ from jobctl.handlers.base import (
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
 from jobctl.settings import RUN_TOKEN
-from jobctl.store.ids import Mint
+from jobctl.store.data.ids import Mint
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from jobctl import redaction
 from jobctl.errors import OperationFailed
 from jobctl.store import Store
-from jobctl.store.hidden import scrubber_of
-from jobctl.store.logs import MAX_LINE, Batch, LogLine
-from jobctl.store.progress import MAX_MESSAGE, Reached, Told
+from jobctl.store.data.hidden import scrubber_of
+from jobctl.store.nouns.logs import MAX_LINE, Batch, LogLine
+from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told
 
 BATCH = 200
 

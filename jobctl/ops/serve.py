@@ -9,27 +9,27 @@ from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.problems import did_you_mean
 from jobctl.engine import logs
-from jobctl.engine.config import (
+from jobctl.engine.process.config import (
     DEFAULT_GRACE_S,
     ChildConfig,
     SupervisorOptions,
     default_processes,
     default_threads,
 )
-from jobctl.engine.liveness import StoreLiveness
-from jobctl.engine.notify import Notifier
-from jobctl.engine.preflight import check
-from jobctl.engine.scheduler import Scheduler
-from jobctl.engine.supervisor import Supervisor
-from jobctl.engine.worker import queues_of
+from jobctl.engine.process.preflight import check
+from jobctl.engine.process.process import queues_of
+from jobctl.engine.scheduler.scheduler import Scheduler
+from jobctl.engine.supervisor.liveness import StoreLiveness
+from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store, redis_url
 from jobctl.producer import Producer
 from jobctl.settings import Settings, notify_socket
 from jobctl.store import Store
-from jobctl.store.newjob import NewJob
-from jobctl.store.processes import LEASE_MS
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.nouns.processes import LEASE_MS
 from jobctl.text import sanitize
 
 CALL_S = 1.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jobctl.ops.filters import Filter
 from jobctl.store import Store
-from jobctl.store.records import Event
+from jobctl.store.data.records import Event
 
 FAILURES = frozenset({"retrying", "dead", "lost"})
 """The events of attempts that did not succeed; one that timed out is `retrying` or `dead`."""

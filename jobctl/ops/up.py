@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from jobctl.catalog.model import Catalog
-from jobctl.engine.embedded import EmbeddedServer, prepare_directory
-from jobctl.engine.loop import Loop
-from jobctl.engine.notify import Notifier
-from jobctl.engine.parts import Part
+from jobctl.engine.server.embedded import EmbeddedServer, prepare_directory
+from jobctl.engine.supervisor.loop import Loop
+from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.supervisor.parts import Part
 from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store
 from jobctl.ops.serve import CALL_S
 from jobctl.settings import Settings, environment, notify_socket
 from jobctl.store import Store
-from jobctl.store.records import Event, PauseRow, QueueRow
+from jobctl.store.data.records import Event, PauseRow, QueueRow
 
 LOOK_S = 0.5
 EVENTS_SHOWN = 8

@@ -7,31 +7,31 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jobctl import redaction
-from jobctl.store import topology
-from jobctl.store.connection import mapping
-from jobctl.store.ids import Mint, write
-from jobctl.store.keys import Keys
-from jobctl.store.script import MAX_BUILT, Argument, Call, Runner, Script, load
+from jobctl.store.data.ids import Mint, write
+from jobctl.store.wire import topology
+from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.keys import Keys
+from jobctl.store.wire.script import MAX_BUILT, Argument, Call, Runner, Script, load
 
 if TYPE_CHECKING:
     import redis
 
-    from jobctl.store.audit import Audit
-    from jobctl.store.dead import Dead
-    from jobctl.store.events import Events
-    from jobctl.store.expiry import Expiry
-    from jobctl.store.jobs import Jobs
-    from jobctl.store.limits import Limits
-    from jobctl.store.logs import Logs
-    from jobctl.store.once import Once
-    from jobctl.store.pauses import Pauses
-    from jobctl.store.processes import Processes
-    from jobctl.store.progress import Progress
-    from jobctl.store.queues import Queues
-    from jobctl.store.schedules import Schedules
-    from jobctl.store.server import Server
-    from jobctl.store.settle import Settle
-    from jobctl.store.stock import Stock
+    from jobctl.store.nouns.audit import Audit
+    from jobctl.store.nouns.dead import Dead
+    from jobctl.store.nouns.events import Events
+    from jobctl.store.nouns.expiry import Expiry
+    from jobctl.store.nouns.jobs import Jobs
+    from jobctl.store.nouns.limits import Limits
+    from jobctl.store.nouns.logs import Logs
+    from jobctl.store.nouns.once import Once
+    from jobctl.store.nouns.pauses import Pauses
+    from jobctl.store.nouns.processes import Processes
+    from jobctl.store.nouns.progress import Progress
+    from jobctl.store.nouns.queues import Queues
+    from jobctl.store.nouns.schedules import Schedules
+    from jobctl.store.nouns.settle import Settle
+    from jobctl.store.nouns.stock import Stock
+    from jobctl.store.wire.server import Server
 
 BATCH = 500
 """Jobs in one script call: at most a few milliseconds of Redis's time."""
@@ -107,96 +107,96 @@ class Store:
 
     @cached_property
     def jobs(self) -> Jobs:
-        from jobctl.store.jobs import Jobs
+        from jobctl.store.nouns.jobs import Jobs
 
         return Jobs(self)
 
     @cached_property
     def settle(self) -> Settle:
-        from jobctl.store.settle import Settle
+        from jobctl.store.nouns.settle import Settle
 
         return Settle(self)
 
     @cached_property
     def queues(self) -> Queues:
-        from jobctl.store.queues import Queues
+        from jobctl.store.nouns.queues import Queues
 
         return Queues(self)
 
     @cached_property
     def dead(self) -> Dead:
-        from jobctl.store.dead import Dead
+        from jobctl.store.nouns.dead import Dead
 
         return Dead(self)
 
     @cached_property
     def processes(self) -> Processes:
-        from jobctl.store.processes import Processes
+        from jobctl.store.nouns.processes import Processes
 
         return Processes(self)
 
     @cached_property
     def schedules(self) -> Schedules:
-        from jobctl.store.schedules import Schedules
+        from jobctl.store.nouns.schedules import Schedules
 
         return Schedules(self)
 
     @cached_property
     def events(self) -> Events:
-        from jobctl.store.events import Events
+        from jobctl.store.nouns.events import Events
 
         return Events(self)
 
     @cached_property
     def logs(self) -> Logs:
-        from jobctl.store.logs import Logs
+        from jobctl.store.nouns.logs import Logs
 
         return Logs(self)
 
     @cached_property
     def progress(self) -> Progress:
-        from jobctl.store.progress import Progress
+        from jobctl.store.nouns.progress import Progress
 
         return Progress(self)
 
     @cached_property
     def limits(self) -> Limits:
-        from jobctl.store.limits import Limits
+        from jobctl.store.nouns.limits import Limits
 
         return Limits(self)
 
     @cached_property
     def pauses(self) -> Pauses:
-        from jobctl.store.pauses import Pauses
+        from jobctl.store.nouns.pauses import Pauses
 
         return Pauses(self)
 
     @cached_property
     def once(self) -> Once:
-        from jobctl.store.once import Once
+        from jobctl.store.nouns.once import Once
 
         return Once(self)
 
     @cached_property
     def expiry(self) -> Expiry:
-        from jobctl.store.expiry import Expiry
+        from jobctl.store.nouns.expiry import Expiry
 
         return Expiry(self)
 
     @cached_property
     def audit(self) -> Audit:
-        from jobctl.store.audit import Audit
+        from jobctl.store.nouns.audit import Audit
 
         return Audit(self)
 
     @cached_property
     def server(self) -> Server:
-        from jobctl.store.server import Server
+        from jobctl.store.wire.server import Server
 
         return Server(self)
 
     @cached_property
     def stock(self) -> Stock:
-        from jobctl.store.stock import Stock
+        from jobctl.store.nouns.stock import Stock
 
         return Stock(self)

@@ -18,7 +18,7 @@ from jobctl.catalog.load import load
 from jobctl.errors import RedisUnavailable
 from jobctl.producer import Producer
 from jobctl.store import Store
-from jobctl.store.connection import connect
+from jobctl.store.wire.connection import connect
 from tests.chaos.ledger import Ledger
 from tests.chaos.server import Server
 from tests.chaos.workers import Worker

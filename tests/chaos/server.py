@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import redis
 
-from jobctl.engine import serverprocess
-from jobctl.engine.embedded import ping
+from jobctl.engine.server import program as serverprocess
+from jobctl.engine.server.embedded import ping
 
 START_S = 20.0
 

@@ -73,5 +73,5 @@ class Worker:
 
 def _is_worker(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return "jobctl.engine.child" in process.cmdline()
+        return "jobctl.engine.process.entry" in process.cmdline()
     return False

@@ -13,9 +13,9 @@ import pytest
 import redis
 
 from jobctl.catalog.load import load
-from jobctl.engine.config import ChildConfig
+from jobctl.engine.process.config import ChildConfig
+from jobctl.engine.process.process import Worker
 from jobctl.engine.stop import StopFlag
-from jobctl.engine.worker import Worker
 from jobctl.store import Store
 from tests.commands import work_tasks
 from tests.support import Cli

@@ -8,10 +8,11 @@ import redis
 
 from jobctl import clock
 from jobctl.fingerprint import fingerprint
-from jobctl.store import Store, codec
-from jobctl.store.dead import GroupInfo
-from jobctl.store.newjob import NewJob
-from jobctl.store.settle import Ended, Reserved
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.settle import Ended, Reserved
 
 NAMESPACE = "jobctl"
 

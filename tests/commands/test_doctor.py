@@ -12,7 +12,7 @@ import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
-from jobctl.store import server
+from jobctl.store.wire import server
 from tests.integration.servers import HOST, Node, running
 from tests.support import Cli, Ran, eventually
 

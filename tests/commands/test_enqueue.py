@@ -238,7 +238,7 @@ def test_lines_of_a_slow_producer_go_in_as_they_come(lab: Cli, store: Store) -> 
 
 
 def test_redis_dying_midway_says_how_many_lines_went_in(lab: Cli, tmp_path: Path) -> None:
-    from jobctl.engine.embedded import EmbeddedServer
+    from jobctl.engine.server.embedded import EmbeddedServer
 
     with EmbeddedServer(tmp_path / "own", durable=False) as own:
         process = lab.start("enqueue", "greet", "--from", "-", stdin=-1, env={"JOBCTL_REDIS_URL": own.url})

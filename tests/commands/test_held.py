@@ -12,7 +12,7 @@ import redis
 
 from jobctl import clock
 from jobctl.store import Store
-from jobctl.store.processes import ProcessInfo
+from jobctl.store.nouns.processes import ProcessInfo
 from tests.commands import made
 from tests.support import Cli, eventually
 

@@ -13,7 +13,7 @@ import redis
 from jobctl import flow
 from jobctl.catalog.load import load
 from jobctl.store import Store
-from jobctl.store.newjob import NewJob
+from jobctl.store.data.newjob import NewJob
 from tests.commands.test_queue import profile
 from tests.support import Cli, eventually
 

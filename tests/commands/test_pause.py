@@ -10,7 +10,7 @@ import pytest
 
 from jobctl import clock
 from jobctl.store import Store
-from jobctl.store.pauses import Pause
+from jobctl.store.nouns.pauses import Pause
 from tests.commands.test_queue import profile
 from tests.project import Project
 from tests.support import Cli, eventually

@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 
 from jobctl import clock
-from jobctl.store.processes import ProcessInfo
+from jobctl.store.nouns.processes import ProcessInfo
 from tests.commands import made
 from tests.support import Cli
 

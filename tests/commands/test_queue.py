@@ -7,7 +7,7 @@ import signal
 
 import redis
 
-from jobctl.store.processes import ProcessInfo
+from jobctl.store.nouns.processes import ProcessInfo
 from tests.commands import made
 from tests.support import Cli, eventually
 

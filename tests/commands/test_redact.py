@@ -16,8 +16,8 @@ from jobctl.engine import logs
 from jobctl.producer import Producer
 from jobctl.redaction import MARK
 from jobctl.store import Store
-from jobctl.store.dead import to_letter
-from jobctl.store.jobs import to_job
+from jobctl.store.nouns.dead import to_letter
+from jobctl.store.nouns.jobs import to_job
 from tests.support import Cli, eventually
 
 CATALOG = """

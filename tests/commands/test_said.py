@@ -14,8 +14,8 @@ import pytest
 
 from jobctl.cli.bar import bar
 from jobctl.store import Store
-from jobctl.store.records import Progress
-from jobctl.store.settle import Ended
+from jobctl.store.data.records import Progress
+from jobctl.store.nouns.settle import Ended
 from tests.commands import said_tasks
 from tests.support import Cli, eventually
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from jobctl.store.stock import read_reason
+from jobctl.store.nouns.stock import read_reason
 from tests.commands import made
 from tests.commands.test_queue import profile
 from tests.support import Cli, eventually

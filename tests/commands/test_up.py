@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.engine.embedded import find_running
+from jobctl.engine.server.embedded import find_running
 from tests.project import Project, Started, alive, descendants, gone
 from tests.support import Cli, eventually
 

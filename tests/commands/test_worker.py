@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.engine.embedded import EmbeddedServer
+from jobctl.engine.server.embedded import EmbeddedServer
 from tests.project import Project, Started, make
 from tests.support import Cli, eventually
 

@@ -20,9 +20,9 @@ import pytest
 import redis
 from dramatiq.worker import Worker
 
-from jobctl.engine.broker import JobctlBroker
-from jobctl.engine.consumer import JobctlConsumer
-from jobctl.engine.holding import HeldMessage
+from jobctl.engine.dramatiq.broker import JobctlBroker
+from jobctl.engine.dramatiq.consumer import JobctlConsumer
+from jobctl.engine.dramatiq.holding import HeldMessage
 
 URL = os.environ["COMPAT_REDIS_URL"]
 PACE_S = 0.05

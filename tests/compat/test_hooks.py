@@ -14,9 +14,9 @@ from dramatiq.middleware import Middleware, SkipMessage
 from dramatiq.worker import Worker as StockWorker
 
 from jobctl.catalog.load import load
-from jobctl.engine.broker import JobctlBroker
-from jobctl.engine.config import ChildConfig
-from jobctl.engine.worker import Worker
+from jobctl.engine.dramatiq.broker import JobctlBroker
+from jobctl.engine.process.config import ChildConfig
+from jobctl.engine.process.process import Worker
 from tests.compat.recorder import Recorder
 from tests.support import eventually
 

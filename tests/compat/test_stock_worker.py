@@ -14,13 +14,13 @@ from dramatiq.middleware import Middleware, Retries, SkipMessage
 from dramatiq.worker import Worker
 
 from jobctl.catalog.model import Catalog
-from jobctl.engine.broker import JobctlBroker
-from jobctl.engine.holding import HeldMessage
-from jobctl.engine.liveness import StoreLiveness
-from jobctl.engine.middleware.retries import Retries as OurRetries
+from jobctl.engine.dramatiq.broker import JobctlBroker
+from jobctl.engine.dramatiq.holding import HeldMessage
+from jobctl.engine.dramatiq.middleware.retries import Retries as OurRetries
+from jobctl.engine.supervisor.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
-from jobctl.store.codec import encode
-from jobctl.store.jobs import Found
+from jobctl.store.data.codec import encode
+from jobctl.store.nouns.jobs import Found
 from tests.support import eventually
 
 Start = Callable[..., Worker]

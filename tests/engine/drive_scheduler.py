@@ -14,9 +14,9 @@ from typing import Any
 
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.engine import logs
-from jobctl.engine.config import ProcessInfo
-from jobctl.engine.notify import Notifier
-from jobctl.engine.scheduler import Scheduler
+from jobctl.engine.process.config import ProcessInfo
+from jobctl.engine.scheduler.scheduler import Scheduler
+from jobctl.engine.supervisor.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
 
 

@@ -11,9 +11,9 @@ import sys
 from typing import Any
 
 from jobctl.engine import logs
-from jobctl.engine.config import ChildConfig, ProcessInfo, SupervisorOptions
-from jobctl.engine.notify import Notifier
-from jobctl.engine.supervisor import Supervisor
+from jobctl.engine.process.config import ChildConfig, ProcessInfo, SupervisorOptions
+from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.errors import RedisUnavailable, UsageError
 
 

@@ -11,9 +11,9 @@ import signal
 import sys
 import time
 
-from jobctl.engine.child import main
-from jobctl.engine.config import CLEAN, RECYCLE, ChildConfig
-from jobctl.engine.slots import SlotTable
+from jobctl.engine.process.config import CLEAN, RECYCLE, ChildConfig
+from jobctl.engine.process.entry import main
+from jobctl.engine.process.slots import SlotTable
 from jobctl.engine.stop import StopFlag
 
 

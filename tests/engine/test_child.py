@@ -13,11 +13,11 @@ from typing import cast
 import pytest
 
 from jobctl import clock
-from jobctl.engine.children import Child, spawn
-from jobctl.engine.config import CLEAN, ORPHANED, STOPPED_NOW, ChildConfig
-from jobctl.engine.crew import Crew
-from jobctl.engine.health import STALL_S, Health
-from jobctl.engine.slots import SlotTable
+from jobctl.engine.process.config import CLEAN, ORPHANED, STOPPED_NOW, ChildConfig
+from jobctl.engine.process.slots import SlotTable
+from jobctl.engine.supervisor.child import Child, spawn
+from jobctl.engine.supervisor.crew import Crew
+from jobctl.engine.supervisor.health import STALL_S, Health
 from tests.support import eventually
 
 FAKE = (sys.executable, "-m", "tests.engine.fake_child")

@@ -9,15 +9,15 @@ import pytest
 import redis
 
 from jobctl.catalog.model import Catalog
-from jobctl.engine.committer import Committer, Lines, Outcome, Reach
-from jobctl.engine.desk import Desk
-from jobctl.engine.verdict import given_back
+from jobctl.engine.attempt.verdict import given_back
+from jobctl.engine.process.committer import Committer, Lines, Outcome, Reach
+from jobctl.engine.process.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.jobs import to_job
-from jobctl.store.logs import Batch, LogLine
-from jobctl.store.progress import Reached, Told
-from jobctl.store.settle import Ended
+from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.logs import Batch, LogLine
+from jobctl.store.nouns.progress import Reached, Told
+from jobctl.store.nouns.settle import Ended
 from tests.store.moves import Moves
 
 

@@ -7,9 +7,9 @@ import redis
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog
-from jobctl.engine.committer import Committer
-from jobctl.engine.desk import Desk
-from jobctl.engine.fetcher import SILENCE_S, Fetcher
+from jobctl.engine.process.committer import Committer
+from jobctl.engine.process.desk import Desk
+from jobctl.engine.process.fetcher import SILENCE_S, Fetcher
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from tests.store.moves import QUEUE, Moves

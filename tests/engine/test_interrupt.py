@@ -7,10 +7,10 @@ import threading
 import pytest
 
 from jobctl import clock
-from jobctl.engine.desk import Desk
-from jobctl.engine.interrupt import GRACE_S, Guard
+from jobctl.engine.attempt.interrupt import GRACE_S, Guard
+from jobctl.engine.process.desk import Desk
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, CancelToken
-from jobctl.store.settle import Reserved
+from jobctl.store.nouns.settle import Reserved
 from tests.support import eventually
 
 

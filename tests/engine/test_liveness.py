@@ -7,10 +7,10 @@ import redis
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog, JobType, PythonSpec, RetryPolicy
-from jobctl.engine.liveness import StoreLiveness
+from jobctl.engine.supervisor.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.processes import ProcessInfo
+from jobctl.store.nouns.processes import ProcessInfo
 from tests.store.moves import QUEUE, Moves
 
 CATALOG = Catalog()

@@ -7,7 +7,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.engine.slots import MAX_ID_BYTES, SlotTable
+from jobctl.engine.process.slots import MAX_ID_BYTES, SlotTable
 
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=MAX_ID_BYTES // 4)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.engine.trigger import TickTrigger, next_ticks
+from jobctl.engine.scheduler.trigger import TickTrigger, next_ticks
 
 NEW_YORK = "America/New_York"
 ZONES = ["UTC", NEW_YORK, "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]

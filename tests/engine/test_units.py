@@ -12,12 +12,12 @@ from functools import partial
 import msgspec
 import pytest
 
-from jobctl.engine import config
-from jobctl.engine.config import ChildConfig, default_threads
-from jobctl.engine.crew import Backoff
-from jobctl.engine.loop import Loop
-from jobctl.engine.notify import Notifier
+from jobctl.engine.process import config
+from jobctl.engine.process.config import ChildConfig, default_threads
 from jobctl.engine.stop import StopFlag
+from jobctl.engine.supervisor.crew import Backoff
+from jobctl.engine.supervisor.loop import Loop
+from jobctl.engine.supervisor.notify import Notifier
 
 
 def test_backoff_doubles_from_100_ms_to_10_s_and_starts_anew_after_30_healthy_seconds() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from jobctl import clock
 from jobctl.catalog.model import JobType, PythonSpec
-from jobctl.engine.committer import Lines, Reach
-from jobctl.engine.verdict import Running
-from jobctl.engine.voice import EVERY_S, GATHERED, Voice
+from jobctl.engine.attempt.verdict import Running
+from jobctl.engine.attempt.voice import EVERY_S, GATHERED, Voice
+from jobctl.engine.process.committer import Lines, Reach
 from jobctl.handlers import process
-from jobctl.store import codec
-from jobctl.store.logs import MAX_LINE
-from jobctl.store.progress import MAX_MESSAGE
-from jobctl.store.settle import Reserved
+from jobctl.store.data import codec
+from jobctl.store.nouns.logs import MAX_LINE
+from jobctl.store.nouns.progress import MAX_MESSAGE
+from jobctl.store.nouns.settle import Reserved
 
 
 class Said:

@@ -13,7 +13,7 @@ import pytest
 
 from jobctl import RateLimited, context
 from jobctl.catalog.model import JobType, PythonSpec
-from jobctl.engine.retry_policy import names_of
+from jobctl.engine.attempt.retry_policy import names_of
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.handlers import build, cool, enforces_deadline, get_ready, isolated, pool
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure

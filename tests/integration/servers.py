@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from jobctl.engine import serverprocess
+from jobctl.engine.server import program as serverprocess
 from tests.support import eventually
 
 HOST = "127.0.0.1"

@@ -11,7 +11,7 @@ import redis.crc
 from jobctl.catalog.load import load
 from jobctl.client import Client
 from jobctl.store import Store
-from jobctl.store.connection import connect
+from jobctl.store.wire.connection import connect
 from tests.integration.servers import HOST, Node, free_port, running
 from tests.integration.work import Site
 from tests.support import eventually

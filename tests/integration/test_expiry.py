@@ -9,8 +9,8 @@ import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
-from jobctl.store.newjob import NewJob
-from jobctl.store.pauses import EVERYTHING, Pause
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.nouns.pauses import EVERYTHING, Pause
 from tests.project import Project
 
 SOON_MS = 1_500

@@ -13,7 +13,7 @@ from jobctl.catalog.load import load
 from jobctl.client import Client
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.store import Store
-from jobctl.store.connection import connect, mapping
+from jobctl.store.wire.connection import connect, mapping
 from tests.integration.servers import HOST, Node, running
 from tests.integration.work import Site
 from tests.support import eventually

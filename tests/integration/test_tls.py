@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.errors import RedisUnavailable
-from jobctl.store.connection import connect, mapping
+from jobctl.store.wire.connection import connect, mapping
 from tests.integration.servers import HOST, Node, running
 from tests.integration.work import Site
 

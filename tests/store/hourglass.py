@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from jobctl.store import Store
-from jobctl.store.wakeups import Wakeups
+from jobctl.store.wire.wakeups import Wakeups
 from tests.store.moves import QUEUE, Moves
 
 HOUR = 3_600_000

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from jobctl.store import Store, codec
-from jobctl.store.codec import Body
-from jobctl.store.dead import GroupInfo
-from jobctl.store.newjob import Enqueued, NewJob
-from jobctl.store.settle import Ended, Reserved
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.data.codec import Body
+from jobctl.store.data.newjob import Enqueued, NewJob
+from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.settle import Ended, Reserved
 
 QUEUE = "work"
 KEEP_MS, KEEP_COUNT = 86_400_000, 100_000

@@ -8,13 +8,14 @@ import pytest
 import redis
 
 from jobctl import clock
-from jobctl.store import Store, events
-from jobctl.store.connection import connect
-from jobctl.store.logs import KEEP_MS, MAX_LINES, Batch, LogLine
-from jobctl.store.newjob import NewJob
-from jobctl.store.records import Event
-from jobctl.store.settle import Ended
+from jobctl.store import Store
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.data.records import Event
+from jobctl.store.nouns import events
+from jobctl.store.nouns.logs import KEEP_MS, MAX_LINES, Batch, LogLine
+from jobctl.store.nouns.settle import Ended
 from jobctl.store.store import EVENTS_KEPT
+from jobctl.store.wire.connection import connect
 from tests.store.moves import QUEUE, Moves
 from tests.support import eventually
 

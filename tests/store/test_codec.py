@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.store.codec import (
+from jobctl.store.data.codec import (
     MAX_ATTEMPTS_KEPT,
     NO_RESULT,
     Lived,

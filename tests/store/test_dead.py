@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from jobctl.store import Store, codec
-from jobctl.store.jobs import Found
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.nouns.jobs import Found
 from tests.store.moves import QUEUE, Moves
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.store.keys import NAMESPACE_KEYS, Keys
-from jobctl.store.script import load
+from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.script import load
 
 DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
 KEY_ROWS = {m[1]: m[2] for m in re.finditer(r"^\| `(\w+)` \| `(NS:[^`]+)` \|", DOCS, re.MULTILINE)}

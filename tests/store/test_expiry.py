@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobctl.store import Store, codec
-from jobctl.store.dead import GroupInfo
-from jobctl.store.newjob import Unique
-from jobctl.store.settle import Ended
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.data.newjob import Unique
+from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.settle import Ended
 from tests.store.hourglass import HOUR
 from tests.store.moves import QUEUE, Moves
 

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from jobctl.store import Store
-from jobctl.store.codec import Body, encode
-from jobctl.store.pauses import Pause
+from jobctl.store.data.codec import Body, encode
+from jobctl.store.nouns.pauses import Pause
 from tests.store.moves import QUEUE, Moves, body
 from tests.support import eventually
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.store.ids import FOREIGN, MINTED, Mint, code_of, minted_at, queue_code, readable
+from jobctl.store.data.ids import FOREIGN, MINTED, Mint, code_of, minted_at, queue_code, readable
 
 TIMES = st.integers(0, 2**45 - 1)
 QUEUES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9._-]{0,20}", fullmatch=True)

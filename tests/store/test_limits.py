@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from jobctl.store import Store
-from jobctl.store.pauses import Pause, of_type
-from jobctl.store.settle import Reserved
+from jobctl.store.nouns.pauses import Pause, of_type
+from jobctl.store.nouns.settle import Reserved
 from tests.store.hourglass import HOUR, pass_time, work
 from tests.store.moves import QUEUE, Moves
 

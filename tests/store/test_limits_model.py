@@ -23,9 +23,9 @@ from hypothesis.stateful import (
 )
 
 from jobctl.store import Store
-from jobctl.store.newjob import Unique
-from jobctl.store.pauses import Pause, of_type
-from jobctl.store.settle import Reserved
+from jobctl.store.data.newjob import Unique
+from jobctl.store.nouns.pauses import Pause, of_type
+from jobctl.store.nouns.settle import Reserved
 from tests.store import limits
 from tests.store.hourglass import HOUR, pass_time
 from tests.store.invariants import check

@@ -22,10 +22,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from jobctl.store import Store, codec
-from jobctl.store.newjob import NewJob
-from jobctl.store.pauses import Pause
-from jobctl.store.settle import Reserved
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.nouns.pauses import Pause
+from jobctl.store.nouns.settle import Reserved
 from tests.store.invariants import check
 from tests.store.moves import QUEUE, Moves
 from tests.store.world import TURNS, Known, World

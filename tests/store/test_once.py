@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobctl.store import Store
-from jobctl.store.once import OnceState
-from jobctl.store.settle import Reserved
+from jobctl.store.nouns.once import OnceState
+from jobctl.store.nouns.settle import Reserved
 from tests.store.moves import QUEUE, Moves, body
 
 KEY, MINUTE = "charge:42 |x", 60_000

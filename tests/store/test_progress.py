@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from jobctl.store import Store
-from jobctl.store.jobs import to_job
-from jobctl.store.logs import Batch, LogLine
-from jobctl.store.progress import Reached, Told
-from jobctl.store.records import Progress
-from jobctl.store.settle import Ended, Reserved
+from jobctl.store.data.records import Progress
+from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.logs import Batch, LogLine
+from jobctl.store.nouns.progress import Reached, Told
+from jobctl.store.nouns.settle import Ended, Reserved
 from tests.store.moves import QUEUE, Moves
 
 

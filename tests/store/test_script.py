@@ -9,10 +9,10 @@ import pytest
 
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.pauses import Pause
-from jobctl.store.processes import ProcessInfo
-from jobctl.store.script import load
-from jobctl.store.settle import Ended
+from jobctl.store.nouns.pauses import Pause
+from jobctl.store.nouns.processes import ProcessInfo
+from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire.script import load
 from tests.store.moves import QUEUE, Moves
 
 

@@ -8,7 +8,8 @@ from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Retries
 
-from jobctl.store import Store, codec
+from jobctl.store import Store
+from jobctl.store.data import codec
 from tests.store.moves import QUEUE, Moves
 
 

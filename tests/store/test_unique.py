@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from jobctl.store import Store, codec
-from jobctl.store.newjob import Enqueued, NewJob, Unique
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.data.newjob import Enqueued, NewJob, Unique
 from tests.store.hourglass import HOUR
 from tests.store.moves import QUEUE, Moves
 

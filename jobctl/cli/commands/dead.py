@@ -11,7 +11,7 @@ from jobctl.cli.options import command
 from jobctl.cli.output import Column, failure, iso, message, short_duration, to_json
 from jobctl.cli.reveal import Unredacted, audit
 from jobctl.errors import NothingMatched
-from jobctl.store.records import AttemptRecord, DeadLetter
+from jobctl.store.data.records import AttemptRecord, DeadLetter
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk import Scope

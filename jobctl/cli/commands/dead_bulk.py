@@ -13,7 +13,7 @@ from jobctl.cli.confirm import Change
 from jobctl.cli.context import Context
 from jobctl.cli.options import command
 from jobctl.errors import UsageError
-from jobctl.store.records import BulkResult, Plan
+from jobctl.store.data.records import BulkResult, Plan
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk import Scope

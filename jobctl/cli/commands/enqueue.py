@@ -16,7 +16,7 @@ from jobctl.errors import UsageError
 if TYPE_CHECKING:
     from jobctl.ops.enqueue import Accepted
     from jobctl.producer import Producer
-    from jobctl.store.newjob import NewJob
+    from jobctl.store.data.newjob import NewJob
 
 PAYLOAD_HELP = "The whole payload: JSON, @FILE or - for stdin. Arguments win over its keys."
 

@@ -16,7 +16,7 @@ from jobctl.errors import JobctlError, NothingMatched, UsageError
 
 if TYPE_CHECKING:
     from jobctl.ops.change import Tried
-    from jobctl.store.jobs import Found
+    from jobctl.store.nouns.jobs import Found
 
 _FILTER = re.compile(r"(queue|job|state|group|label|id|since|until):|error~|args\.[^=]+=")
 
@@ -145,14 +145,14 @@ def _targets(ctx: Context, targets: Sequence[str], states: Sequence[str]) -> tup
 
 
 def _line(job: Found) -> str:
-    from jobctl.store.jobs import to_job
+    from jobctl.store.nouns.jobs import to_job
 
     seen = to_job(job)
     return "  ".join(part for part in (seen.id, seen.state, seen.type, seen.label) if part)
 
 
 def _plan(ctx: Context, what: Change, errors: Sequence[JobctlError]) -> int:
-    from jobctl.store.records import BulkResult
+    from jobctl.store.data.records import BulkResult
 
     for line in what.preview:
         ctx.say(f"  {line}")

@@ -13,7 +13,7 @@ from jobctl.cli.options import command
 
 if TYPE_CHECKING:
     from jobctl.ops.change import Tried
-    from jobctl.store.jobs import Found
+    from jobctl.store.nouns.jobs import Found
 
 PriorityArgument = Annotated[str, typer.Argument(metavar="PRIORITY", help="high, normal, low, or -1000 to 1000.")]
 
@@ -54,7 +54,7 @@ def release(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = 
     Example: jobctl job release 1m80w17s0w7jd106qwm2
     """
     from jobctl.ops import change
-    from jobctl.store.records import STATES
+    from jobctl.store.data.records import STATES
 
     every = by_id(targets)
 

@@ -19,7 +19,7 @@ from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.catalog.units import Rate
-    from jobctl.store.records import LimitKeyRow, LimitRow
+    from jobctl.store.data.records import LimitKeyRow, LimitRow
 
 MAX = 1_000_000
 ZERO = {"0": "dim"}

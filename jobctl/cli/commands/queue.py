@@ -14,7 +14,7 @@ from jobctl.cli.pauses import tell_pauses
 from jobctl.cli.watch import watch as again
 
 if TYPE_CHECKING:
-    from jobctl.store.records import QueueDetail, QueueRow
+    from jobctl.store.data.records import QueueDetail, QueueRow
 
 ZERO = {"0": "dim"}
 
@@ -121,7 +121,7 @@ def empty(
     from jobctl.cli import bulk as front
     from jobctl.cli.confirm import Change
     from jobctl.ops import queues
-    from jobctl.store.records import Plan, PlanRow
+    from jobctl.store.data.records import Plan, PlanRow
 
     if not dry_run:
         ctx.require_writable("empty queues")

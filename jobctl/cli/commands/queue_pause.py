@@ -14,7 +14,7 @@ from jobctl.cli.output import Column
 from jobctl.cli.until import For, Until, end_of
 
 if TYPE_CHECKING:
-    from jobctl.store.records import PauseRow
+    from jobctl.store.data.records import PauseRow
 
 
 def _name(row: PauseRow) -> str:

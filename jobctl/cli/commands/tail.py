@@ -13,7 +13,7 @@ from jobctl.cli.output import Column
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobctl.store.records import Event
+    from jobctl.store.data.records import Event
 
 COLUMNS = (Column("ID", "id"), Column("EVENT", "event"), Column("TYPE", "type"), Column("AT", "at"))
 

@@ -1,0 +1,288 @@
+"""What becomes of a job after an attempt: builds the record, the event and the outcome that the committer writes."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from dataclasses import dataclass, field
+
+import msgspec
+
+from jobctl import clock, redaction
+from jobctl.catalog.model import JobType
+from jobctl.context import RateLimited
+from jobctl.engine.attempt.retry_policy import Retry, decide
+from jobctl.engine.process.committer import Outcome
+from jobctl.fingerprint import fingerprint
+from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.result import encode_result
+from jobctl.redaction import Scrubber
+from jobctl.store.data import codec
+from jobctl.store.data.codec import Lived, Record
+from jobctl.store.data.records import Event
+from jobctl.store.nouns import events
+from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.settle import Ended, Reserved
+
+EXPIRED = "it was not done within its time"
+HOST = socket.gethostname()
+PID = os.getpid()
+
+
+@dataclass(slots=True)
+class Running:
+    """A reserved job whose body has been read. `record` is this attempt's to change: it is written back whole.
+
+    `started` and `expires_at` are on `clock.monotonic()`.
+    """
+
+    reserved: Reserved
+    type: JobType
+    body: codec.Body
+    record: Record
+    label: str | None
+    started_ms: int = 0
+    started: float = 0.0
+    expires_at: float | None = None
+    scrub: Scrubber | None = field(init=False, default=None)
+    """Takes the payload's secrets out of whatever is written about this job."""
+
+    def __post_init__(self) -> None:
+        patterns = redaction.combined(self.body.options, self.type.redact)
+        if patterns:
+            self.scrub = redaction.scrubber(patterns, self.body.payload)
+            self.label = redaction.scrub(self.scrub, self.label)
+
+    @property
+    def number(self) -> int:
+        return self.record.count + 1
+
+
+def completed(job: Running, result: object) -> Outcome:
+    """The attempt succeeded."""
+    duration = clock.monotonic() - job.started
+    job.record.add(_lived(job, "completed", duration, None))
+    record = job.record
+    data = encode_result(result, job.scrub)
+    record.result = msgspec.Raw(data) if data else codec.NO_RESULT
+    record.error = record.message = record.group = None
+    record.spent, record.retries = record.count, job.type.retries.max
+    return _outcome("complete", job, _event(job, "completed", duration, None))
+
+
+def failed(job: Running, failure: BaseException) -> Outcome:
+    """The attempt failed: another run, or a dead letter with its reason. A cancelled one is cancelled."""
+    if isinstance(failure, AttemptCancelled):
+        return cancelled(job)
+    pause_ms = asked_for(failure, job.reserved.lane)
+    if pause_ms is not None:
+        return slowed(job, pause_ms, str(failure))
+    what = describe(failure, job.scrub)
+    if isinstance(failure, AttemptTimeout) and job.expires_at is not None and clock.monotonic() >= job.expires_at:
+        return given_up(job, Failure("Expired", EXPIRED, what.traceback), lived="timeout")
+    if isinstance(failure, AttemptTimeout):
+        what = Failure("Timeout", f"ran longer than {job.type.timeout_ms / 1000:g} s", what.traceback)
+    retries_done = job.record.count - job.record.spent
+    verdict = decide(job.type.retries, failure, retries_done, random.random)
+    lived = "timeout" if isinstance(failure, AttemptTimeout) or _timed_out(failure) else "failed"
+    if isinstance(verdict, Retry):
+        pause_ms = failure.retry_after_ms or 0 if isinstance(failure, HandlerFailure) else 0
+        return retried(job, what, verdict.delay_ms, lived=lived, pause_ms=pause_ms)
+    return given_up(job, what, lived=lived)
+
+
+def asked_for(failure: BaseException, lane: str) -> int | None:
+    """For how many ms the attempt came too early; None if it did not, but failed.
+
+    An http answer of 429 says so where there is a rate limit; without one it is a failure like others.
+    """
+    if isinstance(failure, RateLimited):
+        return failure.after_ms
+    if isinstance(failure, HandlerFailure) and "http:429" in failure.match and has_rate(lane):
+        return failure.retry_after_ms
+    return None
+
+
+def has_rate(lane: str) -> bool:
+    """Whether one of a lane's limits is a rate."""
+    return any(bucket[:1] in ("r", "R") for bucket in lane.split("\n"))
+
+
+def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
+    """The attempt came too early: it does not count. Its rate limits pause, or else the job itself."""
+    duration = clock.monotonic() - job.started
+    what = _scrubbed(job, Failure("RateLimited", message))
+    event = _event(job, "limited", duration, what)
+    reserved = job.reserved
+    if not has_rate(reserved.lane):
+        outcome = put_off(reserved, job.record, pause_ms)
+        return Outcome("retry", reserved.queue, msgspec.structs.replace(outcome.ended, event=event))
+    return Outcome("requeue", reserved.queue, Ended(reserved.id, reserved.token, b"", event, pause_ms=max(1, pause_ms)))
+
+
+def retried(
+    job: Running, what: Failure, delay_ms: int, *, lived: str = "failed", body: bytes = b"", pause_ms: int = 0
+) -> Outcome:
+    """The attempt failed and the job has another one; `body`, if any, replaces its body.
+
+    `pause_ms` is for how long the other side wants to be left alone by all jobs of the same rate limit.
+    """
+    duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
+    job.record.add(_lived(job, lived, duration, what))
+    job.record.retries = job.type.retries.max
+    job.record.error, job.record.message = what.error, what.message
+    event = _event(job, "retrying", duration, what)
+    return _outcome("retry", job, event, delay_ms=delay_ms, body=body, pause_ms=pause_ms)
+
+
+def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
+    """The attempt failed and was the last: the job is a dead letter."""
+    duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
+    job.record.add(_lived(job, lived, duration, what))
+    job.record.retries = job.type.retries.max
+    reserved = job.reserved
+    ended = bury(reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6))
+    return Outcome("bury", reserved.queue, ended)
+
+
+def put_off(reserved: Reserved, record: Record, delay_ms: int, body: bytes = b"") -> Outcome:
+    """The job was not run to an end and comes later; no attempt is consumed."""
+    ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay_ms, body=body)
+    return Outcome("retry", reserved.queue, ended)
+
+
+def cancelled(job: Running) -> Outcome:
+    """The attempt stopped because its job was cancelled."""
+    duration = clock.monotonic() - job.started
+    what = Failure("Cancelled", "cancelled while it was running")
+    job.record.add(_lived(job, "cancelled", duration, what))
+    job.record.error, job.record.message, job.record.spent = what.error, what.message, job.record.count
+    return _outcome("cancelled", job, _event(job, "cancelled", duration, what))
+
+
+def given_back(reserved: Reserved) -> Outcome:
+    """The job was fetched and is given back as it was: the worker stops."""
+    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token))
+
+
+def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms: int) -> Outcome:
+    """No worker here knows the type: it waits for a deploy to bring it, and is dead when that takes too long."""
+    now = clock.now_ms()
+    record.unknown = record.unknown or now
+    waited = now - record.unknown
+    if waited < patience_ms:
+        delay = min(max(waited, 1_000), 30_000)
+        return put_off(reserved, record, delay)
+    what = Failure("UnknownJobType", f"no worker knew the job type `{job_type}` for {waited // 1000} s")
+    return refused(reserved, job_type, record, what)
+
+
+def read_body(reserved: Reserved, record: Record) -> codec.Body | Outcome:
+    """The body of a reserved job; the outcome of one that cannot be read or lies in the wrong queue."""
+    try:
+        body = codec.decode_body(reserved.body)
+    except ValueError as problem:
+        return refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
+    if codec.canonical(body.queue_name) != reserved.queue:
+        why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
+        return refused(reserved, body.actor_name, record, Failure("Quarantined", why))
+    return body
+
+
+def refused(reserved: Reserved, job_type: str, record: Record, what: Failure) -> Outcome:
+    """A job that cannot be run at all is dead with the reason, and no attempt."""
+    record.unknown = None
+    return Outcome("bury", reserved.queue, bury(reserved, job_type, record, what, label=None, duration=None))
+
+
+def bury(
+    reserved: Reserved,
+    job_type: str,
+    record: Record,
+    what: Failure,
+    *,
+    label: str | None,
+    duration: float | None,
+) -> Ended:
+    """The end of a job that is now a dead letter."""
+    record.error, record.message = what.error, what.message
+    record.group = fingerprint(job_type, what.error, what.message, what.traceback)
+    record.finished, record.spent = clock.now_ms(), record.count
+    event = Event(
+        at=clock.to_datetime(record.finished),
+        event="dead",
+        id=reserved.id,
+        type=job_type,
+        queue=reserved.queue,
+        label=label,
+        attempt=record.count,
+        error=what.error,
+        message=what.message,
+        duration_s=duration,
+        host=HOST,
+        pid=PID,
+    )
+    return Ended(
+        id=reserved.id,
+        token=reserved.token,
+        record=codec.encode(record),
+        event=events.encode(event),
+        group=record.group,
+        group_info=codec.encode(GroupInfo(job_type, what.error, what.message)),
+    )
+
+
+def _scrubbed(job: Running, what: Failure) -> Failure:
+    """The failure as it may be shown; its group is made of this text, too."""
+    using = job.scrub
+    if using is None:
+        return what
+    return Failure(using(what.error), using(what.message), redaction.scrub(using, what.traceback))
+
+
+def _timed_out(failure: BaseException) -> bool:
+    return isinstance(failure, HandlerFailure) and "timeout" in failure.match
+
+
+def _lived(job: Running, outcome: str, duration: float, what: Failure | None) -> Lived:
+    return Lived(
+        job.number,
+        outcome,
+        HOST,
+        PID,
+        job.started_ms,
+        round(duration, 6),
+        what.error if what else None,
+        what.message if what else None,
+        what.traceback if what else None,
+    )
+
+
+def _event(job: Running, kind: str, duration: float, what: Failure | None) -> bytes:
+    return events.encode(
+        Event(
+            at=clock.to_datetime(clock.now_ms()),
+            event=kind,
+            id=job.reserved.id,
+            type=job.type.name,
+            queue=job.reserved.queue,
+            label=job.label,
+            attempt=job.record.count,
+            error=what.error if what else None,
+            message=what.message if what else None,
+            duration_s=round(duration, 6),
+            host=HOST,
+            pid=PID,
+        )
+    )
+
+
+def _outcome(
+    kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"", pause_ms: int = 0
+) -> Outcome:
+    reserved = job.reserved
+    record = codec.encode(job.record)
+    ended = Ended(reserved.id, reserved.token, record, event, delay_ms, body=body, pause_ms=pause_ms)
+    return Outcome(kind, reserved.queue, ended)

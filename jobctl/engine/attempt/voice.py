@@ -1,0 +1,98 @@
+"""What an attempt says of itself, on its way to the committer: log lines and progress, scrubbed and bounded."""
+
+from __future__ import annotations
+
+import threading
+
+from jobctl import clock, redaction
+from jobctl.engine.attempt.verdict import Running
+from jobctl.engine.process.committer import Committer, Lines, Reach
+from jobctl.handlers import process
+from jobctl.store.nouns.logs import MAX_LINE, MAX_LINES, Batch, LogLine
+from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told
+
+EVERY_S = 0.25
+"""Lines and progress of one attempt are written this often at most; of progress, the latest wins."""
+GATHERED = 50
+
+_lock = threading.Lock()
+"""One for all attempts: a voice is made for every one, and the lock is held for moments."""
+
+
+class Voice:
+    """The lines and the progress of one attempt. Any thread may speak; `tick` is called a few times a second."""
+
+    __slots__ = ("_committer", "_cut", "_job", "_lines", "_logged", "_reached", "_told")
+
+    def __init__(self, committer: Committer, job: Running) -> None:
+        self._committer = committer
+        self._job = job
+        self._lines: list[LogLine] = []
+        self._told: Told | None = None
+        self._logged = self._reached = 0.0
+        self._cut = ""
+
+    def log(self, stream: str, text: str) -> None:
+        """Add a line."""
+        line = LogLine(self._job.number, clock.now_ms(), stream, self._line(stream, text)[:MAX_LINE])
+        with _lock:
+            self._lines.append(line)
+            now = clock.monotonic()
+            if len(self._lines) >= GATHERED or now - self._logged >= EVERY_S:
+                self._write_lines(now)
+
+    def progress(self, done: float, total: float | None, message: str | None) -> None:
+        """Say how far the attempt is."""
+        if message is not None:
+            message = _encodable(redaction.scrub(self._job.scrub, message) or "")[:MAX_MESSAGE]
+        told = Told(done, clock.now_ms(), self._job.started_ms, total, message)
+        with _lock:
+            self._told = told
+            now = clock.monotonic()
+            if now - self._reached >= EVERY_S:
+                self._write_progress(now)
+
+    def tick(self, now: float) -> None:
+        """Write what was said too soon after something else: nothing more may follow it for long."""
+        if not self._lines and self._told is None:
+            return
+        with _lock:
+            if now - self._logged >= EVERY_S:
+                self._write_lines(now)
+            if now - self._reached >= EVERY_S:
+                self._write_progress(now)
+
+    def finish(self) -> None:
+        """The attempt is over: its lines are written before its outcome; its progress goes with it."""
+        if self._lines or self._told is not None:
+            with _lock:
+                self._write_lines(clock.monotonic())
+                self._told = None
+
+    def _line(self, stream: str, text: str) -> str:
+        """A line, scrubbed. A longer one comes in pieces, and a secret may lie across two of them."""
+        if self._job.scrub is None:
+            return _encodable(text)
+        cut, front = len(text) >= process.MAX_LINE, self._cut == stream
+        self._cut = stream if cut else ""
+        return _encodable(self._job.scrub(text, front=front, end=cut))
+
+    def _write_lines(self, now: float) -> None:
+        if self._lines:
+            reserved = self._job.reserved
+            batch = Batch(reserved.id, reserved.token, tuple(self._lines[-MAX_LINES:]))
+            self._lines.clear()
+            self._logged = now
+            self._committer.submit(Lines(reserved.queue, batch))
+
+    def _write_progress(self, now: float) -> None:
+        if self._told is not None:
+            reserved = self._job.reserved
+            told, self._told = self._told, None
+            self._reached = now
+            self._committer.submit(Reach(reserved.queue, Reached(reserved.id, reserved.token, told)))
+
+
+def _encodable(text: str) -> str:
+    """Text that can be written: half of a surrogate pair cannot."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

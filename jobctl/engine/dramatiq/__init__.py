@@ -1,0 +1,1 @@
+"""Dramatiq's side: the broker, a consumer for stock workers, middleware and its hooks."""

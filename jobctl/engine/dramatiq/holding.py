@@ -1,0 +1,150 @@
+"""What a process holds for a stock Dramatiq worker: messages with their reservations, until each has ended."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dramatiq.broker import MessageProxy
+from dramatiq.message import Message
+
+from jobctl import clock
+from jobctl.engine.process.committer import Outcome
+from jobctl.store.data.codec import Body, Record
+from jobctl.store.nouns.settle import Reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The retry that was put by while a message ran: its new body, and the delay."""
+
+    body: bytes
+    delay_ms: int
+
+
+class HeldMessage(MessageProxy):
+    """A message with its reservation. `outcome` is decided once: an ack that is repeated writes the same."""
+
+    def __init__(self, message: Message[Any], reserved: Reserved, body: Body, record: Record) -> None:
+        super().__init__(message)
+        self.reserved = reserved
+        self.body = body
+        self.record = record
+        self.started_ms = 0
+        self.started: float | None = None
+        self.result: Any = None
+        self.failure: BaseException | None = None
+        self.again: Again | None = None
+        self.outcome: Outcome | None = None
+
+    def begin(self) -> None:
+        """Its attempt begins."""
+        self.started_ms, self.started = clock.now_ms(), clock.monotonic()
+
+    def end(self, result: Any, failure: BaseException | None) -> None:
+        """Its attempt is over."""
+        self.result, self.failure = result, failure
+
+
+class LazyMessage(HeldMessage):
+    """A message of `jobctl worker`, put together when a hook first looks at it: those of most jobs never are."""
+
+    def __init__(self, reserved: Reserved, body: Body, record: Record) -> None:
+        super().__init__(None, reserved, body, record)  # type: ignore[arg-type]
+        del self.__dict__["_message"]  # so that the property below is asked
+
+    @cached_property
+    def _message(self) -> Message[Any]:  # type: ignore[override]
+        body = self.body
+        return Message(
+            queue_name=self.reserved.queue,
+            actor_name=body.actor_name,
+            args=tuple(body.args),
+            kwargs=body.kwargs,
+            options=body.options,
+            message_id=body.message_id,
+            message_timestamp=body.message_timestamp,
+        )
+
+
+class Holdings:
+    """The messages of all queues that a process holds: fetched ahead, waiting for a thread, or running. Thread-safe.
+
+    They belong to the broker and not to its consumers: a consumer that is made anew after an outage finds them.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._by_id: dict[str, dict[str, HeldMessage]] = {}
+        self._by_message: dict[tuple[str, str], HeldMessage] = {}
+        self._ahead: dict[str, deque[HeldMessage]] = {}
+
+    def add(self, message: HeldMessage) -> None:
+        """A message was fetched."""
+        reserved = message.reserved
+        with self._changed:
+            self._by_id.setdefault(reserved.queue, {})[reserved.id] = message
+            self._by_message[reserved.queue, message.message_id] = message
+            self._ahead.setdefault(reserved.queue, deque()).append(message)
+
+    def pop(self, queue: str) -> HeldMessage | None:
+        """The next message of a queue that the worker has not been given yet."""
+        with self._changed:
+            ahead = self._ahead.get(queue)
+            return ahead.popleft() if ahead else None
+
+    def release(self, message: HeldMessage) -> None:
+        """A message has ended or was given back."""
+        reserved = message.reserved
+        with self._changed:
+            held = self._by_id.get(reserved.queue, {})
+            if held.get(reserved.id) is message:
+                del held[reserved.id]
+            if self._by_message.get((reserved.queue, message.message_id)) is message:
+                del self._by_message[reserved.queue, message.message_id]
+            self._changed.notify_all()
+
+    def of(self, queue: str, message_id: str) -> HeldMessage | None:
+        """The message with that id, if its attempt is running here."""
+        held = self._by_message.get((queue, message_id))
+        return held if held is not None and held.started is not None else None
+
+    def count(self, queue: str) -> int:
+        """How many messages of a queue are held."""
+        with self._changed:
+            return len(self._by_id.get(queue, {}))
+
+    def room(self, queue: str, prefetch: int, timeout_s: float) -> int:
+        """How many more messages of a queue may be held; waits up to `timeout_s` for at least one."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._by_id.get(queue, {})) < prefetch, timeout_s)
+            return max(0, prefetch - len(self._by_id.get(queue, {})))
+
+    def tokens(self, queue: str) -> dict[str, str]:
+        """The reservations of a queue that are known here: id → token."""
+        with self._changed:
+            return {job_id: held.reserved.token for job_id, held in self._by_id.get(queue, {}).items()}
+
+    def ahead(self, queue: str) -> list[HeldMessage]:
+        """Take back what the worker has not been given yet."""
+        with self._changed:
+            taken = list(self._ahead.get(queue, ()))
+            self._ahead.pop(queue, None)
+        return taken
+
+    def idle(self) -> list[HeldMessage]:
+        """Messages of all queues whose attempt has not begun."""
+        with self._changed:
+            return [m for held in self._by_id.values() for m in held.values() if m.started is None]
+
+    def empty(self) -> bool:
+        with self._changed:
+            return not any(self._by_id.values())
+
+    def running(self) -> int:
+        """How many attempts are running."""
+        with self._changed:
+            return sum(m.started is not None for held in self._by_id.values() for m in held.values())

@@ -1,0 +1,125 @@
+"""The sign of life of a stock Dramatiq worker on JobctlBroker, and its part in recovering the jobs of the dead."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+
+from jobctl import clock
+from jobctl.catalog.model import Catalog
+from jobctl.engine.dramatiq.holding import Holdings
+from jobctl.engine.process.config import process_name
+from jobctl.engine.supervisor.liveness import StoreLiveness
+from jobctl.errors import RedisUnavailable
+from jobctl.store import Store
+from jobctl.store.nouns.processes import ChildInfo, ProcessInfo
+
+BEAT_S = 3.0
+LINGER_S = 10.0
+"""For so long after its last consumer was closed, a process keeps what it could not give back: Dramatiq makes
+consumers anew a few seconds after an outage."""
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class Presence:
+    """What a process holds, and the thread that says it is alive: as long as a consumer is open or something is held.
+
+    In a thread of its own, because Dramatiq's consumer threads stand still while a worker is paused or reconnects.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.name = process_name()
+        self.worker = f"{self.name}:0"
+        self.holdings = Holdings()
+        self._store = store
+        self._liveness = StoreLiveness(store, Catalog())
+        self._lock = threading.Lock()
+        self._queues: dict[int, str] = {}
+        self._closed_at = 0.0
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._started_ms = clock.now_ms()
+
+    def enter(self, consumer: object, queue: str) -> None:
+        """A consumer was opened."""
+        with self._lock:
+            self._queues[id(consumer)] = queue
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+                self._thread.start()
+
+    def announce(self, queue: str) -> None:
+        """Make the queue and this process known: no job is reserved by a process that nobody knows of."""
+        self._store.queues.register([queue])
+        self._liveness.beat(self._info())
+
+    def exit(self, consumer: object) -> None:
+        """A consumer was closed; with the last one, and nothing held, the process leaves."""
+        with self._lock:
+            known = self._queues.pop(id(consumer), None)
+            if known is None or self._queues:
+                return
+            self._closed_at = clock.monotonic()
+        if self.holdings.empty():
+            self.stop()
+
+    def stop(self) -> None:
+        """Leave now."""
+        thread = self._thread
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        failing = False
+        while not self._over():
+            try:
+                self._step()
+                failing = False
+            except RedisUnavailable as error:
+                if not failing:
+                    _log.warning("heartbeat failed, going on trying: %s", error)
+                failing = True
+            self._wake.wait(BEAT_S)
+        try:
+            self._liveness.leave(self.name)
+        except RedisUnavailable as error:
+            _log.info("cannot take this process off the list: %s", error)
+
+    def _over(self) -> bool:
+        """Whether to end; decided with the lock held, so that a consumer that is opened now starts a new thread."""
+        with self._lock:
+            ended = not self._queues and (self.holdings.empty() or self._wake.is_set())
+            if ended:
+                self._thread = None
+            self._wake.clear()
+            return ended
+
+    def _step(self) -> None:
+        self._liveness.beat(self._info())
+        self._liveness.sweep()
+        if not self._queues and clock.monotonic() - self._closed_at > LINGER_S:
+            from jobctl.engine.dramatiq.consumer import give_back
+
+            idle = self.holdings.idle()
+            give_back(self._store, idle)
+            for message in idle:
+                self.holdings.release(message)
+
+    def _info(self) -> ProcessInfo:
+        running = self.holdings.running()
+        return ProcessInfo(
+            name=self.name,
+            kind="worker",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=tuple(sorted(set(self._queues.values()))),
+            processes=1,
+            threads=1,
+            started_ms=self._started_ms,
+            running=running,
+            children=(ChildInfo(name=self.worker, pid=os.getpid(), running=running, memory_mb=0.0),),
+        )

@@ -1,0 +1,180 @@
+"""Group commit: while one round trip to Redis is under way, the attempts that end meanwhile gather for the next."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+
+import msgspec
+
+from jobctl.catalog.model import Catalog
+from jobctl.errors import RedisFull, RedisUnavailable
+from jobctl.store import Store
+from jobctl.store.nouns.logs import Batch
+from jobctl.store.nouns.progress import Reached
+from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire.script import Call
+
+MAX_GROUP = 500
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+GATHER_S = 0.002
+"""How long outcomes gather while several come at once. Waking the committer for each would make all job threads wait
+for the interpreter more often than for Redis."""
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """An attempt that is over: what becomes of its job. `kind`: complete, retry, bury, cancelled, requeue."""
+
+    kind: str
+    queue: str
+    ended: Ended
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """Log lines of an attempt."""
+
+    queue: str
+    batch: Batch
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How far an attempt is."""
+
+    queue: str
+    reached: Reached
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """The id by which a stock producer knows a job that lies under another."""
+
+    message_id: str
+    job_id: str
+
+
+Item = Outcome | Lines | Reach | Alias
+
+
+class Committer(threading.Thread):
+    """Writes outcomes to Redis, and keeps on trying while Redis is away: nothing that ended is ever dropped."""
+
+    def __init__(self, store: Store, catalog: Catalog, written: Callable[[Iterable[str]], None]) -> None:
+        super().__init__(name="committer", daemon=True)
+        self._store = store
+        self._catalog = catalog
+        self._written = written
+        self._inbox: SimpleQueue[Item | None] = SimpleQueue()
+        self._giving_up = threading.Event()
+        self._complete = False
+
+    def submit(self, item: Item) -> None:
+        self._inbox.put(item)
+
+    def finish(self, timeout_s: float) -> bool:
+        """Write what is left and end; False if Redis did not answer in time (its jobs are then recovered later)."""
+        self._inbox.put(None)
+        self.join(timeout_s)
+        complete = self._complete
+        self._giving_up.set()
+        return complete
+
+    def run(self) -> None:
+        ending = False
+        while not ending:
+            group, ending = self._gather()
+            self._write(group)
+            if len(group) > 1 and not ending:
+                self._giving_up.wait(GATHER_S)
+        self._complete = True
+
+    def _gather(self) -> tuple[list[Item], bool]:
+        """Everything that waits, at least one thing."""
+        group: list[Item] = []
+        item = self._inbox.get()
+        try:
+            while item is not None:
+                group.append(item)
+                if len(group) >= MAX_GROUP:
+                    return group, False
+                item = self._inbox.get_nowait()
+        except Empty:
+            return group, False
+        return group, True
+
+    def _write(self, group: list[Item]) -> None:
+        pause, failed = FIRST_PAUSE_S, False
+        while True:
+            try:
+                self._send(group, repeated=failed)
+                break
+            except RedisUnavailable as error:
+                if not failed:
+                    _log.warning("cannot write %d outcomes, going on trying: %s", len(group), error)
+                failed = True
+            if self._giving_up.wait(pause):
+                return
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        if failed:
+            _log.info("Redis answers again; %d outcomes written", len(group))
+        self._written([item.ended.token for item in group if isinstance(item, Outcome)])
+
+    def _send(self, group: list[Item], *, repeated: bool) -> None:
+        by_kind: dict[tuple[str, str], list[Ended]] = {}
+        aliases = [(item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
+        if aliases:
+            self._store.jobs.add_aliases(aliases)
+        self._send_said(group, repeated)
+        for item in group:
+            if isinstance(item, Outcome):
+                by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
+        calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]
+        for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):
+            # A repeated write finds its own first one done when only the reply was lost: nothing to say then.
+            for place in late if not repeated else ():
+                job_id = ended[place].id
+                _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
+
+    def _send_said(self, group: list[Item], repeated: bool) -> None:
+        """Log lines and progress, before the outcomes, which end what they belong to. Without memory they are left
+        out: jobs must end all the same."""
+        lines: dict[str, list[Batch]] = {}
+        reached: dict[str, dict[str, Reached]] = {}
+        for item in group:
+            if isinstance(item, Lines):
+                lines.setdefault(item.queue, []).append(item.batch)
+            elif isinstance(item, Reach):
+                reached.setdefault(item.queue, {})[item.reached.token] = item.reached  # of several, the latest
+        if not lines and not reached:
+            return
+        calls = [
+            (call, [batch.job_id for batch in batches])
+            for queue, said in lines.items()
+            for call, batches in self._store.logs.calls(queue, said, self._keep_ms(queue), repeated=repeated)
+        ]
+        calls += [(self._store.progress.call(queue, [*latest.values()]), []) for queue, latest in reached.items()]
+        try:
+            replies = self._store.run_many([call for call, _ in calls])
+        except RedisFull:
+            _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(ids) for _, ids in calls))
+            return
+        for late in {ids[place] for (_, ids), places in zip(calls, replies, strict=True) if ids for place in places}:
+            _log.warning("job %s: log lines of an attempt that is no longer the current one are left out", late)
+
+    def _keep_ms(self, queue: str) -> int:
+        return self._catalog.queue(queue).keep.completed_ms
+
+    def _call(self, kind: str, queue: str, ended: list[Ended]) -> Call:
+        settle = self._store.settle
+        if kind == "complete":
+            keep = self._catalog.queue(queue).keep
+            return settle.complete(queue, keep.completed_ms, keep.count, ended)
+        writer: Callable[[str, list[Ended]], Call] = {
+            "retry": settle.retry,
+            "bury": settle.bury,
+            "cancelled": settle.cancelled,
+            "requeue": settle.requeue,
+        }[kind]
+        return writer(queue, ended)

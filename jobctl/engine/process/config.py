@@ -1,0 +1,129 @@
+"""What the supervisor, its children and the store's liveness agree on: configuration, exit codes, records."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from jobctl.store.nouns.processes import ChildInfo, ProcessInfo
+
+__all__ = [
+    "CLEAN", "DEFAULT_GRACE_S", "LEFT_JOBS", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
+    "Liveness", "ProcessInfo", "SupervisorOptions", "default_processes", "default_threads",
+]  # fmt: skip
+
+CLEAN = 0
+"""A child's exit code after a drain, or in burst mode once its queues are empty: it holds nothing in
+Redis."""
+RECYCLE = 75
+"""A child's exit code when it reached `max_jobs`: drained and clean, a replacement starts at once."""
+ORPHANED = 76
+"""A child's exit code when it found its supervisor gone."""
+STOPPED_NOW = 77
+"""A child's exit code at a second SIGTERM: it may still hold jobs."""
+LEFT_JOBS = 78
+"""A child's exit code when it drained and could not write all of it to Redis: what it held is to be recovered."""
+
+JOBS_PER_CORE = 2
+DEFAULT_GRACE_S = 25.0
+CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.process.entry")
+
+
+class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one worker process needs to know. It travels through an inherited file, never argv or environ.
+
+    `name` is new for every process, also for a restarted one. `queues` None means all of the catalog's.
+    `catalog_text` is the catalog as it was checked: a process that is restarted while somebody edits the file must
+    get the one that works. None means that the file is read.
+    `environment` is added to the environment of command jobs. `grace_s` is how long, in seconds, a draining
+    child lets its running jobs go on before it requeues them.
+    """
+
+    name: str
+    catalog_path: str
+    catalog_text: str | None = None
+    redis_url: str
+    redis_password: str | None = None
+    namespace: str | None = None
+    cluster: bool = False
+    queues: tuple[str, ...] | None = None
+    threads: int = 1
+    burst: bool = False
+    max_jobs: int | None = None
+    grace_s: float = DEFAULT_GRACE_S
+    log_format: str = "auto"
+    log_level: str = "INFO"
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Only the name: the rest may hold a password, and tracebacks and logs print reprs."""
+        return f"ChildConfig({self.name!r})"
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> ChildConfig:
+        """From JSON; raises msgspec.ValidationError or msgspec.DecodeError when it does not fit."""
+        return msgspec.json.decode(data, type=cls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorOptions:
+    """`max_memory` is in bytes a process. `command` starts a child; descriptors and the parent's pid are appended
+    to it."""
+
+    processes: int
+    max_memory: int | None = None
+    command: Sequence[str] = CHILD_COMMAND
+
+
+class Liveness(Protocol):
+    """The store's side of heartbeats and recovery.
+
+    The supervisor calls it from its only thread, between signals. So an implementation must use a client with
+    socket timeouts of 1 s (connect and read) and no retries of its own: a call that blocks longer delays the
+    answer to SIGTERM by as much. Any exception means "not done"; the supervisor goes on and tries again.
+    """
+
+    def beat(self, info: ProcessInfo) -> None:
+        """Say that this process and `info.children` are alive."""
+
+    def leave(self, name: str) -> None:
+        """Say that the process `name` is gone for good and holds nothing."""
+
+    def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
+        """Put right the jobs that the dead `child` held; returns how many. Safe to repeat.
+
+        `executing` are the ids of jobs that ran when it died, `overdue` of those for whose time limit it was killed;
+        what else it held was only fetched, or stood innocently beside an overdue one.
+        """
+
+    def sweep(self) -> int:
+        """Recover the jobs of processes that died with their supervisor; returns how many."""
+
+
+def process_name() -> str:
+    """A name for this process that no other has had: "host:pid:random"."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def default_processes() -> int:
+    """One worker process for each core that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0)) or 1
+    except AttributeError:  # not on every platform
+        return os.cpu_count() or 1
+
+
+def default_threads(processes: int) -> int:
+    """Threads a process, so that cores x 2 jobs run in all processes together; at least one."""
+    return max(1, -(-default_processes() * JOBS_PER_CORE // max(processes, 1)))

@@ -1,0 +1,188 @@
+"""What a process holds: jobs fetched and not yet ended, and how many more it may fetch."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from queue import SimpleQueue
+
+from jobctl import clock
+from jobctl.handlers.base import CancelToken
+from jobctl.store.nouns.settle import Reserved
+
+AHEAD_S = 0.05
+"""Jobs are fetched ahead only while what waits in this process starts within this many seconds."""
+MAX_AHEAD = 500
+MAX_UNCOMMITTED = 2_000
+ALONE_AFTER = 2
+"""A job whose worker died this often while running it is run with nothing else in the process: its neighbours then
+were innocent, and if it kills again it is known to be the one."""
+
+
+class Desk:
+    """What a process holds: jobs fetched and not yet ended. Thread-safe."""
+
+    def __init__(self, threads: int, limit: int | None = None) -> None:
+        """`limit` is how many jobs the process may take in its whole life, None for any number."""
+        self._threads = threads
+        self._limit = limit
+        self._taken = 0
+        self._changed = threading.Condition()
+        self._held: dict[str, Reserved] = {}
+        self._running: dict[str, CancelToken] = {}
+        self._withdrawn: set[str] = set()
+        self._ending: set[str] = set()
+        self._suspects: deque[Reserved] = deque()
+        self._alone: Reserved | None = None
+        self._mean_s = 1.0
+        self._moved = clock.monotonic()
+        self._asking = self._closed = False
+        self.done = 0
+        self.paused_types: frozenset[str] = frozenset()
+        """Job types that were paused when jobs were last fetched."""
+        self.inbox: SimpleQueue[Reserved | None] = SimpleQueue()
+
+    def room(self, timeout_s: float) -> int:
+        """How many jobs may be fetched now; waits up to `timeout_s` until it is worth while.
+
+        It is as soon as a thread may run out of work, and otherwise when half of what may be held is gone: many jobs
+        a round trip instead of one.
+        """
+        with self._changed:
+            if not self._worth_while():
+                self._asking = True
+                self._changed.wait_for(lambda: self._closed or self._worth_while(), timeout_s)
+                self._asking = False
+            return max(0, self._room()) if self._worth_while() and not self._closed else 0
+
+    def _worth_while(self) -> bool:
+        room = self._room()
+        return room > 0 and (self.inbox.qsize() < self._threads or room * 2 >= self._capacity())
+
+    def _room(self) -> int:
+        if len(self._ending) >= MAX_UNCOMMITTED or self._suspects or self._alone:
+            return 0
+        room = self._capacity() - len(self._held)
+        return room if self._limit is None else min(room, self._limit - self._taken)
+
+    def _capacity(self) -> int:
+        return self._threads + min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
+
+    def stuck(self) -> list[Reserved]:
+        """Take back the jobs that wait here while all threads are busy with longer ones: others may be free."""
+        with self._changed:
+            waited = clock.monotonic() - self._moved
+            if waited < AHEAD_S or self.inbox.empty() or self._alone is not None:
+                return []
+            self._mean_s = max(self._mean_s, waited)
+        jobs = self.waiting()
+        with self._changed:
+            self._taken -= len(jobs)
+        for job in jobs:
+            self.end(job, None)
+        return jobs
+
+    def take(self, jobs: tuple[Reserved, ...]) -> None:
+        """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
+        with self._changed:
+            self._taken += len(jobs)
+            for job in jobs:
+                self._held[job.id] = job
+                if job.crashes >= ALONE_AFTER:
+                    self._suspects.append(job)
+                else:
+                    self.inbox.put(job)
+            self._moved = clock.monotonic()
+            self._run_alone()
+
+    def _run_alone(self) -> None:
+        """Let one suspect run, if nothing else does."""
+        if self._suspects and self._alone is None and len(self._held) == len(self._suspects):
+            self._alone = self._suspects.popleft()
+            self.inbox.put(self._alone)
+
+    def begin(self, job: Reserved, token: CancelToken) -> None:
+        self._running[job.id] = token  # one step for the interpreter: no lock on the way of every job
+        if self._withdrawn and job.id in self._withdrawn:
+            token.cancel("cancelled")
+
+    def end(self, job: Reserved, duration_s: float | None) -> None:
+        """A job's attempt is over, or it is given back; its outcome is still to be written."""
+        with self._changed:
+            self._running.pop(job.id, None)
+            self._withdrawn.discard(job.id)
+            if self._held.get(job.id) is job:
+                del self._held[job.id]
+            if self._suspects or self._alone is job:
+                self._alone = None if self._alone is job else self._alone
+                self._run_alone()
+            self._ending.add(job.token)
+            if duration_s is not None:
+                self.done += 1
+                self._mean_s += (duration_s - self._mean_s) * 0.2
+                self._moved = clock.monotonic()
+            if not self._running or (self._asking and self._worth_while()):
+                self._changed.notify_all()
+
+    def committed(self, tokens: Iterable[str]) -> None:
+        """The outcomes of these reservations were written."""
+        with self._changed:
+            self._ending.difference_update(tokens)
+            if self._asking and self._worth_while():
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """There is no room from now on; who waits for some is told at once."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def spent(self) -> bool:
+        """Whether the process has taken all the jobs that it may, and has begun each."""
+        with self._changed:
+            return self._limit is not None and self._taken >= self._limit and len(self._held) <= len(self._running)
+
+    def idle(self) -> bool:
+        with self._changed:
+            return not self._held and not self._ending
+
+    def wait_quiet(self, timeout_s: float) -> bool:
+        """Wait until nothing runs any more."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, timeout_s)
+
+    def waiting(self) -> list[Reserved]:
+        """Take back the jobs that no thread has begun."""
+        with self._changed:
+            out = list(self._suspects)
+            self._suspects.clear()
+        while not self.inbox.empty():
+            job = self.inbox.get()
+            if job is not None:
+                out.append(job)
+        return out
+
+    def running(self) -> list[Reserved]:
+        with self._changed:
+            return [self._held[i] for i in list(self._running) if i in self._held]
+
+    def held(self) -> list[Reserved]:
+        with self._changed:
+            return list(self._held.values())
+
+    def tokens(self) -> set[str]:
+        """The reservations that this process knows of: jobs held, and ended ones whose outcome is still unwritten."""
+        with self._changed:
+            return {job.token for job in self._held.values()} | self._ending
+
+    def cancel(self, job_id: str, reason: str) -> bool:
+        """Ask an attempt to stop, now or as soon as it begins; False if the job is not held here."""
+        with self._changed:
+            held = job_id in self._held
+            if held and reason == "cancelled":
+                self._withdrawn.add(job_id)  # before the look: `begin` looks at the two the other way round
+            token = self._running.get(job_id)
+        if token is not None:
+            token.cancel(reason)
+        return held

@@ -1,0 +1,249 @@
+"""Fetches jobs for a process: exactly what can start now (and a little more while jobs are short), for all its queues.
+
+Busy, it asks Redis as soon as there is room. Idle, it blocks on the queues' wake-up keys and looks around once a
+second for what no wake-up told it of: jobs of stock producers, due times, pauses that ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from jobctl import clock
+from jobctl.engine.attempt import verdict
+from jobctl.engine.process.committer import Committer
+from jobctl.engine.process.desk import Desk
+from jobctl.errors import RedisUnavailable
+from jobctl.store import Store
+from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.wire.wakeups import Wakeups
+
+LOOK_S = 1.0
+DUE_LOOKS = 5
+"""Of so many looks one asks what is due next. Who enqueues a job that is due before all others wakes a worker at once;
+the others need to know of it should that one be busy then, or gone, and no sooner than a sweep would find it.
+"""
+STUCK_S = 0.05
+LATE_TOKEN_S = 0.02
+"""How soon a token that came to a busy process goes on to others."""
+LATE_S, EVERY_S = (4.0, 20.0), 60.0
+"""When own reservations are looked at again after a connection was lost, and how often anyhow."""
+SILENCE_S = 10.0
+"""Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
+MAX_QUEUES = 32
+"""Queues asked in one fetch; with more of them, the window moves on each time."""
+STRAY_S = 3.0
+"""A reservation that was not held here at two looks, this long apart, is given back."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class Fetcher(threading.Thread):
+    """The one thread of a process that takes jobs out of Redis."""
+
+    def __init__(
+        self,
+        store: Store,
+        blocking: Store,
+        worker: str,
+        queues: Sequence[str],
+        desk: Desk,
+        committer: Committer,
+        beaten_at: Callable[[], float] | None = None,
+        limits: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
+        queue that has some, what its limits allow."""
+        super().__init__(name="fetcher", daemon=True)
+        self._store = store
+        self._wakeups = Wakeups(blocking.client, [store.keys.wake(queue) for queue in queues])
+        self._worker = worker
+        self._queues = list(queues)
+        self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
+        self._desk = desk
+        self._committer = committer
+        self._beaten_at = beaten_at
+        self._limits = limits or {}
+        self._halt = threading.Event()
+        self._turn = 0
+        self._first: str | None = None
+        self._windows = -(-len(self._queues) // MAX_QUEUES)
+        self._to_ask = self._windows
+        self._look_at = 0.0
+        self._looks = 0
+        self._pauses = False
+        self._due_at: float | None = None
+        self._clock_ahead_s = 0.0
+        self._registered = False
+        self._reconcile_at = [clock.monotonic() + EVERY_S]
+        self._strays: set[tuple[str, str, str]] = set()
+        self.connected = threading.Event()
+        self.empty = threading.Event()
+        """Set while the last look found nothing in any queue, and nothing is held here."""
+
+    def stop(self) -> None:
+        """Fetch no more, and block no longer. What is held already stays with the desk."""
+        self._halt.set()
+        self._desk.close()
+        self._wakeups.interrupt()
+
+    def run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._halt.is_set():
+            try:
+                self._step()
+                self.connected.set()
+                pause = FIRST_PAUSE_S
+            except RedisUnavailable as problem:
+                if self._halt.is_set():
+                    return
+                if pause == FIRST_PAUSE_S:
+                    _log.warning("cannot fetch jobs, going on trying: %s", problem)
+                self.connected.clear()
+                self._looks = 0
+                self._registered = False
+                self._to_ask = self._windows
+                now = clock.monotonic()
+                self._reconcile_at = [now, *(now + seconds for seconds in LATE_S)]
+                self._halt.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def _step(self) -> None:
+        now = clock.monotonic()
+        if now >= self._reconcile_at[0]:
+            self._reconcile()
+            again = now + (STRAY_S if self._strays else EVERY_S)
+            self._reconcile_at = [again, *(at for at in self._reconcile_at[1:] if at > again)]
+        if now >= self._look_at:
+            self._look()
+        if self._due_at is not None and now >= self._due_at:
+            self._ask_all()
+        if self._is_missed(now):
+            self._halt.wait(0.1)
+            return
+        if self._to_ask <= 0:
+            if self._desk.idle():
+                self.empty.set()
+            self._sleep()
+            return
+        room = self._desk.room(
+            LATE_TOKEN_S if self._wakeups.pending else STUCK_S if self._desk.inbox.qsize() else LOOK_S
+        )
+        if room <= 0:
+            self._give_back(self._desk.stuck())
+            if token := self._wakeups.late():
+                self._store.queues.wake(self._wakes[token])  # it came for a worker that is not busy
+        elif not self._halt.is_set():
+            self._fetch(room)
+
+    def _patience(self) -> float:
+        """How long to wait for room before something else needs a look."""
+        if self._wakeups.pending:
+            return LATE_TOKEN_S
+        return STUCK_S if self._desk.inbox.qsize() else LOOK_S
+
+    def _is_missed(self, now: float) -> bool:
+        """Whether others may soon take this process for dead: its supervisor does not beat, so nothing is fetched."""
+        return self._beaten_at is not None and now - self._beaten_at() > SILENCE_S
+
+    def _give_back(self, jobs: list[Reserved]) -> None:
+        """Jobs that wait here behind long ones go back to the head of their line."""
+        for job in jobs:
+            self._committer.submit(verdict.given_back(job))
+
+    def _ask_all(self) -> None:
+        """There is a reason to ask all queues."""
+        self._to_ask = self._windows
+        self._due_at = None
+
+    def _fetch(self, room: int) -> None:
+        """Fetch up to `room` jobs. While a window of queues fills the room there may be more in it."""
+        names = self._window()
+        fetched = self._store.settle.fetch(self._worker, names, room)
+        self._desk.paused_types = fetched.paused_types
+        self._desk.take(fetched.jobs)
+        self._clock_ahead_s = fetched.now_ms / 1000 - clock.now_ms() / 1000
+        self._due(fetched.next_due_ms)
+        if fetched.jobs:
+            self.empty.clear()
+        if len(fetched.jobs) < room:
+            self._to_ask -= 1
+
+    def _window(self) -> list[str]:
+        """The queues to ask now: the one that woke us first, then each in its turn."""
+        names = self._queues
+        if self._first is not None:
+            self._turn, self._first = names.index(self._first), None
+        turned = names[self._turn :] + names[: self._turn]
+        window = turned[:MAX_QUEUES]
+        step = 1 if len(names) <= MAX_QUEUES else len(window)
+        self._turn = (self._turn + step) % len(names)
+        return window
+
+    def _due(self, next_due_ms: int) -> None:
+        """Remember when the next delayed job is due; Redis's clock is read from its latest answer."""
+        if not next_due_ms:
+            self._due_at = None
+            return
+        in_s = next_due_ms / 1000 - (clock.now_ms() / 1000 + self._clock_ahead_s)
+        self._due_at = clock.monotonic() + max(0.001, in_s)
+
+    def _sleep(self) -> None:
+        """Block until a queue's wake-up key has a token, the next job is due, or it is time to look around."""
+        until = self._look_at if self._due_at is None else min(self._look_at, self._due_at)
+        rest = until - clock.monotonic()
+        if rest <= 0:
+            return
+        woken = self._wakeups.wait(rest)
+        if woken is not None:
+            self._first = self._wakes.get(woken)
+            self._ask_all()
+
+    def _look(self) -> None:
+        """Once a second: is there anything that no wake-up told of? Take in what stock producers delayed."""
+        if not self._registered:
+            self._register()
+        due = self._looks % DUE_LOOKS == 0
+        seen = self._store.queues.peek(self._queues, due=due, pauses=self._pauses and not due)
+        self._pauses = seen.pauses
+        self._looks += 1
+        self._look_at = clock.monotonic() + LOOK_S
+        if seen.inbox:
+            for queue in self._queues:
+                self._store.stock.take_delayed(queue)
+        if seen.waiting or seen.inbox:
+            self._ask_all()
+        if seen.next_due_ms is not None:
+            self._due(seen.next_due_ms)
+
+    def _register(self) -> None:
+        """Make the queues and their limits known. A full server refuses this, and must be served all the same."""
+        try:
+            self._store.queues.register(self._queues)
+            for queue, specs in self._limits.items():
+                self._store.limits.define(queue, specs)
+        except RedisUnavailable:
+            return
+        self._registered = True
+
+    def _reconcile(self) -> None:
+        """Give back what is reserved for this worker and not known here, at two looks.
+
+        The reply to a fetch was lost; or the fetch lay in some buffer when its connection was given up, and ran later;
+        or the server came back without the end of a job that it had acknowledged (a failover, the last second of AOF).
+        """
+        known = self._desk.tokens()
+        strays = {
+            (queue, job_id, token)
+            for queue in (self._queues if self._store.processes.anything_held(self._queues) else ())
+            for job_id, (token, worker) in self._store.processes.reservations(queue).items()
+            if worker == self._worker and token not in known
+        }
+        again = strays & self._strays
+        for queue in {queue for queue, _, _ in again}:
+            ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
+            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
+            self._store.run_many([self._store.settle.requeue(queue, ended)])
+        self._strays = strays - again

@@ -1,0 +1,205 @@
+"""One worker process: wires the store, the catalog's tasks, the threads; drains when asked to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobctl import clock
+from jobctl.catalog.load import load, load_text
+from jobctl.catalog.model import Catalog
+from jobctl.engine import logs
+from jobctl.engine.attempt.interrupt import Watchdog
+from jobctl.engine.attempt.verdict import given_back
+from jobctl.engine.dramatiq.broker import worker_broker
+from jobctl.engine.process.committer import Committer
+from jobctl.engine.process.config import CLEAN, LEFT_JOBS, RECYCLE, ChildConfig
+from jobctl.engine.process.control import Control
+from jobctl.engine.process.desk import Desk
+from jobctl.engine.process.fetcher import Fetcher
+from jobctl.engine.process.job_thread import JobThread
+from jobctl.engine.process.runtime import prepare
+from jobctl.engine.process.slots import SlotTable
+from jobctl.engine.stop import StopFlag
+from jobctl.flow import specs
+from jobctl.producer import Producer
+from jobctl.settings import job_environment
+from jobctl.store import Store
+from jobctl.store.nouns.settle import Reserved
+from jobctl.store.wire.connection import connect
+
+TICK_S = 0.2
+LAST_WORDS_S = 1.0
+"""What is left of the grace for telling handlers to stop, and for giving jobs back."""
+PATIENCE_S = 7 * 86_400.0
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class Worker:
+    """The threads of one worker process."""
+
+    def __init__(self, config: ChildConfig, catalog: Catalog, slots: SlotTable | None, env: Mapping[str, str]) -> None:
+        self._config = config
+        self._slots = slots
+        self._draining = False
+        namespace = config.namespace or catalog.namespace
+        client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
+        blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
+        self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
+        self.broker = worker_broker(client, namespace, self.store)
+        self.runtime = prepare(
+            catalog,
+            self.broker,
+            env,
+            config.environment,
+            _enqueuer(Producer(self.store, catalog)),
+            config.queues,
+        )
+        self.queues = config.queues or queues_of(catalog)
+        self.desk = Desk(config.threads, config.max_jobs)
+        self.committer = Committer(self.store, catalog, self.desk.committed)
+        self.fetcher = Fetcher(
+            self.store,
+            self.store.with_client(blocking),
+            config.name,
+            self.queues,
+            self.desk,
+            self.committer,
+            (lambda: slots.beaten_at) if slots else None,
+            {queue: found for queue in self.queues if (found := specs(catalog, queue))},
+        )
+        self.control = Control(self.store, self.desk)
+        armed = threading.Event()
+        self.threads = [
+            JobThread(n, self.runtime, self.broker, self.desk, self.committer, slots, armed)
+            for n in range(config.threads)
+        ]
+        self.abandoned = False
+        """Whether threads still run jobs that were given back."""
+        self.watchdog = Watchdog([thread.guard for thread in self.threads], armed)
+
+    def start(self) -> None:
+        self.broker.emit_after("process_boot")
+        self.broker.emit_before("worker_boot", self)
+        self.runtime.warm()
+        for thread in (self.committer, self.watchdog, self.control, *self.threads, self.fetcher):
+            thread.start()
+        self.broker.emit_after("worker_boot", self)
+
+    def run(self, stop: StopFlag) -> int:
+        """Work until told to stop, out of jobs (burst), or due for recycling; returns the exit code."""
+        self.start()
+        code = CLEAN
+        while not stop.wait(TICK_S):
+            self._show_health()
+            if self._config.burst and self.fetcher.empty.is_set() and self.desk.idle():
+                break
+            if self.desk.spent():
+                code = RECYCLE
+                break
+        return code if self.drain(stop) else LEFT_JOBS
+
+    def _show_health(self) -> None:
+        now = clock.monotonic()
+        for thread in self.threads:
+            thread.look(now)
+        if self._slots is None:
+            return
+        alive = sum(thread.is_alive() and not thread.given_up for thread in self.threads)
+        if not all(thread.is_alive() for thread in (self.committer, self.watchdog, self.control, self.fetcher)):
+            alive = 0  # without one of these the process is of no use, whatever its job threads do
+        self._slots.bump()
+        self._slots.set_threads_alive(alive)
+        self._slots.set_jobs_done(self.desk.done)
+        if self._draining:
+            self._slots.set_ready(False)
+        elif self.fetcher.connected.is_set() and alive == len(self.threads):
+            self._slots.set_ready()
+
+    def drain(self, stop: StopFlag) -> bool:
+        """Fetch no more, give back what no thread has begun, let the rest finish within the grace.
+
+        False when Redis does not know all of it: the supervisor has to recover what this process held.
+        """
+        began = clock.monotonic()
+        self._draining = True
+        self._show_health()
+        self.broker.emit_before("worker_shutdown", self)
+        self.fetcher.stop()
+        self.fetcher.join(timeout=2.0)
+        self._give_back(self.desk.waiting())
+        self._wait_quiet(stop, began)
+        self.desk_stop()
+        complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
+        self.control.stop()
+        self.watchdog.stop()
+        self.runtime.cool()
+        self.broker.emit_after("worker_shutdown", self)
+        return complete
+
+    def _wait_quiet(self, stop: StopFlag, began: float) -> None:
+        """Until nothing runs, or the grace is over: then ask handlers to stop, and give back what still runs."""
+        while not self.desk.wait_quiet(TICK_S):
+            self._show_health()
+            grace = PATIENCE_S if stop.patient else max(0.0, self._config.grace_s - LAST_WORDS_S)
+            if clock.monotonic() - began >= grace:
+                break
+        else:
+            return
+        left = self.desk.running()
+        for job in left:
+            self.desk.cancel(job.id, "shutdown")
+        self.desk.wait_quiet(LAST_WORDS_S / 2)
+        for thread in self.threads:
+            thread.hush()
+        left = self.desk.running()
+        self.abandoned = bool(left)
+        _log.info("the grace is over: %d running jobs are given back", len(left))
+        self._give_back(left)
+
+    def _give_back(self, jobs: list[Reserved]) -> None:
+        for job in jobs:
+            self.desk.end(job, None)
+            self.committer.submit(given_back(job))
+
+    def desk_stop(self) -> None:
+        for _ in self.threads:
+            self.desk.inbox.put(None)
+
+
+def _enqueuer(producer: Producer) -> Callable[..., str]:
+    """What `jobctl.current().enqueue` does: returns the new job's id, or that of the job that holds its unique key."""
+
+    def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
+        return producer.enqueue_one(producer.prepare(job_type, payload, **options))[0]
+
+    return enqueue
+
+
+def queues_of(catalog: Catalog) -> tuple[str, ...]:
+    names = {job.queue for job in catalog.jobs.values()} | set(catalog.queues)
+    return tuple(sorted(names))
+
+
+def read_catalog(config: ChildConfig) -> Catalog:
+    """The catalog that a process works with. Raises CatalogError or UsageError."""
+    path = config.catalog_path
+    return load(path) if config.catalog_text is None else load_text(config.catalog_text, path)
+
+
+def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
+    """The whole life of a worker process under its supervisor; returns its exit code."""
+    logs.write_behind()
+    worker = Worker(config, read_catalog(config), slots, job_environment())
+    code = worker.run(stop)
+    logs.flush()
+    if code == LEFT_JOBS:
+        for thread in worker.threads:  # what still runs was given back: it did not kill this process
+            slots.end(thread.number)
+    if worker.abandoned or any(thread.given_up for thread in worker.threads):
+        os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
+    return code

@@ -1,0 +1,1 @@
+"""The embedded server: a private Valkey of one project."""

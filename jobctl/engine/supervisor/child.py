@@ -1,0 +1,108 @@
+"""One worker process as its supervisor holds it: starting it, signalling it, reading its shared table."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jobctl import clock
+from jobctl.engine.process.config import CHILD_COMMAND, ChildConfig, ChildInfo
+from jobctl.engine.process.entry import RETIRE
+from jobctl.engine.process.slots import SlotTable, shared_file
+
+
+class Child:
+    """A started process, its table and the write end of its lifeline (closing it ends the process)."""
+
+    def __init__(self, config: ChildConfig, process: subprocess.Popen[bytes], slots: SlotTable, lifeline: int) -> None:
+        self.name = config.name
+        self.threads = config.threads
+        self.slots = slots
+        self.started = clock.monotonic()
+        self.retiring = False
+        self.stall_logged = False
+        self._process = process
+        self._lifeline = lifeline
+        self._progress = 0
+        self._moved = self.started
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """The exit code (negative: the signal that killed it), None while it lives."""
+        return self._process.poll()
+
+    def signal(self, number: int) -> None:
+        """Send a signal; nothing happens when the process is gone."""
+        self._process.send_signal(number)
+
+    def retire(self) -> None:
+        """Ask it to finish what it runs, without hurry, and exit."""
+        self.retiring = True
+        self.signal(RETIRE)
+
+    def stalled_s(self, now: float) -> float:
+        """Seconds since its main loop was last seen to move; `now` is on the monotonic clock."""
+        progress = self.slots.progress
+        if progress != self._progress:
+            self._progress, self._moved = progress, now
+        return now - self._moved
+
+    def info(self) -> ChildInfo:
+        memory_mb = round(resident_bytes(self.pid) / 1e6, 1)
+        return ChildInfo(name=self.name, pid=self.pid, running=self.slots.running, memory_mb=memory_mb)
+
+    def close(self) -> None:
+        """Free what the supervisor holds for it, once it has ended."""
+        self.slots.close()
+        os.close(self._lifeline)
+
+
+def spawn(config: ChildConfig, command: Sequence[str] = CHILD_COMMAND) -> Child:
+    """Start a worker process; raises OSError when the system refuses.
+
+    Its own process group keeps a terminal's Ctrl-C for the supervisor, which then decides. Must be called
+    in a thread that lives as long as the process may: the child dies when the thread that started it ends.
+    """
+    descriptors: list[int] = []
+    try:
+        descriptors.append(config_fd := shared_file(0))
+        os.write(config_fd, config.encode())
+        descriptors.append(slots_fd := SlotTable.create_file(config.threads))
+        slots = SlotTable(slots_fd, config.threads)
+        read_end, lifeline = os.pipe()
+        descriptors.append(read_end)
+        try:
+            process = _popen(command, (config_fd, slots_fd, read_end))
+        except BaseException:
+            os.close(lifeline)
+            slots.close()
+            raise
+    finally:
+        for fd in descriptors:
+            os.close(fd)
+    return Child(config, process, slots, lifeline)
+
+
+def _popen(command: Sequence[str], descriptors: tuple[int, int, int]) -> subprocess.Popen[bytes]:
+    argv = [*command, *map(str, descriptors), str(os.getpid())]
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=descriptors, process_group=0)
+
+
+def resident_bytes(pid: int) -> int:
+    """The process's resident memory in bytes; 0 when it is gone or the system does not say."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_bytes().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0 if sys.platform == "linux" else _resident_by_ps(pid)
+
+
+def _resident_by_ps(pid: int) -> int:
+    found = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False)
+    return int(found.stdout or 0) * 1024

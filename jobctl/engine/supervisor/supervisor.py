@@ -1,0 +1,288 @@
+"""The worker supervisor: N worker processes kept alive, reloaded, recycled and drained by one thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import msgspec
+
+from jobctl import clock
+from jobctl.engine.process.config import ChildConfig, Liveness, ProcessInfo, SupervisorOptions, process_name
+from jobctl.engine.supervisor.child import Child, resident_bytes, spawn
+from jobctl.engine.supervisor.crew import Crew
+from jobctl.engine.supervisor.health import Health
+from jobctl.engine.supervisor.heartbeats import Heartbeats
+from jobctl.engine.supervisor.loop import Loop
+from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.supervisor.recovery import Recovery
+from jobctl.text import sanitize
+
+log = logging.getLogger(__name__)
+
+BEAT_S, SWEEP_S, HEALTH_S = 3.0, 5.0, 2.0
+KILL_MARGIN_S = 0.75
+"""How long after the end of the grace a child may still be busy with requeueing before it is killed."""
+LAST_CALL_S = 1.0
+"""No call to Redis starts later than this after the end of the grace; a call takes 1 s at most."""
+REPLACE_READY_S = 60.0
+"""A reload is given up when the new processes are not ready after this many seconds."""
+
+
+class Supervisor:
+    """Runs worker processes made from `child`, whose name is replaced.
+
+    `reload` reads and checks the catalog again and returns what new processes are made from; it raises when
+    anything is wrong with it, and then the running processes stay. Make and run it in the main thread.
+    """
+
+    def __init__(
+        self,
+        options: SupervisorOptions,
+        child: ChildConfig,
+        liveness: Liveness,
+        reload: Callable[[], ChildConfig],
+        notifier: Notifier | None = None,
+    ) -> None:
+        self.name = process_name()
+        self._options = options
+        self._template = self._next = child
+        self._reload = reload
+        self._notifier = notifier or Notifier()
+        self._started_ms = clock.now_ms()
+        self._beats = Heartbeats(liveness, self.info)
+        self._health = Health(options.max_memory)
+        self._loop = Loop()
+        self._spawned = 0
+        self._beat_due = False
+        self._recovery = Recovery(self._beats, self._loop.later)
+        self._crew = self._new_crew(child)
+        self._candidate: Crew | None = None
+        self._candidate_until = 0.0
+        self._old: list[Crew] = []
+        self._reload_again = False
+        self._announced = ""
+        self._ready = False
+        self._stop_at: float | None = None
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Work until stopped, or in burst mode until the queues are empty; returns the exit code.
+
+        0 after a clean drain; 1 when processes had to be killed; 130 after a second SIGINT.
+        """
+        loop = self._loop
+        loop.on_signal((signal.SIGTERM, signal.SIGINT), self._on_stop)
+        loop.on_signal((signal.SIGHUP,), lambda _number: self._start_reload())
+        loop.on_signal((signal.SIGCHLD,), lambda _number: self._reap())
+        log.info("worker %s: %d processes of %d threads", self.name, self._options.processes, self._threads)
+        try:
+            self._crew.fill()
+            self._schedule()
+            while not self._done():
+                loop.run_once()
+            self._leave()
+        finally:
+            for crew in self._crews():
+                crew.stop(signal.SIGKILL)
+            loop.close()
+        log.info("worker %s ended", self.name)
+        return self._exit_code
+
+    def info(self) -> ProcessInfo:
+        """What a heartbeat says about this worker."""
+        children = tuple(child.info() for crew in self._crews() for child in crew)
+        own = resident_bytes(os.getpid()) / 1e6
+        return ProcessInfo(
+            name=self.name,
+            kind="worker",
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=self._template.queues or (),
+            processes=self._options.processes,
+            threads=self._threads,
+            started_ms=self._started_ms,
+            memory_mb=round(own + sum(child.memory_mb for child in children), 1),
+            running=sum(child.running for child in children),
+            children=children,
+        )
+
+    @property
+    def _threads(self) -> int:
+        return self._template.threads
+
+    def _schedule(self) -> None:
+        self._loop.every(BEAT_S, self._beat)
+        self._loop.every(SWEEP_S, self._beats.sweep)
+        self._loop.every(HEALTH_S, self._check_health)
+        self._loop.every(1.0, self._reap)  # should a SIGCHLD ever be missed
+        self._loop.later(0.0, self._watch)
+        if self._notifier.watchdog_s:
+            self._loop.every(self._notifier.watchdog_s, self._ping)
+
+    def _new_crew(self, template: ChildConfig) -> Crew:
+        size = self._options.processes
+        return Crew(size, lambda: self._spawn(template), self._recovery.lost, self._loop.later, template.burst)
+
+    def _crews(self) -> list[Crew]:
+        return [self._crew, *self._old, *([self._candidate] if self._candidate else [])]
+
+    def _spawn(self, template: ChildConfig) -> Child:
+        self._spawned += 1
+        config = msgspec.structs.replace(template, name=f"{self.name}:{self._spawned}")
+        child = spawn(config, self._options.command)
+        if not self._beat_due:  # Redis hears of it before it can be missed
+            self._beat_due = True
+            self._loop.later(0.0, self._beat_soon)
+        return child
+
+    def _beat_soon(self) -> None:
+        self._beat_due = False
+        self._beat()
+
+    def _beat(self) -> None:
+        """Tell Redis that we live, and the children that it knows: without that they fetch nothing."""
+        now = clock.monotonic()
+        children = [child for crew in self._crews() for child in crew]
+        self._beats.beat()
+        for child in children if not self._beats.outage_s else ():
+            child.slots.set_beaten(now)
+
+    def _reap(self) -> None:
+        for crew in self._crews():
+            crew.reap()
+        self._old = [crew for crew in self._old if not crew.ended]
+
+    # readiness and health
+
+    def _watch(self) -> None:
+        """Look at what has no event of its own: readiness, and how a reload gets on."""
+        self._settle_reload()
+        if self._crew.ready and not self._ready and self._stop_at is None:
+            self._ready = True
+            log.info("worker %s is ready", self.name)
+            self._notifier.ready(self._status())
+        self._announce()
+        settled = self._ready and self._candidate is None
+        self._loop.later(1.0 if settled else 0.05, self._watch)
+
+    def _status(self) -> str:
+        ready = sum(child.slots.ready for child in self._crew.seated)
+        running = sum(child.slots.running for crew in self._crews() for child in crew)
+        status = f"{ready} of {self._options.processes} processes ready, {running} job{'s' * (running != 1)} running"
+        return f"{status}, Redis unreachable" if self._beats.outage_s else status
+
+    def _announce(self) -> None:
+        status = self._status()
+        if status != self._announced and self._stop_at is None:
+            self._announced = status
+            self._notifier.status(status)
+
+    def _check_health(self) -> None:
+        if self._stop_at is None and self._candidate is None:
+            self._health.check(self._crew)
+        for crew in self._crews():
+            self._health.log_stalls(crew)
+            self._health.kill_frozen(crew)
+
+    def _ping(self) -> None:
+        if all(self._health.healthy(crew) for crew in self._crews()):
+            self._notifier.watchdog()
+
+    # reload
+
+    def _start_reload(self) -> None:
+        if self._stop_at is not None:
+            return
+        if self._template.burst:
+            log.warning("SIGHUP is ignored in burst mode")
+            return
+        if self._candidate:
+            self._reload_again = True
+            return
+        self._notifier.reloading()
+        try:
+            self._next = self._reload()
+        except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running worker
+            for line in str(error).splitlines():
+                log.error("reload refused, the old catalog stays: %s", sanitize(line))
+            self._reload_over()
+            return
+        log.info("reloading: starting %d new processes", self._options.processes)
+        self._candidate = self._new_crew(self._next)
+        self._candidate_until = clock.monotonic() + REPLACE_READY_S
+        self._candidate.fill()
+
+    def _settle_reload(self) -> None:
+        """Switch to the new processes once they are ready; keep the old ones when they cannot start."""
+        new = self._candidate
+        if new is None or self._stop_at is not None:
+            return
+        if new.ready:
+            self._crew.retire()
+            self._old.append(self._crew)
+            self._crew, self._template = new, self._next
+            log.info("reloaded: the old processes finish what they run")
+        elif new.crashes or clock.monotonic() >= self._candidate_until:
+            new.retire()
+            self._old.append(new)
+            log.error("reload failed, the old processes stay: the new ones do not start")
+        else:
+            return
+        self._candidate = None
+        self._reload_over()
+        if self._reload_again:
+            self._reload_again = False
+            self._start_reload()
+
+    def _reload_over(self) -> None:
+        """Tell systemd, which waits for it; but never "ready" for a worker that has not been."""
+        (self._notifier.ready if self._ready else self._notifier.status)(self._status())
+
+    # the end
+
+    def _on_stop(self, number: int) -> None:
+        if self._stop_at is not None:
+            log.warning("stopping now: killing %d worker processes", sum(1 for c in self._crews() for _ in c))
+            self._exit_code = 130 if number == signal.SIGINT else 1
+            self._stop_at = clock.monotonic()
+            self._kill()
+            return
+        grace = self._template.grace_s
+        log.info("draining: running jobs have %.0f s to finish", grace)
+        self._stop_at = clock.monotonic() + grace
+        self._recovery.stopping = True
+        self._notifier.stopping()
+        for crew in self._crews():
+            crew.stop()
+        self._loop.later(grace + KILL_MARGIN_S, self._overdue)
+        self._loop.later(grace + LAST_CALL_S, lambda: None)  # so that the loop looks at the time then
+
+    def _overdue(self) -> None:
+        left = sum(1 for crew in self._crews() for _ in crew)
+        if left:
+            log.warning("%d worker processes did not end within the grace: killed", left)
+            self._exit_code = self._exit_code or 1
+            self._kill()
+
+    def _kill(self) -> None:
+        for crew in self._crews():
+            crew.stop(signal.SIGKILL)
+
+    def _done(self) -> bool:
+        if self._too_late():
+            return True
+        return not self._beats.pending and all(crew.ended for crew in self._crews())
+
+    def _too_late(self) -> bool:
+        """Whether a call to Redis could make the end later than promised."""
+        return self._stop_at is not None and clock.monotonic() >= self._stop_at + LAST_CALL_S
+
+    def _leave(self) -> None:
+        if self._beats.pending:
+            log.warning("Redis did not answer: jobs of %d processes wait for a sweep", self._beats.pending)
+        elif not self._too_late():
+            self._beats.leave(self.name)

@@ -1,0 +1,168 @@
+"""A job that is to be enqueued, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from jobctl import clock, redaction
+from jobctl.errors import Refused
+from jobctl.store.data import codec, ids
+from jobctl.store.data.records import Job
+
+
+class Unique(msgspec.Struct, frozen=True):
+    """A key that at most one job holds. `name` is "TYPE|KEY"; `mode` says until when it is held.
+
+    "for": `ms` from enqueue; "started", "finished": until then. `on_conflict`: skip, fail, replace or extend.
+    """
+
+    name: str
+    mode: str
+    ms: int = 0
+    on_conflict: str = "skip"
+    hold_when_dead: bool = False
+
+
+class Enqueued(msgspec.Struct, frozen=True):
+    """What became of a job that was enqueued. `other` is the job that holds its unique key, or that it replaced.
+
+    `outcome`: enqueued; known (its id exists already, nothing was changed); skipped, conflict (another job holds its
+    key, nothing was changed); replaced (enqueued, and `other`, which had not started, is cancelled).
+    """
+
+    outcome: str = "enqueued"
+    other: str = ""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the job exists now because of this."""
+        return self.outcome in ("enqueued", "replaced")
+
+
+ENQUEUED = Enqueued()
+
+
+_MODES = {"for": "w", "started": "s", "finished": "f"}
+
+
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+    "name": "n", "mode": "m", "window_ms": "t", "on_conflict": "c", "hold_when_dead": "h", "replaced": "r",
+}):  # fmt: skip
+    """A unique key as _enqueue.lua reads it. `replaced` is the record of a job that gives way."""
+
+    name: str
+    mode: str
+    window_ms: int
+    on_conflict: str
+    hold_when_dead: str
+    replaced: str = ""
+
+
+class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={"lane": "l", "expires_ms": "x", "unique": "u"}):
+    """What stands beside a job, as _enqueue.lua reads it."""
+
+    lane: str = ""
+    expires_ms: int | None = None
+    unique: Claim | None = None
+
+
+def _claim(unique: Unique, job_id: str) -> Claim:
+    record = ""
+    if unique.on_conflict in ("replace", "extend"):
+        record = codec.encode(codec.Record(error="Replaced", message=f"replaced by job {job_id}")).decode()
+    hold = "1" if unique.hold_when_dead else "0"
+    return Claim(unique.name, _MODES[unique.mode], unique.ms, unique.on_conflict, hold, record)
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
+
+    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again. `lane` names the
+    limits that hold for it; `expires_ms` counts from enqueue, on Redis's clock. `redact` holds the patterns of what is
+    hidden of the payload wherever it is shown.
+    """
+
+    id: str
+    type: str
+    queue: str
+    payload: Mapping[str, Any]
+    delay_ms: int | None = None
+    at_ms: int | None = None
+    priority: int = 0
+    label: str | None = None
+    parent: str | None = None
+    encoded: bytes | None = None
+    lane: str = ""
+    unique: Unique | None = None
+    expires_ms: int | None = None
+    redact: redaction.Patterns = ()
+
+    def extra(self) -> bytes:
+        """What stands beside the job, as _enqueue.lua reads it."""
+        if not self.lane and self.unique is None and self.expires_ms is None:
+            return b""
+        unique = None if self.unique is None else _claim(self.unique, self.id)
+        return codec.encode(Extra(self.lane, self.expires_ms, unique))
+
+    def due(self) -> str:
+        """As enqueue.lua reads it."""
+        if self.delay_ms is not None and self.delay_ms > 0:
+            return f"+{self.delay_ms}"
+        return str(self.at_ms) if self.at_ms else "0"
+
+    def body(self, now_ms: int) -> bytes:
+        options: dict[str, Any] = {}
+        if self.label is not None:
+            options["label"] = self.label
+        if self.parent is not None:
+            options["parent"] = self.parent
+        if self.redact:
+            options[redaction.OPTION] = list(self.redact)
+        payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
+        return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
+
+
+class Closed(Refused):
+    """A pause keeps producers out. `done` says of each job of the call what became of it, None if it was not added."""
+
+    def __init__(self, message: str, hint: str = "", done: Sequence[Enqueued | None] = ()) -> None:
+        super().__init__(message, hint)
+        self.done = done
+
+
+def said(reply: Sequence[Any]) -> Iterator[tuple[int, Enqueued]]:
+    """What enqueue.lua said of the jobs that were not simply enqueued, by their place. Raises Closed."""
+    if reply[0]:
+        scope = ids.read(reply[0])
+        raise Closed(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` says until when")
+    for at in range(1, len(reply), 3):
+        yield int(reply[at]), Enqueued(ids.read(reply[at + 1]), ids.read(reply[at + 2]))
+
+
+def closed_name(scope: str) -> str:
+    """A pause's scope in words."""
+    if scope == "*":
+        return "everything"
+    return f"job type `{scope[5:]}`" if scope.startswith("type|") else f"queue `{scope}`"
+
+
+def fresh(job: NewJob) -> Job:
+    """The machine format of a job that has just been enqueued, without asking Redis again."""
+    now = clock.now_ms()
+    due = now + job.delay_ms if job.delay_ms else job.at_ms
+    waits = "limited" if job.lane else "waiting"
+    return Job(
+        id=job.id,
+        type=job.type,
+        queue=job.queue,
+        state="delayed" if due and due > now else waits,
+        priority=job.priority,
+        label=job.label,
+        parent=job.parent,
+        payload=redaction.shown(job.redact, job.payload),
+        enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
+        due_at=clock.to_datetime(due) if due else None,
+    )

@@ -1,0 +1,1 @@
+"""One module a noun: jobs, queues, dead letters, limits, schedules, and what else the store knows."""

@@ -1,0 +1,189 @@
+"""Dead letters: listed newest first, grouped by fingerprint, retried, discarded to a trash that expires, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock
+from jobctl.store.data import codec, ids
+from jobctl.store.data.records import DeadGroup, DeadLetter
+from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.queues import TRASH_MS
+from jobctl.store.wire.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+PAGE = 500
+
+
+class GroupInfo(msgspec.Struct, frozen=True):
+    """What all dead letters of a group have in common, with one example of the message."""
+
+    type: str
+    error: str | None
+    message: str | None
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What one batch by groups did, and where the next one goes on."""
+
+    changed: int
+    failed: int
+    groups_done: int
+    passed: int
+
+
+class Dead:
+    """The dead letters of a namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def scan(
+        self, queue: str, *, group: str | None = None, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Iterator[list[Found]]:
+        """The dead letters of a queue (or of one group of it) that died in a time span, newest first, in batches.
+
+        `since_ms` belongs to the span, `until_ms` does not.
+        """
+        key = self._store.keys.group(queue, group) if group else self._store.keys.dead(queue)
+        for page in self._walk(key, *_span(since_ms, until_ms)):
+            yield [found for found in self._store.jobs.locate(queue, page) if found.state == "dead"]
+
+    def trash(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[Found]]:
+        """What was discarded, or emptied, from a queue in a time span and has not expired, latest first, in batches."""
+        shifted = [moment if moment is None else moment + TRASH_MS for moment in (since_ms, until_ms)]
+        for key in (self._store.keys.trash(queue), self._store.keys.emptied(queue)):
+            for page in self._walk(key, *_span(*shifted)):
+                yield [found for found in self._store.jobs.locate(queue, page) if found.state == "discarded"]
+
+    def _walk(self, key: str, low: str, high: str) -> Iterator[list[str]]:
+        """The members of an index, highest first, in pages.
+
+        The upper bound moves down with each page, so that a walk whose reader removes what it reads misses nothing;
+        of members with the same score, those already seen are not given again.
+        """
+        seen: set[str] = set()
+        while True:
+            with mapping():
+                page = self._store.client.zrevrangebyscore(
+                    key, high, low, start=0, num=PAGE + len(seen), withscores=True
+                )
+            fresh = [(job_id, score) for i, score in page if (job_id := ids.read(i)) not in seen]
+            if not fresh:
+                return
+            last = fresh[-1][1]
+            seen = {i for i, score in fresh if score == last} | (seen if high == repr(last) else set())
+            high = repr(last)
+            yield [job_id for job_id, _ in fresh]
+
+    def count(self, queue: str) -> int:
+        with mapping():
+            return int(self._store.client.zcard(self._store.keys.dead(queue)))
+
+    def groups(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> list[DeadGroup]:
+        """The error groups of a queue with what died in a time span, the largest first. Reads the indexes alone."""
+        rows = [row for page in self._groups(queue, *_span(since_ms, until_ms)) for row in page if row.count]
+        return sorted(rows, key=lambda row: (-row.count, row.group))
+
+    def _groups(self, queue: str, low: str, high: str) -> Iterator[list[DeadGroup]]:
+        keys, client, seen = self._store.keys, self._store.client, set()
+        cursor = -1
+        while cursor != 0:
+            with mapping():
+                cursor, infos = client.hscan(keys.groups(queue), max(cursor, 0), count=PAGE)
+                names = [name for raw in infos if (name := ids.read(raw)) not in seen]  # HSCAN may repeat itself
+                seen.update(names)
+                pipe = client.pipeline(transaction=False)
+                for name in names:
+                    key = keys.group(queue, name)
+                    pipe.zcount(key, low, high)
+                    pipe.zrangebyscore(key, low, high, start=0, num=1, withscores=True)
+                    pipe.zrevrangebyscore(key, high, low, start=0, num=1, withscores=True)
+                replies = pipe.execute()
+            values = {ids.read(raw): info for raw, info in infos.items()}
+            yield [_group(queue, name, values[name], replies[i * 3 : i * 3 + 3]) for i, name in enumerate(names)]
+
+    def retry_groups(
+        self, queue: str, groups: Sequence[str], *, limit: int, passed: int, since_ms: int | None, until_ms: int | None
+    ) -> Moved:
+        """Make at most `limit` dead letters of these groups wait again, the oldest first; bodies are not read here.
+
+        `passed` is the `passed` of the batch before, for the first group.
+        """
+        span = _span(since_ms, until_ms)
+        return Moved(*self._store.run("revive_batch", queue, queue, limit, *span, passed, *groups))
+
+    def discard_groups(
+        self, queue: str, groups: Sequence[str], *, limit: int, since_ms: int | None, until_ms: int | None
+    ) -> Moved:
+        """Move at most `limit` dead letters of these groups to the trash, the oldest first."""
+        span = _span(since_ms, until_ms)
+        changed, done = self._store.run("discard_batch", queue, TRASH_MS, limit, *span, *groups)
+        return Moved(changed, 0, done, 0)
+
+    def discard(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Move dead letters, given as (id, group), to the trash; False for those that were not dead any more."""
+        args = [part for pair in jobs for part in pair]
+        return [bool(done) for done in self._store.run("discard", queue, TRASH_MS, *args)]
+
+    def restore(self, queue: str, jobs: Sequence[Found]) -> list[bool]:
+        """Bring jobs back from the trash: dead letters are dead again, jobs of an emptied queue wait again."""
+        args: list[str | bytes | int] = []
+        for found in jobs:
+            info = GroupInfo(to_job(found).type, found.record.error, found.record.message)
+            died = found.record.finished or clock.now_ms()
+            args += (found.id, found.record.group or UNKNOWN_GROUP, codec.encode(info), died)
+        return [bool(done) for done in self._store.run("restore", queue, queue, *args)]
+
+
+UNKNOWN_GROUP = "unknown"
+"""The group of a dead letter whose record was lost."""
+
+
+def _span(since_ms: int | None, until_ms: int | None) -> tuple[str, str]:
+    """As ZRANGEBYSCORE takes it: from `since_ms` to just before `until_ms`."""
+    return (
+        "-inf" if since_ms is None else str(since_ms),
+        "+inf" if until_ms is None else f"({until_ms}",
+    )
+
+
+def _group(queue: str, name: str, info: bytes, reply: Sequence[Any]) -> DeadGroup:
+    try:
+        known = msgspec.json.decode(info, type=GroupInfo)
+    except ValueError:
+        known = GroupInfo("?", None, None)
+    count, first, last = reply
+    return DeadGroup(
+        group=name,
+        queue=queue,
+        type=known.type,
+        error=known.error,
+        message=known.message,
+        count=count,
+        first_died_at=clock.to_datetime(first[0][1]) if first else None,
+        last_died_at=clock.to_datetime(last[0][1]) if last else None,
+    )
+
+
+def to_letter(found: Found, *, unredacted: bool = False) -> DeadLetter:
+    """The machine format of a dead letter; `unredacted` leaves its payload as it is."""
+    job = to_job(found, unredacted=unredacted)
+    return DeadLetter(
+        id=job.id,
+        type=job.type,
+        queue=job.queue,
+        label=job.label,
+        died_at=job.finished_at or clock.to_datetime(0),
+        attempt_count=job.attempt_count,
+        attempts=job.attempts,
+        error=job.error,
+        message=job.message,
+        group=found.record.group or "",
+        payload=job.payload,
+    )

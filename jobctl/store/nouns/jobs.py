@@ -1,0 +1,282 @@
+"""Jobs: enqueue, find by id, list by state, cancel, promote, revive, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock, redaction
+from jobctl.store.data import codec, ids
+from jobctl.store.data.hidden import hidden
+from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
+from jobctl.store.data.records import Hold, Job
+from jobctl.store.nouns import progress
+from jobctl.store.wire.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+ALIAS_S = 86_400
+"""How long a job is found by the id that its stock producer knows."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as it lies in Redis, undecoded parts included; what operations work on."""
+
+    id: str
+    queue: str
+    state: str
+    detail: str
+    body: bytes
+    record: codec.Record
+    priority: int
+    cancelling: bool
+    crashes: int
+    lane: str = ""
+    expires_ms: int = 0
+    progress: bytes = b""
+    rules: redaction.Rules = redaction.unruled
+
+    @property
+    def token(self) -> str:
+        """Of a running job: the token of its current reservation."""
+        return self.detail.partition("|")[0] if self.state == "running" else ""
+
+    @property
+    def worker(self) -> str:
+        """Of a running job: the worker process that holds it."""
+        return self.detail.split("|")[1] if self.state == "running" else ""
+
+
+class Jobs:
+    """The jobs of a namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
+        """Add jobs and say what became of each. Safe to repeat: a known id is left alone.
+
+        Raises Closed when a pause keeps producers out; it says which of the jobs were added before.
+        """
+        from jobctl.store.store import BATCH
+
+        now = clock.now_ms()
+        done: list[Enqueued | None] = [None] * len(jobs)
+        by_queue: dict[str, list[int]] = {}
+        for place, job in enumerate(jobs):
+            by_queue.setdefault(job.queue, []).append(place)
+        for queue, places in by_queue.items():
+            for start in range(0, len(places), BATCH):
+                batch = places[start : start + BATCH]
+                try:
+                    outcomes = self._enqueue_batch(queue, [jobs[i] for i in batch], now)
+                except Closed as error:
+                    raise Closed(error.message, error.hint, done) from None
+                for place, i in enumerate(batch):
+                    done[i] = outcomes.get(place, ENQUEUED)
+        return [one for one in done if one is not None]
+
+    def _enqueue_batch(self, queue: str, jobs: Sequence[NewJob], now: int) -> dict[int, Enqueued]:
+        """What became of those that were not simply enqueued, by their place."""
+        args: list[str | bytes] = []
+        for job in jobs:
+            args += (job.id, job.body(now), str(job.priority), job.due(), job.extra())
+        types = "\n".join({job.type for job in jobs})
+        return dict(said(self._store.run("enqueue", queue, queue, types, *args)))
+
+    def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
+        """A job by its id alone, in any state. `queues` are those to look in, all known ones by default."""
+        names = list(self._store.queues.names() if queues is None else queues)
+        code = ids.code_of(job_id)
+        likely = [name for name in names if ids.queue_code(name) == code] if code else []
+        for candidates in (likely, [name for name in names if name not in likely]):
+            calls = [self._store.call("locate", name, job_id) for name in candidates]
+            for name, rows in zip(candidates, self._store.run_many(calls), strict=True):
+                found = self._found(name, job_id, rows[0])
+                if found is not None:
+                    return found
+        original = self._alias(job_id)
+        return self.find(original, names) if original and original != job_id else None
+
+    def _alias(self, message_id: str) -> str | None:
+        with mapping():
+            value = self._store.client.get(ids.write(self._store.keys.alias(message_id)))
+        return _text(value) if value else None
+
+    def add_aliases(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Let jobs be found by the (message id, job id) that a stock producer knows, for a day."""
+        pipe = self._store.client.pipeline(transaction=False)
+        for message_id, job_id in pairs:
+            if message_id != job_id and ids.FOREIGN.fullmatch(message_id):
+                pipe.set(self._store.keys.alias(message_id), job_id, ex=ALIAS_S)
+        with mapping():
+            pipe.execute()
+
+    def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:
+        """The jobs of a queue that exist, among `job_ids`, in that order."""
+        from jobctl.store.store import BATCH
+
+        out: list[Found] = []
+        for start in range(0, len(job_ids), BATCH):
+            batch = job_ids[start : start + BATCH]
+            rows = self._store.run("locate", queue, *batch)
+            out += [f for i, row in zip(batch, rows, strict=True) if (f := self._found(queue, i, row)) is not None]
+        return out
+
+    def _found(self, queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
+        state = _text(row[0])
+        if not state:
+            return None
+        return Found(
+            id=job_id,
+            queue=queue,
+            state=state,
+            detail=_text(row[1]),
+            body=row[2],
+            record=codec.decode_record(row[3]),
+            crashes=int(row[4]),
+            priority=int(row[5]),
+            cancelling=row[6] == b"1",
+            lane=_text(row[7]),
+            expires_ms=round(float(row[8])) if row[8] else 0,
+            progress=row[9],
+            rules=self._store.rules,
+        )
+
+    def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
+        """The jobs of a queue in one state, newest first where Redis keeps that order, in batches."""
+        for job_ids in self._ids(queue, state, batch):
+            yield [found for found in self.locate(queue, job_ids) if found.state == state]
+
+    def _ids(self, queue: str, state: str, batch: int) -> Iterator[list[str]]:
+        keys, client = self._store.keys, self._store.client
+        if state == "running":
+            with mapping():
+                yield [_text(i) for i in client.hkeys(keys.running(queue))]
+            return
+        if state == "waiting":
+            newest = lambda a, b: client.lrange(keys.ready(queue), -b - 1, -a - 1)[::-1]  # noqa: E731 - as the others
+            yield from self._pages(newest, batch)
+        for zset in _ZSETS.get(state, ()):
+            key = getattr(keys, zset)(queue)
+            yield from self._pages(lambda a, b, key=key: client.zrevrange(key, a, b), batch)
+
+    @staticmethod
+    def _pages(read: Any, batch: int) -> Iterator[list[str]]:
+        start = 0
+        while True:
+            with mapping():
+                page = [_text(i) for i in read(start, start + batch - 1)]
+            if not page:
+                return
+            yield page
+            start += batch
+
+    def cancel(self, queue: str, jobs: Sequence[tuple[str, bytes]], *, running: bool) -> list[str]:
+        """Cancel jobs given as (id, event); returns the state each was in, "ended" if it was not live.
+
+        Running ones are told to stop if `running`, and are left alone otherwise.
+        """
+        from jobctl.store.store import EVENTS_KEPT
+
+        args = [part for pair in jobs for part in pair]
+        states = self._store.run("cancel", queue, queue, "1" if running else "0", EVENTS_KEPT, *args)
+        return [_text(state) for state in states]
+
+    def is_cancelling(self, queue: str, job_id: str) -> bool:
+        """Whether a running job has been asked to stop."""
+        with mapping():
+            return bool(self._store.client.hexists(self._store.keys.cancels(queue), job_id))
+
+    def promote(self, queue: str, job_ids: Sequence[str]) -> int:
+        """Make delayed or retrying jobs waiting now; returns how many were."""
+        return int(self._store.run("promote", queue, queue, *job_ids))
+
+    def reprioritise(self, queue: str, job_ids: Sequence[str], priority: int) -> list[bool]:
+        """Change the priority of jobs that have not ended; False for those that have."""
+        return [bool(done) for done in self._store.run("reprioritise", queue, queue, priority, *job_ids)]
+
+    def free_keys(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
+        """Free the unique keys that jobs hold; False for those that hold none."""
+        return [bool(freed) for freed in self._store.run("free", queue, *job_ids)]
+
+    def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
+        args = [part for pair in jobs for part in pair]
+        return [bool(done) for done in self._store.run("revive", queue, queue, *args)]
+
+    def remove(self, queue: str, job_ids: Sequence[str]) -> int:
+        """Delete completed or cancelled jobs for good; returns how many were deleted."""
+        return int(self._store.run("remove", queue, *job_ids))
+
+
+_ZSETS: Mapping[str, tuple[str, ...]] = {
+    "waiting": ("ordered",),
+    "delayed": ("delayed",),
+    "retrying": ("retrying",),
+    "limited": ("limited",),
+    "completed": ("completed",),
+    "cancelled": ("cancelled",),
+    "dead": ("dead",),
+    "discarded": ("trash", "emptied"),
+}
+
+
+def _text(value: Any) -> str:
+    return ids.read(value) if isinstance(value, bytes) else str(value)
+
+
+def to_job(found: Found, *, unredacted: bool = False, held: tuple[Hold, ...] = ()) -> Job:
+    """The machine format of a job. A body that cannot be read shows as type "?" with no payload.
+
+    What is to be hidden of its payload is hidden here, in the payload and in all that was made from it; `unredacted`
+    leaves the payload as it is.
+    """
+    try:
+        body = codec.decode_body(found.body)
+    except ValueError:
+        body = None
+    record, options = found.record, body.options if body else {}
+    enqueued = codec.enqueued_ms(found.id, body)
+    due, started, finished = _times(found)
+    job = Job(
+        id=found.id,
+        type=body.actor_name if body else "?",
+        queue=found.queue,
+        state=found.state,
+        priority=found.priority,
+        label=options.get("label"),
+        parent=options.get("parent"),
+        payload=body.payload if body else None,
+        enqueued_at=clock.to_datetime(enqueued) if enqueued is not None else None,
+        due_at=clock.to_datetime(due) if due else None,
+        started_at=clock.to_datetime(started) if started else None,
+        finished_at=clock.to_datetime(finished) if finished else None,
+        max_retries=record.retries,
+        attempt_count=record.count,
+        attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
+        progress=progress.record(found.progress),
+        result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
+        error=record.error,
+        message=record.message,
+        held=held,
+    )
+    patterns = redaction.combined(options, found.rules(job.type))
+    return hidden(job, patterns, payload_too=not unredacted) if patterns else job
+
+
+def _times(found: Found) -> tuple[int | None, int | None, int | None]:
+    """(due, started, finished) in epoch ms, from the state's detail and the record."""
+    due, started, finished = None, found.record.started, None
+    if found.state in ("delayed", "retrying"):
+        due = round(float(found.detail))
+    elif found.state == "running":
+        started = int(found.detail.rpartition("|")[2])
+    elif found.state in ("completed", "cancelled", "dead"):
+        finished = round(float(found.detail))
+    elif found.state == "discarded":
+        finished = found.record.finished
+    return due, started, finished

@@ -1,0 +1,252 @@
+"""Limits: what they allow, how much of it is used, who waits; changed live by hand.
+
+A limit is `r:TYPE` (rate) or `c:TYPE` (concurrency) of a job type, `R` or `C` of the queue. A spec is
+"COUNT PERIOD_MS BURST WINDOW" for a rate (WINDOW: smooth, fixed or sliding) and "COUNT" for a concurrency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock
+from jobctl.store.data import ids
+from jobctl.store.wire.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+WORST = 10
+PAGE = 500
+KINDS = ("smooth", "fixed", "sliding", "until")
+"""What Redis keeps of a rate: its use, by the kind of its window, and until when the other side asked for a pause."""
+
+
+class KeyState(msgspec.Struct, frozen=True):
+    """One key of a limit with jobs that wait. `next_ms` is when its next job may start (epoch ms), None for now."""
+
+    key: str
+    waiting: int
+    used: int
+    next_ms: int | None
+
+
+class LaneState(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a job waits in its lane: `limit`, which allows `spec`, holds the lane up (by its key `key`); None if the lane
+    has its turn. `ahead` counts the jobs before it in the lane; `used` and `next_ms` are those of the limit and key."""
+
+    limit: str | None
+    key: str
+    spec: str
+    used: int
+    next_ms: int | None
+    ahead: int
+
+
+class LimitState(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit at this moment. `spec` is in force; `until_ms` is of one set by hand (0: for good), None for none.
+
+    `waiting` counts the jobs that wait for any reason and have this limit, `keys` their different keys, `worst` those
+    with the most. `used` is of a limit without keys: starts in the present period, or jobs that run.
+    """
+
+    queue: str
+    limit: str
+    spec: str
+    catalog_spec: str | None
+    until_ms: int | None
+    by: str | None
+    waiting: int
+    keys: int
+    used: int | None
+    next_ms: int | None
+    worst: tuple[KeyState, ...]
+
+
+class Limits:
+    """The limits of a namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def define(self, queue: str, specs: Mapping[str, str]) -> None:
+        """Say what the catalog's limits of a queue allow; who waits for one that changed is looked at again."""
+        key = self._store.keys.limits(queue)
+        with mapping():
+            before = self._store.client.hmget(key, list(specs)) if specs else []
+            changed = {
+                limit: spec
+                for (limit, spec), old in zip(specs.items(), before, strict=True)
+                if old is None or ids.read(old) != spec
+            }
+            if changed:
+                self._store.client.hset(key, mapping=changed)
+        if changed:
+            self.look_again(queue, *changed)
+
+    def set(self, queue: str, limit: str, spec: str, until_ms: int, by: str) -> None:
+        """Let something else than the catalog's spec be in force, until a time (epoch ms; 0: until reset)."""
+        with mapping():
+            self._store.client.hset(
+                self._store.keys.limits(queue), f"{limit}|set", f"{until_ms}|{by.replace('|', '_')}|{spec}"
+            )
+        self.look_again(queue, limit)
+
+    def reset(self, queue: str, limit: str, key: str | None = None) -> bool:
+        """Forget what was set by hand, and how much is used: of one key, or of all keys that somebody waits for.
+
+        False if there was nothing to forget. Jobs that run go on counting against a concurrency.
+        """
+        client, keys = self._store.client, self._store.keys
+        with mapping():
+            was = 0 if key is not None else int(client.hdel(keys.limits(queue), f"{limit}|set"))
+            for page in [[key]] if key is not None else self._waiting_keys(queue, limit):
+                used = [f"{kind}:{bucket(limit, one)}" for one in page for kind in KINDS]
+                was += int(client.delete(*(keys.of_limits(queue, name) for name in used)))
+        self.look_again(queue, limit)
+        return was > 0
+
+    def _waiting_keys(self, queue: str, limit: str) -> Iterable[list[str | None]]:
+        """The keys of a limit that somebody waits for, in pages; None is the limit itself."""
+        yield [None]
+        backlog, start = self._store.keys.of_limits(queue, f"backlog:{limit}"), 0
+        while page := self._store.client.zrange(backlog, start, start + PAGE - 1):
+            yield [_key(one) for one in page]
+            start += PAGE
+
+    def paused_types(self, queue: str) -> list[str]:
+        """The job types of a queue of which jobs wait for the end of a pause of their type."""
+        with mapping():
+            parked = self._store.client.hkeys(self._store.keys.of_limits(queue, "parked"))
+        names = (ids.read(name) for name in parked)
+        return sorted(name[2:] for name in names if name.startswith("p:"))
+
+    def look_again(self, queue: str, *limits: str) -> None:
+        """Let who waits for these limits be looked at now."""
+        cursor = b"0"
+        while True:
+            cursor = self._store.run("look_again", queue, queue, cursor, *limits)
+            if cursor == b"0":
+                return
+
+    def rows(self, queue: str, catalog: Mapping[str, str] | None = None) -> list[LimitState]:
+        """All limits of a queue that somebody defined, set, or waits for; and those of a catalog (limit → spec) that no
+        worker has defined yet."""
+        client, keys = self._store.client, self._store.keys
+        with mapping():
+            specs = {ids.read(k): ids.read(v) for k, v in client.hgetall(keys.limits(queue)).items()}
+            parked = {ids.read(k): int(v) for k, v in client.hgetall(keys.of_limits(queue, "parked")).items()}
+        specs = {**(catalog or {}), **specs}
+        names = {name.removesuffix("|set") for name in specs} | {name for name in parked if name[0] != "p"}
+        return [self._row(queue, limit, specs, parked.get(limit, 0)) for limit in sorted(names)]
+
+    def lane(self, queue: str, lane: str, job_id: str) -> LaneState:
+        """What a job that is limited waits for."""
+        client, keys, buckets = self._store.client, self._store.keys, lane.split("\n")
+        with mapping():
+            pipe = client.pipeline(transaction=False)
+            pipe.zrank(keys.of_limits(queue, f"lane:{lane}"), job_id)
+            for name in buckets:
+                pipe.zscore(keys.of_limits(queue, f"line:{name}"), lane)
+            rank, *scores = pipe.execute()
+            held = next((name for name, score in zip(buckets, scores, strict=True) if score is not None), None)
+            limit, mark, key = (held or "").partition("|")
+            own, by_hand = client.hmget(keys.limits(queue), limit, f"{limit}|set")
+        if not limit or limit.startswith("p:"):
+            return LaneState(limit=limit or None, key="", spec="", used=0, next_ms=None, ahead=rank or 0)
+        spec = _override(ids.read(by_hand) if by_hand else None)[2] or (ids.read(own) if own else "")
+        [state] = self._states(queue, limit, spec, [(key if mark else None, 0)])
+        return LaneState(limit=limit, key=key, spec=spec, used=state.used, next_ms=state.next_ms, ahead=rank or 0)
+
+    def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:
+        until_ms, by, spec = _override(specs.get(f"{limit}|set"))
+        in_force = spec or specs.get(limit, "")
+        backlog = self._store.keys.of_limits(queue, f"backlog:{limit}")
+        with mapping():
+            keyed = int(self._store.client.zcard(backlog))
+            worst = self._store.client.zrevrange(backlog, 0, WORST - 1, withscores=True)
+        own = self._states(queue, limit, in_force, [(None, waiting)])[0]
+        waits = [(key, int(count)) for name, count in worst if (key := _key(name)) is not None]
+        return LimitState(
+            queue=queue,
+            limit=limit,
+            spec=in_force,
+            catalog_spec=specs.get(limit),
+            until_ms=until_ms,
+            by=by,
+            waiting=waiting,
+            keys=keyed if waits else 0,
+            used=None if waits else own.used,
+            next_ms=None if waits else own.next_ms,
+            worst=tuple(self._states(queue, limit, in_force, waits)),
+        )
+
+    def _states(self, queue: str, limit: str, spec: str, waits: Sequence[tuple[str | None, int]]) -> list[KeyState]:
+        """How much of each key of a limit is used; None is the limit itself."""
+        keys, window = self._store.keys, spec.rpartition(" ")[2]
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for key, _ in waits:
+                name = bucket(limit, key)
+                if limit[0] in "cC":
+                    pipe.hget(keys.of_limits(queue, "slots"), name)
+                elif window == "sliding":
+                    pipe.lrange(keys.of_limits(queue, f"sliding:{name}"), 0, -1)
+                else:
+                    pipe.get(keys.of_limits(queue, f"{window}:{name}"))
+                pipe.get(keys.of_limits(queue, f"until:{name}"))
+            replies = pipe.execute()
+            now = self._store.processes.now_ms()
+        return [
+            KeyState(key or "", waiting, *_usage(limit, spec, replies[2 * i], replies[2 * i + 1], now))
+            for i, (key, waiting) in enumerate(waits)
+        ]
+
+
+def bucket(limit: str, key: str | None) -> str:
+    """The name of one key of a limit, which may be ""; None is the limit itself."""
+    return limit if key is None else f"{limit}|{key}"
+
+
+def _key(backlogged: bytes) -> str | None:
+    """The key that a member of a backlog stands for: "|KEY", or "" for the limit itself."""
+    text = ids.read(backlogged)
+    return text[1:] if text else None
+
+
+def _override(text: str | None) -> tuple[int | None, str | None, str]:
+    """(until, by, spec) of a limit that was set by hand; Nones if there is none, or its time is over."""
+    if text is None:
+        return None, None, ""
+    until, by, spec = text.split("|", 2)
+    if int(until) and int(until) <= clock.now_ms():
+        return None, None, ""
+    return int(until), by, spec
+
+
+def _usage(limit: str, spec: str, reply: Any, penalty: bytes | None, now: int) -> tuple[int, int | None]:
+    """(used, when the next may start) from what Redis keeps of a bucket; as _limits.lua judges it."""
+    if limit[0] in "cC":
+        return int(reply or 0), None
+    used, next_ms = _used(spec, reply, now) if reply and spec else (0, None)
+    until = int(penalty or 0)
+    return used, max(until, next_ms or 0) if until > now else next_ms
+
+
+def _used(spec: str, reply: Any, now: int) -> tuple[int, int | None]:
+    count, period, burst, window = spec.split(" ")
+    if window == "sliding":
+        within = [at for at in reply if float(at) > now - int(period)]
+        return len(within), round(float(within[0])) + int(period) if len(within) >= int(count) else None
+    if window == "fixed":
+        index, used = ids.read(reply).split(":")
+        current = int(index) == now // int(period)
+        end = (int(index) + 1) * int(period)
+        return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
+    interval = int(period) / int(count)
+    at, _, counted = ids.read(reply).partition(":")
+    ahead = (float(at) - now) * interval / float(counted)
+    wait = ahead - (int(burst) - 1) * interval
+    return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None

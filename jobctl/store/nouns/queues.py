@@ -1,0 +1,299 @@
+"""Queues: which exist, how deep they are, pause, empty."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import redis
+
+from jobctl import clock
+from jobctl.store.data import codec
+from jobctl.store.data.records import QueueRow
+from jobctl.store.nouns.pauses import EVERYTHING, in_force
+from jobctl.store.wire.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+TRASH_MS = 7 * 86_400_000
+HEADS = 5
+"""Jobs at the head of a line that are looked at for the oldest."""
+SCAN_BUDGET = 200_000
+"""Keys that a listing without a catalog may look at, once a minute."""
+SCANNED_S = 60
+
+
+class Peek(msgspec.Struct, frozen=True):
+    """What a look around found: does something wait that is not paused, has a stock producer delayed something, what is
+    due next (0: nothing; None: not looked for), and were there pauses to look at."""
+
+    waiting: bool
+    inbox: bool
+    next_due_ms: int | None
+    pauses: bool = False
+
+
+class Queues:
+    """The queues of a namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def register(self, names: Iterable[str]) -> None:
+        """Make queues known, so that they are listed and searched."""
+        queues = list(names)
+        if queues:
+            with mapping():
+                self._store.client.sadd(self._store.keys.queues(), *queues)
+
+    def registered(self) -> list[str]:
+        """The queues that jobctl wrote to or serves, sorted."""
+        with mapping():
+            return sorted(_text(name) for name in self._store.client.smembers(self._store.keys.queues()))
+
+    def names(self) -> list[str]:
+        """Every queue there is, sorted: the registered ones, and stock ones that were taken in from or a SCAN finds.
+
+        The SCAN is bounded; where jobctl is at home it is made once a minute, whoever asks, so that a new stock queue
+        may show that much later. On a deployment that is only looked at, nothing is written.
+        """
+        client, key = self._store.client, self._store.keys.scanned()
+        with mapping():
+            cached = client.get(key)
+            taken = {_text(name) for name in client.smembers(self._store.keys.stock_queues())}
+        ours = self.registered()
+        found = self.stock_names() if cached is None else _text(cached).split()
+        if ours and cached is None:
+            with suppress(redis.RedisError):  # who may not write searches each time
+                client.set(key, " ".join(found), ex=SCANNED_S)
+        return sorted({*ours, *taken, *found})
+
+    def stock_names(self) -> list[str]:
+        """Queues of a stock deployment, found by one SCAN of bounded length."""
+        prefix, found, seen, cursor = f"{self._store.keys.prefix}:", set(), 0, 0
+        with mapping():
+            while seen < SCAN_BUDGET:
+                cursor, keys = self._store.client.scan(cursor, match=f"{_escaped(prefix)}*", count=1000)
+                seen += 1000
+                found |= {name for key in keys if (name := _queue_of(_text(key)[len(prefix) :]))}
+                if cursor == 0:
+                    break
+        return sorted(found)
+
+    def peek(self, names: Sequence[str], *, due: bool = True, pauses: bool = False) -> Peek:
+        """A look at many queues in two commands, one without `due`: for idle workers, once a second.
+
+        It takes two to four more if something is there; one less with `pauses`, which says that there were some when
+        something was there last.
+        """
+        keys = self._store.keys
+        inboxes = [keys.stock_delayed(queue) for queue in names]
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            if due:
+                pipe.zrange(keys.due(), 0, 0, withscores=True)
+            if not pauses:
+                pipe.exists(*self._lines(names), *inboxes)
+            found = pipe.execute()
+            some = 1 if pauses else int(found.pop())
+            lines = self._open_lines(names) if some else None
+            if pauses or lines is not None:
+                some = int(self._store.client.exists(*(self._lines(names) if lines is None else lines), *inboxes))
+            inbox = int(self._store.client.exists(*inboxes)) if some else 0
+        next_due = next((int(rows[0][1]) if rows else 0 for rows in found), None)
+        return Peek(some > inbox, inbox > 0, next_due, lines is not None)
+
+    def _lines(self, names: Iterable[str]) -> list[str]:
+        """Where jobs of these queues wait that a worker may take."""
+        keys = self._store.keys
+        return [
+            key for queue in names for key in (keys.ready(queue), keys.ordered(queue), keys.of_limits(queue, "turns"))
+        ]
+
+    def _open_lines(self, names: Iterable[str]) -> list[str] | None:
+        """The lines of those of the queues that are not paused; None if nothing is.
+
+        To ask a paused queue for jobs would cost more, and bring none.
+        """
+        client = self._store.client
+        raw = client.hgetall(self._store.keys.paused())
+        if not raw:
+            return None
+        seconds, micros = client.time()
+        pauses = in_force(raw, int(seconds) * 1000 + int(micros) // 1000)
+        if not pauses:
+            return None
+        return [] if EVERYTHING in pauses else self._lines(name for name in names if name not in pauses)
+
+    def wake(self, queue: str) -> None:
+        """Let a worker look at a queue."""
+        key = self._store.keys.wake(queue)
+        with mapping():
+            if not self._store.client.exists(key):
+                self._store.client.rpush(key, "1")
+
+    def overdue(self, now_ms: int) -> list[str]:
+        """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy.
+
+        `now_ms` is on Redis's clock.
+        """
+        with mapping():
+            names = self._store.client.zrangebyscore(self._store.keys.due(), "-inf", now_ms, start=0, num=1000)
+        return [_text(name) for name in names]
+
+    def inboxes(self, names: Sequence[str]) -> bool:
+        """Whether stock producers or workers left anything in one of the queues."""
+        keys = self._store.keys
+        every = [key for queue in names for key in (keys.stock_delayed(queue), keys.stock_dead(queue))]
+        with mapping():
+            return bool(every) and bool(self._store.client.exists(*every))
+
+    def depth(self, names: Iterable[str], ours: Container[str] = ()) -> list[QueueRow]:
+        """How deep queues are, in two round trips. `workers` is left None: it is known to Processes.
+
+        Of a queue that is neither in `ours` nor was ever used by jobctl, a stock deployment cannot tell everything.
+        """
+        queues, keys = list(names), self._store.keys
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.llen(keys.ready(queue))
+                pipe.zcard(keys.ordered(queue))
+                pipe.get(keys.stale(queue))
+                pipe.zcard(keys.delayed(queue))
+                pipe.zcard(keys.retrying(queue))
+                pipe.hlen(keys.running(queue))
+                pipe.zcard(keys.dead(queue))
+                pipe.hlen(keys.bodies(queue))
+                pipe.hlen(keys.stock_delayed_bodies(queue))
+                pipe.zcard(keys.stock_dead(queue))
+                pipe.sismember(keys.queues(), queue)
+                pipe.lrange(keys.ready(queue), 0, HEADS - 1)
+                pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
+                pipe.zcard(keys.limited(queue))
+            replies = pipe.execute()
+        paused = self._store.pauses.now()
+        rows = [replies[at : at + 14] for at in range(0, len(replies), 14)]
+        oldest = self._oldest({queue: [*row[11], *row[12]] for queue, row in zip(queues, rows, strict=True)})
+        return [
+            self._row(
+                queue, row, oldest[queue], bool(row[10]) or queue in ours, queue in paused or EVERYTHING in paused
+            )
+            for queue, row in zip(queues, rows, strict=True)
+        ]
+
+    def _row(self, queue: str, reply: list[Any], oldest: float | None, ours: bool, paused: bool) -> QueueRow:
+        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, _, _, _, limited = reply
+        waiting = max(0, listed + ordered - int(stale or 0))
+        return QueueRow(
+            queue=queue,
+            waiting=waiting,
+            delayed=delayed + sdelayed,
+            retrying=retrying if ours else None,
+            limited=limited if ours else None,
+            running=running if ours else max(0, bodies - listed),
+            dead=dead + sdead,
+            oldest_waiting_s=oldest if waiting else None,
+            workers=None,
+            paused=paused,
+        )
+
+    def _oldest(self, heads: Mapping[str, list[bytes]]) -> dict[str, float | None]:
+        """For each queue, the age in seconds of the oldest job at the head of its lines, in one round trip.
+
+        An entry without a body was cancelled: it does not wait any more.
+        """
+        queues = [queue for queue, job_ids in heads.items() if job_ids]
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.hmget(self._store.keys.bodies(queue), heads[queue])
+            replies = pipe.execute()
+        now = clock.now_ms()
+        out: dict[str, float | None] = dict.fromkeys(heads)
+        for queue, bodies in zip(queues, replies, strict=True):
+            waits = [_enqueued(_text(i), body) for i, body in zip(heads[queue], bodies, strict=True) if body]
+            times = [at for at in waits if at is not None]
+            out[queue] = round(max(0.0, (now - min(times)) / 1000), 3) if times else None
+        return out
+
+    def oldest_waiting(self, queue: str) -> str | None:
+        """The id of the job that is next in the line of those without a priority, or else of the others."""
+        keys, client = self._store.keys, self._store.client
+        with mapping():
+            heads = [*client.lrange(keys.ready(queue), 0, HEADS - 1), *client.zrange(keys.ordered(queue), 0, 0)]
+            bodies = client.hmget(keys.bodies(queue), heads) if heads else []
+        waiting = [
+            (at, _text(i))
+            for i, body in zip(heads, bodies, strict=True)
+            if body
+            if (at := _enqueued(_text(i), body)) is not None
+        ]
+        return min(waiting)[1] if waiting else None
+
+    def ended_since(self, queue: str, since_ms: int) -> tuple[int, int]:
+        """(completed, died) jobs since a moment, of those that are still kept."""
+        keys = self._store.keys
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.zcount(keys.completed(queue), since_ms, "+inf")
+            pipe.zcount(keys.dead(queue), since_ms, "+inf")
+            completed, died = pipe.execute()
+        return completed, died
+
+    def emptiable(self, queue: str) -> dict[str, int]:
+        """How many jobs `empty` would move, by state."""
+        keys = self._store.keys
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.llen(keys.ready(queue))
+            pipe.zcard(keys.ordered(queue))
+            pipe.get(keys.stale(queue))
+            pipe.zcard(keys.delayed(queue))
+            pipe.zcard(keys.retrying(queue))
+            pipe.zcard(keys.limited(queue))
+            listed, ordered, stale, delayed, retrying, limited = pipe.execute()
+        waiting = max(0, listed + ordered - int(stale or 0))
+        return {"waiting": waiting, "limited": limited, "delayed": delayed, "retrying": retrying}
+
+    def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
+        """Move one batch of waiting, limited, delayed and retrying jobs to the trash: (moved, entries left)."""
+        moved, left = self._store.run("empty", queue, queue, TRASH_MS, limit)
+        return int(moved), int(left)
+
+    def expire(self, queue: str, keep_ms: int, keep_count: int, limit: int = 500) -> int:
+        """Delete what lay in the trash past its time and trim ended jobs; returns how many trashed jobs went."""
+        return int(self._store.run("expire", queue, limit, keep_ms, keep_count))
+
+    def promote_due(self, queue: str, limit: int = 500) -> int:
+        """Make due jobs of a queue waiting; for queues that no worker serves."""
+        return int(self._store.run("promote_due", queue, queue, limit))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _enqueued(job_id: str, data: bytes) -> int | None:
+    try:
+        return codec.enqueued_ms(job_id, codec.decode_body(data))
+    except ValueError:
+        return codec.enqueued_ms(job_id, None)
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "*?[]\\^" else c for c in text)
+
+
+def _queue_of(name: str) -> str | None:
+    """The queue a stock key belongs to: `email.msgs`, `email.DQ.msgs`, `email.XQ` and `email` are all `email`."""
+    if any(c.isspace() for c in name):
+        return None
+    if name.startswith(("@", "__")):
+        return None
+    for suffix in (".msgs", ".DQ", ".XQ"):
+        name = name.removesuffix(suffix)
+    return name or None

@@ -1,0 +1,125 @@
+"""What becomes of an attempt: completed, retried, dead, cancelled, or given back. Used by the engine alone.
+
+Each method prepares one script call for many jobs of one queue; a call answers with the places of the attempts that
+were no longer current (their token had been replaced), for which nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl.store.data import ids
+from jobctl.store.wire.script import Call
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """One attempt that is over. `record` and `event` are encoded; an empty event is not published.
+
+    `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
+    because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
+    `pause_ms` is for how long its rate limits are to admit nothing.
+    """
+
+    id: str
+    token: str
+    record: bytes = b""
+    event: bytes = b""
+    delay_ms: int = 0
+    group: str = ""
+    group_info: bytes = b""
+    crashed: bool = False
+    body: bytes = b""
+    lane: str = ""
+    pause_ms: int = 0
+    expires_ms: int = 0
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """A job handed out by fetch. `lane` is "" if it has no limits; `expires_ms` is epoch ms, 0 for never."""
+
+    queue: str
+    id: str
+    token: str
+    body: bytes
+    record: bytes
+    crashes: int
+    lane: str = ""
+    expires_ms: int = 0
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """What a fetch brought: Redis's time, when the next delayed job of any queue is due (0: none), the jobs, and which
+    job types are paused."""
+
+    now_ms: int
+    next_due_ms: int
+    jobs: tuple[Reserved, ...]
+    paused_types: frozenset[str] = frozenset()
+
+
+class Settle:
+    """Reservations: taking them and ending them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def fetch(self, worker: str, queues: Sequence[str], want: int) -> Fetched:
+        """Reserve at most `want` jobs of `queues`, asked in the order given."""
+        reply = self._store.run("fetch", queues, worker, want, *queues)
+        jobs = tuple(_reserved(queues, reply[at : at + 6]) for at in range(3, len(reply), 6))
+        paused = frozenset(reply[2].decode().split("\n")) if reply[2] else _NONE
+        return Fetched(reply[0], reply[1], jobs, paused)
+
+    def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
+        return self._store.call("complete", queue, queue, keep_ms, keep_count, _kept(), *args)
+
+    def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms)]
+        return self._store.call("retry", queue, queue, _kept(), *args)
+
+    def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event, j.group, j.group_info)]
+        return self._store.call("bury", queue, queue, _kept(), *args)
+
+    def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
+        return self._store.call("cancelled", queue, queue, _kept(), *args)
+
+    def requeue(self, queue: str, jobs: Sequence[Ended]) -> Call:
+        """Give reservations back to the head of their line, or to their `lane`; `crashed` ones count a crash."""
+        args: list[str | bytes | int] = []
+        for j in jobs:
+            args += (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
+        return self._store.call("requeue", queue, queue, _kept(), *args)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _reserved(queues: Sequence[str], row: Sequence[Any]) -> Reserved:
+    index, job_id, token, body, record, facts = row
+    crashes, _, more = facts.partition(b"|")
+    expires, _, lane = more.partition(b"|")
+    return Reserved(
+        queues[index],
+        ids.read(job_id),
+        token.decode(),
+        body,
+        record,
+        int(crashes),
+        ids.read(lane),
+        round(float(expires)) if expires else 0,
+    )
+
+
+def _kept() -> int:
+    from jobctl.store.store import EVENTS_KEPT
+
+    return EVENTS_KEPT

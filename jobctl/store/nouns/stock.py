@@ -1,0 +1,188 @@
+"""What stock Dramatiq wrote: its .DQ and .XQ are inboxes that jobctl takes in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock, redaction
+from jobctl.fingerprint import fingerprint
+from jobctl.store.data import codec, ids
+from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.jobs import Found
+from jobctl.store.wire.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.store import Store
+
+BATCH = 200
+MAX_MESSAGE = 2_000
+MAX_TRACEBACK = 8_000
+RETRY_OPTIONS = ("retries", "traceback", "eta", "requeue_timestamp")
+"""Options that would make a stock worker give up on, or hold back, a dead letter that is enqueued again."""
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A stock dead letter as jobctl keeps it."""
+
+    id: str
+    body: bytes
+    record: codec.Record
+    info: GroupInfo
+    died_ms: int
+
+
+class Stock:
+    """The inboxes of a namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def take_delayed(self, queue: str) -> int:
+        """Take in what stock producers delayed; returns how many messages."""
+        keys, client, total = self._store.keys, self._store.client, 0
+        while True:
+            with mapping():
+                found = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
+                bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
+            if not found:
+                return total
+            args = [part for i, body in zip(found, bodies, strict=True) for part in (i, _eta(body))]
+            self._store.jobs.add_aliases(_aliases(found, bodies))
+            total += int(self._store.run("intake_delayed", queue, queue, *args))
+
+    def count_dead(self, queue: str) -> int:
+        """How many messages stock workers left dead, and nobody has taken in."""
+        with mapping():
+            return int(self._store.client.zcard(self._store.keys.stock_dead(queue)))
+
+    def take_dead(self, queue: str, limit: int | None = None) -> int:
+        """Take in what stock workers left dead, at most `limit` messages; returns how many messages."""
+        total = 0
+        while limit is None or total < limit:
+            letters = self._read(queue, 0, BATCH if limit is None else min(BATCH, limit - total))
+            if not letters:
+                return total
+            found = [stock_id for stock_id, _ in letters]
+            self._store.jobs.add_aliases(_aliases(found, [letter.body for _, letter in letters]))
+            args: list[Any] = []
+            for stock_id, letter in letters:
+                group, info = letter.record.group or "", codec.encode(letter.info)
+                args += (stock_id, letter.id, letter.body, codec.encode(letter.record), group, info, letter.died_ms)
+            total += int(self._store.run("intake_dead", queue, queue, *args))
+        return total
+
+    def peek_dead(self, queue: str, limit: int) -> list[Found]:
+        """The latest of what `take_dead` would take in, as it would then be found; nothing is written."""
+        return [
+            Found(
+                id=letter.id,
+                queue=queue,
+                state="dead",
+                detail=str(letter.died_ms),
+                body=letter.body,
+                record=letter.record,
+                priority=0,
+                cancelling=False,
+                crashes=0,
+                rules=self._store.rules,
+            )
+            for _, letter in self._read(queue, 0, limit, newest=True)
+        ]
+
+    def _read(self, queue: str, start: int, count: int, *, newest: bool = False) -> list[tuple[bytes, Letter]]:
+        """Each letter with its id in the inbox."""
+        keys, client = self._store.keys, self._store.client
+        with mapping():
+            rows = client.zrange(keys.stock_dead(queue), start, start + count - 1, desc=newest, withscores=True)
+            raw_ids = [row[0] for row in rows]
+            bodies = client.hmget(keys.stock_dead_bodies(queue), raw_ids) if rows else []
+            records = client.hmget(keys.records(queue), raw_ids) if rows else []
+        return [
+            (raw, self._letter(queue, ids.readable(raw), body or b"", codec.decode_record(record or b""), died))
+            for (raw, died), body, record in zip(rows, bodies, records, strict=True)
+        ]
+
+    def _letter(self, queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
+        """A letter whose texts are scrubbed of what the catalog hides: nobody did when stock Dramatiq wrote them."""
+        return _letter(queue, job_id, data, record, died, self._store.rules)
+
+
+def _aliases(found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str]]:
+    """(the message's own id, the id that its job will have), of bodies that can be read."""
+    for stock_id, data in zip(found, bodies, strict=True):
+        with suppress(ValueError):
+            yield codec.decode_body(data or b"").message_id, ids.readable(stock_id)
+
+
+def _eta(data: bytes | None) -> int:
+    """When a delayed message is due, epoch ms; one that cannot be read is due now (and is then quarantined)."""
+    try:
+        eta = codec.decode_body(data or b"").options.get("eta")
+    except ValueError:
+        eta = None
+    return int(eta) if isinstance(eta, (int, float)) and 0 <= eta <= clock.LAST_MS else clock.now_ms()
+
+
+def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: float, rules: redaction.Rules) -> Letter:
+    """A letter made of a message and of what is known of the job from before, if it was retried and died again."""
+    died_ms = int(min(max(died, 0), clock.now_ms()))  # the clock of the worker's machine may be ahead
+    record.finished = died_ms
+    try:
+        body = codec.decode_body(data)
+    except ValueError as problem:
+        return _filed(job_id, data, record, GroupInfo("?", "Quarantined", str(problem)), "")
+    options = body.options
+    trace, retries = options.get("traceback"), options.get("retries")
+    secrets = redaction.scrubber(redaction.combined(options, rules(body.actor_name)), body.payload)
+    trace = redaction.scrub(secrets, trace) or "" if isinstance(trace, str) else ""
+    error, message = read_reason(trace)
+    failed = retries if isinstance(retries, int) and 0 <= retries < 1_000_000 else 0
+    if trace:
+        # The stored body is the one of the last retry: it tells of the attempt before the one that killed the job.
+        number = record.count + max(1, failed)
+        lived = codec.Lived(number, "failed", "?", 0, died_ms, 0.0, error, message, trace[-MAX_TRACEBACK:])
+        record.attempts.append(lived)
+    record.count += failed + 1
+    record.spent = record.count
+    body.queue_name = queue
+    options["redis_message_id"] = job_id  # a stock worker acknowledges by this one
+    for option in RETRY_OPTIONS:
+        options.pop(option, None)
+    try:
+        data = codec.encode(body)
+    except (TypeError, ValueError, RecursionError) as problem:
+        return _filed(job_id, data, record, GroupInfo(body.actor_name, "Quarantined", str(problem)), "")
+    return _filed(job_id, data, record, GroupInfo(body.actor_name, error, message), trace)
+
+
+def _filed(job_id: str, body: bytes, record: codec.Record, info: GroupInfo, trace: str) -> Letter:
+    record.error, record.message = info.error, info.message
+    record.group = fingerprint(info.type, info.error or "", info.message or "", trace)
+    return Letter(job_id, body, record, info, record.finished or 0)
+
+
+_RAISED = re.compile(r"(?P<name>[^\W\d][\w.]*(?:\.<locals>\.\w+)*)(?:: (?P<message>.*))?", re.DOTALL)
+
+
+def read_reason(trace: str) -> tuple[str, str]:
+    """(error class, message) out of a traceback: what stands, unindented, below its last frame."""
+    lines = trace.rstrip().splitlines()
+    if not lines:
+        return "Unknown", "stock Dramatiq kept no reason"
+    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    told = _after(lines, frames[-1] + 1 if frames else len(lines) - 1)
+    match = _RAISED.fullmatch("\n".join(told))
+    if match is None:
+        return "Unknown", lines[-1].strip()[:MAX_MESSAGE]
+    return match["name"].rpartition(".")[2], (match["message"] or "")[:MAX_MESSAGE]
+
+
+def _after(lines: Sequence[str], start: int) -> Sequence[str]:
+    """The lines from the first unindented one on."""
+    first = next((n for n in range(start, len(lines)) if lines[n][:1] not in ("", " ")), len(lines) - 1)
+    return lines[first:]

@@ -1,0 +1,1 @@
+"""How Redis is spoken to: connections, keys, scripts, wake-ups."""

@@ -1,0 +1,164 @@
+"""Loads the Lua scripts and runs them. A script's header is its contract: KEYS, ARGV, what it returns, what it costs.
+
+`-- KEYS:` names keys (functions of `Keys`), `-- KEYS-EACH:` names keys that are repeated for each queue given,
+`-- INCLUDE:` names a shared fragment. The loader turns the names into the tables K and Q that the body uses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import resources
+from typing import Any
+
+import hiredis
+import msgspec
+import redis
+
+from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+
+Argument = str | bytes | int | float
+
+MAX_BUILT = 1_024
+"""Key lists that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One operation on Redis, as Lua source with the names of its keys."""
+
+    name: str
+    source: str
+    sha: str
+    keys: tuple[str, ...]
+    keys_each: tuple[str, ...]
+
+    def keys_for(self, keys: Keys, queues: Sequence[str]) -> list[str]:
+        """The KEYS of a call for `queues`; a script without KEYS-EACH serves exactly one queue (or none)."""
+        queue = "" if self.keys_each or not queues else queues[0]
+        out = [_resolve(keys, name, queue) for name in self.keys]
+        for each in queues if self.keys_each else ():
+            out += [_resolve(keys, name, each) for name in self.keys_each]
+        return out
+
+
+def _resolve(keys: Keys, name: str, queue: str) -> str:
+    key = getattr(keys, name)
+    return str(key() if name in NAMESPACE_KEYS else key(queue))
+
+
+def _read(name: str) -> str:
+    return (resources.files("jobctl.store") / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _header(source: str, field: str) -> tuple[str, ...]:
+    mark = f"-- {field}:"
+    return tuple(next((line[len(mark) :].split() for line in source.splitlines() if line.startswith(mark)), ()))
+
+
+def _table(names: Sequence[str], start: str) -> str:
+    return "{" + ", ".join(f"{name} = KEYS[{start}{i}]" for i, name in enumerate(names, 1)) + "}"
+
+
+@cache
+def load(name: str) -> Script:
+    """Read a script and put its includes and key tables before its body."""
+    body = _read(name)
+    keys, each = _header(body, "KEYS"), _header(body, "KEYS-EACH")
+    parts = [f"local K = {_table(keys, '')}"]
+    if each:
+        parts += [
+            "local Q = {}",
+            f"for at = {len(keys)}, #KEYS - 1, {len(each)} do",
+            f"  Q[#Q + 1] = {_table(each, 'at + ')}",
+            "end",
+        ]
+    parts += [_read("_common"), *(_read(include) for include in _header(body, "INCLUDE")), body]
+    source = "\n".join(parts)
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest(), keys, each)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One script call, ready to be sent: alone or in a pipeline with others."""
+
+    script: Script
+    keys: tuple[str, ...]
+    args: tuple[Argument, ...]
+
+
+class Runner:
+    """Runs script calls on a client, loading a script when the server does not know it."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self._pool = client.connection_pool if type(client) is redis.Redis else None
+        self._heads: dict[tuple[str, tuple[str, ...]], bytes] = {}
+
+    def run(self, call: Call) -> Any:
+        """Run one call. Raises redis.RedisError."""
+        send = partial(self._evalsha, self.client) if self._pool is None else partial(self._talk, self._pool)
+        try:
+            return send(call)
+        except redis.exceptions.NoScriptError:
+            self.client.script_load(call.script.source)
+            return send(call)
+
+    def _talk(self, pool: Any, call: Call) -> Any:
+        """As `execute_command` of redis-py, with the same retries, for a third of its time.
+
+        Most of a call are the names of its keys, the same each time: they are packed once.
+        """
+        packed = self._packed(call)
+        connection = pool.get_connection()
+
+        def ask() -> Any:
+            connection.send_packed_command((packed,))
+            return connection.read_response()
+
+        try:
+            return connection.retry.call_with_retry(ask, lambda _error: connection.disconnect())
+        finally:
+            pool.release(connection)
+
+    def _packed(self, call: Call) -> bytes:
+        """The command as RESP: its length, the script and its keys, the arguments."""
+        known = (call.script.sha, call.keys)
+        head = self._heads.get(known)
+        if head is None:
+            if len(self._heads) >= MAX_BUILT:
+                self._heads.clear()
+            head = _items(("EVALSHA", call.script.sha, len(call.keys), *call.keys))
+            self._heads[known] = head
+        return b"*%d\r\n%b%b" % (3 + len(call.keys) + len(call.args), head, _items(call.args) if call.args else b"")
+
+    def run_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Run calls in one round trip, each atomic by itself. Raises the first error after all have run."""
+        results = self._pipeline(calls)
+        missing = [i for i, r in enumerate(results) if isinstance(r, redis.exceptions.NoScriptError)]
+        if missing:
+            for source in {calls[i].script.source for i in missing}:
+                self.client.script_load(source)
+            for i, result in zip(missing, self._pipeline([calls[i] for i in missing]), strict=True):
+                results[i] = result
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return results
+
+    def _pipeline(self, calls: Sequence[Call]) -> list[Any]:
+        pipe = self.client.pipeline(transaction=False)
+        for call in calls:
+            self._evalsha(pipe, call)
+        return list(pipe.execute(raise_on_error=False))
+
+    @staticmethod
+    def _evalsha(target: Any, call: Call) -> Any:
+        return target.execute_command("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args)
+
+
+def _items(parts: tuple[Argument, ...]) -> bytes:
+    """Values as RESP, without the count before them."""
+    packed: bytes = hiredis.pack_command(parts)  # type: ignore[arg-type]  # its stub says: a tuple of one
+    return packed.partition(b"\r\n")[2]
