@@ -11,8 +11,8 @@ from jobctl.cli.output import short_duration
 from jobctl.text import sanitize
 
 if TYPE_CHECKING:
+    from jobctl.store.data.found import Found
     from jobctl.store.data.records import Progress
-    from jobctl.store.nouns.jobs import Found
 
 WIDTH = 24
 NARROW = 10

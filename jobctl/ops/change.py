@@ -10,9 +10,10 @@ from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched, Refused, WaitTimeout
 from jobctl.ops import waiting
 from jobctl.store import Store
+from jobctl.store.data.found import Found
 from jobctl.store.data.records import BulkResult, Event
 from jobctl.store.nouns import events
-from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.jobs import to_job
 
 BATCH = 200
 _DEAF = "it is in a call that nothing interrupts, caught the exception, or is a command, which has 5 s to end"

@@ -17,7 +17,7 @@ from jobctl.store.nouns.dead import to_letter
 
 if TYPE_CHECKING:
     from jobctl.store import Store
-    from jobctl.store.nouns.jobs import Found
+    from jobctl.store.data.found import Found
 
 FEW_GROUPS = 50
 """With more groups than these, the queue's own index is walked rather than each group's."""

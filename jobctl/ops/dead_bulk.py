@@ -16,7 +16,7 @@ from jobctl.store.nouns.dead import Moved, to_letter
 
 if TYPE_CHECKING:
     from jobctl.store import Store
-    from jobctl.store.nouns.jobs import Found
+    from jobctl.store.data.found import Found
 
 UNREADABLE = "Quarantined"
 """The error of letters whose bodies cannot be understood; each is looked at before it may run again."""

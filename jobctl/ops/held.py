@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from jobctl import clock
 from jobctl.ops.limits import kind_of, name_of, spelled
+from jobctl.store.data.found import Found
 from jobctl.store.data.records import Hold, Job
-from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.pauses import EVERYTHING, Pause, of_type
 
 if TYPE_CHECKING:

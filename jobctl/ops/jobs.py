@@ -15,10 +15,11 @@ from jobctl.ops.filters import Filter
 from jobctl.ops.held import shown
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
+from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.data.ids import minted_at
 from jobctl.store.data.records import STATES, TERMINAL, Job
-from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import LogLine
 
 SCAN_BUDGET = 20_000

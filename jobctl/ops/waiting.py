@@ -10,8 +10,8 @@ from typing import Any
 from jobctl.errors import JobctlError, JobDied, NothingMatched, WaitTimeout
 from jobctl.ops.jobs import find
 from jobctl.store import Store
+from jobctl.store.data.found import Found
 from jobctl.store.data.records import TERMINAL, Job
-from jobctl.store.nouns.jobs import Found
 from jobctl.text import first_line
 
 LOOKS_A_SECOND = 2_000

@@ -13,7 +13,7 @@ from jobctl import clock
 from jobctl.client import Client
 from jobctl.errors import Conflict, UsageError
 from jobctl.store import Store
-from jobctl.store.nouns.jobs import Found
+from jobctl.store.data.found import Found
 from tests.support import Cli
 
 CATALOG = """

@@ -20,7 +20,7 @@ from jobctl.engine.dramatiq.middleware.retries import Retries as OurRetries
 from jobctl.engine.supervisor.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store.data.codec import encode
-from jobctl.store.nouns.jobs import Found
+from jobctl.store.data.found import Found
 from tests.support import eventually
 
 Start = Callable[..., Worker]

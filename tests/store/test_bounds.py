@@ -14,7 +14,7 @@ from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
 from jobctl.store.nouns.logs import KEEP_MS, MAX_LINES, Batch, LogLine
 from jobctl.store.nouns.settle import Ended
-from jobctl.store.store import EVENTS_KEPT
+from jobctl.store.wire.bounds import EVENTS_KEPT
 from jobctl.store.wire.connection import connect
 from tests.store.moves import QUEUE, Moves
 from tests.support import eventually

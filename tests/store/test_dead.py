@@ -8,7 +8,7 @@ import pytest
 
 from jobctl.store import Store
 from jobctl.store.data import codec
-from jobctl.store.nouns.jobs import Found
+from jobctl.store.data.found import Found
 from tests.store.moves import QUEUE, Moves
 
 

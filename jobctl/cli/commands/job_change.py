@@ -16,7 +16,7 @@ from jobctl.errors import JobctlError, NothingMatched, UsageError
 
 if TYPE_CHECKING:
     from jobctl.ops.change import Tried
-    from jobctl.store.nouns.jobs import Found
+    from jobctl.store.data.found import Found
 
 _FILTER = re.compile(r"(queue|job|state|group|label|id|since|until):|error~|args\.[^=]+=")
 

@@ -13,7 +13,7 @@ from jobctl.cli.options import command
 
 if TYPE_CHECKING:
     from jobctl.ops.change import Tried
-    from jobctl.store.nouns.jobs import Found
+    from jobctl.store.data.found import Found
 
 PriorityArgument = Annotated[str, typer.Argument(metavar="PRIORITY", help="high, normal, low, or -1000 to 1000.")]
 

@@ -15,9 +15,10 @@ from jobctl.handlers.failure import Failure
 from jobctl.store import Store
 from jobctl.store.data import codec
 from jobctl.store.data.codec import Lived
+from jobctl.store.data.found import Found
 from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
-from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.processes import LEASE_MS, ProcessInfo
 from jobctl.store.nouns.settle import Ended, Reserved
 

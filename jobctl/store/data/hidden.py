@@ -12,7 +12,7 @@ from jobctl.store.data import codec
 from jobctl.store.data.records import AttemptRecord, Job
 
 if TYPE_CHECKING:
-    from jobctl.store.nouns.jobs import Found
+    from jobctl.store.data.found import Found
 
 
 def scrubber_of(found: Found) -> Scrubber | None:

@@ -13,7 +13,7 @@ from jobctl import clock
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 MAX_ENTRIES = 10_000
 
@@ -44,7 +44,7 @@ def me() -> str:
 class Audit:
     """The audit log of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def add(self, action: str, target: str, changed: int, detail: str = "") -> None:

@@ -9,13 +9,14 @@ import msgspec
 
 from jobctl import clock
 from jobctl.store.data import codec, ids
+from jobctl.store.data.found import Found
 from jobctl.store.data.records import DeadGroup, DeadLetter
-from jobctl.store.nouns.jobs import Found, to_job
+from jobctl.store.nouns.jobs import Jobs, to_job
 from jobctl.store.nouns.queues import TRASH_MS
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 PAGE = 500
 
@@ -40,7 +41,7 @@ class Moved(msgspec.Struct, frozen=True):
 class Dead:
     """The dead letters of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def scan(
@@ -52,14 +53,14 @@ class Dead:
         """
         key = self._store.keys.group(queue, group) if group else self._store.keys.dead(queue)
         for page in self._walk(key, *_span(since_ms, until_ms)):
-            yield [found for found in self._store.jobs.locate(queue, page) if found.state == "dead"]
+            yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "dead"]
 
     def trash(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[Found]]:
         """What was discarded, or emptied, from a queue in a time span and has not expired, latest first, in batches."""
         shifted = [moment if moment is None else moment + TRASH_MS for moment in (since_ms, until_ms)]
         for key in (self._store.keys.trash(queue), self._store.keys.emptied(queue)):
             for page in self._walk(key, *_span(*shifted)):
-                yield [found for found in self._store.jobs.locate(queue, page) if found.state == "discarded"]
+                yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "discarded"]
 
     def _walk(self, key: str, low: str, high: str) -> Iterator[list[str]]:
         """The members of an index, highest first, in pages.

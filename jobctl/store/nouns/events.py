@@ -14,7 +14,7 @@ from jobctl.store.data.records import Event
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
@@ -27,7 +27,7 @@ def encode(event: Event) -> bytes:
 class Events:
     """The stream of events of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def recent(self, limit: int = 1000) -> tuple[list[Event], str]:
@@ -114,7 +114,7 @@ class Events:
                 yield from ended
 
 
-def read_on(store: Store, key: str, position: str, block_ms: int) -> list[Any]:
+def read_on(store: Namespace, key: str, position: str, block_ms: int) -> list[Any]:
     """The next entries of a stream after a position, at most 500; waits at most `block_ms` for the first."""
     with mapping():
         reply: Any = store.client.xread({key: position}, count=500, block=block_ms)

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobctl.store.data import ids
-from jobctl.store.nouns.jobs import Found
+from jobctl.store.data.found import Found
+from jobctl.store.nouns.jobs import Jobs
+from jobctl.store.nouns.processes import Processes
 from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire.bounds import EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 
 class Expiry:
     """When jobs of a namespace expire."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def overdue(self, queues: Sequence[str], limit: int = 200) -> dict[str, list[Found]]:
@@ -27,7 +30,7 @@ class Expiry:
         with mapping():
             if not keys or not self._store.client.exists(*keys):
                 return {}
-        now = self._store.processes.now_ms()
+        now = Processes(self._store).now_ms()
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             for key in keys:
@@ -35,14 +38,12 @@ class Expiry:
             replies = pipe.execute()
         out = {}
         for queue, past in zip(queues, replies, strict=True):
-            found = self._store.jobs.locate(queue, [ids.read(job_id) for job_id in past])
+            found = Jobs(self._store).locate(queue, [ids.read(job_id) for job_id in past])
             if held := [job for job in found if job.state != "running"]:
                 out[queue] = held
         return out
 
     def lapse(self, queue: str, jobs: Sequence[Ended]) -> int:
         """Bury those that are still past their time and do not run; returns how many died."""
-        from jobctl.store.store import EVENTS_KEPT
-
         args = [part for j in jobs for part in (j.id, j.record, j.event, j.group, j.group_info)]
         return int(self._store.run("lapse", queue, queue, EVENTS_KEPT, *args)) if jobs else 0

@@ -9,51 +9,25 @@ import msgspec
 
 from jobctl import clock, redaction
 from jobctl.store.data import codec, ids
+from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import hidden
 from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
 from jobctl.store.data.records import Hold, Job
 from jobctl.store.nouns import progress
+from jobctl.store.wire.bounds import BATCH, EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it lies in Redis, undecoded parts included; what operations work on."""
-
-    id: str
-    queue: str
-    state: str
-    detail: str
-    body: bytes
-    record: codec.Record
-    priority: int
-    cancelling: bool
-    crashes: int
-    lane: str = ""
-    expires_ms: int = 0
-    progress: bytes = b""
-    rules: redaction.Rules = redaction.unruled
-
-    @property
-    def token(self) -> str:
-        """Of a running job: the token of its current reservation."""
-        return self.detail.partition("|")[0] if self.state == "running" else ""
-
-    @property
-    def worker(self) -> str:
-        """Of a running job: the worker process that holds it."""
-        return self.detail.split("|")[1] if self.state == "running" else ""
-
-
 class Jobs:
     """The jobs of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
@@ -61,8 +35,6 @@ class Jobs:
 
         Raises Closed when a pause keeps producers out; it says which of the jobs were added before.
         """
-        from jobctl.store.store import BATCH
-
         now = clock.now_ms()
         done: list[Enqueued | None] = [None] * len(jobs)
         by_queue: dict[str, list[int]] = {}
@@ -89,7 +61,9 @@ class Jobs:
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
         """A job by its id alone, in any state. `queues` are those to look in, all known ones by default."""
-        names = list(self._store.queues.names() if queues is None else queues)
+        from jobctl.store.nouns.queues import Queues
+
+        names = list(Queues(self._store).names() if queues is None else queues)
         code = ids.code_of(job_id)
         likely = [name for name in names if ids.queue_code(name) == code] if code else []
         for candidates in (likely, [name for name in names if name not in likely]):
@@ -117,8 +91,6 @@ class Jobs:
 
     def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:
         """The jobs of a queue that exist, among `job_ids`, in that order."""
-        from jobctl.store.store import BATCH
-
         out: list[Found] = []
         for start in range(0, len(job_ids), BATCH):
             batch = job_ids[start : start + BATCH]
@@ -180,8 +152,6 @@ class Jobs:
 
         Running ones are told to stop if `running`, and are left alone otherwise.
         """
-        from jobctl.store.store import EVENTS_KEPT
-
         args = [part for pair in jobs for part in pair]
         states = self._store.run("cancel", queue, queue, "1" if running else "0", EVENTS_KEPT, *args)
         return [_text(state) for state in states]

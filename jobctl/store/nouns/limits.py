@@ -13,10 +13,11 @@ import msgspec
 
 from jobctl import clock
 from jobctl.store.data import ids
+from jobctl.store.nouns.processes import Processes
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 WORST = 10
 PAGE = 500
@@ -68,7 +69,7 @@ class LimitState(msgspec.Struct, frozen=True, kw_only=True):
 class Limits:
     """The limits of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def define(self, queue: str, specs: Mapping[str, str]) -> None:
@@ -198,7 +199,7 @@ class Limits:
                     pipe.get(keys.of_limits(queue, f"{window}:{name}"))
                 pipe.get(keys.of_limits(queue, f"until:{name}"))
             replies = pipe.execute()
-            now = self._store.processes.now_ms()
+            now = Processes(self._store).now_ms()
         return [
             KeyState(key or "", waiting, *_usage(limit, spec, replies[2 * i], replies[2 * i + 1], now))
             for i, (key, waiting) in enumerate(waits)

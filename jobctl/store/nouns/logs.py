@@ -12,7 +12,7 @@ from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.script import Argument, Call
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 MAX_LINES = 1000
 MAX_LINE = 2000
@@ -47,7 +47,7 @@ class Logs:
     """The logs of jobs. A job keeps its latest 1,000 lines. They go with the job, and seven days after the last line,
     or later where the queue keeps completed jobs for longer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def calls(

@@ -9,7 +9,7 @@ import msgspec
 from jobctl.store.data import ids
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 
 class OnceState(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class OnceState(msgspec.Struct, frozen=True):
 class Once:
     """The side effects of a namespace, by key."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def step(self, step: str, key: str, queue: str, job_id: str, token: str, value: str, ttl_ms: int) -> OnceState:

@@ -12,7 +12,7 @@ from jobctl.store.data import ids
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 EVERYTHING = "*"
 
@@ -39,7 +39,7 @@ def type_of(scope: str) -> str | None:
 class Pauses:
     """What is paused in a namespace, by scope: a queue's name, `of_type(…)`, or EVERYTHING."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def pause(self, scope: str, pause: Pause) -> None:
@@ -51,7 +51,7 @@ class Pauses:
         with mapping():
             self._store.client.hset(self._store.keys.paused(), scope, value)
         if type_of(scope) is not None:
-            self._look_again(scope, self._store.queues.registered())
+            self._look_again(scope, self._store.registered())
 
     def resume(self, scope: str, queues: Iterable[str]) -> bool:
         """Hand out jobs again; False if nothing was paused. `queues` are those that the scope may concern."""
@@ -61,9 +61,11 @@ class Pauses:
         return was
 
     def _look_again(self, scope: str, queues: Iterable[str]) -> None:
+        from jobctl.store.nouns.limits import Limits
+
         job_type = type_of(scope)
         for queue in queues:
-            self._store.limits.look_again(queue, *([] if job_type is None else [f"p:{job_type}"]))
+            Limits(self._store).look_again(queue, *([] if job_type is None else [f"p:{job_type}"]))
 
     def now(self) -> dict[str, Pause]:
         """What is paused at this moment, by scope."""

@@ -14,7 +14,7 @@ from jobctl.store.data.records import ProcessRow
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 LEASE_MS = 15_000
 """A process that has not beaten for this long is lost."""
@@ -55,7 +55,7 @@ _decoder = msgspec.json.Decoder(ProcessInfo)
 class Processes:
     """The live processes of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def now_ms(self) -> int:

@@ -12,7 +12,7 @@ from jobctl.store.data import records
 from jobctl.store.wire.script import Call
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 MAX_MESSAGE = 200
 
@@ -51,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 class Progress:
     """The progress of a namespace's running jobs."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def call(self, queue: str, reached: Sequence[Reached]) -> Call:

@@ -12,11 +12,11 @@ import redis
 from jobctl import clock
 from jobctl.store.data import codec
 from jobctl.store.data.records import QueueRow
-from jobctl.store.nouns.pauses import EVERYTHING, in_force
+from jobctl.store.nouns.pauses import EVERYTHING, Pauses, in_force
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 TRASH_MS = 7 * 86_400_000
 HEADS = 5
@@ -39,7 +39,7 @@ class Peek(msgspec.Struct, frozen=True):
 class Queues:
     """The queues of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def register(self, names: Iterable[str]) -> None:
@@ -51,8 +51,7 @@ class Queues:
 
     def registered(self) -> list[str]:
         """The queues that jobctl wrote to or serves, sorted."""
-        with mapping():
-            return sorted(_text(name) for name in self._store.client.smembers(self._store.keys.queues()))
+        return self._store.registered()
 
     def names(self) -> list[str]:
         """Every queue there is, sorted: the registered ones, and stock ones that were taken in from or a SCAN finds.
@@ -175,7 +174,7 @@ class Queues:
                 pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
                 pipe.zcard(keys.limited(queue))
             replies = pipe.execute()
-        paused = self._store.pauses.now()
+        paused = Pauses(self._store).now()
         rows = [replies[at : at + 14] for at in range(0, len(replies), 14)]
         oldest = self._oldest({queue: [*row[11], *row[12]] for queue, row in zip(queues, rows, strict=True)})
         return [

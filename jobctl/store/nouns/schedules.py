@@ -12,7 +12,7 @@ from jobctl.store.data.newjob import NewJob
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Cursor(msgspec.Struct, frozen=True):
 class Schedules:
     """The schedules of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def tick(self, schedule: str, tick_ms: int, job: NewJob) -> str:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl.store.data import ids
+from jobctl.store.wire.bounds import EVENTS_KEPT
 from jobctl.store.wire.script import Call
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -66,7 +67,7 @@ class Fetched(msgspec.Struct, frozen=True):
 class Settle:
     """Reservations: taking them and ending them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def fetch(self, worker: str, queues: Sequence[str], want: int) -> Fetched:
@@ -78,26 +79,26 @@ class Settle:
 
     def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
-        return self._store.call("complete", queue, queue, keep_ms, keep_count, _kept(), *args)
+        return self._store.call("complete", queue, queue, keep_ms, keep_count, EVENTS_KEPT, *args)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms)]
-        return self._store.call("retry", queue, queue, _kept(), *args)
+        return self._store.call("retry", queue, queue, EVENTS_KEPT, *args)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.record, j.event, j.group, j.group_info)]
-        return self._store.call("bury", queue, queue, _kept(), *args)
+        return self._store.call("bury", queue, queue, EVENTS_KEPT, *args)
 
     def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Call:
         args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
-        return self._store.call("cancelled", queue, queue, _kept(), *args)
+        return self._store.call("cancelled", queue, queue, EVENTS_KEPT, *args)
 
     def requeue(self, queue: str, jobs: Sequence[Ended]) -> Call:
         """Give reservations back to the head of their line, or to their `lane`; `crashed` ones count a crash."""
         args: list[str | bytes | int] = []
         for j in jobs:
             args += (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
-        return self._store.call("requeue", queue, queue, _kept(), *args)
+        return self._store.call("requeue", queue, queue, EVENTS_KEPT, *args)
 
 
 _NONE: frozenset[str] = frozenset()
@@ -117,9 +118,3 @@ def _reserved(queues: Sequence[str], row: Sequence[Any]) -> Reserved:
         ids.read(lane),
         round(float(expires)) if expires else 0,
     )
-
-
-def _kept() -> int:
-    from jobctl.store.store import EVENTS_KEPT
-
-    return EVENTS_KEPT

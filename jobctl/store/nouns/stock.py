@@ -12,12 +12,13 @@ import msgspec
 from jobctl import clock, redaction
 from jobctl.fingerprint import fingerprint
 from jobctl.store.data import codec, ids
+from jobctl.store.data.found import Found
 from jobctl.store.nouns.dead import GroupInfo
-from jobctl.store.nouns.jobs import Found
+from jobctl.store.nouns.jobs import Jobs
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 BATCH = 200
 MAX_MESSAGE = 2_000
@@ -39,7 +40,7 @@ class Letter(msgspec.Struct, frozen=True):
 class Stock:
     """The inboxes of a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def take_delayed(self, queue: str) -> int:
@@ -52,7 +53,7 @@ class Stock:
             if not found:
                 return total
             args = [part for i, body in zip(found, bodies, strict=True) for part in (i, _eta(body))]
-            self._store.jobs.add_aliases(_aliases(found, bodies))
+            Jobs(self._store).add_aliases(_aliases(found, bodies))
             total += int(self._store.run("intake_delayed", queue, queue, *args))
 
     def count_dead(self, queue: str) -> int:
@@ -68,7 +69,7 @@ class Stock:
             if not letters:
                 return total
             found = [stock_id for stock_id, _ in letters]
-            self._store.jobs.add_aliases(_aliases(found, [letter.body for _, letter in letters]))
+            Jobs(self._store).add_aliases(_aliases(found, [letter.body for _, letter in letters]))
             args: list[Any] = []
             for stock_id, letter in letters:
                 group, info = letter.record.group or "", codec.encode(letter.info)

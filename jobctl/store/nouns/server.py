@@ -8,10 +8,11 @@ import redis
 
 from jobctl import clock
 from jobctl.store.data import codec
+from jobctl.store.nouns.processes import Processes
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.store.store import Store
+    from jobctl.store.wire.namespace import Namespace
 
 PINGS = 5
 SEEN_MS = 60_000
@@ -42,7 +43,7 @@ NEEDED = frozenset(_ARGUMENTS) | {"SUBSCRIBE"}
 class Server:
     """The server behind a namespace."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Namespace) -> None:
         self._store = store
 
     def latency_ms(self) -> float:
@@ -98,7 +99,7 @@ class Server:
     def ahead_ms(self) -> int:
         """How far Redis's clock is ahead of this machine's."""
         before = clock.now_ms()
-        now = self._store.processes.now_ms()
+        now = Processes(self._store).now_ms()
         return now - (before + clock.now_ms()) // 2
 
     def stock_processes(self, queues: list[str]) -> tuple[int, list[str]]:
@@ -108,7 +109,7 @@ class Server:
         """
         keys = self._store.keys
         with mapping():
-            since = self._store.processes.now_ms() - SEEN_MS
+            since = Processes(self._store).now_ms() - SEEN_MS
             seen = self._store.client.zrangebyscore(keys.stock_heartbeats(), since, "+inf", start=0, num=1000)
             pipe = self._store.client.pipeline(transaction=False)
             pairs = [(name, queue) for name in seen for queue in queues]

@@ -1,0 +1,36 @@
+"""A job as it lies in Redis."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jobctl import redaction
+from jobctl.store.data import codec
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as it lies in Redis, undecoded parts included; what operations work on."""
+
+    id: str
+    queue: str
+    state: str
+    detail: str
+    body: bytes
+    record: codec.Record
+    priority: int
+    cancelling: bool
+    crashes: int
+    lane: str = ""
+    expires_ms: int = 0
+    progress: bytes = b""
+    rules: redaction.Rules = redaction.unruled
+
+    @property
+    def token(self) -> str:
+        """Of a running job: the token of its current reservation."""
+        return self.detail.partition("|")[0] if self.state == "running" else ""
+
+    @property
+    def worker(self) -> str:
+        """Of a running job: the worker process that holds it."""
+        return self.detail.split("|")[1] if self.state == "running" else ""

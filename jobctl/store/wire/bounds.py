@@ -1,0 +1,9 @@
+"""How much one call may do, and how much is kept."""
+
+from __future__ import annotations
+
+BATCH = 500
+"""Jobs in one script call: at most a few milliseconds of Redis's time."""
+
+EVENTS_KEPT = 10_000
+"""Entries in the stream of events; one entry holds the events of one group commit."""
