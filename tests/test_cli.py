@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.cli import shells
 from jobctl.cli.context import Context
-from jobctl.cli.lazy import load
 from jobctl.cli.main import report
-from jobctl.cli.options import command
+from jobctl.cli.parse import shells
+from jobctl.cli.parse.options import command
+from jobctl.cli.parse.tree import load
 from jobctl.cli.registry import COMMANDS, PANELS, Entry, Group
 from jobctl.engine.server.embedded import EmbeddedServer
 from jobctl.errors import RedisUnavailable, UsageError, WaitTimeout
@@ -35,7 +35,8 @@ ENTRIES = [
 
 @pytest.mark.parametrize(("path", "entry"), ENTRIES, ids=[path for path, _ in ENTRIES])
 def test_every_entry_of_the_table_loads_and_its_help_is_its_docstring(path: str, entry: Entry) -> None:
-    assert (inspect.getdoc(load(entry)) or "").splitlines()[0] == entry.help, path
+    group = path.split()[0] if " " in path else ""
+    assert (inspect.getdoc(load(entry, group)) or "").splitlines()[0] == entry.help, path
 
 
 def test_every_command_stands_in_a_known_panel() -> None:
@@ -186,7 +187,7 @@ def test_a_redis_that_is_away_is_named_although_the_store_does_not_know_it(
 
 
 def _defaults() -> dict[str, object]:
-    from jobctl.cli.options import _COMMON
+    from jobctl.cli.parse.options import _COMMON
 
     return {name: default for name, (_, default) in _COMMON.items()}
 
@@ -332,7 +333,7 @@ def test_a_shell_is_offered_commands_and_options(cli: Cli) -> None:
 def test_live_completion_offers_the_catalogs_names_and_is_silent_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobctl.cli import complete
+    from jobctl.cli.parse import complete
 
     monkeypatch.chdir(tmp_path)
     assert complete.job_types(None, "") == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.cli.confirm import Change, confirm
+from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.context import Context
 from jobctl.errors import Refused
 from jobctl.settings import Settings

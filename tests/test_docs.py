@@ -24,7 +24,7 @@ from jobctl.catalog import table
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.shapes import Object
 from jobctl.catalog.units import parse_duration
-from jobctl.cli.lazy import build
+from jobctl.cli.parse.tree import build
 from jobctl.cli.registry import COMMANDS, Entry, Group
 from jobctl.client import Client
 from jobctl.context import Current
@@ -99,7 +99,7 @@ def parse(command: str, *, complete: bool) -> None:
     assert path in TREE, f"no command: {command}"
     rest = [word for word in words[len(path.split()) :] if word not in ("…", "--help")]
     try:
-        build(TREE[path]).make_context(path, rest)
+        build(TREE[path], group=words[0] if words[0] in GROUPS else "").make_context(path, rest)
     except click.MissingParameter:
         if complete:
             raise

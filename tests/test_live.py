@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.cli.context import Context, Output
-from jobctl.cli.live import LiveView
+from jobctl.cli.view.live import LiveView
 from jobctl.ops.up import Snapshot
 from jobctl.settings import Settings
 from jobctl.store.data.records import Event, PauseRow

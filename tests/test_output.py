@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl.cli.context import Context, Output, Times
-from jobctl.cli.output import Column, emit, failure, relative, short_duration, stream, to_json
-from jobctl.cli.sanitize import clean_json
+from jobctl.cli.view.output import Column, emit, failure, relative, short_duration, stream, to_json
+from jobctl.cli.view.sanitize import clean_json
 from jobctl.settings import Settings
 from jobctl.text import sanitize
 

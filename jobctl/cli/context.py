@@ -15,7 +15,7 @@ from jobctl.urls import redacted
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
-    from jobctl.cli.output import Column
+    from jobctl.cli.view.output import Column
     from jobctl.store import Store
 
 
@@ -138,7 +138,7 @@ class Context:
 
     def emit(self, records: Any, columns: Sequence[Column], *, empty: str = "") -> None:
         """Write a record, or a list of them, to stdout in the chosen format. See output.emit."""
-        from jobctl.cli.output import emit
+        from jobctl.cli.view.output import emit
 
         emit(self, records, columns, empty=empty)
 

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: list[str]) -> int:
-    from jobctl.cli.lazy import LazyGroup
+    from jobctl.cli.parse.tree import LazyGroup
     from jobctl.cli.registry import COMMANDS
 
     root = LazyGroup("jobctl", COMMANDS, SUMMARY)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobctl.cli.bar import bar
+from jobctl.cli.view.bar import bar
 from jobctl.store import Store
 from jobctl.store.data.records import Progress
 from jobctl.store.nouns.settle import Ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 
 
 @command

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
-from jobctl.cli.output import Column
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.output import Column
 
 COLUMNS = (
     Column("CHECK", "check", keep=True),

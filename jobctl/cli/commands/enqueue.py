@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobctl import clock
-from jobctl.cli.complete import job_types
 from jobctl.cli.context import Context, Output
-from jobctl.cli.options import command
+from jobctl.cli.parse.complete import job_types
+from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> 
 
 
 def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
-    from jobctl.cli.bar import Bars
+    from jobctl.cli.view.bar import Bars
     from jobctl.ops.enqueue import outcome
     from jobctl.ops.waiting import verdict, wait_one
 

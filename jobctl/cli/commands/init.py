@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 from jobctl.errors import OperationFailed, Refused
 
 

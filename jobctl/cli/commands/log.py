@@ -10,7 +10,7 @@ import typer
 
 from jobctl.cli.attempt import speaker
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 
 CHUNK = 65_536
 

@@ -8,7 +8,7 @@ import typer
 
 from jobctl.cli.attempt import speaker
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
 

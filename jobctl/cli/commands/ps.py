@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from jobctl.cli.context import Context, Output
-from jobctl.cli.options import command
-from jobctl.cli.output import Column
-from jobctl.cli.pauses import tell_pauses
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.output import Column
+from jobctl.cli.view.pauses import tell_pauses
 
 COLUMNS = (
     Column("KIND", "kind", keep=True),

@@ -14,9 +14,9 @@ import typer
 
 from jobctl import redaction, settings
 from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
-from jobctl.cli.complete import job_types
 from jobctl.cli.context import Context, Output
-from jobctl.cli.options import command
+from jobctl.cli.parse.complete import job_types
+from jobctl.cli.parse.options import command
 from jobctl.errors import JobctlError, OperationFailed
 from jobctl.text import first_line, sanitize
 
@@ -109,7 +109,7 @@ def _report(ctx: Context, record: RunRecord) -> int:
     if ctx.output is not Output.TABLE:
         ctx.emit(record, ())
     elif record.outcome == "completed" and record.result is not None:
-        from jobctl.cli.output import to_json
+        from jobctl.cli.view.output import to_json
 
         ctx.stdout.write(to_json(record.result, indent=2) + "\n")
     took = f"after {record.duration_s:.3f} s"

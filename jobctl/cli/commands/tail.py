@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobctl.cli.context import Context, Output
-from jobctl.cli.options import command
-from jobctl.cli.output import Column
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.output import Column
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def tail(
     if ctx.output is Output.TABLE:
         _lines(ctx, events())
     elif follow or ctx.output is not Output.JSON:
-        from jobctl.cli.output import stream
+        from jobctl.cli.view.output import stream
 
         stream(ctx, events(), COLUMNS)
     else:
@@ -65,7 +65,7 @@ def tail(
 
 
 def _lines(ctx: Context, events: Iterator[Event]) -> None:
-    from jobctl.cli.lines import EventLines
+    from jobctl.cli.view.lines import EventLines
 
     lines = EventLines(ctx)
     for event in events:

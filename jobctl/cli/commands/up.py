@@ -9,7 +9,7 @@ import typer
 
 from jobctl.cli.commands.worker import Processes, Threads
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 
 if TYPE_CHECKING:
     from jobctl.ops.up import Snapshot, View
@@ -43,7 +43,7 @@ def up(
 def _view(ctx: Context, live: bool) -> View:
     if not live:
         return Lines(ctx)
-    from jobctl.cli.live import LiveView
+    from jobctl.cli.view.live import LiveView
 
     return LiveView(ctx)
 

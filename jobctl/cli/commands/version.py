@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobctl.cli.context import Context, Output
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 
 
 @command
@@ -14,6 +14,6 @@ def version(ctx: Context) -> None:
     if ctx.output is Output.TABLE:
         ctx.stdout.write(f"jobctl {__version__}\n")
     else:
-        from jobctl.cli.output import Column
+        from jobctl.cli.view.output import Column
 
         ctx.emit({"version": __version__}, (Column("VERSION", "version"),))

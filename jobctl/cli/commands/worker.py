@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.context import Context
-from jobctl.cli.options import command
+from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
 

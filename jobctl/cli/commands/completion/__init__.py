@@ -1,0 +1,1 @@
+"""`jobctl completion`: a file a verb."""

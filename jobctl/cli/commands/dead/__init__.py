@@ -1,0 +1,1 @@
+"""`jobctl dead`: a file a verb."""

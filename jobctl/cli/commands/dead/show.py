@@ -1,0 +1,76 @@
+"""`jobctl dead show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.commands.dead._shared import LETTERS, open_scope, take_in
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reveal import Unredacted, audit
+from jobctl.cli.view.output import Column, failure, iso, short_duration, to_json
+from jobctl.errors import NothingMatched
+from jobctl.store.data.records import AttemptRecord, DeadLetter
+
+
+@command
+def show(
+    ctx: Context,
+    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Dead letters.", show_default=False)],
+    unredacted: Unredacted = False,
+) -> None:
+    """Show dead letters in full: payload, every attempt, the traceback."""
+    from jobctl.ops import dead
+
+    store, scope = open_scope(ctx, [], [])
+    take_in(ctx, store, scope)
+    if unredacted:
+        audit(ctx, store, "dead show", ids)
+    rows = dead.show(store, scope.queues, ids, stock=ctx.settings.read_only, unredacted=unredacted)
+    if ctx.output is Output.TABLE:
+        for number, row in enumerate(rows):
+            ctx.stdout.write("\n" if number else "")
+            ctx.emit(row, SHEET)
+    else:
+        ctx.emit(rows[0] if len(set(ids)) == 1 else rows, LETTERS)
+    missing = len(set(ids)) - len(rows)
+    if missing:
+        raise NothingMatched(f"{missing} of the {len(set(ids))} ids are not dead letters")
+
+
+def _attempts(letter: DeadLetter) -> str:
+    lines = [_attempt(attempt) for attempt in letter.attempts]
+    untold = letter.attempt_count - len(lines)
+    if untold > 0:
+        lines.append(f"{untold} more of which nothing is kept")
+    return "\n".join(lines)
+
+
+def _attempt(attempt: AttemptRecord) -> str:
+    where = f"{attempt.host}:{attempt.pid}" if attempt.pid else "-"
+    took = short_duration(attempt.duration_s)
+    told = failure(attempt) or ""
+    return f"{attempt.number}  {iso(attempt.started_at)}  {took:>5}  {attempt.outcome}  {where}  {told}".rstrip()
+
+
+def _traceback(letter: DeadLetter) -> str:
+    traces = [attempt.traceback for attempt in letter.attempts if attempt.traceback]
+    return traces[-1] if traces else ""
+
+
+SHEET = (
+    Column("ID", "id"),
+    Column("TYPE", "type"),
+    Column("QUEUE", "queue"),
+    Column("LABEL", "label"),
+    Column("DIED", "died_at"),
+    Column("RUNS", "attempt_count"),
+    Column("ERROR", "error"),
+    Column("MESSAGE", "message"),
+    Column("GROUP", "group"),
+    Column("PAYLOAD", lambda letter: to_json(letter.payload)),
+    Column("ATTEMPTS", _attempts),
+    Column("TRACEBACK", _traceback),
+)

@@ -1,0 +1,1 @@
+"""`jobctl job`: a file a verb."""

@@ -1,0 +1,51 @@
+"""`jobctl job result`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.options import command
+from jobctl.errors import UsageError
+
+
+@command
+def result(
+    ctx: Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="A job's id.")],  # noqa: A002 - the catalog's word
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", metavar="TIME", help="With --wait: give up then, exit 6.", show_default=False),
+    ] = None,
+) -> None:
+    """Print what a job returned, as JSON.
+
+    Exit 4 if there is no such job or it returned nothing, 6 if it has not ended, 7 if it died or was cancelled.
+
+    Example: jobctl job result 1m80w17s0w7jd106qwm2 --wait --timeout 5m
+    """
+    from jobctl.cli.view.output import to_json, to_yaml
+    from jobctl.ops import jobs, waiting
+    from jobctl.ops.when import parse_delay
+
+    if timeout is not None and not wait:
+        raise UsageError("--timeout goes with --wait")
+    if ctx.output is Output.NAME:
+        raise UsageError("a result has no name", "it is JSON, or YAML with -o yaml")
+    timeout_s = None if timeout is None else parse_delay(timeout, "--timeout") / 1000
+    store = ctx.store(retries=2)
+    if wait:
+        from jobctl.cli.view.bar import Bars
+
+        found = jobs.locate(store, id)
+        with Bars(ctx) as bars:
+            waiting.wait_one(store, found.id, found.queue, timeout_s, bars.seen)
+    value = waiting.result(store, id)
+    if ctx.output is Output.YAML:
+        text = to_yaml(value)
+    else:
+        text = to_json(value, indent=0 if ctx.output is Output.JSONL else 2) + "\n"
+    ctx.stdout.write(text)

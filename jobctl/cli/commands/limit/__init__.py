@@ -1,0 +1,1 @@
+"""`jobctl limit`: a file a verb."""

@@ -1,0 +1,76 @@
+"""`jobctl limit ls`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.commands.limit._shared import NAME_HELP, columns_for
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse import complete
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.output import Column, table_text
+from jobctl.cli.view.pauses import tell_pauses
+from jobctl.cli.view.watch import watch as again
+
+if TYPE_CHECKING:
+    from jobctl.store.data.records import LimitKeyRow, LimitRow
+
+_KEYS = (
+    Column("LIMIT", lambda pair: pair[0].name, keep=True),
+    Column("KIND", lambda pair: pair[0].kind),
+    Column("KEY", lambda pair: pair[1].key),
+    Column("WAITING", lambda pair: pair[1].waiting, right=True),
+    Column("USED", lambda pair: pair[1].used, right=True),
+    Column("NEXT", lambda pair: pair[1].next_at),
+)
+
+
+@command
+def ls(
+    ctx: Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help=NAME_HELP, autocompletion=complete.limits, show_default=False),
+    ] = None,
+    keys: Annotated[bool, typer.Option("--keys", help="The ten worst keys of each limit, too; so with NAME.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
+) -> None:
+    """Show the limits: what each allows, how much is used, who waits.
+
+    KEYS is how many keys jobs wait for; what each of these has used is under the table with NAME or --keys.
+
+    Example: jobctl limit ls deliver-webhook
+    """
+    from jobctl.ops import limits
+
+    store, catalog, columns = ctx.store(), ctx.catalog_if_any(), columns_for(ctx)
+
+    def text(rows: Sequence[LimitRow]) -> str:
+        return _text(ctx, rows, columns, keys=keys or bool(names))
+
+    def read() -> list[LimitRow]:
+        return limits.ls(store, catalog, names or ())
+
+    if watch:
+        again(ctx, read, columns, lambda rows: text(rows) or "no limits\n")
+    rows = read()
+    if ctx.output is Output.TABLE and rows:
+        ctx.stdout.write(text(rows))
+        types = {row.type for row in rows if row.type}
+        whole = not names or any(row.type is None for row in rows)
+        tell_pauses(ctx, store, catalog, {row.queue for row in rows}, None if whole else types)
+    elif ctx.output is Output.NAME:
+        ctx.stdout.write(
+            "".join(f"{name}\n" for name in dict.fromkeys(row.name for row in rows))
+        )  # one name, two kinds
+    else:
+        ctx.emit(rows, columns, empty="no limits: the catalog has no rate_limit and no concurrency")
+
+
+def _text(ctx: Context, rows: Sequence[LimitRow], columns: Sequence[Column], *, keys: bool) -> str:
+    pairs: list[tuple[LimitRow, LimitKeyRow]] = [(row, key) for row in rows for key in row.worst] if keys else []
+    text = table_text(ctx, rows, columns) if rows else ""
+    return f"{text}\n{table_text(ctx, pairs, _KEYS)}" if pairs else text

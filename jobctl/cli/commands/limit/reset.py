@@ -1,0 +1,34 @@
+"""`jobctl limit reset`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.commands.limit._shared import Name, columns_for
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.options import command
+
+
+@command
+def reset(
+    ctx: Context,
+    name: Name,
+    key: Annotated[str | None, typer.Option("--key", help="Only what this key has used.", show_default=False)] = None,
+) -> None:
+    """Forget what was set by hand for a limit, and what is used of it: the catalog's counts, from zero.
+
+    Jobs that run go on counting against a concurrency.
+    """
+    from jobctl.ops import limits
+
+    ctx.require_writable("reset limits")
+    rows, changed = limits.reset(ctx.store(), ctx.catalog_if_any(), name, key)
+    if ctx.output is not Output.TABLE:
+        ctx.emit(rows, columns_for(ctx))
+    what = f"key {key} of {name}" if key is not None else name
+    if changed:
+        ctx.say(f"reset {what}; it allows {' and '.join(map(limits.allows, rows))}")
+    else:
+        ctx.say(f"nothing to reset: {what} was not set by hand, and nothing is used")

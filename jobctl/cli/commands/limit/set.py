@@ -1,0 +1,75 @@
+"""`jobctl limit set`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.commands.limit._shared import Name, columns_for
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.options import command
+from jobctl.cli.parse.until import For, Until, end_of
+from jobctl.cli.view.lines import moment
+from jobctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from jobctl.catalog.units import Rate
+
+MAX = 1_000_000
+
+
+@command
+def set(  # noqa: A001 - the verb
+    ctx: Context,
+    name: Name,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="RATE", help="So many starts: 50/m, 5/s.", show_default=False)
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", min=1, max=MAX, help="So many at once.", show_default=False)
+    ] = None,
+    burst: Annotated[
+        int | None,
+        typer.Option(
+            "--burst", min=1, max=MAX, help="With --rate: how many may start at once after a pause.", show_default=False
+        ),
+    ] = None,
+    duration: For = None,
+    until: Until = None,
+) -> None:
+    """Change what a limit allows, at once and for all workers; with --for or --until, for a time.
+
+    Only a limit that the catalog has can be changed. Jobs that run go on. `jobctl limit reset NAME` brings the
+    catalog's back.
+
+    Example: jobctl limit set deliver-webhook --rate 50/m --for 1h
+    """
+    from jobctl.ops import limits
+
+    parsed = _rate(rate, concurrency, burst)
+    ctx.require_writable("set limits")
+    store = ctx.store()
+    until_ms = end_of(duration, until, store.processes.now_ms)
+    row = limits.change(
+        store, ctx.catalog_if_any(), name, rate=parsed, concurrency=concurrency, burst=burst, until_ms=until_ms
+    )
+    if ctx.output is not Output.TABLE:
+        ctx.emit(row, columns_for(ctx))
+    end = moment(ctx, row.set_until) if row.set_until else f"`jobctl limit reset {name}`"
+    ctx.say(f"{name} allows {limits.allows(row)} until {end}" + (f"; {row.waiting:,} wait" if row.waiting else ""))
+
+
+def _rate(rate: str | None, concurrency: int | None, burst: int | None) -> Rate | None:
+    from jobctl.catalog.units import parse_rate
+
+    if (rate is None) == (concurrency is None):
+        raise UsageError("give either --rate or --concurrency", "jobctl limit set NAME --rate 50/m")
+    if rate is None:
+        if burst is not None:
+            raise UsageError("--burst goes with --rate")
+        return None
+    try:
+        return parse_rate(rate.strip())
+    except ValueError as problem:
+        raise UsageError(f"--rate: {problem}") from None

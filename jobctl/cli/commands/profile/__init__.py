@@ -1,0 +1,1 @@
+"""`jobctl profile`: a file a verb."""

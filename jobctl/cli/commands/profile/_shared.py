@@ -1,0 +1,46 @@
+"""What `jobctl profile` commands share."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jobctl import profiles
+from jobctl.cli.view.output import Column
+from jobctl.urls import redacted
+
+
+class ProfileRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile as `ls` and `show` print it. No field ever holds a password."""
+
+    name: str | None
+    current: bool
+    redis_url: str | None
+    namespace: str | None
+    catalog: str | None
+    read_only: bool
+    production: bool
+    cluster: bool
+
+
+COLUMNS = (
+    Column("PROFILE", "name", keep=True),
+    Column("CURRENT", "current"),
+    Column("REDIS", "redis_url"),
+    Column("NAMESPACE", "namespace"),
+    Column("CATALOG", "catalog"),
+    Column("READ-ONLY", "read_only"),
+    Column("PRODUCTION", "production"),
+)
+
+
+def row_of(profile: profiles.Profile, current: bool) -> ProfileRow:
+    return ProfileRow(
+        name=profile.name,
+        current=current,
+        redis_url=redacted(profile.redis_url) if profile.redis_url else None,
+        namespace=profile.namespace,
+        catalog=profile.catalog,
+        read_only=profile.read_only,
+        production=profile.production,
+        cluster=profile.cluster,
+    )

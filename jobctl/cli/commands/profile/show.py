@@ -1,0 +1,36 @@
+"""`jobctl profile show`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl import profiles
+from jobctl.cli.commands.profile._shared import COLUMNS, ProfileRow, row_of
+from jobctl.cli.context import Context
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.output import Column
+from jobctl.urls import redacted
+
+
+@command
+def show(
+    ctx: Context, name: Annotated[str | None, typer.Argument(help="Its name.", show_default=False)] = None
+) -> None:
+    """Show the settings that are in force, and a profile's own."""
+    settings = ctx.settings
+    if name is not None:
+        row = row_of(profiles.find(settings.config_dir, name), name == settings.profile)
+    else:
+        row = ProfileRow(
+            name=settings.profile,
+            current=settings.profile is not None,
+            redis_url=redacted(settings.redis_url) if settings.redis_url else None,
+            namespace=settings.namespace,
+            catalog=str(settings.catalog_path),
+            read_only=settings.read_only,
+            production=settings.production,
+            cluster=settings.cluster,
+        )
+    ctx.emit(row, (*COLUMNS, Column("CLUSTER", "cluster")))

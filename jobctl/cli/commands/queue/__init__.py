@@ -1,0 +1,1 @@
+"""`jobctl queue`: a file a verb."""

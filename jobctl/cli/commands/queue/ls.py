@@ -1,0 +1,43 @@
+"""`jobctl queue ls`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.commands.queue._shared import COLUMNS
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse import complete
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.output import table_text
+from jobctl.cli.view.pauses import tell_pauses
+from jobctl.cli.view.watch import watch as again
+
+if TYPE_CHECKING:
+    from jobctl.store.data.records import QueueRow
+
+
+@command
+def ls(
+    ctx: Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help="Queues.", autocompletion=complete.queues, show_default=False),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
+) -> None:
+    """Show how deep the queues are."""
+    from jobctl.ops import queues
+
+    store, catalog = ctx.store(), ctx.catalog_if_any()
+
+    def read() -> list[QueueRow]:
+        return queues.ls(store, catalog, names or ())
+
+    if watch:
+        again(ctx, read, COLUMNS, lambda rows: table_text(ctx, rows, COLUMNS) if rows else "no queues\n")
+    rows = read()
+    ctx.emit(rows, COLUMNS, empty="no queues: nothing was ever enqueued here, and no catalog names one")
+    if any(row.paused or row.paused_types for row in rows) and ctx.output is Output.TABLE:
+        tell_pauses(ctx, store, catalog, {row.queue for row in rows})

@@ -1,0 +1,62 @@
+"""`jobctl queue pause`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobctl.cli.commands.queue._pauses import PAUSES, All, Names, Types
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.options import command
+from jobctl.cli.parse.until import For, Until, end_of
+from jobctl.cli.view.lines import moment
+
+if TYPE_CHECKING:
+    from jobctl.store.data.records import PauseRow
+
+
+@command
+def pause(
+    ctx: Context,
+    names: Names = None,
+    types: Types = None,
+    everything: All = False,
+    duration: For = None,
+    until: Until = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for others to read.", show_default=False)] = "",
+    block_producers: Annotated[
+        bool, typer.Option("--block-producers", help="Take no new jobs either: `enqueue` exits with 5.")
+    ] = False,
+) -> None:
+    """Stop handing out jobs of queues, of job types, or of everything; running ones go on.
+
+    It survives restarts of workers and of Redis, and ends by itself with --for or --until. A pause takes the place of
+    an earlier one of the same, which is said then.
+
+    Example: jobctl queue pause email --for 10m --reason 'bad deploy'
+    """
+    from jobctl.ops import pauses
+
+    ctx.require_writable("pause queues")
+    store = ctx.store()
+    until_ms = end_of(duration, until, store.processes.now_ms)
+    targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)
+    before = pauses.ls(store)
+    rows = pauses.pause(store, targets, until_ms, reason, closed=block_producers)
+    if ctx.output is not Output.TABLE:
+        ctx.emit(rows, PAUSES)
+    end = f"until {moment(ctx, rows[0].until)}" if rows[0].until else f"until `{_resume(rows)}`"
+    shut = "; producers are shut out" if block_producers else ""
+    ctx.say(f"paused {', '.join(map(pauses.name_of, rows))} {end}; running jobs go on{shut}")
+    changed = {(row.queue, row.type) for row in rows if row.changed}
+    for row in before:
+        if (row.queue, row.type) in changed:
+            ctx.say(f"before: {pauses.sentence(row, lambda at: moment(ctx, at))}")
+
+
+def _resume(rows: list[PauseRow]) -> str:
+    from jobctl.ops.pauses import resume_command
+
+    first, *others = [resume_command(row) for row in rows]
+    return " ".join([first, *(text.removeprefix("jobctl queue resume ") for text in others)])

@@ -1,0 +1,30 @@
+"""`jobctl queue resume`."""
+
+from __future__ import annotations
+
+from jobctl.cli.commands.queue._pauses import PAUSES, All, Names, Types
+from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.options import command
+from jobctl.cli.view.lines import moment
+
+
+@command
+def resume(ctx: Context, names: Names = None, types: Types = None, everything: All = False) -> None:
+    """Hand out jobs of what was paused again: queues, job types, or everything.
+
+    --all ends a pause of everything; queues and job types that were paused by their names stay so.
+    """
+    from jobctl.ops import pauses
+
+    ctx.require_writable("resume queues")
+    store = ctx.store()
+    targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)
+    rows = pauses.resume(store, targets)
+    if ctx.output is not Output.TABLE:
+        ctx.emit(rows, PAUSES)
+    for row in rows:
+        name = pauses.name_of(row)
+        ctx.say(f"resumed {name}" if row.changed else f"{name} was not paused")
+    for row in pauses.ls(store):
+        if everything or row.queue is row.type is None:
+            ctx.say(f"{pauses.sentence(row, lambda at: moment(ctx, at))}; `{pauses.resume_command(row)}` ends that")
