@@ -1,22 +1,31 @@
-# Everything runs in .venv, which the first target that needs it creates.
+# Everything runs in a virtual environment that the first target to need it creates: .venv for `python3`, and one named
+# after its version for any other PYTHON (`make test PYTHON=python3.13` runs in .venv-3.13).
+# What is installed has the exact versions of constraints.txt.
 
 PYTHON ?= python3
-VENV := .venv
+RUNS := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(basename $(RUNS)))
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+STAMP := $(VENV)/.installed-$(RUNS)
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PINNED := $(BIN)/python $(INSTALL) --constraint constraints.txt
+SELF := --no-build-isolation --editable
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format completions bench chaos chaos-quick clean
+.PHONY: help setup demo test test-latest test-lowest check format completions bench chaos chaos-quick upgrade clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with jobctl and what its developers need
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+# The stamp is named after the Python that made the environment: one made by another is made anew.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(RUNS)" || { echo "There is no Python to run as '$(PYTHON)': name one, as in make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(if $(wildcard $(STAMP)),,--clear) $(VENV)
+	$(PINNED) hatchling setuptools
+	$(PINNED) $(SELF) '.[dev]'
 	$(BIN)/python -m tests.compat.sdist
 	@touch $@
 
@@ -25,6 +34,19 @@ demo: $(STAMP) ## See all of it work on real input, in under a minute
 
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-latest: .venv-latest ## Run the tests with the newest versions that pyproject.toml allows
+test-lowest: .venv-lowest ## Run the tests with the oldest versions that pyproject.toml allows
+test-latest test-lowest:
+	$</bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+.venv-latest: RESOLUTION := --upgrade
+.venv-lowest: RESOLUTION := --resolution lowest-direct
+.PHONY: .venv-latest .venv-lowest
+.venv-latest .venv-lowest: $(BIN)/uv
+	$(PYTHON) -m venv --clear $@
+	$(BIN)/uv pip install --quiet --python $@/bin/python $(RESOLUTION) --editable '.[test]'
+	$@/bin/python -m tests.compat.sdist
 
 check: $(STAMP) ## Lint, check formatting and types
 	$(BIN)/ruff check .
@@ -41,7 +63,7 @@ completions: $(STAMP) ## Generate completions/ anew
 	$(BIN)/jobctl completion show fish > completions/jobctl.fish
 
 bench: $(STAMP) ## Measure, side by side with Dramatiq, Huey, RQ and Celery
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(PINNED) $(SELF) '.[bench]'
 	$(BIN)/python -m benchmarks --write docs/benchmarks.md $(ARGS)
 
 chaos: $(STAMP) ## Kill, starve, cut off and freeze everything at full size, and count every job
@@ -50,5 +72,14 @@ chaos: $(STAMP) ## Kill, starve, cut off and freeze everything at full size, and
 chaos-quick: $(STAMP) ## The same in under ten minutes
 	$(BIN)/python -m tests.chaos --quick $(ARGS)
 
+$(BIN)/uv: $(STAMP)
+	$(PINNED) uv
+	@touch $@
+
+upgrade: $(BIN)/uv ## Write constraints.txt anew, with the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
+		--custom-compile-command 'make upgrade' --output-file constraints.txt pyproject.toml
+	$(MAKE) setup
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,7 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built as an installer would."""
     folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
-        [*PIP, "wheel", str(ROOT), "--no-deps", "--wheel-dir", str(folder)],
+        [*PIP, "wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)],
         capture_output=True,
         text=True,
         check=False,

@@ -31,8 +31,9 @@ def find() -> Path:
 def fetch(folder: Path) -> Path:
     """Download the sdist with pip and unpack its tests into `folder`."""
     with tempfile.TemporaryDirectory() as work:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*pip, "--no-binary", ":all:", "--dest", work, f"dramatiq=={VERSION}"], check=True)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        source = ["--no-deps", "--no-build-isolation", "--no-binary", ":all:"]
+        subprocess.run([*pip, *source, "--dest", work, f"dramatiq=={VERSION}"], check=True)
         folder.mkdir(parents=True, exist_ok=True)
         with tarfile.open(next(Path(work).glob("dramatiq-*.tar.gz"))) as archive:
             for member in archive.getmembers():
