@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobctl.version import __version__
+
 if TYPE_CHECKING:
     from jobctl.client import Client
     from jobctl.context import Current, RateLimited
     from jobctl.effects import Once, OnceBusy
 
-__version__ = "0.1.0"
 __all__ = ["OnceBusy", "RateLimited", "__version__", "connect", "current", "once"]
 
 

@@ -11,8 +11,6 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from jobctl.catalog.templates import MAX_OUTPUT
-
 MAX_REPEAT = 1_048_576
 """The longest text or list that `*` may make. Numbers are kept small by `_too_large`."""
 
@@ -120,8 +118,10 @@ def lone_expression(tree: nodes.Template) -> nodes.Expr | None:
     return None
 
 
-def compile_expression(environment: Environment, expression: nodes.Expr) -> Callable[[Mapping[str, Any]], Any]:
-    """A function from names to the expression's value, its type kept."""
+def compile_expression(
+    environment: Environment, expression: nodes.Expr, most: int
+) -> Callable[[Mapping[str, Any]], Any]:
+    """A function from names to the expression's value, its type kept; no text in it has more than `most` characters."""
     assign = nodes.Assign(nodes.Name("value", "store", lineno=1), expression, lineno=1)
     template = environment.from_string(nodes.Template([assign], lineno=1))
 
@@ -129,20 +129,20 @@ def compile_expression(environment: Environment, expression: nodes.Expr) -> Call
         context = template.new_context(dict(names))
         for _ in template.root_render_func(context):
             pass
-        return _whole(context.vars["value"])
+        return _whole(context.vars["value"], most)
 
     return evaluate
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: Any, most: int) -> Any:
     """A JSON value, everything inside it looked at: a list may hold undefined names."""
     value = plain(value)
     if isinstance(value, Mapping):
-        return {str(key): _whole(member) for key, member in value.items()}
+        return {str(key): _whole(member, most) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_whole(item) for item in value]
-    if isinstance(value, str) and len(value) > MAX_OUTPUT:
-        raise ValueError(f"more than {MAX_OUTPUT} characters")
+        return [_whole(item, most) for item in value]
+    if isinstance(value, str) and len(value) > most:
+        raise ValueError(f"more than {most} characters")
     return str(value) if isinstance(value, str) else value
 
 

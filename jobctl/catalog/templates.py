@@ -186,7 +186,7 @@ def _compile_string(template: str) -> Callable[[Mapping[str, Any]], Any]:
     with _explained("does not parse", template):
         expression = lone_expression(_parse(template))
         if expression is not None:
-            return _guarded(template, compile_expression(_environment(), expression))
+            return _guarded(template, compile_expression(_environment(), expression, MAX_OUTPUT))
     return compile_text(template)
 
 

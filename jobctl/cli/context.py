@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from jobctl.cli.view.screen import Output, Times
 from jobctl.errors import JobctlError, RedisUnavailable, Refused, UsageError
 from jobctl.settings import Settings
 from jobctl.urls import redacted
@@ -19,21 +19,7 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 
-class Output(enum.StrEnum):
-    """How data is written to stdout."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    YAML = "yaml"
-    NAME = "name"
-
-
-class Times(enum.StrEnum):
-    """How a table shows instants."""
-
-    RELATIVE = "relative"
-    ISO = "iso"
+__all__ = ["Context", "Output", "Times", "explain"]
 
 
 @dataclass(frozen=True, slots=True)

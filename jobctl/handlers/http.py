@@ -11,13 +11,14 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobctl import __version__, clock
+from jobctl import clock
 from jobctl.catalog.model import External, HttpSpec
 from jobctl.catalog.templates import TemplateProblem, compile_text, compile_value, is_template
 from jobctl.errors import UsageError
 from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings
 from jobctl.handlers.http_address import Address, redirected
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, rendering
+from jobctl.version import __version__
 
 if TYPE_CHECKING:
     from jobctl.handlers.http_exchange import Answer, Request

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import ctypes
 import itertools
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -22,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock, errors
+from jobctl import clock, errors, prctl
 from jobctl.catalog.model import PythonSpec
 from jobctl.context import Current, activate
 from jobctl.handlers import python
@@ -46,17 +44,15 @@ MAX_TEXT = 8_192
 """How much of one text of a job's log is passed on; the worker keeps less."""
 _READER_STACK = 262_144
 """A thread's usual stack of 8 MB would count against the job's memory."""
-_PR_SET_PDEATHSIG = 1
 
 
 def main(descriptor: int, worker: int) -> None:
     """Serve the worker at the other end of the socket `descriptor`, the process `worker`, for as long as it lives."""
-    if sys.platform == "linux":  # the kernel kills us with the worker's thread that started us, also in a C call
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    lives = prctl.die_with_parent(worker)
     connected = socket.socket(fileno=descriptor)
     connected.set_inheritable(False)
     os.register_at_fork(after_in_child=connected.close)  # what the job forks must not speak for it
-    if os.getppid() == worker:
+    if lives:
         _Inside(Line(connected)).serve()
 
 

@@ -9,6 +9,7 @@ from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.problems import did_you_mean
 from jobctl.engine import logs
+from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.engine.process.config import (
     DEFAULT_GRACE_S,
     ChildConfig,
@@ -19,9 +20,8 @@ from jobctl.engine.process.config import (
 from jobctl.engine.process.preflight import check
 from jobctl.engine.process.process import queues_of
 from jobctl.engine.scheduler.scheduler import Scheduler
-from jobctl.engine.supervisor.liveness import StoreLiveness
-from jobctl.engine.supervisor.notify import Notifier
 from jobctl.engine.supervisor.supervisor import Supervisor
+from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store, redis_url

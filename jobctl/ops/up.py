@@ -14,9 +14,9 @@ from typing import IO, Protocol
 
 from jobctl.catalog.model import Catalog
 from jobctl.engine.server.embedded import EmbeddedServer, prepare_directory
-from jobctl.engine.supervisor.loop import Loop
-from jobctl.engine.supervisor.notify import Notifier
 from jobctl.engine.supervisor.parts import Part
+from jobctl.engine.tools.loop import Loop
+from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store

@@ -13,6 +13,7 @@ import redis
 
 from jobctl.engine.server import program as serverprocess
 from jobctl.engine.server.embedded import ping
+from jobctl.prctl import dying_with_parent
 
 START_S = 20.0
 
@@ -44,7 +45,7 @@ class Server:
                 stderr=log,
                 cwd=self.folder,
                 start_new_session=True,
-                preexec_fn=serverprocess.die_with_parent(signal.SIGKILL),
+                preexec_fn=dying_with_parent(),
             )
         assert self._process.stdin
         with self._process.stdin as pipe:

@@ -15,7 +15,7 @@ import redis
 from jobctl.catalog.load import load
 from jobctl.engine.process.config import ChildConfig
 from jobctl.engine.process.process import Worker
-from jobctl.engine.stop import StopFlag
+from jobctl.engine.tools.stop import StopFlag
 from jobctl.store import Store
 from tests.commands import work_tasks
 from tests.support import Cli

@@ -17,7 +17,7 @@ from jobctl.catalog.model import Catalog
 from jobctl.engine.dramatiq.broker import JobctlBroker
 from jobctl.engine.dramatiq.holding import HeldMessage
 from jobctl.engine.dramatiq.middleware.retries import Retries as OurRetries
-from jobctl.engine.supervisor.liveness import StoreLiveness
+from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store.data.codec import encode
 from jobctl.store.data.found import Found

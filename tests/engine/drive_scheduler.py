@@ -14,10 +14,10 @@ from typing import Any
 
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.engine import logs
-from jobctl.engine.process.config import ProcessInfo
 from jobctl.engine.scheduler.scheduler import Scheduler
-from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
+from jobctl.store.nouns.processes import ProcessInfo
 
 
 def say(event: str, **fields: Any) -> None:

@@ -11,10 +11,11 @@ import sys
 from typing import Any
 
 from jobctl.engine import logs
-from jobctl.engine.process.config import ChildConfig, ProcessInfo, SupervisorOptions
-from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.process.config import ChildConfig, SupervisorOptions
 from jobctl.engine.supervisor.supervisor import Supervisor
+from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
+from jobctl.store.nouns.processes import ProcessInfo
 
 
 def say(event: str, **fields: Any) -> None:

@@ -14,7 +14,7 @@ import time
 from jobctl.engine.process.config import CLEAN, RECYCLE, ChildConfig
 from jobctl.engine.process.entry import main
 from jobctl.engine.process.slots import SlotTable
-from jobctl.engine.stop import StopFlag
+from jobctl.engine.tools.stop import StopFlag
 
 
 def work(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:

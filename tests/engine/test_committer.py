@@ -9,8 +9,9 @@ import pytest
 import redis
 
 from jobctl.catalog.model import Catalog
+from jobctl.engine.attempt.outcome import Lines, Outcome, Reach
 from jobctl.engine.attempt.verdict import given_back
-from jobctl.engine.process.committer import Committer, Lines, Outcome, Reach
+from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store

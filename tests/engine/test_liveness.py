@@ -7,7 +7,7 @@ import redis
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog, JobType, PythonSpec, RetryPolicy
-from jobctl.engine.supervisor.liveness import StoreLiveness
+from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.processes import ProcessInfo

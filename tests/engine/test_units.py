@@ -14,10 +14,10 @@ import pytest
 
 from jobctl.engine.process import config
 from jobctl.engine.process.config import ChildConfig, default_threads
-from jobctl.engine.stop import StopFlag
 from jobctl.engine.supervisor.crew import Backoff
-from jobctl.engine.supervisor.loop import Loop
-from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.tools.loop import Loop
+from jobctl.engine.tools.notify import Notifier
+from jobctl.engine.tools.stop import StopFlag
 
 
 def test_backoff_doubles_from_100_ms_to_10_s_and_starts_anew_after_30_healthy_seconds() -> None:

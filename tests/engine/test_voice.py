@@ -8,9 +8,9 @@ import pytest
 
 from jobctl import clock
 from jobctl.catalog.model import JobType, PythonSpec
+from jobctl.engine.attempt.outcome import Lines, Reach
 from jobctl.engine.attempt.verdict import Running
 from jobctl.engine.attempt.voice import EVERY_S, GATHERED, Voice
-from jobctl.engine.process.committer import Lines, Reach
 from jobctl.handlers import process
 from jobctl.store.data import codec
 from jobctl.store.nouns.logs import MAX_LINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from jobctl.engine.server import program as serverprocess
+from jobctl.prctl import dying_with_parent
 from tests.support import eventually
 
 HOST = "127.0.0.1"
@@ -64,7 +66,7 @@ class Node:
             [str(serverprocess.find()), str(self._configuration), *mode],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
-            preexec_fn=serverprocess.die_with_parent(),
+            preexec_fn=dying_with_parent(signal.SIGTERM),
         )
         eventually(self._answers, what=f"server on port {self.port}")
 

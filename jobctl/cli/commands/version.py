@@ -9,7 +9,7 @@ from jobctl.cli.parse.options import command
 @command
 def version(ctx: Context) -> None:
     """Print the version."""
-    from jobctl import __version__
+    from jobctl.version import __version__
 
     if ctx.output is Output.TABLE:
         ctx.stdout.write(f"jobctl {__version__}\n")

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from jobctl import clock
-from jobctl.cli.context import Context, Output, Times
 from jobctl.cli.view.sanitize import clean_json, scrub
+from jobctl.cli.view.screen import Output, Screen, Times
 from jobctl.text import first_line, sanitize
 
 STATE_STYLES: Mapping[str, str] = {
@@ -70,7 +70,7 @@ def failure(record: Any) -> str | None:
     return told or None
 
 
-def emit(ctx: Context, records: Any, columns: Sequence[Column], *, empty: str = "") -> None:
+def emit(ctx: Screen, records: Any, columns: Sequence[Column], *, empty: str = "") -> None:
     """Write one record, or a list of them, in the format that was asked for.
 
     A list is `[]` when empty in JSON; a table of nothing writes nothing to stdout and says `empty` on
@@ -99,7 +99,7 @@ def emit(ctx: Context, records: Any, columns: Sequence[Column], *, empty: str = 
     ctx.stdout.flush()
 
 
-def stream(ctx: Context, records: Iterable[Any], columns: Sequence[Column]) -> None:
+def stream(ctx: Screen, records: Iterable[Any], columns: Sequence[Column]) -> None:
     """Write records as they come, each at once. JSON is a record a line, since the list has no end."""
     for record in records:
         match ctx.output:
@@ -179,7 +179,7 @@ def iso(moment: datetime) -> str:
     return clock.to_datetime(clock.to_ms(moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _cell(ctx: Context, value: Any, *, limit: int = CELL_LIMIT) -> str:
+def _cell(ctx: Screen, value: Any, *, limit: int = CELL_LIMIT) -> str:
     if value is None or value == "":
         return NOTHING
     if isinstance(value, datetime):
@@ -199,7 +199,7 @@ def _name(record: Any, columns: Sequence[Column]) -> str:
     return sanitize(str(columns[0].of(record)))
 
 
-def _sheet(ctx: Context, record: Any, columns: Sequence[Column]) -> str:
+def _sheet(ctx: Screen, record: Any, columns: Sequence[Column]) -> str:
     """One record as lines of `name  value`; long text keeps its lines, indented."""
     width = max(len(column.header) for column in columns) + 2
     lines: list[str] = []
@@ -213,7 +213,7 @@ def _sheet(ctx: Context, record: Any, columns: Sequence[Column]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table_text(ctx: Context, rows: Sequence[Any], columns: Sequence[Column]) -> str:
+def table_text(ctx: Screen, rows: Sequence[Any], columns: Sequence[Column]) -> str:
     """Aligned text: as wide as the terminal for a person, nothing shortened and no colour for a pipe."""
     grid = [[column.header for column in columns]]
     grid += [[_cell(ctx, column.of(row)) for column in columns] for row in rows]
@@ -257,7 +257,7 @@ def cut(text: str, width: int) -> str:
     return f"{text}…"
 
 
-def _style(ctx: Context, line: int, cell: str, column: Column) -> str:
+def _style(ctx: Screen, line: int, cell: str, column: Column) -> str:
     if not ctx.color:
         return ""
     return "bold" if line == 0 else (column.styles or {}).get(cell, "")

@@ -10,8 +10,8 @@ from collections.abc import Container
 
 from jobctl import clock
 from jobctl.engine.attempt import verdict
+from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.verdict import Running
-from jobctl.engine.process.committer import Outcome
 from jobctl.errors import UsageError
 from jobctl.flow import Flow
 from jobctl.handlers.failure import Failure

@@ -12,8 +12,8 @@ import msgspec
 from jobctl import clock, redaction
 from jobctl.catalog.model import JobType
 from jobctl.context import RateLimited
+from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.retry_policy import Retry, decide
-from jobctl.engine.process.committer import Outcome
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import Failure, describe

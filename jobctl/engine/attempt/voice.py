@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from jobctl import clock, redaction
+from jobctl.engine.attempt.outcome import Lines, Outbox, Reach
 from jobctl.engine.attempt.verdict import Running
-from jobctl.engine.process.committer import Committer, Lines, Reach
 from jobctl.handlers import process
 from jobctl.store.nouns.logs import MAX_LINE, MAX_LINES, Batch, LogLine
 from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told
@@ -22,10 +22,10 @@ _lock = threading.Lock()
 class Voice:
     """The lines and the progress of one attempt. Any thread may speak; `tick` is called a few times a second."""
 
-    __slots__ = ("_committer", "_cut", "_job", "_lines", "_logged", "_reached", "_told")
+    __slots__ = ("_cut", "_job", "_lines", "_logged", "_outbox", "_reached", "_told")
 
-    def __init__(self, committer: Committer, job: Running) -> None:
-        self._committer = committer
+    def __init__(self, outbox: Outbox, job: Running) -> None:
+        self._outbox = outbox
         self._job = job
         self._lines: list[LogLine] = []
         self._told: Told | None = None
@@ -83,14 +83,14 @@ class Voice:
             batch = Batch(reserved.id, reserved.token, tuple(self._lines[-MAX_LINES:]))
             self._lines.clear()
             self._logged = now
-            self._committer.submit(Lines(reserved.queue, batch))
+            self._outbox.submit(Lines(reserved.queue, batch))
 
     def _write_progress(self, now: float) -> None:
         if self._told is not None:
             reserved = self._job.reserved
             told, self._told = self._told, None
             self._reached = now
-            self._committer.submit(Reach(reserved.queue, Reached(reserved.id, reserved.token, told)))
+            self._outbox.submit(Reach(reserved.queue, Reached(reserved.id, reserved.token, told)))
 
 
 def _encodable(text: str) -> str:

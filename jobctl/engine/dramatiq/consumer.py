@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ActorNotFound, ConnectionClosed
@@ -14,18 +14,15 @@ from dramatiq.message import Message
 from jobctl import clock
 from jobctl.catalog.model import ActorSpec, JobType, Keep, RetryPolicy
 from jobctl.engine.attempt import verdict
-from jobctl.engine.dramatiq.holding import HeldMessage
-from jobctl.engine.process.committer import Outcome
-from jobctl.engine.process.job_thread import MAX_CRASHES
+from jobctl.engine.attempt.outcome import MAX_CRASHES, Outcome
+from jobctl.engine.dramatiq.holding import HeldMessage, give_back
+from jobctl.engine.dramatiq.presence import Presence
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.failure import Failure, describe
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
 from jobctl.store.data import codec
 from jobctl.store.nouns.settle import Ended, Reserved
-
-if TYPE_CHECKING:
-    from jobctl.engine.dramatiq.broker import JobctlBroker
 
 LOOK_S = 1.0
 """The longest that a consumer sleeps: so long a stock producer's message may go unnoticed."""
@@ -37,10 +34,29 @@ DEFAULT_MAX_RETRIES = 20
 _log = logging.getLogger("jobctl.worker")
 
 
+class Serving(Protocol):
+    """What a consumer needs of the broker that made it."""
+
+    @property
+    def actors(self) -> Mapping[str, Any]: ...
+
+    @property
+    def client(self) -> Any: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def presence(self) -> Presence: ...
+
+    @property
+    def unknown_after(self) -> int: ...
+
+
 class JobctlConsumer(Consumer):
     """Iterates over the messages of one queue. One thread iterates; any thread acks."""
 
-    def __init__(self, broker: JobctlBroker, queue_name: str, prefetch: int, timeout: int) -> None:
+    def __init__(self, broker: Serving, queue_name: str, prefetch: int, timeout: int) -> None:
         self.broker = broker
         self.queue_name = queue_name
         self.prefetch = prefetch
@@ -215,7 +231,7 @@ class JobctlConsumer(Consumer):
 class InboxConsumer(Consumer):
     """The consumer of a `.DQ` queue: takes in what stock producers delayed. Redis holds it until it is due."""
 
-    def __init__(self, broker: JobctlBroker, queue_name: str, prefetch: int, timeout: int) -> None:  # noqa: ARG002
+    def __init__(self, broker: Serving, queue_name: str, prefetch: int, timeout: int) -> None:  # noqa: ARG002
         self._store = broker.store
         self._queue = codec.canonical(queue_name)
         self._timeout_s = min(timeout / 1000, LOOK_S)
@@ -248,15 +264,6 @@ def write(store: Store, outcome: Outcome) -> bool:
     else:
         call = {"retry": settle.retry, "bury": settle.bury}[outcome.kind](outcome.queue, ended)
     return bool(store.run_many([call])[0])
-
-
-def give_back(store: Store, messages: Iterable[HeldMessage]) -> None:
-    """Requeue reservations."""
-    by_queue: dict[str, list[Ended]] = {}
-    for message in messages:
-        reserved = message.reserved
-        by_queue.setdefault(reserved.queue, []).append(Ended(id=reserved.id, token=reserved.token))
-    store.run_many([store.settle.requeue(queue, ended) for queue, ended in by_queue.items()])
 
 
 def _options(body: codec.Body, record: codec.Record, job_id: str) -> dict[str, Any]:

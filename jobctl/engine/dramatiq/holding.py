@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,9 +13,10 @@ from dramatiq.broker import MessageProxy
 from dramatiq.message import Message
 
 from jobctl import clock
-from jobctl.engine.process.committer import Outcome
+from jobctl.engine.attempt.outcome import Outcome
+from jobctl.store import Store
 from jobctl.store.data.codec import Body, Record
-from jobctl.store.nouns.settle import Reserved
+from jobctl.store.nouns.settle import Ended, Reserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +150,12 @@ class Holdings:
         """How many attempts are running."""
         with self._changed:
             return sum(m.started is not None for held in self._by_id.values() for m in held.values())
+
+
+def give_back(store: Store, messages: Iterable[HeldMessage]) -> None:
+    """Requeue reservations."""
+    by_queue: dict[str, list[Ended]] = {}
+    for message in messages:
+        reserved = message.reserved
+        by_queue.setdefault(reserved.queue, []).append(Ended(id=reserved.id, token=reserved.token))
+    store.run_many([store.settle.requeue(queue, ended) for queue, ended in by_queue.items()])

@@ -9,9 +9,9 @@ import threading
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog
-from jobctl.engine.dramatiq.holding import Holdings
-from jobctl.engine.process.config import process_name
-from jobctl.engine.supervisor.liveness import StoreLiveness
+from jobctl.engine.dramatiq.holding import Holdings, give_back
+from jobctl.engine.liveness.liveness import StoreLiveness
+from jobctl.engine.tools.processes import process_name
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.processes import ChildInfo, ProcessInfo
@@ -102,8 +102,6 @@ class Presence:
         self._liveness.beat(self._info())
         self._liveness.sweep()
         if not self._queues and clock.monotonic() - self._closed_at > LINGER_S:
-            from jobctl.engine.dramatiq.consumer import give_back
-
             idle = self.holdings.idle()
             give_back(self._store, idle)
             for message in idle:

@@ -7,9 +7,8 @@ import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
-import msgspec
-
 from jobctl.catalog.model import Catalog
+from jobctl.engine.attempt.outcome import Alias, Item, Lines, Outcome, Reach
 from jobctl.errors import RedisFull, RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.logs import Batch
@@ -24,38 +23,6 @@ GATHER_S = 0.002
 for the interpreter more often than for Redis."""
 
 _log = logging.getLogger("jobctl.worker")
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """An attempt that is over: what becomes of its job. `kind`: complete, retry, bury, cancelled, requeue."""
-
-    kind: str
-    queue: str
-    ended: Ended
-
-
-class Lines(msgspec.Struct, frozen=True):
-    """Log lines of an attempt."""
-
-    queue: str
-    batch: Batch
-
-
-class Reach(msgspec.Struct, frozen=True):
-    """How far an attempt is."""
-
-    queue: str
-    reached: Reached
-
-
-class Alias(msgspec.Struct, frozen=True):
-    """The id by which a stock producer knows a job that lies under another."""
-
-    message_id: str
-    job_id: str
-
-
-Item = Outcome | Lines | Reach | Alias
 
 
 class Committer(threading.Thread):

@@ -1,23 +1,13 @@
-"""What the supervisor, its children and the store's liveness agree on: configuration, exit codes, records."""
+"""What the supervisor and its children agree on: configuration and exit codes."""
 
 from __future__ import annotations
 
 import os
-import secrets
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
-
-from jobctl.store.nouns.processes import ChildInfo, ProcessInfo
-
-__all__ = [
-    "CLEAN", "DEFAULT_GRACE_S", "LEFT_JOBS", "ORPHANED", "RECYCLE", "STOPPED_NOW", "ChildConfig", "ChildInfo",
-    "Liveness", "ProcessInfo", "SupervisorOptions", "default_processes", "default_threads",
-]  # fmt: skip
 
 CLEAN = 0
 """A child's exit code after a drain, or in burst mode once its queues are empty: it holds nothing in
@@ -84,36 +74,6 @@ class SupervisorOptions:
     processes: int
     max_memory: int | None = None
     command: Sequence[str] = CHILD_COMMAND
-
-
-class Liveness(Protocol):
-    """The store's side of heartbeats and recovery.
-
-    The supervisor calls it from its only thread, between signals. So an implementation must use a client with
-    socket timeouts of 1 s (connect and read) and no retries of its own: a call that blocks longer delays the
-    answer to SIGTERM by as much. Any exception means "not done"; the supervisor goes on and tries again.
-    """
-
-    def beat(self, info: ProcessInfo) -> None:
-        """Say that this process and `info.children` are alive."""
-
-    def leave(self, name: str) -> None:
-        """Say that the process `name` is gone for good and holds nothing."""
-
-    def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
-        """Put right the jobs that the dead `child` held; returns how many. Safe to repeat.
-
-        `executing` are the ids of jobs that ran when it died, `overdue` of those for whose time limit it was killed;
-        what else it held was only fetched, or stood innocently beside an overdue one.
-        """
-
-    def sweep(self) -> int:
-        """Recover the jobs of processes that died with their supervisor; returns how many."""
-
-
-def process_name() -> str:
-    """A name for this process that no other has had: "host:pid:random"."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def default_processes() -> int:

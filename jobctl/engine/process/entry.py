@@ -6,7 +6,6 @@ inherited file. The process dies with its supervisor, however that dies.
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -15,9 +14,10 @@ import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from jobctl import prctl
 from jobctl.engine.process.config import CLEAN, ORPHANED, STOPPED_NOW, ChildConfig
 from jobctl.engine.process.slots import SlotTable
-from jobctl.engine.stop import StopFlag
+from jobctl.engine.tools.stop import StopFlag
 from jobctl.errors import JobctlError
 from jobctl.text import sanitize
 
@@ -28,8 +28,6 @@ RETIRE = signal.SIGUSR1
 
 Run = Callable[[ChildConfig, SlotTable, StopFlag], int | None]
 """Works until done or stopped; returns the exit code, None for CLEAN."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Sequence[str], run: Run | None = None) -> int:
@@ -83,9 +81,7 @@ def die_with(parent: int, lifeline: int) -> None:
     Linux kills us (PR_SET_PDEATHSIG), also while a C call holds the interpreter; elsewhere, and should that
     not be allowed, a thread watches `lifeline`, a pipe whose other end only the supervisor holds.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
+    if not prctl.die_with_parent(parent):
         os._exit(ORPHANED)
     threading.Thread(target=_watch_lifeline, args=(lifeline,), name="lifeline", daemon=True).start()
 

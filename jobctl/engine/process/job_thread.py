@@ -15,12 +15,13 @@ from jobctl.engine import logs
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.admission import held_back
 from jobctl.engine.attempt.interrupt import Guard
+from jobctl.engine.attempt.outcome import MAX_CRASHES, Alias, Outcome
 from jobctl.engine.attempt.verdict import Running
 from jobctl.engine.attempt.voice import Voice
 from jobctl.engine.dramatiq.broker import JobctlBroker
 from jobctl.engine.dramatiq.holding import HeldMessage, LazyMessage
 from jobctl.engine.dramatiq.hooks import Hooks
-from jobctl.engine.process.committer import Alias, Committer, Outcome
+from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
 from jobctl.engine.process.runtime import Runtime, Task
 from jobctl.engine.process.slots import SlotTable
@@ -33,8 +34,6 @@ _log = logging.getLogger("jobctl.worker")
 
 ANNOUNCE_S = 1.0
 """An attempt that still runs after this many seconds is logged as started; of a shorter one its end says it all."""
-MAX_CRASHES = 3
-"""A job whose worker died this often while running it is dead: it is the one that kills."""
 
 
 class JobThread(threading.Thread):

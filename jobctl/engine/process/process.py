@@ -23,7 +23,7 @@ from jobctl.engine.process.fetcher import Fetcher
 from jobctl.engine.process.job_thread import JobThread
 from jobctl.engine.process.runtime import prepare
 from jobctl.engine.process.slots import SlotTable
-from jobctl.engine.stop import StopFlag
+from jobctl.engine.tools.stop import StopFlag
 from jobctl.flow import specs
 from jobctl.producer import Producer
 from jobctl.settings import job_environment

@@ -10,7 +10,7 @@ from typing import Protocol
 from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.engine.logs import timestamp
-from jobctl.engine.supervisor.loop import Loop, Timer
+from jobctl.engine.tools.loop import Loop, Timer
 from jobctl.errors import RedisUnavailable
 from jobctl.text import sanitize
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog, Schedule
-from jobctl.engine.process.config import Liveness, ProcessInfo, process_name
+from jobctl.engine.liveness.heartbeats import Heartbeats, Liveness
 from jobctl.engine.scheduler.feeder import Feeder, Ticks
 from jobctl.engine.scheduler.timer import TickTimer
-from jobctl.engine.supervisor.child import resident_bytes
-from jobctl.engine.supervisor.heartbeats import Heartbeats
-from jobctl.engine.supervisor.loop import Loop
-from jobctl.engine.supervisor.notify import Notifier
+from jobctl.engine.tools.loop import Loop
+from jobctl.engine.tools.notify import Notifier
+from jobctl.engine.tools.processes import process_name, resident_bytes
+from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)

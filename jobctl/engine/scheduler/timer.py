@@ -17,8 +17,8 @@ from apscheduler.schedulers.base import STATE_STOPPED, BaseScheduler
 from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.engine.scheduler.trigger import TickTrigger
-from jobctl.engine.supervisor.loop import Loop
-from jobctl.engine.supervisor.loop import Timer as LoopTimer
+from jobctl.engine.tools.loop import Loop
+from jobctl.engine.tools.loop import Timer as LoopTimer
 
 log = logging.getLogger(__name__)
 

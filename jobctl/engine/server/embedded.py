@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from urllib.parse import quote
 from jobctl import clock
 from jobctl.engine.server import program as serverprocess
 from jobctl.errors import OperationFailed, RedisUnavailable, Refused
+from jobctl.prctl import dying_with_parent
 
 MAX_SOCKET_BYTES = 100
 """sockaddr_un holds 108 bytes on Linux and 104 on macOS."""
@@ -125,7 +127,7 @@ class EmbeddedServer:
                 # a Ctrl-C at the terminal is for the parent, which lets jobs finish first
                 start_new_session=True,
                 pass_fds=(self._lock.fileno(),),
-                preexec_fn=serverprocess.die_with_parent(),
+                preexec_fn=dying_with_parent(signal.SIGTERM),
             )
         self._process = process
         assert process.stdin is not None

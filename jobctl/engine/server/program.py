@@ -1,4 +1,4 @@
-"""The server program of the embedded server: where it comes from, and how it dies with its parent."""
+"""The server program of the embedded server: where it comes from."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import importlib.util
 import os
 import platform
 import shutil
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from jobctl.errors import RedisUnavailable
-
-_PR_SET_PDEATHSIG = 1
 
 
 def find() -> Path:
@@ -41,23 +36,3 @@ def _bundled() -> Path | None:
         if os.access(path, os.X_OK):
             return path
     return None
-
-
-def die_with_parent(signum: int = signal.SIGTERM) -> Callable[[], None] | None:
-    """A `preexec_fn` after which the kernel sends `signum` to the child when its parent thread ends.
-
-    None where the kernel cannot (only Linux can). Everything that allocates happens before the fork.
-    """
-    if sys.platform != "linux":
-        return None
-    import ctypes
-
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def arrange() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the request was made
-            os._exit(1)
-
-    return arrange

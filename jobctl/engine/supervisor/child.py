@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from jobctl import clock
-from jobctl.engine.process.config import CHILD_COMMAND, ChildConfig, ChildInfo
+from jobctl.engine.process.config import CHILD_COMMAND, ChildConfig
 from jobctl.engine.process.entry import RETIRE
 from jobctl.engine.process.slots import SlotTable, shared_file
+from jobctl.engine.tools.processes import resident_bytes
+from jobctl.store.nouns.processes import ChildInfo
 
 
 class Child:
@@ -92,17 +92,3 @@ def spawn(config: ChildConfig, command: Sequence[str] = CHILD_COMMAND) -> Child:
 def _popen(command: Sequence[str], descriptors: tuple[int, int, int]) -> subprocess.Popen[bytes]:
     argv = [*command, *map(str, descriptors), str(os.getpid())]
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=descriptors, process_group=0)
-
-
-def resident_bytes(pid: int) -> int:
-    """The process's resident memory in bytes; 0 when it is gone or the system does not say."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_bytes().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0 if sys.platform == "linux" else _resident_by_ps(pid)
-
-
-def _resident_by_ps(pid: int) -> int:
-    found = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False)
-    return int(found.stdout or 0) * 1024

@@ -6,8 +6,9 @@ import logging
 import signal
 
 from jobctl import clock
-from jobctl.engine.supervisor.child import Child, resident_bytes
+from jobctl.engine.supervisor.child import Child
 from jobctl.engine.supervisor.crew import Crew
+from jobctl.engine.tools.processes import resident_bytes
 
 log = logging.getLogger(__name__)
 

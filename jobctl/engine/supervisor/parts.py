@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobctl.engine.server.program import die_with_parent
+from jobctl.prctl import dying_with_parent
 
 LAST_LINES = 12
 MAX_LOG_BYTES = 5_000_000
@@ -48,7 +48,7 @@ class Part:
                 stdout=output,
                 stderr=output,
                 process_group=0,
-                preexec_fn=die_with_parent(9),
+                preexec_fn=dying_with_parent(),
             )
         finally:
             if output is not None:

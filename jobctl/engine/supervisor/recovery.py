@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from jobctl import clock
 from jobctl.engine.attempt.interrupt import GRACE_S
+from jobctl.engine.liveness.heartbeats import Heartbeats
 from jobctl.engine.supervisor.child import Child
-from jobctl.engine.supervisor.heartbeats import Heartbeats
-from jobctl.engine.supervisor.loop import Timer
+from jobctl.engine.tools.loop import Timer
 
 AGAIN_S, AGAIN_STOPPING_S = 1.0, 0.2
 LATE_S = 5.0

@@ -11,14 +11,16 @@ from collections.abc import Callable
 import msgspec
 
 from jobctl import clock
-from jobctl.engine.process.config import ChildConfig, Liveness, ProcessInfo, SupervisorOptions, process_name
-from jobctl.engine.supervisor.child import Child, resident_bytes, spawn
+from jobctl.engine.liveness.heartbeats import Heartbeats, Liveness
+from jobctl.engine.process.config import ChildConfig, SupervisorOptions
+from jobctl.engine.supervisor.child import Child, spawn
 from jobctl.engine.supervisor.crew import Crew
 from jobctl.engine.supervisor.health import Health
-from jobctl.engine.supervisor.heartbeats import Heartbeats
-from jobctl.engine.supervisor.loop import Loop
-from jobctl.engine.supervisor.notify import Notifier
 from jobctl.engine.supervisor.recovery import Recovery
+from jobctl.engine.tools.loop import Loop
+from jobctl.engine.tools.notify import Notifier
+from jobctl.engine.tools.processes import process_name, resident_bytes
+from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)

@@ -5,16 +5,41 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from jobctl import clock
-from jobctl.engine.process.config import Liveness, ProcessInfo
 from jobctl.errors import RedisUnavailable
+from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Liveness(Protocol):
+    """The store's side of heartbeats and recovery.
+
+    The supervisor calls it from its only thread, between signals. So an implementation must use a client with
+    socket timeouts of 1 s (connect and read) and no retries of its own: a call that blocks longer delays the
+    answer to SIGTERM by as much. Any exception means "not done"; the supervisor goes on and tries again.
+    """
+
+    def beat(self, info: ProcessInfo) -> None:
+        """Say that this process and `info.children` are alive."""
+
+    def leave(self, name: str) -> None:
+        """Say that the process `name` is gone for good and holds nothing."""
+
+    def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
+        """Put right the jobs that the dead `child` held; returns how many. Safe to repeat.
+
+        `executing` are the ids of jobs that ran when it died, `overdue` of those for whose time limit it was killed;
+        what else it held was only fetched, or stood innocently beside an overdue one.
+        """
+
+    def sweep(self) -> int:
+        """Recover the jobs of processes that died with their supervisor; returns how many."""
 
 
 class Heartbeats:

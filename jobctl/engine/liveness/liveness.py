@@ -7,8 +7,7 @@ import logging
 from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine.attempt import verdict
-from jobctl.engine.process.committer import Outcome
-from jobctl.engine.process.job_thread import MAX_CRASHES
+from jobctl.engine.attempt.outcome import MAX_CRASHES, Outcome
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.base import AttemptTimeout
 from jobctl.handlers.failure import Failure
