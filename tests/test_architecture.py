@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,12 @@ LAYERS = (
     ("__main__",),
 )
 """A module imports from its own layer and from those above it in this list, never from those below."""
+
+ROOMS = {
+    "engine": ("logs", "tools", "attempt", "liveness", "dramatiq", "process", "supervisor", "scheduler", "server"),
+    "store": ("data", "wire", "nouns", "store"),
+}
+"""The same inside a part that has rooms: a room imports from itself and from those before it."""
 
 NEVER = {
     "store": {"dramatiq", "typer", "rich", "apscheduler"},
@@ -104,6 +110,56 @@ def test_imports_run_one_way(path: Path) -> None:
             other = layer_of(module.split(".")[1])
             # `from jobctl import __version__` names no layer
             assert other is None or other <= own, f"{name_of(path)} imports {module}, which stands above it"
+
+
+def test_rooms_import_one_way(path: Path) -> None:
+    part, *inner = path.relative_to(ROOT).with_suffix("").parts
+    order = ROOMS.get(part, ())
+    if not order or inner == ["__init__"]:
+        return
+    assert inner[0] in order, f"{name_of(path)} stands in no room: add it to ROOMS"
+    for module in imports(parsed(path)):
+        _, other, room, *_ = [*module.split("."), "", ""]
+        if other == part and room in order:
+            assert order.index(room) <= order.index(inner[0]), f"{name_of(path)} imports {module}, a room above its own"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and for the type checker count: what they hide is a circle in the reader's head."""
+    known = {module_of(file): set(modules_imported(file)) for file in FILES}
+    clear: set[str] = set()
+    for module in known:
+        assert not (circle := circle_from(module, known, clear, ())), " → ".join(circle)
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("jobctl", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+MODULES = {module_of(path) for path in FILES}
+
+
+def modules_imported(path: Path) -> Iterator[str]:
+    """jobctl's modules that a file imports; a name that is no module means the one that holds it."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in inner)
+
+
+def circle_from(module: str, known: Mapping[str, set[str]], clear: set[str], above: tuple[str, ...]) -> tuple[str, ...]:
+    """The first circle found by following imports from `module`, or nothing; what leads to none is added to `clear`."""
+    if module in above:
+        return (*above[above.index(module) :], module)
+    if module in clear:
+        return ()
+    for imported in sorted(known[module] - {module}):
+        if circle := circle_from(imported, known, clear, (*above, module)):
+            return circle
+    clear.add(module)
+    return ()
 
 
 def test_no_layer_imports_what_another_one_wraps(path: Path) -> None:

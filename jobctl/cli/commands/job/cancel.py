@@ -13,7 +13,7 @@ from jobctl.cli.parse.options import command
 
 if TYPE_CHECKING:
     from jobctl.ops.change import Tried
-    from jobctl.store.nouns.jobs import Found
+    from jobctl.store.data.found import Found
 
 
 @command
