@@ -4,6 +4,8 @@
 -- dead (0 | 1), r: the record of a job that this one replaces}}.
 -- Returns, for the jobs that were not simply enqueued: flat {index (from 0), what, the other job's id, ...}; what is known,
 -- skipped, conflict or replaced. O(#jobs); at most 1,000 jobs.
+-- INCLUDE: _due _ready _take_out _archive _ended _forget _events
+-- KEYS: bodies archive priorities delayed records lanes uniques expiring remembered queues
 
 local function is_known(k, id, live, ended, now)
   if live then return true end
@@ -11,24 +13,19 @@ local function is_known(k, id, live, ended, now)
     local seen = redis.call('ZSCORE', k.remembered, id)
     return seen and tonumber(seen) > now - REMEMBER_MS
   end
-  for _, zset in ipairs({ k.completed, k.cancelled }) do
-    local at = redis.call('ZSCORE', zset, id)
-    if at then
-      if tonumber(at) > now - REMEMBER_MS then return true end
-      forget(k, zset, id, at, now)
-      drop_logs(k, { id })
-      return false
-    end
-  end
-  return true -- dead or discarded: the id belongs to a job that can still be brought back
+  local rows, ends = ends_of(k, { id })
+  local row, at = rows[1], ends[1]
+  if not row or not row.kept or tonumber(at) > now - REMEMBER_MS then return true end -- it can be brought back, or is young
+  forget(k, row, { id }, { at }, now)
+  return false
 end
 
 -- The holder of a unique key is cancelled if it waits, with a record that says so. Returns its due time if it was
 -- delayed, and whether it is cancelled: a running or ended one is left alone.
 local function replace(k, queue, holder, record, now)
   local due = redis.call('ZSCORE', k.delayed, holder)
-  local state = withdraw(k, queue, holder)
-  if not state or state == 'running' then return nil, false end
+  local row = take_out(k, queue, holder)
+  if not row or row.state == 'running' then return nil, false end
   redis.call('HSETNX', k.records, holder, record) -- that of a job which ran holds its attempts
   cancel_now(k, holder, now)
   redis.call('ZREM', k.expiring, holder)

@@ -5,6 +5,8 @@
 -- to go now, or in the line of the one bucket that holds it up. A bucket is in `holds`, scored by when it is looked at
 -- again, if and only if its line is not empty: so no lane is without a wake-up.
 -- A limit's first letter is its kind: r, R rate; c, C concurrency (of the type, of the queue); p a pause of the type.
+-- INCLUDE: _due
+-- KEYS: limits lanes limited due
 
 local function sub(k, name) return k.limits .. ':' .. name end
 

@@ -1,4 +1,6 @@
 -- What limits allow, and which lane's turn it is. What a lane, a bucket and a hold are: _lanes.
+-- INCLUDE: _lanes _due
+-- KEYS: limits lanes limited paused token due
 
 local SLACK_MS = 50 -- a start this late does not slow a smooth limit down: it catches up, by no more than this
 local EXACT_MS = 0.01 -- what rounding may cost: a moment this near is now

@@ -1,4 +1,17 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
+-- INCLUDE: _token _lanes _unique
+-- KEYS: running cancels progress uniques expiring
+
+local progress_seen -- whether any job of the queue tells its progress; most queues have none
+
+-- Takes a job out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns true if somebody
+-- asked that the job stops.
+local function release(k, id)
+  redis.call('HDEL', k.running, id)
+  if progress_seen == nil then progress_seen = redis.call('EXISTS', k.progress) == 1 end
+  if progress_seen then redis.call('HDEL', k.progress, id) end
+  return redis.call('HDEL', k.cancels, id) == 1
+end
 
 -- Calls finish(id, at, asked) for each job from ARGV[first] on, `width` arguments each, whose token is the current one.
 -- It runs no more then, and the slots of its lane are free (finish may change the lane); `asked` says that somebody

@@ -1,6 +1,7 @@
 -- Unique keys: a job holds its key from enqueue until its window is over, it has started, or it has ended.
 -- `uniques` says for each job "MODE|HOLD|NAME": w (for a window), s (until started), f (until finished); HOLD is 1 if a
 -- dead job keeps it. The key itself is a string that names its holder.
+-- KEYS: uniques
 
 local function unique_of(k, id)
   local text = redis.call('HGET', k.uniques, id)

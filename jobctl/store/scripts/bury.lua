@@ -1,7 +1,7 @@
 -- Ends attempts that failed for good: the job is a dead letter, with its reason and all its attempts in the record. A job
 -- that somebody cancelled meanwhile is cancelled instead.
--- INCLUDE: _lanes _unique _dead _settle
--- KEYS: running bodies cancels records archive dead cancelled groups events finished limits lanes uniques expiring due wake progress
+-- INCLUDE: _settle _archive _groups _events
+-- KEYS: records
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON)
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

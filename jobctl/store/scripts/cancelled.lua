@@ -1,6 +1,6 @@
 -- Ends attempts that stopped because their job was cancelled.
--- INCLUDE: _lanes _unique _settle
--- KEYS: running bodies cancels records archive cancelled events finished limits lanes uniques expiring due wake progress
+-- INCLUDE: _settle _archive _events
+-- KEYS: records
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

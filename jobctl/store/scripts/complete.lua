@@ -1,6 +1,6 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record with the result beside it.
--- INCLUDE: _lanes _unique _settle
--- KEYS: running bodies cancels records archive completed remembered crashes priorities events finished limits lanes uniques expiring due wake progress logs
+-- INCLUDE: _token _lanes _settle _ended _forget _events
+-- KEYS: running cancels progress crashes bodies archive records completed
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)
@@ -38,7 +38,7 @@ redis.call('HSET', K.records, unpack(records))
 redis.call('ZADD', K.completed, unpack(scores))
 free_slots(K, queue, ids)
 over(K, ids, 'completed')
-trim(K, K.completed, now, keep_ms, keep_count, 2 * #ids + 10)
+trim(K, COMPLETED, now, keep_ms, keep_count, 2 * #ids + 10)
 publish_events(K, events, maxlen)
 announce(K, ids)
 return late

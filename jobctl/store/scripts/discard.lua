@@ -1,6 +1,6 @@
 -- Moves dead letters to the trash, from which they can be restored until they expire.
--- INCLUDE: _dead
--- KEYS: dead groups trash
+-- INCLUDE: _groups
+-- KEYS: trash
 -- ARGV: ttl_ms, then for each job: id, group
 -- Returns: for each job 1 if it was discarded, 0 if it was not dead any more
 -- Cost: O(jobs)

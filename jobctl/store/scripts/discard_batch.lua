@@ -1,6 +1,6 @@
 -- Moves dead letters to the trash by group, oldest first, without reading what they are.
--- INCLUDE: _dead
--- KEYS: dead groups trash
+-- INCLUDE: _groups
+-- KEYS: groups trash
 -- ARGV: ttl_ms, limit, from, to (died_at, as ZRANGEBYSCORE takes it), then the groups
 -- Returns: {discarded, groups that are done}
 -- Cost: O(limit + groups)

@@ -1,6 +1,6 @@
--- Moves waiting, limited, delayed and retrying jobs of a queue to the trash, one bounded batch a call.
--- INCLUDE: _lanes _unique _settle
--- KEYS: ready bodies ordered running stale delayed retrying due archive emptied emptied_due finished limits lanes limited uniques expiring wake
+-- Moves jobs of a queue that do not run to the trash, one bounded batch a call.
+-- INCLUDE: _live _list _lanes _due _archive _settle _events
+-- KEYS: ready emptied emptied_due
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
 -- Cost: O(limit)
@@ -14,38 +14,28 @@ local function to_trash(id)
 end
 
 -- What had a time gets it back when it is restored.
-local function from_zset(zset, state)
-  local want = limit - #moved
-  if want <= 0 then return end
-  local rows = redis.call('ZRANGE', zset, 0, want - 1, 'WITHSCORES')
+local function take_all(row, want)
+  local rows = redis.call('ZRANGE', K[row.key], 0, want - 1, 'WITHSCORES')
   for i = 1, #rows, 2 do
-    redis.call('ZREM', zset, rows[i])
-    if state then redis.call('HSET', K.emptied_due, rows[i], state .. '|' .. rows[i + 1]) end
-    to_trash(rows[i])
+    local id = rows[i]
+    if row.key == 'limited' then unpark(K, queue, id) else redis.call('ZREM', K[row.key], id) end
+    if row.timed then redis.call('HSET', K.emptied_due, id, row.state .. '|' .. rows[i + 1]) end
+    to_trash(id)
   end
 end
 
-from_zset(K.ordered)
-local held = #moved < limit and redis.call('ZRANGE', K.limited, 0, limit - #moved - 1) or {}
-for _, id in ipairs(held) do
-  unpark(K, queue, id)
-  to_trash(id)
+local left = 0
+for _, row in ipairs(LIVE) do
+  if row.state ~= 'running' then
+    if #moved < limit then take_all(row, limit - #moved) end
+    left = left + redis.call('ZCARD', K[row.key])
+  end
 end
-from_zset(K.delayed, 'delayed')
-from_zset(K.retrying, 'retrying')
 refresh_due(K, queue)
 if #moved < limit then
-  local skipped = 0
-  for _, id in ipairs(redis.call('LPOP', K.ready, limit - #moved) or {}) do
-    local live = redis.call('HEXISTS', K.bodies, id) == 1 and redis.call('HEXISTS', K.running, id) == 0
-      and not redis.call('ZSCORE', K.delayed, id) and not redis.call('ZSCORE', K.retrying, id)
-      and not redis.call('ZSCORE', K.limited, id)
-    if live then to_trash(id) else skipped = skipped + 1 end
-  end
-  if skipped > 0 then uncount(K, skipped) end
+  local entries = redis.call('LPOP', K.ready, limit - #moved)
+  for _, id in ipairs(entries and live_of(K, entries) or {}) do to_trash(id) end
 end
 over(K, moved, 'cancelled')
 announce(K, moved)
-local left = redis.call('LLEN', K.ready) + redis.call('ZCARD', K.ordered) + redis.call('ZCARD', K.limited)
-  + redis.call('ZCARD', K.delayed) + redis.call('ZCARD', K.retrying)
-return { #moved, left }
+return { #moved, left + redis.call('LLEN', K.ready) }

@@ -1,6 +1,6 @@
 -- Adds jobs; safe to repeat: a known id is left alone.
--- INCLUDE: _lanes _ready _enqueue
--- KEYS: ready bodies ordered priorities stale wake running delayed retrying records crashes archive completed cancelled remembered limits lanes limited uniques expiring queues due token paused finished logs
+-- INCLUDE: _enqueue
+-- KEYS: paused
 -- ARGV: queue, job types in this call (one a line), then for each job: id, body, priority, due ('0' now | '+N' ms from now |
 --       'N' epoch ms), extra ('' | JSON, see _enqueue)
 -- Returns: {'', then for each job that was not simply enqueued: index (from 0), what, the other job's id}, or {the name of

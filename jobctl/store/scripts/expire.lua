@@ -1,19 +1,17 @@
--- Deletes what has lain in the trash past its time, and trims cancelled and completed jobs of a quiet queue.
--- KEYS: trash emptied emptied_due archive records crashes priorities completed cancelled remembered lanes uniques logs
+-- Deletes what has lain in the trash past its time, and trims the jobs that `keep` keeps, of a quiet queue.
+-- INCLUDE: _ended _forget
 -- ARGV: limit, keep_ms, keep_count
 -- Returns: how many trashed jobs were deleted
 -- Cost: O(limit)
 
 local now, limit = time_ms(), tonumber(ARGV[1])
 local deleted = 0
-for _, zset in ipairs({ K.trash, K.emptied }) do
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', zset, '-inf', now, 'LIMIT', 0, limit)) do
-    forget(K, zset, id, 0, now)
-    drop_logs(K, { id })
-    redis.call('HDEL', K.emptied_due, id)
-    deleted = deleted + 1
+for _, row in ipairs(ENDED) do
+  if row.expires then
+    local past = redis.call('ZRANGEBYSCORE', K[row.key], '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
+    deleted = deleted + forget_rows(K, row, past, now)
+  elseif row.kept then
+    trim(K, row, now, tonumber(ARGV[2]), tonumber(ARGV[3]), limit)
   end
 end
-trim(K, K.completed, now, tonumber(ARGV[2]), tonumber(ARGV[3]), limit)
-trim(K, K.cancelled, now, tonumber(ARGV[2]), tonumber(ARGV[3]), limit)
 return deleted

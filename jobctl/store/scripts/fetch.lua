@@ -1,8 +1,8 @@
 -- Reserves jobs for a worker: due ones are promoted, then high priorities, the list, low priorities; each gets a token.
 -- Jobs with limits are taken from the lanes whose turn it is, only if all their limits admit them.
--- INCLUDE: _lanes _limits _unique _ready
+-- INCLUDE: _list _due _lanes _limits _unique _ready
 -- KEYS: token paused due
--- KEYS-EACH: ready bodies ordered priorities stale since wake running records crashes delayed retrying limits lanes limited uniques expiring
+-- KEYS-EACH: ready bodies ordered priorities stale since running records crashes delayed retrying lanes limited uniques expiring
 -- ARGV: worker, want, then the queue names in the order in which they are to be asked
 -- Returns: {now, next due time of any queue (ms, 0 if none), names of paused job types, one a line, then for each job:
 --          queue index (from 0), id, token, body, record or '', facts}; facts is the crashes, or
@@ -50,31 +50,6 @@ local function draw_last(k)
     return from_ordered(k, math.floor(last / PRIORITY_STEP) * PRIORITY_STEP, '+inf', 1)
   end
   return from_list(k, 1)
-end
-
--- Entries whose job was cancelled, is running, waits for its time or in another line, or is in `taken`, were left behind:
--- skips and uncounts them. Adds the others to `taken`.
-local function live_of(k, ids, taken)
-  local bodies = redis.call('HMGET', k.bodies, unpack(ids))
-  local running = redis.call('HMGET', k.running, unpack(ids))
-  local elsewhere = {}
-  for _, zset in ipairs({ k.delayed, k.retrying, k.ordered, k.limited }) do
-    if redis.call('EXISTS', zset) == 1 then elsewhere[#elsewhere + 1] = redis.call('ZMSCORE', zset, unpack(ids)) end
-  end
-  local good, good_bodies, skipped, seen = {}, {}, 0, taken or {}
-  for i, id in ipairs(ids) do
-    local live = bodies[i] and not running[i] and not seen[id]
-    for _, scores in ipairs(elsewhere) do live = live and not scores[i] end
-    if live then
-      seen[id] = true
-      good[#good + 1] = id
-      good_bodies[#good_bodies + 1] = bodies[i]
-    else
-      skipped = skipped + 1
-    end
-  end
-  if skipped > 0 then uncount(k, skipped) end
-  return good, good_bodies
 end
 
 -- An id that is not printable ASCII cannot be typed and may not be text at all: a stock message with such a one goes on
@@ -230,7 +205,6 @@ end
 
 for i, k in ipairs(Q) do
   local queue = names[i]
-  k.token, k.due, k.paused = K.token, K.due, K.paused
   if not (any_paused and (all_paused or paused_until(K, queue, now))) then
     local is_due = due[i] and tonumber(due[i]) <= now
     local limited = redis.call('EXISTS', k.limited) == 1

@@ -1,6 +1,5 @@
 -- Frees the unique keys that jobs hold, whatever state they are in.
 -- INCLUDE: _unique
--- KEYS: uniques
 -- ARGV: ids
 -- Returns: for each job 1 if it held its key, 0 if it held none
 -- Cost: O(ids)

@@ -1,7 +1,7 @@
 -- Takes in what stock workers left dead: from .XQ to jobctl's dead letters, with a record made of its options. A message
 -- whose job is known already only leaves the inbox.
--- INCLUDE: _dead
--- KEYS: stock_dead stock_dead_bodies bodies archive records dead groups stock_queues
+-- INCLUDE: _groups
+-- KEYS: stock_dead stock_dead_bodies bodies archive records stock_queues
 -- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch ms)
 -- Returns: how many were taken in
 -- Cost: O(messages)

@@ -1,5 +1,6 @@
 -- Takes in what a stock producer delayed: from its .DQ inbox to the delayed set, body untouched.
--- KEYS: stock_delayed stock_delayed_bodies bodies archive delayed due wake queues
+-- INCLUDE: _due
+-- KEYS: stock_delayed stock_delayed_bodies bodies archive delayed queues
 -- ARGV: queue, then for each message: id, eta (epoch ms)
 -- Returns: how many were taken in
 -- Cost: O(messages); one that is not among the first 1,000 of the inbox is left for later

@@ -1,6 +1,6 @@
 -- Ends jobs that are past their time and do not run: dead letters with the reason.
--- INCLUDE: _lanes _unique _ready _dead _settle
--- KEYS: expiring bodies ordered stale wake running delayed retrying archive records dead groups events finished limits lanes limited uniques due
+-- INCLUDE: _live _take_out _archive _groups _settle _events
+-- KEYS: expiring records
 -- ARGV: queue, event_maxlen, then for each job: id, record, event, group, group info (JSON)
 -- Returns: how many died
 -- Cost: O(jobs)
@@ -10,9 +10,9 @@ local events, dead = {}, {}
 for i = 3, #ARGV, 5 do
   local id = ARGV[i]
   local at = tonumber(redis.call('ZSCORE', K.expiring, id))
-  if at and at <= now and redis.call('HEXISTS', K.running, id) == 0 then
+  if at and at <= now and place_of(K, id).state ~= 'running' then
     redis.call('ZREM', K.expiring, id)
-    if withdraw(K, ARGV[1], id) then
+    if take_out(K, ARGV[1], id) then
       archive_body(K, id)
       redis.call('HSET', K.records, id, ARGV[i + 1])
       bury_in_group(K, id, ARGV[i + 3], ARGV[i + 4], now)

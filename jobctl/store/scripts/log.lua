@@ -1,5 +1,6 @@
 -- Adds lines to the logs of attempts that hold their jobs.
--- KEYS: running logs
+-- INCLUDE: _token
+-- KEYS: logs
 -- ARGV: max lines, keep_ms, repeated ('1': a batch that is there already is not added again), then for each batch: id,
 --       token, count, and so many lines
 -- Returns: the indexes (from 0) of the batches whose attempt is no longer current; nothing was added for them

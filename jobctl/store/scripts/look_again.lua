@@ -1,5 +1,6 @@
 -- A limit has changed, or a pause is over: the buckets of some limits are looked at now. In batches, with a cursor.
--- KEYS: limits due wake delayed retrying
+-- INCLUDE: _due
+-- KEYS: limits
 -- ARGV: queue, cursor ('0' to begin), then the limits
 -- Returns: the next cursor, '0' when all were seen
 -- Cost: O(500)

@@ -1,5 +1,6 @@
 -- Writes how far attempts are, as long as they hold their jobs.
--- KEYS: running progress
+-- INCLUDE: _token
+-- KEYS: progress
 -- ARGV: for each job: id, token, progress (JSON)
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
 -- Cost: O(jobs)

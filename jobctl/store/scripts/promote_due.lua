@@ -1,6 +1,5 @@
 -- Makes due jobs of a queue waiting; for queues that no worker serves.
--- INCLUDE: _lanes _ready
--- KEYS: ready ordered priorities wake delayed retrying due token limits lanes limited
+-- INCLUDE: _ready
 -- ARGV: queue, limit
 -- Returns: how many were promoted
 -- Cost: O(limit)

@@ -1,19 +1,18 @@
--- Deletes ended jobs (completed or cancelled) for good; a live or dead one is left alone.
--- KEYS: archive records crashes priorities completed cancelled remembered lanes uniques logs
+-- Deletes ended jobs that `keep` keeps (completed or cancelled) for good; a live or dead one is left alone.
+-- INCLUDE: _ended _forget
 -- ARGV: ids
 -- Returns: how many were deleted
 -- Cost: O(ids)
 
 local now = time_ms()
+local rows, ends = ends_of(K, ARGV)
 local deleted = 0
-for _, id in ipairs(ARGV) do
-  for _, zset in ipairs({ K.completed, K.cancelled }) do
-    local score = redis.call('ZSCORE', zset, id)
-    if score then
-      forget(K, zset, id, score, now)
-      drop_logs(K, { id })
-      deleted = deleted + 1
-    end
+for _, row in ipairs(ENDED) do
+  local ids, scores = {}, {}
+  for i, id in ipairs(ARGV) do
+    if row.kept and rows[i] == row then ids[#ids + 1], scores[#scores + 1] = id, ends[i] end
   end
+  forget(K, row, ids, scores, now)
+  deleted = deleted + #ids
 end
 return deleted

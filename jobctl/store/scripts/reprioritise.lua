@@ -1,7 +1,7 @@
 -- Changes the priority of jobs that have not ended. One that waits goes to its new place: by its age where the line is
 -- kept by age (a lane, a priority other than 0), else to the back.
--- INCLUDE: _lanes _ready
--- KEYS: ready bodies ordered priorities stale wake running delayed retrying limits lanes limited due token
+-- INCLUDE: _live _take_out _lanes _ready _due
+-- KEYS: bodies priorities lanes ordered token
 -- ARGV: queue, priority, then ids
 -- Returns: for each job 1 if it was changed, 0 if it has ended or is unknown
 -- Cost: O(ids)
@@ -9,9 +9,10 @@
 local priority = tonumber(ARGV[2])
 local done = {}
 
-local function place_anew(id, state, score)
+-- The list keeps no score.
+local function place_anew(id, row, score)
   local sequence = score and score % PRIORITY_STEP or redis.call('INCR', K.token)
-  if state == 'limited' then
+  if row.key == 'limited' then
     park(K, id, redis.call('HGET', K.lanes, id), priority, sequence)
   elseif priority ~= 0 then
     redis.call('ZADD', K.ordered, priority * PRIORITY_STEP + sequence, id)
@@ -26,13 +27,12 @@ for i = 3, #ARGV do
   local live = redis.call('HEXISTS', K.bodies, id) == 1
   done[#done + 1] = live and 1 or 0
   if live and tonumber(redis.call('HGET', K.priorities, id) or '0') ~= priority then
-    local moves = redis.call('HEXISTS', K.running, id) == 0 and not redis.call('ZSCORE', K.delayed, id)
-      and not redis.call('ZSCORE', K.retrying, id)
-    local state, score
-    if moves then state, score = withdraw(K, ARGV[1], id) end
+    local moves = place_of(K, id).line
+    local row, score
+    if moves then row, score = take_out(K, ARGV[1], id) end
     redis.call('HDEL', K.priorities, id)
     if priority ~= 0 then redis.call('HSET', K.priorities, id, priority) end
-    if moves then place_anew(id, state, score) end
+    if moves then place_anew(id, row, score) end
   end
 end
 return done

@@ -2,8 +2,8 @@
 -- the record and a crash counted); to the back of their lane when only the worker found that they have one, and maybe
 -- that they expire; and to the head of their lane when the other side asked for a pause, which slows its rate limits
 -- down. A job that somebody cancelled meanwhile is cancelled instead. No attempt is consumed.
--- INCLUDE: _lanes _limits _unique _ready _settle
--- KEYS: running ready bodies ordered priorities wake cancels crashes records archive cancelled token events finished limits lanes limited uniques expiring due progress
+-- INCLUDE: _limits _settle _archive _ready _events
+-- KEYS: records crashes lanes expiring
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it)
 -- Returns: the indexes (from 0) of the reservations that are no longer current; nothing was changed for them

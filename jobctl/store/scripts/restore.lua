@@ -1,6 +1,6 @@
 -- Brings jobs back from the trash: discarded dead letters are dead again; emptied jobs wait again, or for their time.
--- INCLUDE: _lanes _unique _dead _ready
--- KEYS: trash emptied emptied_due dead groups archive bodies crashes ready ordered priorities wake token delayed retrying due limits lanes limited uniques
+-- INCLUDE: _due _unique _groups _revive _ready
+-- KEYS: trash emptied emptied_due delayed retrying
 -- ARGV: queue, then for each job: id, group, group info, died_at ms (of use only for a dead letter)
 -- Returns: for each job 1 if it was restored, 0 if it was not in the trash
 -- Cost: O(jobs)

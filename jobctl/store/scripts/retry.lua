@@ -1,7 +1,7 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
--- INCLUDE: _lanes _limits _unique _settle
--- KEYS: running bodies cancels records archive cancelled retrying due wake events finished limits lanes uniques expiring progress
+-- INCLUDE: _limits _settle _archive _due _events
+-- KEYS: records bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
 --       pause_ms ('0' for none)
 -- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them

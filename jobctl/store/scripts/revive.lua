@@ -1,7 +1,7 @@
 -- Retries ended jobs: dead or cancelled ones become waiting again, under the same id. Where a job lies decides, not its
 -- group: a job that died once keeps the group in its record when it is retried and then cancelled.
--- INCLUDE: _lanes _unique _dead _ready
--- KEYS: archive bodies crashes dead groups cancelled ready ordered priorities wake token records queues limits lanes limited uniques
+-- INCLUDE: _groups _revive _unique _ready
+-- KEYS: archive cancelled
 -- ARGV: queue, then for each job: id, group ('' if it has none)
 -- Returns: for each job 1 if it was revived, 0 if it was not dead or cancelled any more or has no body
 -- Cost: O(jobs)

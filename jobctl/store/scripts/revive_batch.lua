@@ -1,6 +1,6 @@
 -- Retries dead letters by group, oldest first, without reading what they are: ids are taken from the groups' indexes.
--- INCLUDE: _lanes _unique _dead _ready
--- KEYS: archive bodies crashes dead groups ready ordered priorities wake token records queues limits lanes limited uniques
+-- INCLUDE: _groups _revive _unique _ready
+-- KEYS: archive bodies crashes groups
 -- ARGV: queue, limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group, then the groups
 -- Returns: {retried, without a body (left as they are), groups that are done, letters to pass over in the next one}
 -- Cost: O(limit + groups)

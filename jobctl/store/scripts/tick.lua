@@ -1,6 +1,6 @@
 -- Takes one tick of a schedule: advances its cursor and enqueues its job in the same step, if the tick is newer.
--- INCLUDE: _lanes _ready _enqueue
--- KEYS: cursors ready bodies ordered priorities stale wake running delayed retrying records crashes archive completed cancelled remembered limits lanes limited uniques expiring queues due token finished logs
+-- INCLUDE: _enqueue
+-- KEYS: cursors
 -- ARGV: schedule, tick (epoch ms), queue, id, body, priority, due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue)
 -- Returns: 1 if this call enqueued it, 0 if the tick had been taken, -1 if the schedule is paused, 2 if another job holds
 --          its unique key

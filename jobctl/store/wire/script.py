@@ -1,7 +1,9 @@
 """Loads the Lua scripts and runs them. A script's header is its contract: KEYS, ARGV, what it returns, what it costs.
 
-`-- KEYS:` names keys (functions of `Keys`), `-- KEYS-EACH:` names keys that are repeated for each queue given,
-`-- INCLUDE:` names a shared fragment. The loader turns the names into the tables K and Q that the body uses.
+`-- INCLUDE:` names the fragments whose functions a file calls; a fragment may include others. `-- KEYS:` names the keys
+(functions of `Keys`) that a file itself uses: those of a fragment come with it. The loader turns the names into the
+table K. A script with `-- KEYS-EACH:` serves several queues: the keys of queues, its own and those of its fragments, are
+in Q, a table for each queue, which falls back to K for those of the namespace.
 """
 
 from __future__ import annotations
@@ -62,22 +64,40 @@ def _table(names: Sequence[str], start: str) -> str:
     return "{" + ", ".join(f"{name} = KEYS[{start}{i}]" for i, name in enumerate(names, 1)) + "}"
 
 
+def parts(name: str) -> tuple[str, ...]:
+    """A script's files in the order in which they are put together: what a file includes comes before it."""
+    found: dict[str, None] = {"_common": None}
+
+    def add(each: str) -> None:
+        for include in _header(_read(each), "INCLUDE"):
+            if include not in found:
+                add(include)
+        found[each] = None
+
+    add(name)
+    return tuple(found)
+
+
 @cache
 def load(name: str) -> Script:
-    """Read a script and put its includes and key tables before its body."""
-    body = _read(name)
-    keys, each = _header(body, "KEYS"), _header(body, "KEYS-EACH")
-    parts = [f"local K = {_table(keys, '')}"]
+    """Read a script and put its fragments and the tables of its keys before its body."""
+    files = [_read(part) for part in parts(name)]
+    named = dict.fromkeys(key for text in files for key in _header(text, "KEYS"))
+    each = dict.fromkeys(_header(files[-1], "KEYS-EACH"))
     if each:
-        parts += [
-            "local Q = {}",
+        each |= {key: None for key in named if key not in NAMESPACE_KEYS}
+    keys, keys_each = tuple(key for key in named if key not in each), tuple(each)
+    head = [f"local K = {_table(keys, '')}"]
+    if each:
+        head += [
+            "local Q, of_namespace = {}, {__index = K}",
             f"for at = {len(keys)}, #KEYS - 1, {len(each)} do",
-            f"  Q[#Q + 1] = {_table(each, 'at + ')}",
+            f"  Q[#Q + 1] = setmetatable({_table(keys_each, 'at + ')}, of_namespace)",
             "end",
         ]
-    parts += [_read("_common"), *(_read(include) for include in _header(body, "INCLUDE")), body]
-    source = "\n".join(parts)
-    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest(), keys, each)
+    source = "\n".join([*head, *files])
+    sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return Script(name, source, sha, keys, keys_each)
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -1,0 +1,20 @@
+-- Taking a live job out of where it is.
+-- INCLUDE: _live _due _lanes
+-- KEYS: bodies stale ordered
+
+-- Takes a job that does not run out of its place. Returns its row of LIVE or LISTED (nil if it is not live; the row of
+-- the running state says that nothing was done), then its score: its place in a line, or its time.
+local function take_out(k, queue, id)
+  if redis.call('HEXISTS', k.bodies, id) == 0 then return nil end
+  local row, detail = place_of(k, id)
+  if row == LISTED then
+    redis.call('ZREM', k.ordered, id) -- at maxmemory the first write must not need memory
+    redis.call('INCR', k.stale) -- its entry stays behind in the list
+  elseif row.key == 'limited' then
+    return row, unpark(k, queue, id)
+  elseif row.key ~= 'running' then
+    redis.call('ZREM', k[row.key], id)
+    if row.timed then refresh_due(k, queue) end
+  end
+  return row, tonumber(detail)
+end
