@@ -2,7 +2,7 @@
 
 `-- INCLUDE:` names the fragments whose functions a file calls; a fragment may include others. `-- KEYS:` names the keys
 (functions of `Keys`) that a file itself uses: those of a fragment come with it. The loader turns the names into the
-table K. A script with `-- KEYS-EACH:` serves several queues: the keys of queues, its own and those of its fragments, are
+table K. A script with `-- KEYS-EACH:` serves several queues: keys of queues, its own and those of its fragments, are
 in Q, a table for each queue, which falls back to K for those of the namespace.
 """
 
