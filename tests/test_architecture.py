@@ -20,7 +20,7 @@ LAYERS = (
     ("flow", "producer"),
     ("engine",),
     ("ops",),
-    ("client", "__init__", "demo"),
+    ("client", "broker", "__init__", "demo"),
     ("cli",),
     ("__main__",),
 )

@@ -88,7 +88,7 @@ def _stock(store: Store, queues: list[str]) -> Row:
             "stock workers",
             "fail",
             found,
-            "stop it, or let its broker be jobctl.engine.dramatiq.broker.JobctlBroker",
+            "stop it, or let its broker be jobctl.broker.JobctlBroker",
         )
     if seen:
         found = f"{seen} stock Dramatiq processes were seen in the last minute"

@@ -100,3 +100,10 @@ def test_a_cancel_is_forgotten_with_the_attempt() -> None:
     desk.take((job,))
     desk.begin(job, token)
     assert token.reason is None
+
+
+def test_the_processs_own_handle_is_left_as_it_is() -> None:
+    """Dramatiq's TimeLimit and Shutdown call it with arguments of their own."""
+    import ctypes
+
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc.argtypes is None

@@ -13,8 +13,11 @@ import threading
 from jobctl import clock
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, CancelToken
 
-_set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc
-_set_async_exc.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_set_async_exc = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+)
+"""A handle of our own: the one in `ctypes.pythonapi` is the whole process's, and Dramatiq's TimeLimit and Shutdown call
+it with arguments that types set here would refuse."""
 
 GRACE_S = 10.0
 """How long an attempt may take to end after its deadline; one that takes longer is given up."""
