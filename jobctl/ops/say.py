@@ -9,7 +9,7 @@ from jobctl.errors import OperationFailed
 from jobctl.store import Store
 from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.nouns.logs import MAX_LINE, Batch, LogLine
-from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told
+from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, following, read
 
 BATCH = 200
 
@@ -39,10 +39,8 @@ class Speaker:
 
     def progress(self, done: float, total: float | None, message: str | None) -> None:
         """Say how far it is. Raises RedisFull."""
-        started = int(self._found.detail.rpartition("|")[2])
-        told = Told(
-            done, self._store.processes.now_ms(), started, total, message and self._clean(message)[:MAX_MESSAGE]
-        )
+        text = message and self._clean(message)[:MAX_MESSAGE]
+        told = following(read(self._found.progress), done, self._store.processes.now_ms(), total, text)
         if not self._store.progress.write(self._found.queue, Reached(self._found.id, self._token, told)):
             raise _over(self._found.id, self._attempt)
 

@@ -10,7 +10,7 @@ from jobctl.store import Store
 from jobctl.store.data.records import Progress
 from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import Batch, LogLine
-from jobctl.store.nouns.progress import Reached, Told
+from jobctl.store.nouns.progress import Reached, Told, following
 from jobctl.store.nouns.settle import Ended, Reserved
 from tests.store.moves import QUEUE, Moves
 
@@ -22,7 +22,7 @@ def told(store: Store, job_id: str) -> Progress | None:
 
 
 def say(store: Store, job: Reserved, done: float) -> bool:
-    return store.progress.write(QUEUE, Reached(job.id, job.token, Told(done, 2_000, 1_000, 10, "going")))
+    return store.progress.write(QUEUE, Reached(job.id, job.token, Told(done, 13_000, 10, "going", (1, 10_000))))
 
 
 def test_a_running_job_tells_how_far_it_is_and_when_it_will_be_done(moves: Moves, store: Store) -> None:
@@ -32,17 +32,35 @@ def test_a_running_job_tells_how_far_it_is_and_when_it_will_be_done(moves: Moves
     assert say(store, job, 4)
     progress = told(store, "a")
     assert progress is not None
-    assert (progress.done, progress.total, progress.message, progress.eta_s) == (4, 10, "going", 1.5)
+    assert (progress.done, progress.total, progress.message, progress.eta_s) == (4, 10, "going", 6.0)
 
 
 @pytest.mark.parametrize(
     ("done", "total", "took_ms", "eta_s"),
-    [(0, 10, 500, None), (5, None, 500, None), (12, 10, 500, 0.0), (5, 9, 0, None)],
+    [(5, 10, 4_000, 5.0), (12, 10, 4_000, 0.0), (2, 1_000, 30_000, 29_940.0), (21, 2_000, 4_000, 395.8)],
 )
-def test_what_cannot_be_foretold_has_no_eta(
-    done: float, total: float | None, took_ms: int, eta_s: float | None
+def test_an_eta_goes_by_the_rate_since_the_attempt_first_said_something(
+    done: float, total: float, took_ms: int, eta_s: float
 ) -> None:
-    assert Told(done, 1_000 + took_ms, 1_000, total).eta_s == eta_s
+    first = following(None, 1, 50_000, total, None)
+    assert following(first, done, 50_000 + took_ms, total, None).eta_s == eta_s
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "took_ms"),
+    [(0, 10, 5_000), (1, 10, 5_000), (5, None, 5_000), (5, 10, 1_900), (2, 1_000_000, 5_000), (5, 10, -5_000)],
+)
+def test_what_cannot_be_foretold_yet_has_no_eta(done: float, total: float | None, took_ms: int) -> None:
+    first = following(None, 1, 50_000, total, None)
+    assert first.eta_s is None
+    assert following(first, done, 50_000 + took_ms, total, None).eta_s is None
+
+
+def test_an_attempt_that_goes_on_from_a_checkpoint_is_not_taken_for_a_fast_one() -> None:
+    first = following(None, 9_000, 50_000, 10_000, None)
+    later = following(following(first, 9_050, 52_000, 10_000, None), 9_100, 60_000, 10_000, None)
+    assert later.eta_s == 90.0
+    assert following(later, 5, 61_000, 10_000, None).first is None, "it began anew"
 
 
 ENDS: dict[str, Callable[[Moves, Reserved], object]] = {

@@ -9,7 +9,7 @@ from jobctl.engine.attempt.outcome import Lines, Outbox, Reach
 from jobctl.engine.attempt.verdict import Running
 from jobctl.handlers import process
 from jobctl.store.nouns.logs import MAX_LINE, MAX_LINES, Batch, LogLine
-from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told
+from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told, following
 
 EVERY_S = 0.25
 """Lines and progress of one attempt are written this often at most; of progress, the latest wins."""
@@ -22,13 +22,14 @@ _lock = threading.Lock()
 class Voice:
     """The lines and the progress of one attempt. Any thread may speak; `tick` is called a few times a second."""
 
-    __slots__ = ("_cut", "_job", "_lines", "_logged", "_outbox", "_reached", "_told")
+    __slots__ = ("_cut", "_job", "_last", "_lines", "_logged", "_outbox", "_reached", "_told")
 
     def __init__(self, outbox: Outbox, job: Running) -> None:
         self._outbox = outbox
         self._job = job
         self._lines: list[LogLine] = []
         self._told: Told | None = None
+        self._last: Told | None = None
         self._logged = self._reached = 0.0
         self._cut = ""
 
@@ -45,9 +46,8 @@ class Voice:
         """Say how far the attempt is."""
         if message is not None:
             message = _encodable(redaction.scrub(self._job.scrub, message) or "")[:MAX_MESSAGE]
-        told = Told(done, clock.now_ms(), self._job.started_ms, total, message)
         with _lock:
-            self._told = told
+            self._told = self._last = following(self._last, done, clock.now_ms(), total, message)
             now = clock.monotonic()
             if now - self._reached >= EVERY_S:
                 self._write_progress(now)

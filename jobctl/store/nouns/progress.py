@@ -15,25 +15,41 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 MAX_MESSAGE = 200
+EVIDENCE_MS = 2_000
+EVIDENCE_SHARE = 0.01
+"""A rate is judged after so much time, and after this share of the way or LONG_MS."""
+LONG_MS = 30_000
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What an attempt said of itself. Both times are epoch ms on its worker's clock: when it said so, and when the
-    attempt began."""
+    """What an attempt said of itself, and when: epoch ms on its worker's clock.
+
+    `first` is (done, at) of what it said first, None if this is it. The rate counts from there: an attempt may begin by
+    connecting to something, or go on from where an earlier one stopped.
+    """
 
     done: int | float
     at: int
-    started: int
     total: int | float | None = None
     message: str | None = None
+    first: tuple[int | float, int] | None = None
 
     @property
     def eta_s(self) -> float | None:
-        """The seconds from `at` until it is done, at its rate since it began; None if that is not known."""
-        took = (self.at - self.started) / 1000
-        if self.total is None or not self.done or took <= 0:
+        """The seconds from `at` until it is done, at its rate so far; None if there is too little to judge by."""
+        if self.total is None or self.first is None:
             return None
-        return round(max(0.0, self.total - self.done) * took / self.done, 1)
+        advanced, took_ms = self.done - self.first[0], self.at - self.first[1]
+        far_enough = advanced >= EVIDENCE_SHARE * (self.total - self.first[0]) or took_ms >= LONG_MS
+        if advanced <= 0 or took_ms < EVIDENCE_MS or not far_enough:
+            return None
+        return round(max(0.0, self.total - self.done) * took_ms / advanced / 1000, 1)
+
+
+def following(before: Told | None, done: int | float, at: int, total: int | float | None, message: str | None) -> Told:
+    """What an attempt says after `before`. One that begins anew (`done` falls below the first) is judged anew."""
+    first = None if before is None else before.first or (before.done, before.at)
+    return Told(done, at, total, message, first if first is not None and done >= first[0] else None)
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -64,13 +80,20 @@ class Progress:
         return not self._store.run_many([self.call(queue, [reached])])[0]
 
 
-def record(data: bytes) -> records.Progress | None:
-    """The machine format of what `locate` found; None for nothing, or what cannot be read."""
+def read(data: bytes) -> Told | None:
+    """What lies in Redis; None for nothing, or what cannot be read."""
     if not data:
         return None
     try:
-        told = _decoder.decode(data)
+        return _decoder.decode(data)
     except ValueError:
+        return None
+
+
+def record(data: bytes) -> records.Progress | None:
+    """The machine format of what `locate` found."""
+    told = read(data)
+    if told is None:
         return None
     return records.Progress(
         done=told.done, total=told.total, message=told.message, at=clock.to_datetime(told.at), eta_s=told.eta_s
