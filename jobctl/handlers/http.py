@@ -49,7 +49,7 @@ class HttpHandler:
         self._address = Address(spec.url, surroundings.job_type)
         self._headers = _Headers(spec.headers, surroundings, self._address.credentials)
         self._body, self._content_type = _body(spec)
-        self._client = Client(self._address.origin, self._address.shown, spec.timeout_ms / 1000, MAX_BODY)
+        self._client = Client(self._address.origin, spec.timeout_ms / 1000, MAX_BODY)
 
     def __call__(self, attempt: Attempt) -> dict[str, Any]:
         request, secrets = self._request(attempt)
@@ -58,14 +58,14 @@ class HttpHandler:
         scrub = partial(attempt.scrub, end=len(answer.body) >= MAX_BODY)
         if 200 <= answer.status < 300:
             return {"status": answer.status, "body": _result(answer, text, scrub)}
-        raise self._failure(answer, scrub(text))
+        raise _failure(request, answer, scrub(text))
 
     def _request(self, attempt: Attempt) -> tuple[Request, list[str]]:
         from jobctl.handlers.http_exchange import Request
 
         with rendering():
             known = names(attempt)
-            target = self._address.target(known)
+            target, shown = self._address.target(known), self._address.shown(known, attempt.scrub)
             body = None if self._body is None else self._body(known)
             given, secrets = self._headers.render(known)
         headers = {
@@ -76,37 +76,52 @@ class HttpHandler:
         }
         replaced = {name.lower() for name in given}
         headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
-        return Request(self._method, target, {**headers, **given}, body), secrets
+        return Request(self._method, target, shown, {**headers, **given}, body), secrets
 
     def _follow(self, request: Request, attempt: Attempt) -> Answer:
         """The last answer. Redirects are followed on the same origin only."""
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._client.send(request, attempt)
+            answer = self._send(request, attempt)
             location = answer.headers.get("location")
             if answer.status not in (301, 302, 303, 307, 308) or location is None:
                 return answer
             if answer.status < 307 and request.method not in ("GET", "HEAD"):
-                raise self._redirect(f"answered {answer.status}, which does not repeat a {request.method}")
+                raise _redirect(request, f"answered {answer.status}, which does not repeat a {request.method}")
             target = redirected(self._address.origin, request.target, location)
             if target is None:
-                raise self._redirect("leads to another host; jobs go to the catalog's hosts only")
+                raise _redirect(request, "leads to another host; jobs go to the catalog's hosts only")
             request = replace(request, target=target)
-        raise self._redirect(f"more than {MAX_REDIRECTS} redirects")
+        raise _redirect(request, f"more than {MAX_REDIRECTS} redirects")
 
-    def _redirect(self, why: str) -> HandlerFailure:
-        return HandlerFailure("HttpRedirect", f"{self._method} {self._address.shown}: {why}", retryable=False)
+    def _send(self, request: Request, attempt: Attempt) -> Answer:
+        """One exchange; what came of it is a line of the job's log."""
+        began = clock.monotonic()
+        told = "was broken off"
+        try:
+            answer = self._client.send(request, attempt)
+            told = f"answered {answer.status}, {len(answer.body)} bytes"
+            return answer
+        except HandlerFailure as failure:
+            told = f"failed: {failure.error}"
+            raise
+        finally:
+            attempt.log("log", f"{request.method} {request.shown} {told} ({clock.monotonic() - began:.3f} s)")
 
-    def _failure(self, answer: Answer, text: str) -> HandlerFailure:
-        excerpt = " ".join(text[: _EXCERPT * 2].split())[:_EXCERPT]
-        reason = f" {answer.reason}" if answer.reason else ""
-        return HandlerFailure(
-            "HttpStatus",
-            f"{self._method} {self._address.shown} answered {answer.status}{reason}"
-            + (f": {excerpt}" if excerpt else ""),
-            match=(f"http:{answer.status}", f"http:{answer.status // 100}xx"),
-            retryable=answer.status in _RETRYABLE or answer.status >= 500,
-            retry_after_ms=retry_after_ms(answer.headers.get("retry-after")),
-        )
+
+def _redirect(request: Request, why: str) -> HandlerFailure:
+    return HandlerFailure("HttpRedirect", f"{request.method} {request.shown}: {why}", retryable=False)
+
+
+def _failure(request: Request, answer: Answer, text: str) -> HandlerFailure:
+    excerpt = " ".join(text[: _EXCERPT * 2].split())[:_EXCERPT]
+    reason = f" {answer.reason}" if answer.reason else ""
+    return HandlerFailure(
+        "HttpStatus",
+        f"{request.method} {request.shown} answered {answer.status}{reason}" + (f": {excerpt}" if excerpt else ""),
+        match=(f"http:{answer.status}", f"http:{answer.status // 100}xx"),
+        retryable=answer.status in _RETRYABLE or answer.status >= 500,
+        retry_after_ms=retry_after_ms(answer.headers.get("retry-after")),
+    )
 
 
 def build(spec: HttpSpec, surroundings: Surroundings) -> HttpHandler:

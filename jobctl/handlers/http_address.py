@@ -8,6 +8,7 @@ segment nor make it `.` or `..`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -19,6 +20,9 @@ from jobctl.handlers.rendering import Names, one_text
 _URL = re.compile(r"(?P<origin>https?://[^/?#{}\s\\]+)(?P<target>[/?#].*)?", re.DOTALL | re.IGNORECASE)
 _PIECE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|[/?#]", re.DOTALL)
 _STATIC_SAFE = "%/:?@!$&'()*+,;=~-._[]"
+_SEGMENT_SAFE = _STATIC_SAFE.replace("/", "").replace("?", "")
+MAX_SHOWN = 200
+"""Characters of a path in a message."""
 _PORTS = {"http": 80, "https": 443}
 _DOTS = (".", "..")
 
@@ -37,7 +41,7 @@ class Origin:
 
 
 class Address:
-    """A URL of the catalog, compiled. `shown` is for messages: no user, no query, no value of a payload."""
+    """A URL of the catalog, compiled."""
 
     def __init__(self, url: str, job_type: str) -> None:
         match = _URL.fullmatch(url)
@@ -48,8 +52,9 @@ class Address:
             )
         self.origin, self.credentials = _origin(match["origin"], job_type)
         path, query = _split(match["target"] or "/")
-        self.shown = f"{self.origin}{path}"
-        self._segments = [(segment, compile_text(segment, _quoted)) for segment in _cut(path, "/")]
+        segments = _cut(path, "/")
+        self._segments = [(segment, compile_text(segment, _quoted)) for segment in segments]
+        self._shown = [compile_text(segment, one_text) for segment in segments]
         self._query = None if query is None else compile_text(query, _quoted)
 
     def target(self, known: Names) -> str:
@@ -59,6 +64,14 @@ class Address:
         if self._query is not None:
             target += "?" + self._query(known)
         return encoded(target)
+
+    def shown(self, known: Names, scrub: Callable[[str], str]) -> str:
+        """The URL as messages name it: no user, no query, what is redacted of the payload scrubbed before it is quoted.
+
+        Raises TemplateProblem.
+        """
+        path = "/".join(quote(scrub(render(known)), safe=_SEGMENT_SAFE) for render in self._shown)
+        return f"{self.origin}{path if len(path) <= MAX_SHOWN else path[: MAX_SHOWN - 1] + '…'}"
 
 
 def redirected(origin: Origin, target: str, location: str) -> str | None:

@@ -29,10 +29,11 @@ _ROUNDING_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent. `target` is path and query."""
+    """What is sent. `target` is path and query; `shown` is how messages name the address."""
 
     method: str
     target: str
+    shown: str
     headers: Mapping[str, str]
     body: bytes | None
 
@@ -50,9 +51,8 @@ class Answer:
 class Client:
     """Sends to one origin and nowhere else. Of an answer, `max_body` bytes are read."""
 
-    def __init__(self, origin: Origin, shown: str, timeout_s: float, max_body: int) -> None:
+    def __init__(self, origin: Origin, timeout_s: float, max_body: int) -> None:
         self._origin = origin
-        self._shown = shown
         self._timeout_s = timeout_s
         self._max_body = max_body
         self._context = ssl.create_default_context() if origin.scheme == "https" else None
@@ -71,7 +71,7 @@ class Client:
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             if line.broken_off or attempt.deadline - clock.monotonic() < _ROUNDING_S:
                 raise interruption(attempt) from error
-            raise self._failure(error) from error
+            raise self._failure(request, error) from error
         finally:
             line.close()
 
@@ -81,12 +81,12 @@ class Client:
             return HTTPConnection(host, port, timeout=timeout)
         return HTTPSConnection(host, port, timeout=timeout, ssl_context=self._context)
 
-    def _failure(self, error: Exception) -> HandlerFailure:
+    def _failure(self, request: Request, error: Exception) -> HandlerFailure:
         # urllib3 counts a refused connection and an unknown host among its timeouts.
         if isinstance(error, (Urllib3Timeout, TimeoutError)) and not isinstance(error, NewConnectionError):
-            message = f"{self._shown}: no answer within {self._timeout_s:g} s"
+            message = f"{request.shown}: no answer within {self._timeout_s:g} s"
             return HandlerFailure("HttpTimeout", message, match=("timeout",))
-        return HandlerFailure("HttpError", f"{self._shown}: {_reason(error)}")
+        return HandlerFailure("HttpError", f"{request.shown}: {_reason(error)}")
 
 
 class _Line:

@@ -1,9 +1,9 @@
 """The one filter grammar: `queue:email state:dead error~timeout args.user=42 since:2h`.
 
-Several values of one key are alternatives; different keys must all hold. `queue:`, `job:`, `label:` take
-`*` as a wildcard. `error~text` is found anywhere in the error's class or message, whatever its case;
-`error~/pattern/` is a regular expression. `args.KEY=` compares a payload's value as text (`args.a.b=` looks
-inside objects).
+Several values of one key are alternatives; different keys must all hold. `queue:`, `job:`, `label:` and `args.KEY=`
+take `*` as a wildcard. `error~text` is found anywhere in the error's class or message, whatever its case;
+`error~/pattern/` is a regular expression. `args.KEY=` compares a payload's value as text (`args.a.b=` looks inside
+objects).
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Filter:
         return any(_pattern(wanted).search(text) for wanted in self.error)
 
     def _args_match(self, payload: Any) -> bool:
-        return all(_as_text(_visible(payload, key)) in values for key, values in self.args.items())
+        return all(_named(values, _as_text(_visible(payload, key))) for key, values in self.args.items())
 
 
 def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:

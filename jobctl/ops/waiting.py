@@ -95,8 +95,10 @@ def verdict(job: Job) -> JobctlError | None:
     """What the end of a waited-for job means: None if it completed, JobDied otherwise."""
     if job.state == "completed":
         return None
-    why = ": ".join(filter(None, ("", job.error, first_line(job.message)))) if job.state == "dead" else ""
-    return JobDied(f"job {job.id} is {job.state}{why}", f"jobctl job show {job.id}" if job.state == "dead" else "")
+    if job.state != "dead":
+        return JobDied(f"job {job.id} is {job.state}")
+    told = [f"job {job.id} is dead", job.error, first_line(job.message)]
+    return JobDied(": ".join(filter(None, told)), f"jobctl job show {job.id}")
 
 
 def count_ends(store: Store, jobs: Mapping[str, str], timeout_s: float | None) -> Counter[str]:

@@ -129,7 +129,10 @@ def test_wait_gives_the_worst_end(lab: Cli, worker: Callable[[], None]) -> None:
     good, bad = enqueue(lab, "greet", "name=x"), enqueue(lab, "fail")
 
     assert lab("job", "wait", good).code == 0
-    assert lab("job", "wait", good, bad).code == 7
+    died = lab("job", "wait", good, bad)
+    told = f"jobctl: job {bad} is dead: ExitCode: exit 3: broken; jobctl job show {bad}"
+    assert (died.code, told in died.err.splitlines()) == (7, True), died.err
+    assert lab("job", "result", bad).err.splitlines() == [told]
     timed_out = lab("job", "wait", good, late, "--timeout", "50ms")
     assert timed_out.code == 6
     assert "it goes on" in timed_out.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from email.utils import formatdate
@@ -283,5 +284,34 @@ def test_a_path_segment_is_neither_emptied_nor_made_to_climb(value):
         Address("http://h/a/{{ v }}", "sample").target({"v": value})
 
 
-def test_messages_show_neither_user_nor_query():
-    assert Address("https://u:p@h.example/a/{{ v }}?t=1#f", "sample").shown == "https://h.example/a/{{ v }}"
+def test_messages_show_the_address_as_it_was_asked_for_but_neither_user_nor_query_nor_what_is_redacted():
+    address = Address("https://u:p@h.example/a/{{ v }}/x{{ to }}?t={{ v }}#f", "sample")
+    known = {"v": "acme/1", "to": "ada@example.com"}
+    assert address.shown(known, scrubber(("to",), known)) == "https://h.example/a/acme%2F1/x[redacted]"
+    assert len(address.shown({**known, "v": "x" * 5_000}, str)) < 250
+
+
+def test_a_failure_names_the_address_that_was_asked_for(send, server, reply):
+    server.replies = [reply(503)]
+    problem = failure(send, HttpSpec(f"{server.url}/hook/{{{{ tenant }}}}"), {"tenant": "acme"})
+    assert str(problem) == f"POST {server.url}/hook/acme answered 503 Service Unavailable"
+    gone = failure(send, HttpSpec("http://127.0.0.1:1/hook/{{ tenant }}"), {"tenant": "acme"})
+    assert str(gone).startswith("http://127.0.0.1:1/hook/acme: ")
+
+
+def test_every_exchange_is_a_line_of_the_log(handler, new_run, server, reply):
+    server.replies = [reply(307, {"Location": "/b"}), reply(200, {}, b"hello"), reply(500)]
+    run = new_run()
+    call = handler(HttpSpec(f"{server.url}/a"))
+    call(run.attempt)
+    with pytest.raises(HandlerFailure):
+        call(run.attempt)
+    with pytest.raises(HandlerFailure):
+        handler(HttpSpec("http://127.0.0.1:1/"))(run.attempt)
+    told = [re.sub(r" \([\d.]+ s\)$", "", line) for line in run.texts("log")]
+    assert told == [
+        f"POST {server.url}/a answered 307, 0 bytes",
+        f"POST {server.url}/a answered 200, 5 bytes",
+        f"POST {server.url}/a answered 500, 0 bytes",
+        "POST http://127.0.0.1:1/ failed: HttpError",
+    ]
