@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -25,8 +24,12 @@ from jobctl.engine.dramatiq.consumer import JobctlConsumer
 from jobctl.engine.dramatiq.holding import HeldMessage
 
 URL = os.environ["COMPAT_REDIS_URL"]
-PACE_S = 0.05
-"""Two tests send a message and only then put a mock in the way of its ack: they count on stock's slow pick-up."""
+PATIENCE_S = 60.0
+MOCKS_LATE = {
+    "test_redis_consumer_ack_can_retry_on_connection_error",
+    "test_redis_consumer_nack_can_retry_on_connection_error",
+}
+"""Tests that send a message and only then put a mock in the way of its end: they count on stock's slow pick-up."""
 
 
 class PrivateRedis(redis.Redis):
@@ -40,8 +43,7 @@ class SteppedConsumer(JobctlConsumer):
     """Acks and nacks through `broker.do_ack` and `broker.do_nack`, where the tests put their mocks."""
 
     def __next__(self) -> HeldMessage | None:
-        threading.Event().wait(PACE_S if self._holdings.count(self.queue_name) == 0 else 0)
-        return super().__next__()
+        return super().__next__() if self.broker.fetches.wait(self.timeout_s) else None
 
     def ack(self, message: Any) -> None:
         self._through(self.broker.do_ack, super().ack, message)
@@ -61,6 +63,7 @@ class TestedBroker(JobctlBroker):
 
     def __init__(self, **options: Any) -> None:
         self.ends: dict[str, Callable[[], None]] = {}
+        self.fetches = threading.Event()
         if "client" not in options:
             options["url"] = URL
         super().__init__(**options)
@@ -74,18 +77,30 @@ class TestedBroker(JobctlBroker):
 
     do_nack = do_ack
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("do_ack", "do_nack"):
+            self.fetches.set()
 
-class PromptConsumer(dramatiq.worker._ConsumerThread):
+
+class PromptConsumer(dramatiq.worker.ConsumerThread):
     """The tests look at its consumer as soon as they have sent a message, and that one announces its process first."""
+
+    def __init__(self, **options: Any) -> None:
+        self._connected = threading.Event()
+        super().__init__(**options)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "consumer" and value is not None:
+            self._connected.set()
 
     def start(self) -> None:
         super().start()
-        deadline = time.monotonic() + 5
-        while getattr(self, "consumer", None) is None and time.monotonic() < deadline:
-            threading.Event().wait(0.001)
+        assert self._connected.wait(PATIENCE_S)
 
 
-dramatiq.worker._ConsumerThread = PromptConsumer
+dramatiq.worker.ConsumerThread = PromptConsumer
 dramatiq.brokers.redis.RedisBroker = TestedBroker
 redis.Redis = PrivateRedis
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.1  # 5 s otherwise, which two tests wait for
@@ -93,8 +108,10 @@ dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.1
 
 
 @pytest.fixture
-def redis_broker() -> Iterator[TestedBroker]:
+def redis_broker(request: pytest.FixtureRequest) -> Iterator[TestedBroker]:
     broker = TestedBroker()
+    if request.node.name not in MOCKS_LATE:
+        broker.fetches.set()
     broker.client.flushall()
     broker.emit_after("process_boot")
     dramatiq.set_broker(broker)
