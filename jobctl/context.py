@@ -41,7 +41,11 @@ class RateLimited(JobctlError):
         super().__init__(f"told to come back after {format_duration(self.after_ms)}")
 
 
-def _unrecorded(_step: str, _key: str, _value: str, _keep_ms: int) -> tuple[str, str, str]:
+SideEffect = Callable[[str, str, str, int], tuple[str, str, str]]
+"""What `jobctl.once` asks of Redis: (step, key, value, keep_ms) → (state, by, value), as store.once has them."""
+
+
+def unrecorded(_step: str, _key: str, _value: str, _keep_ms: int) -> tuple[str, str, str]:
     """Where there is no Redis (`jobctl run`), every side effect is to be done."""
     return "mine", "", ""
 
@@ -52,7 +56,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     The engine injects `enqueuer`, called as `enqueuer(type, payload, parent=id, **options)`, `stopping`,
     which tells whether the attempt was asked to stop, `logger`, which takes one text, `progresser`, which takes (done,
     total or None, message or None), `scrub`, which takes the payload's redacted values out of a text, and `side_effect`
-    for `jobctl.once`: called as `side_effect(step, key, value, keep_ms)`, it returns (state, by, value) of store.once.
+    for `jobctl.once`.
     """
 
     id: str
@@ -66,7 +70,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     logger: Callable[[str], None]
     progresser: Callable[[float, float | None, str | None], None]
     scrub: Callable[..., str]
-    side_effect: Callable[[str, str, str, int], tuple[str, str, str]] = _unrecorded
+    side_effect: SideEffect = unrecorded
 
     @property
     def job(self) -> JobInfo:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+"""The exit code of what a person ended with Ctrl-C."""
+
 
 class JobctlError(Exception):
     """Base of everything jobctl raises on purpose.

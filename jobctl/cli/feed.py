@@ -12,7 +12,7 @@ from typing import Any
 
 from jobctl import clock
 from jobctl.cli.context import Context, Output
-from jobctl.errors import Conflict, OperationFailed, RedisUnavailable, Refused, UsageError
+from jobctl.errors import INTERRUPTED, Conflict, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer, read_priority, read_times
 from jobctl.store.data.records import BulkResult
@@ -20,7 +20,6 @@ from jobctl.text import sanitize
 
 SHOWN_BAD = 1_000
 """Bad lines that are reported one by one; the rest is counted."""
-INTERRUPTED = 130
 
 
 def enqueue_lines(

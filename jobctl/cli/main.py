@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobctl import settings
-from jobctl.errors import JobctlError
+from jobctl.errors import INTERRUPTED, JobctlError
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended: `jobctl job ls | head` was cut short."""
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from jobctl.context import Current, SideEffect, unrecorded
+
 _lock = threading.Lock()
 """One for all tokens: it is held for moments, and a token is made for every attempt."""
 
@@ -78,6 +80,23 @@ class Attempt(msgspec.Struct, frozen=True):
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     progress: Callable[[float, float | None, str | None], None] = unheard
     scrub: Callable[..., str] = unchanged
+
+    def current(self, enqueuer: Callable[..., Any], side_effect: SideEffect = unrecorded) -> Current:
+        """What `jobctl.current()` is for the code that this attempt runs."""
+        return Current(
+            id=self.job_id,
+            type=self.type,
+            queue=self.queue,
+            attempt=self.number,
+            payload=self.payload,
+            label=self.label,
+            enqueuer=enqueuer,
+            stopping=lambda: self.cancel.cancelled,
+            logger=lambda text: self.log("log", text),
+            progresser=self.progress,
+            scrub=self.scrub,
+            side_effect=side_effect,
+        )
 
 
 @dataclass(frozen=True, slots=True)

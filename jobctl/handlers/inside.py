@@ -219,20 +219,7 @@ class _Inside:
             state, by, kept = self.ask(run.number, "side_effect", step=step, key=key, value=value, keep_ms=keep_ms)
             return state, by, kept
 
-        return Current(
-            id=attempt.job_id,
-            type=attempt.type,
-            queue=attempt.queue,
-            attempt=attempt.number,
-            payload=attempt.payload,
-            label=attempt.label,
-            enqueuer=enqueue,
-            stopping=lambda: run.token.cancelled,
-            logger=lambda text: attempt.log("log", text),
-            progresser=attempt.progress,
-            scrub=attempt.scrub,
-            side_effect=side_effect,
-        )
+        return attempt.current(enqueue, side_effect)
 
 
 class _Forward(logging.Handler):

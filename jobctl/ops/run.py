@@ -15,7 +15,7 @@ import msgspec
 from jobctl import clock, redaction, text
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
-from jobctl.context import Current, activate
+from jobctl.context import activate
 from jobctl.handlers import build, cool, enforces_deadline, get_ready
 from jobctl.handlers.base import (
     Attempt,
@@ -97,22 +97,9 @@ def run(
 def _attempt(
     handler: Handler, attempt: Attempt, enqueuer: Callable[..., Any], timeout_s: float
 ) -> tuple[Any, BaseException | None]:
-    current = Current(
-        id=attempt.job_id,
-        type=attempt.type,
-        queue=attempt.queue,
-        attempt=1,
-        payload=attempt.payload,
-        label=None,
-        enqueuer=enqueuer,
-        stopping=lambda: attempt.cancel.cancelled,
-        logger=lambda line: attempt.log("log", line),
-        progresser=attempt.progress,
-        scrub=attempt.scrub,
-    )
     limit = _cancel_on_interrupt(attempt) if enforces_deadline(handler) else _alarm(timeout_s)
     try:
-        with limit, activate(current):
+        with limit, activate(attempt.current(enqueuer)):
             return handler(attempt), None
     except KeyboardInterrupt:
         raise

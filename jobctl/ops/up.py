@@ -17,7 +17,7 @@ from jobctl.engine.server.embedded import EmbeddedServer, prepare_directory
 from jobctl.engine.supervisor.parts import Part
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
-from jobctl.errors import OperationFailed, RedisUnavailable, Refused, UsageError
+from jobctl.errors import INTERRUPTED, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store
 from jobctl.ops.serve import CALL_S
@@ -208,7 +208,7 @@ class Up:
                 raise UsageError(self._failed, "see above")  # the worker found that the catalog cannot be served
             raise OperationFailed(self._failed)
         if self._stops.count(signal.SIGINT) > 1:
-            return 130
+            return INTERRUPTED
         return 0 if not any(codes) else 1
 
     def _end(self, part: Part, loop: Loop) -> int:

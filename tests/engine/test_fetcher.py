@@ -1,4 +1,4 @@
-"""What the fetcher puts right after an outage."""
+"""What the fetcher does where it cannot work as usual."""
 
 from __future__ import annotations
 
@@ -29,47 +29,6 @@ def moves(store: Store) -> Moves:
 
 def made(store: Store, desk: Desk) -> Fetcher:
     return Fetcher(store, store, "me", [QUEUE], desk, Committer(store, Catalog(), desk.committed))
-
-
-def test_what_a_lost_reply_reserved_is_given_back(store: Store, moves: Moves) -> None:
-    fetcher = made(store, desk := Desk(4))
-    desk.take(tuple(moves.fetch(1, worker="me")))
-    moves.fetch(1, worker="me")
-    fetcher._reconcile()
-    fetcher._reconcile()
-    assert [moves.state(i) for i in "ab"] == ["running", "waiting"]
-
-
-def test_an_end_that_is_being_written_is_not_taken_for_a_stray(store: Store, moves: Moves) -> None:
-    desk = Desk(4)
-    fetcher = made(store, desk)
-    (job,) = moves.fetch(1, worker="me")
-    desk.take((job,))
-    desk.end(job, 0.1)
-    fetcher._reconcile()
-    assert moves.state("a") == "running"
-    assert moves.complete(job) == []
-    assert moves.state("a") == "completed"
-
-
-def test_what_others_hold_is_left_alone(store: Store, moves: Moves) -> None:
-    fetcher = made(store, Desk(4))
-    moves.fetch(2, worker="other")
-    fetcher._reconcile()
-    fetcher._reconcile()
-    assert [moves.state(i) for i in "ab"] == ["running", "running"]
-
-
-def test_an_end_that_cannot_be_written_for_long_is_not_taken_for_a_stray(store: Store, moves: Moves) -> None:
-    fetcher = made(store, desk := Desk(4))
-    jobs = moves.fetch(1, worker="me")
-    desk.take(tuple(jobs))
-    desk.end(jobs[0], 0.1)
-    fetcher._reconcile()
-    fetcher._reconcile()
-    assert moves.state("a") == "running"
-    desk.committed([jobs[0].token])
-    assert desk.tokens() == set()
 
 
 def test_a_process_whose_supervisor_does_not_beat_fetches_nothing(store: Store, moves: Moves) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.context import Context, Output
 from jobctl.cli.view.output import Column
-from jobctl.errors import JobctlError, NothingMatched
+from jobctl.errors import INTERRUPTED, JobctlError, NothingMatched
 from jobctl.store.data.records import BulkResult, Plan, PlanRow
 
-INTERRUPTED = 130
 PROGRESS_FROM = 2_000
 """Fewer jobs than these are done before a progress bar could be read."""
 

@@ -17,14 +17,13 @@ from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.complete import job_types
 from jobctl.cli.parse.options import command
-from jobctl.errors import JobctlError, OperationFailed
+from jobctl.errors import INTERRUPTED, JobctlError, OperationFailed
 from jobctl.text import first_line, sanitize
 
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
     from jobctl.redaction import Scrubber
 
-INTERRUPTED = 130
 DRAIN_S = 2.0
 
 

@@ -17,12 +17,13 @@ from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.outcome import MAX_CRASHES, Outcome
 from jobctl.engine.dramatiq.holding import HeldMessage, give_back
 from jobctl.engine.dramatiq.presence import Presence
+from jobctl.engine.liveness.strays import Strays
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.failure import Failure, describe
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
 from jobctl.store.data import codec
-from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.nouns.settle import Reserved
 
 LOOK_S = 1.0
 """The longest that a consumer sleeps: so long a stock producer's message may go unnoticed."""
@@ -65,7 +66,7 @@ class JobctlConsumer(Consumer):
         self._presence = broker.presence
         self._holdings = self._presence.holdings
         self._reconcile_at = 0.0
-        self._suspects: set[str] = set()
+        self._strays = Strays(broker.store, self._presence.worker)
         self._announced = False
         self._presence.enter(self, queue_name)
 
@@ -112,7 +113,8 @@ class JobctlConsumer(Consumer):
             self._presence.announce(self.queue_name)
             self._announced = True
         if clock.monotonic() >= self._reconcile_at:
-            self._reconcile()
+            left = self._strays.look([self.queue_name], self._holdings.tokens(self.queue_name))
+            self._reconcile_at = clock.monotonic() + (LOOK_S if left else RECONCILE_S)
         room = self._holdings.room(self.queue_name, self.prefetch, self.timeout_s)
         if room == 0:
             return None
@@ -209,24 +211,6 @@ class JobctlConsumer(Consumer):
             message.started or 0.0,
         )
 
-    def _reconcile(self) -> None:
-        """Give back reservations that nobody here knows of: the reply that told of them was lost.
-
-        They must be unknown twice, so that what another consumer of this broker is just fetching is left alone.
-        """
-        held = self._holdings.tokens(self.queue_name)
-        strays = {
-            job_id: token
-            for job_id, (token, worker) in self._store.processes.reservations(self.queue_name).items()
-            if worker == self._presence.worker and held.get(job_id) != token
-        }
-        sure = [Ended(id=i, token=token) for i, token in strays.items() if token in self._suspects]
-        if sure:
-            _log.warning("giving back %d jobs of queue %s whose fetch reply was lost", len(sure), self.queue_name)
-            self._store.run_many([self._store.settle.requeue(self.queue_name, sure)])
-        self._suspects = set(strays.values())
-        self._reconcile_at = clock.monotonic() + (LOOK_S if strays else RECONCILE_S)
-
 
 class InboxConsumer(Consumer):
     """The consumer of a `.DQ` queue: takes in what stock producers delayed. Redis holds it until it is due."""
@@ -258,12 +242,7 @@ def lost(error: RedisUnavailable) -> ConnectionClosed:
 
 def write(store: Store, outcome: Outcome) -> bool:
     """Write an outcome; True if the attempt was no longer the current one."""
-    settle, ended = store.settle, [outcome.ended]
-    if outcome.kind == "complete":
-        call = settle.complete(outcome.queue, KEEP.completed_ms, KEEP.count, ended)
-    else:
-        call = {"retry": settle.retry, "bury": settle.bury}[outcome.kind](outcome.queue, ended)
-    return bool(store.run_many([call])[0])
+    return bool(store.run_many([store.settle.end(outcome.kind, outcome.queue, [outcome.ended], KEEP)])[0])
 
 
 def _options(body: codec.Body, record: codec.Record, job_id: str) -> dict[str, Any]:

@@ -125,10 +125,10 @@ class Holdings:
             self._changed.wait_for(lambda: len(self._by_id.get(queue, {})) < prefetch, timeout_s)
             return max(0, prefetch - len(self._by_id.get(queue, {})))
 
-    def tokens(self, queue: str) -> dict[str, str]:
-        """The reservations of a queue that are known here: id → token."""
+    def tokens(self, queue: str) -> set[str]:
+        """The reservations of a queue that are known here."""
         with self._changed:
-            return {job_id: held.reserved.token for job_id, held in self._by_id.get(queue, {}).items()}
+            return {held.reserved.token for held in self._by_id.get(queue, {}).values()}
 
     def ahead(self, queue: str) -> list[HeldMessage]:
         """Take back what the worker has not been given yet."""

@@ -171,17 +171,16 @@ class StoreLiveness:
     ) -> int:
         held = self._store.processes.reservations(queue)
         tokens = {job_id: token for job_id, (token, worker) in held.items() if worker in workers}
-        ends: dict[str, list[Ended]] = {"requeue": [], "bury": [], "retry": []}
+        ends: dict[str, list[Ended]] = {}
         for found in self._store.jobs.locate(queue, list(tokens)):
             if found.token == tokens[found.id]:
                 kind, ended = self._end(found, executing is None or found.id in executing, found.id in overdue)
-                ends[kind].append(ended)
-        settle = self._store.settle
-        writers = {"requeue": settle.requeue, "bury": settle.bury, "retry": settle.retry}
-        self._store.run_many([writers[kind](queue, ended) for kind, ended in ends.items() if ended])
+                ends.setdefault(kind, []).append(ended)
+        settle, keep = self._store.settle, self.catalog.queue(queue).keep
+        self._store.run_many([settle.end(kind, queue, ended, keep) for kind, ended in ends.items()])
         if count := sum(map(len, ends.values())):
             what = "recovered %d jobs of queue %s from a dead worker, %d of them dead-lettered"
-            _log.warning(what, count, queue, len(ends["bury"]))
+            _log.warning(what, count, queue, len(ends.get("bury", ())))
         return count
 
     def _end(self, found: Found, ran: bool, overdue: bool) -> tuple[str, Ended]:

@@ -14,7 +14,6 @@ from jobctl.store import Store
 from jobctl.store.nouns.logs import Batch
 from jobctl.store.nouns.progress import Reached
 from jobctl.store.nouns.settle import Ended
-from jobctl.store.wire.script import Call
 
 MAX_GROUP = 500
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -97,7 +96,10 @@ class Committer(threading.Thread):
         for item in group:
             if isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
-        calls = [self._call(kind, queue, ended) for (kind, queue), ended in by_kind.items()]
+        calls = [
+            self._store.settle.end(kind, queue, ended, self._catalog.queue(queue).keep)
+            for (kind, queue), ended in by_kind.items()
+        ]
         for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):
             # A repeated write finds its own first one done when only the reply was lost: nothing to say then.
             for place in late if not repeated else ():
@@ -132,16 +134,3 @@ class Committer(threading.Thread):
 
     def _keep_ms(self, queue: str) -> int:
         return self._catalog.queue(queue).keep.completed_ms
-
-    def _call(self, kind: str, queue: str, ended: list[Ended]) -> Call:
-        settle = self._store.settle
-        if kind == "complete":
-            keep = self._catalog.queue(queue).keep
-            return settle.complete(queue, keep.completed_ms, keep.count, ended)
-        writer: Callable[[str, list[Ended]], Call] = {
-            "retry": settle.retry,
-            "bury": settle.bury,
-            "cancelled": settle.cancelled,
-            "requeue": settle.requeue,
-        }[kind]
-        return writer(queue, ended)

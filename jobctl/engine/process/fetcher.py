@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from jobctl import clock
 from jobctl.engine.attempt import verdict
+from jobctl.engine.liveness.strays import Strays
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.nouns.settle import Reserved
 from jobctl.store.wire.wakeups import Wakeups
 
 LOOK_S = 1.0
@@ -78,7 +79,7 @@ class Fetcher(threading.Thread):
         self._clock_ahead_s = 0.0
         self._registered = False
         self._reconcile_at = [clock.monotonic() + EVERY_S]
-        self._strays: set[tuple[str, str, str]] = set()
+        self._strays = Strays(store, worker)
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -113,8 +114,8 @@ class Fetcher(threading.Thread):
     def _step(self) -> None:
         now = clock.monotonic()
         if now >= self._reconcile_at[0]:
-            self._reconcile()
-            again = now + (STRAY_S if self._strays else EVERY_S)
+            left = self._strays.look(self._queues, self._desk.tokens())
+            again = now + (STRAY_S if left else EVERY_S)
             self._reconcile_at = [again, *(at for at in self._reconcile_at[1:] if at > again)]
         if now >= self._look_at:
             self._look()
@@ -128,9 +129,7 @@ class Fetcher(threading.Thread):
                 self.empty.set()
             self._sleep()
             return
-        room = self._desk.room(
-            LATE_TOKEN_S if self._wakeups.pending else STUCK_S if self._desk.inbox.qsize() else LOOK_S
-        )
+        room = self._desk.room(self._patience())
         if room <= 0:
             self._give_back(self._desk.stuck())
             if token := self._wakeups.late():
@@ -227,23 +226,3 @@ class Fetcher(threading.Thread):
         except RedisUnavailable:
             return
         self._registered = True
-
-    def _reconcile(self) -> None:
-        """Give back what is reserved for this worker and not known here, at two looks.
-
-        The reply to a fetch was lost; or the fetch lay in some buffer when its connection was given up, and ran later;
-        or the server came back without the end of a job that it had acknowledged (a failover, the last second of AOF).
-        """
-        known = self._desk.tokens()
-        strays = {
-            (queue, job_id, token)
-            for queue in (self._queues if self._store.processes.anything_held(self._queues) else ())
-            for job_id, (token, worker) in self._store.processes.reservations(queue).items()
-            if worker == self._worker and token not in known
-        }
-        again = strays & self._strays
-        for queue in {queue for queue, _, _ in again}:
-            ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
-            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
-            self._store.run_many([self._store.settle.requeue(queue, ended)])
-        self._strays = strays - again

@@ -10,7 +10,7 @@ from typing import Any
 from dramatiq.middleware import SkipMessage
 
 from jobctl import clock
-from jobctl.context import Current, activate
+from jobctl.context import activate
 from jobctl.engine import logs
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.admission import held_back
@@ -210,20 +210,7 @@ class JobThread(threading.Thread):
 
     def _run(self, task: Task, attempt: Attempt, message: HeldMessage) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""
-        current = Current(
-            id=attempt.job_id,
-            type=attempt.type,
-            queue=attempt.queue,
-            attempt=attempt.number,
-            payload=attempt.payload,
-            label=attempt.label,
-            enqueuer=self._runtime.enqueue,
-            stopping=lambda: attempt.cancel.cancelled,
-            logger=lambda text: attempt.log("log", text),
-            progresser=attempt.progress,
-            scrub=attempt.scrub,
-            side_effect=partial(self._side_effect, self._job),
-        )
+        current = attempt.current(self._runtime.enqueue, partial(self._side_effect, self._job))
         hooks = self._hooks
         try:
             hooks.before(message)

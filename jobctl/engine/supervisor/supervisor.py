@@ -20,6 +20,7 @@ from jobctl.engine.supervisor.recovery import Recovery
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.processes import process_name, resident_bytes
+from jobctl.errors import INTERRUPTED
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
@@ -249,7 +250,7 @@ class Supervisor:
     def _on_stop(self, number: int) -> None:
         if self._stop_at is not None:
             log.warning("stopping now: killing %d worker processes", sum(1 for c in self._crews() for _ in c))
-            self._exit_code = 130 if number == signal.SIGINT else 1
+            self._exit_code = INTERRUPTED if number == signal.SIGINT else 1
             self._stop_at = clock.monotonic()
             self._kill()
             return

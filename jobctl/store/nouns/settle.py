@@ -6,7 +6,7 @@ were no longer current (their token had been replaced), for which nothing was ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +16,7 @@ from jobctl.store.wire.bounds import EVENTS_KEPT
 from jobctl.store.wire.script import Call
 
 if TYPE_CHECKING:
+    from jobctl.catalog.model import Keep
     from jobctl.store.wire.namespace import Namespace
 
 
@@ -99,6 +100,19 @@ class Settle:
         for j in jobs:
             args += (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
         return self._store.call("requeue", queue, queue, EVENTS_KEPT, *args)
+
+    def end(self, kind: str, queue: str, jobs: Sequence[Ended], keep: Keep) -> Call:
+        """End attempts in one way: complete, retry, bury, cancelled or requeue. `keep` bounds what stays of completed
+        jobs."""
+        if kind == "complete":
+            return self.complete(queue, keep.completed_ms, keep.count, jobs)
+        writers: Mapping[str, Callable[[str, Sequence[Ended]], Call]] = {
+            "retry": self.retry,
+            "bury": self.bury,
+            "cancelled": self.cancelled,
+            "requeue": self.requeue,
+        }
+        return writers[kind](queue, jobs)
 
 
 _NONE: frozenset[str] = frozenset()

@@ -1,0 +1,43 @@
+"""Reservations that a worker has in Redis and knows nothing of.
+
+The reply to a fetch was lost; or the fetch lay in some buffer when its connection was given up, and ran later; or the
+server came back without the end of a job that it had acknowledged (a failover, the last second of AOF).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Container, Iterable
+
+from jobctl.store import Store
+from jobctl.store.nouns.settle import Ended
+
+_log = logging.getLogger("jobctl.worker")
+
+
+class Strays:
+    """Gives back what is reserved for one worker and is not known there at two looks: what another thread is just
+    fetching is left alone."""
+
+    def __init__(self, store: Store, worker: str) -> None:
+        self._store = store
+        self._worker = worker
+        self._seen: set[tuple[str, str, str]] = set()
+
+    def look(self, queues: Iterable[str], known: Container[str]) -> bool:
+        """Look at the queues' reservations; `known` holds the tokens that the worker knows of. Whether something is
+        left for another look, soon. Raises RedisUnavailable."""
+        names = list(queues)
+        strays = {
+            (queue, job_id, token)
+            for queue in (names if self._store.processes.anything_held(names) else ())
+            for job_id, (token, worker) in self._store.processes.reservations(queue).items()
+            if worker == self._worker and token not in known
+        }
+        again = strays & self._seen
+        for queue in {queue for queue, _, _ in again}:
+            ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
+            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
+            self._store.run_many([self._store.settle.requeue(queue, ended)])
+        self._seen = strays - again
+        return bool(self._seen)
