@@ -101,13 +101,30 @@ def _report_usage(error: BaseException) -> int:
         return 2
     if type(error).__name__ == "Abort":
         return INTERRUPTED
-    told = getattr(error, "format_message", error.__str__)()
-    what = " ".join(told.rstrip(".").split())
-    what = what[:1].lower() + what[1:]
-    if context and type(error).__name__ == "NoSuchOption" and hasattr(context.command, "entries"):
-        what += "; options come after the command"
-    _complain(f"{what}; see {context.command_path} --help" if context else what)
+    _complain("; ".join(filter(None, (_usage_problem(error), _usage_hint(error, context)))))
     return getattr(error, "exit_code", 2)
+
+
+def _usage_problem(error: BaseException) -> str:
+    wrong = getattr(error, "option_name", None) if type(error).__name__ == "NoSuchOption" else None
+    told = f"no such option: {wrong}" if wrong else getattr(error, "format_message", error.__str__)()
+    what = " ".join(told.rstrip(".").split())
+    return what[:1].lower() + what[1:]
+
+
+def _usage_hint(error: BaseException, context: Any) -> str:
+    if context is None:
+        return ""
+    if type(error).__name__ == "NoSuchOption":
+        from jobctl.cli.parse import near
+
+        if hasattr(context.command, "entries"):
+            return f"options come after the command; see {context.command_path} --help"
+        if meant := near.option(
+            getattr(error, "option_name", ""), context.command, context.command.get_params(context)
+        ):
+            return f"did you mean {meant}?"
+    return f"see {context.command_path} --help"
 
 
 def _complain(text: str, prefix: str = "jobctl: ") -> None:

@@ -81,6 +81,7 @@ class LazyGroup(typer.core.TyperGroup):
             context_settings=dict(_CONTEXT),
             **extra,
         )
+        self.known = entries
         self.entries = {entry.name: entry for entry in entries}
         self.folder = folder
 
@@ -105,7 +106,7 @@ class LazyGroup(typer.core.TyperGroup):
         """As Typer's, but an unknown name is our error, with the nearest known one."""
         name = args[0]
         if name not in self.entries and not name.startswith("-") and not ctx.resilient_parsing:
-            raise unknown_command(ctx.command_path, name, list(self.entries))
+            raise unknown_command(ctx.command_path, name, self.known)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -127,12 +128,12 @@ class LazyGroup(typer.core.TyperGroup):
         return [CompletionItem(entry.name, help=entry.help) for entry in found]
 
 
-def unknown_command(path: str, name: str, known: Sequence[str]) -> UsageError:
+def unknown_command(path: str, name: str, entries: Sequence[Entry | Group]) -> UsageError:
     """The error for a command that does not exist."""
-    import difflib
+    from jobctl.cli.parse import near
 
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {path} {close[0]}?" if close else f"see {path} --help"
+    meant = near.commands(name, entries, path)
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"see {path} --help"
     return UsageError(f"no such command: {path} {name}", hint)
 
 
