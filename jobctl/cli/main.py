@@ -120,9 +120,8 @@ def _usage_hint(error: BaseException, context: Any) -> str:
 
         if hasattr(context.command, "entries"):
             return f"options come after the command; see {context.command_path} --help"
-        if meant := near.option(
-            getattr(error, "option_name", ""), context.command, context.command.get_params(context)
-        ):
+        wrong = getattr(error, "option_name", "")
+        if meant := near.option(wrong, context.command.get_params(context)):
             return f"did you mean {meant}?"
     return f"see {context.command_path} --help"
 
