@@ -14,7 +14,8 @@ from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer, conflict, forgotten, standing
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob, fresh
-from jobctl.store.data.records import TERMINAL, Job
+from jobctl.store.data.records import Job
+from jobctl.store.data.states import TERMINAL
 from jobctl.store.nouns.jobs import to_job
 
 

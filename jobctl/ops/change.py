@@ -12,6 +12,7 @@ from jobctl.ops import waiting
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import BulkResult, Event
+from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns import events
 from jobctl.store.nouns.jobs import to_job
 
@@ -44,67 +45,34 @@ def summary(tried: Sequence[Tried]) -> BulkResult:
 def retry(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     """Dead or cancelled jobs wait again, with a fresh budget of retries; held back ones run now."""
 
-    def judge(job: Found) -> Tried | None:
-        match job.state:
-            case "dead" | "cancelled" | "retrying" | "delayed":
-                return None
-            case "waiting":
-                return _already(job, "is waiting already")
-            case "limited":
-                return _already(job, "waits already, for its turn under a limit")
-            case "completed":
-                return _refused(job, "has completed", "enqueue it again for another run")
-            case "discarded":
-                return _refused(job, "lies in the trash", "bring it back with `jobctl dead restore`")
-        return _refused(job, f"is {job.state}", "it can be retried when it has failed")
-
     def change(queue: str, batch: list[Found]) -> list[bool]:
-        ended = [job for job in batch if job.state in ("dead", "cancelled")]
-        held = [job.id for job in batch if job.state in ("retrying", "delayed")]
+        ended = [job for job in batch if BY_NAME[job.state].ended]
+        held = [job.id for job in batch if not BY_NAME[job.state].ended]
         pairs = [(job.id, (job.record.group or "") if job.state == "dead" else "") for job in ended]
         done = dict(zip([job.id for job in ended], store.jobs.revive(queue, pairs), strict=True)) if pairs else {}
         done |= _promoted(store, queue, held)
         return [done[job.id] for job in batch]
 
-    return _apply(store, jobs, "job retry", judge, change, "waits again")
+    return _apply(store, jobs, "job retry", _may("retry"), change, "waits again")
 
 
 def promote(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     """Delayed and retrying jobs wait for a worker now."""
 
-    def judge(job: Found) -> Tried | None:
-        if job.state in ("delayed", "retrying"):
-            return None
-        if job.state in ("waiting", "running"):
-            return _already(job, f"is {job.state} already")
-        if job.state == "limited":
-            return _refused(job, "is held by a limit, which holds for all", f"`jobctl job show {job.id}` says by which")
-        return _over(job, "to promote", "bring it back with `jobctl job retry`" if job.state != "completed" else "")
-
     def change(queue: str, batch: list[Found]) -> list[bool]:
         done = _promoted(store, queue, [job.id for job in batch])
         return [done[job.id] for job in batch]
 
-    return _apply(store, jobs, "job promote", judge, change, "waits for a worker now")
+    return _apply(store, jobs, "job promote", _may("promote"), change, "waits for a worker now")
 
 
 def remove(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     """Completed and cancelled jobs are deleted for good."""
 
-    def judge(job: Found) -> Tried | None:
-        match job.state:
-            case "completed" | "cancelled":
-                return None
-            case "dead":
-                return _refused(job, "is dead", "move it to the trash with `jobctl dead discard`")
-            case "discarded":
-                return _refused(job, "lies in the trash", "it expires there by itself")
-        return _refused(job, f"is {job.state}", "cancel it first")
-
     def change(queue: str, batch: list[Found]) -> list[bool]:
         return [store.jobs.remove(queue, [job.id]) == 1 for job in batch]
 
-    return _apply(store, jobs, "job rm", judge, change, "is deleted")
+    return _apply(store, jobs, "job rm", _may("rm"), change, "is deleted")
 
 
 def release(store: Store, jobs: Sequence[Found], *, all_of_them: bool) -> list[Tried]:
@@ -130,11 +98,10 @@ def prioritise(store: Store, jobs: Sequence[Found], priority: int) -> list[Tried
     """Give jobs that have not started, or wait for a retry, another priority."""
 
     def judge(job: Found) -> Tried | None:
-        if job.state in ("running", "completed"):
-            return _over(job, "to put in front of others or behind", "")
-        if job.state in ("cancelled", "dead", "discarded"):
-            return _over(job, "to put in front of others or behind", "bring it back first")
-        return None if job.priority != priority else _already(job, f"has the priority {priority} already")
+        if answer := _judge(job, "priority"):
+            return answer
+        same = f"job {job.id} has the priority {priority} already"
+        return Tried(job.id, same) if job.priority == priority else None
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
         return store.jobs.reprioritise(queue, [job.id for job in batch], priority)
@@ -149,13 +116,6 @@ def cancel(store: Store, jobs: Sequence[Found], *, timeout_s: float) -> list[Tri
     `timeout_s` bounds the wait for all of them together; 0 does not wait.
     """
 
-    def judge(job: Found) -> Tried | None:
-        if job.state == "cancelled":
-            return _already(job, "is cancelled already")
-        if job.state in ("completed", "dead", "discarded"):
-            return _over(job, "to cancel", "discard it with `jobctl dead discard`" if job.state == "dead" else "")
-        return None
-
     asked: dict[str, str] = {}
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
@@ -163,7 +123,7 @@ def cancel(store: Store, jobs: Sequence[Found], *, timeout_s: float) -> list[Tri
         asked.update((job.id, queue) for job, state in zip(batch, states, strict=True) if state == "running")
         return [state != "ended" for state in states]
 
-    tried = _apply(store, jobs, "job cancel", judge, change, "is cancelled")
+    tried = _apply(store, jobs, "job cancel", _may("cancel"), change, "is cancelled")
     return _await_stop(store, tried, asked, timeout_s) if asked else tried
 
 
@@ -230,8 +190,9 @@ def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
         return {}
     if store.jobs.promote(queue, ids) == len(ids):
         return dict.fromkeys(ids, True)
-    live = {found.id for found in store.jobs.locate(queue, ids) if found.state in ("waiting", "limited", "running")}
-    return {job_id: job_id in live for job_id in ids}
+    located = ((found.id, BY_NAME[found.state]) for found in store.jobs.locate(queue, ids))
+    gone_on = {job_id for job_id, state in located if not state.ended and "promote" not in state.allows}
+    return {job_id: job_id in gone_on for job_id in ids}
 
 
 def _cancelled(job: Found) -> bytes:
@@ -248,18 +209,29 @@ def _cancelled(job: Found) -> bytes:
     return events.encode(event)
 
 
-def _already(job: Found, text: str) -> Tried:
-    return Tried(job.id, f"job {job.id} {text}")
+_LEFT = {"cancel": "to cancel", "promote": "to promote", "priority": "to put in front of others or behind"}
+"""What there is nothing left of, when a verb's answer is "nothing"."""
 
 
-def _refused(job: Found, text: str, hint: str) -> Tried:
-    said = f"job {job.id} {text}"
+def _may(verb: str) -> Step:
+    """The step that judges a job by its state alone."""
+    return lambda job: _judge(job, verb)
+
+
+def _judge(job: Found, verb: str) -> Tried | None:
+    state = BY_NAME[job.state]
+    if verb in state.allows:
+        return None
+    answer = state.answers[verb]
+    hint = answer.hint.format(id=job.id)
+    said = f"job {job.id} {answer.text or state.does}"
+    match answer.kind:
+        case "already":
+            return Tried(job.id, said if answer.text else f"{said} already")
+        case "nothing":
+            said = f"{said}: nothing {_LEFT[verb]}"
+            return Tried(job.id, said, error=NothingMatched(said, hint))
     return Tried(job.id, said, error=Refused(said, hint))
-
-
-def _over(job: Found, what: str, hint: str) -> Tried:
-    said = f"job {job.id} is {job.state}: nothing {what}"
-    return Tried(job.id, said, error=NothingMatched(said, hint))
 
 
 def _moved(job: Found) -> Tried:

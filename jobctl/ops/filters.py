@@ -21,7 +21,7 @@ from jobctl import clock
 from jobctl.errors import Refused, UsageError
 from jobctl.ops.when import parse_past
 from jobctl.redaction import is_hidden
-from jobctl.store.data.records import STATES
+from jobctl.store.data.states import STATES
 
 KEYS = ("queue", "job", "state", "error", "group", "label", "id", "since", "until", "args")
 GROUP_PREFIX = 4

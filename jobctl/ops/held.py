@@ -8,6 +8,7 @@ from jobctl import clock
 from jobctl.ops.limits import kind_of, name_of, spelled
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import Hold, Job
+from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.pauses import EVERYTHING, Pause, of_type
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def shown(store: Store, found: Found, *, unredacted: bool = False) -> Job:
     """The record of a job, with what holds it."""
     job = to_job(found, unredacted=unredacted)
-    if found.state not in ("waiting", "limited"):
+    if not BY_NAME[found.state].line:
         return job
     return to_job(found, unredacted=unredacted, held=tuple(why(store, found, job.type)))
 

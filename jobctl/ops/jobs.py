@@ -18,7 +18,8 @@ from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.data.ids import minted_at
-from jobctl.store.data.records import STATES, TERMINAL, Job
+from jobctl.store.data.records import Job
+from jobctl.store.data.states import STATES, TERMINAL
 from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import LogLine
 
@@ -26,7 +27,6 @@ SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""
 LOOK_MS = 1_000
 """How often a job that is followed is looked at."""
-LIVE = tuple(state for state in STATES if state not in TERMINAL)
 
 
 def locate(store: Store, job_id: str, queues: Iterable[str] | None = None) -> Found:

@@ -11,7 +11,8 @@ from jobctl.errors import JobctlError, JobDied, NothingMatched, WaitTimeout
 from jobctl.ops.jobs import find
 from jobctl.store import Store
 from jobctl.store.data.found import Found
-from jobctl.store.data.records import TERMINAL, Job
+from jobctl.store.data.records import Job
+from jobctl.store.data.states import TERMINAL
 from jobctl.text import first_line
 
 LOOKS_A_SECOND = 2_000

@@ -1,14 +1,14 @@
 """What must be true of Redis between any two steps: `check` names every violation it finds in a namespace.
 
-I1  An id in `.msgs` is in exactly one of waiting, running, delayed, retrying, limited; of the waiting ones, those
+I1  An id in `.msgs` waits or is in exactly one of the other states of live jobs; of the waiting ones, those
     without a priority are in the list, and LLEN - stale is how many distinct ones there are.
-I2  An id in the archive is in exactly one of completed, cancelled, dead, trash, emptied, and the other way round.
+I2  An id in the archive is in exactly one of the states of ended jobs, and the other way round.
 I3  No id is both live and archived.
 I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, logs too; requests to
     cancel and progress to running ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
-I6  The index of due times holds a queue if and only if it has delayed or retrying jobs or limits that somebody waits
-    for, at no later time than theirs.
+I6  The index of due times holds a queue if and only if it has jobs that wait for their time, or limits that somebody
+    waits for, at no later time than theirs.
 I7  (`wakes`) Where jobs wait in a queue that is not paused, or a limit is to be looked at, there is a wake token. True
     after each script; not while a worker has taken the token and not yet fetched, nor after a stock producer, which
     knows no token.
@@ -31,11 +31,14 @@ from typing import Any
 import redis
 
 from jobctl.store import Store
+from jobctl.store.data.states import ALL
 from tests.store import limits
 
-LIVE_SETS = ("running", "delayed", "retrying", "limited")
+LIVE_SETS = tuple(p.key for s in ALL if not s.ended and s.name != "waiting" for p in s.places)
+"""Where live jobs are that do not wait for a worker alone."""
+TIMED_SETS = tuple(p.key for s in ALL if s.moment == "due" for p in s.places)
 BESIDE = ("records", "priorities", "crashes", "lanes", "uniques")
-ENDED_SETS = ("completed", "cancelled", "dead", "trash", "emptied")
+ENDED_SETS = tuple(p.key for s in ALL if s.ended for p in s.places)
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,8 @@ class View:
     listed: list[bytes]
     stale: int
     ordered: set[bytes]
-    running: set[bytes]
-    delayed: dict[bytes, float]
-    retrying: dict[bytes, float]
+    live: dict[str, set[bytes]]
+    times: list[float]
     archive: set[bytes]
     ended: dict[str, set[bytes]]
     beside: dict[str, set[bytes]]
@@ -61,7 +63,6 @@ class View:
     turns: bool
     groups: dict[bytes, set[bytes]]
     due: float | None
-    limited: set[bytes]
     stock: bool
     wakes: int
     paused: bytes | None
@@ -116,9 +117,12 @@ def _view(store: Store, queue: str) -> View:
     acks = list(client.scan_iter(f"{keys.prefix}:__acks__.*.{queue}", count=1000))
     pipe = client.pipeline(transaction=True)
     pipe.hkeys(keys.bodies(queue)).lrange(keys.ready(queue), 0, -1).get(keys.stale(queue))
-    pipe.zrange(keys.ordered(queue), 0, -1).hkeys(keys.running(queue))
-    pipe.zrange(keys.delayed(queue), 0, -1, withscores=True).zrange(keys.retrying(queue), 0, -1, withscores=True)
-    pipe.hkeys(keys.archive(queue)).zrange(keys.limited(queue), 0, -1)
+    pipe.zrange(keys.ordered(queue), 0, -1)
+    for place in (p for s in ALL for p in s.places if p.key in LIVE_SETS):
+        (pipe.hkeys if place.kind == "hash" else lambda key: pipe.zrange(key, 0, -1))(getattr(keys, place.key)(queue))
+    for name in TIMED_SETS:
+        pipe.zrange(getattr(keys, name)(queue), 0, 0, withscores=True)
+    pipe.hkeys(keys.archive(queue))
     for name in ENDED_SETS:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
     for name in (*BESIDE, "cancels", "progress", "groups"):
@@ -141,11 +145,9 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         listed=next(got),
         stale=int(next(got) or 0),
         ordered=set(next(got)),
-        running=set(next(got)),
-        delayed=dict(next(got)),
-        retrying=dict(next(got)),
+        live={name: set(next(got)) for name in LIVE_SETS},
+        times=[at for _ in TIMED_SETS for _, at in next(got)],
         archive=set(next(got)),
-        limited=set(next(got)),
         ended={name: set(next(got)) for name in ENDED_SETS},
         beside={name: set(next(got)) for name in BESIDE},
         cancels=set(next(got)),
@@ -169,14 +171,15 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     yield from _grouped(view)
     if view.stock:
         return
-    waiting = view.bodies - view.running - view.delayed.keys() - view.retrying.keys() - view.limited
+    waiting = view.bodies.difference(*view.live.values())
+    running = view.live["running"]
     yield from _live(view, waiting)
     for name, ids in view.beside.items():
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
     yield from _named("I4: to expire, and ended", view.expiring - view.bodies)
-    yield from _named("I4: asked to stop, not running", view.cancels - view.running)
+    yield from _named("I4: asked to stop, not running", view.cancels - running)
     yield from _due(view)
-    yield from _named("I4: tells its progress, not running", view.progress - view.running)
+    yield from _named("I4: tells its progress, not running", view.progress - running)
     held_too_long = view.hold is not None and view.hold <= now
     if wakes and (waiting or view.turns or held_too_long) and not view.wakes and not _is_paused(view, now):
         yield f"I7: {len(waiting)} wait and no wake token is there"
@@ -184,8 +187,8 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
 
 def _live(view: View, waiting: set[bytes]) -> Iterator[str]:
     for name in LIVE_SETS:
-        yield from _named(f"I1: {name} without a body", set(getattr(view, name)) - view.bodies)
-    counted = Counter(i for name in LIVE_SETS for i in getattr(view, name))
+        yield from _named(f"I1: {name} without a body", view.live[name] - view.bodies)
+    counted = Counter(i for ids in view.live.values() for i in ids)
     yield from _named("I1: in two states", {i for i, count in counted.items() if count > 1})
     waiting = waiting - view.held_by_stock
     yield from _named("I1: waiting nowhere", waiting - set(view.listed) - view.ordered)
@@ -211,7 +214,7 @@ def _grouped(view: View) -> Iterator[str]:
 
 
 def _due(view: View) -> Iterator[str]:
-    times = [*view.delayed.values(), *view.retrying.values(), *([] if view.hold is None else [view.hold])]
+    times = [*view.times, *([] if view.hold is None else [view.hold])]
     if not times and view.due is not None:
         yield f"I6: due at {view.due:.0f} with nothing delayed"
     if times and (view.due is None or view.due > min(times)):

@@ -12,6 +12,7 @@ from jobctl.cli.view.held import sentence
 from jobctl.cli.view.output import iso, relative, short_duration, to_json
 from jobctl.cli.view.paint import Paint
 from jobctl.store.data.records import AttemptRecord, Job
+from jobctl.store.data.states import BY_NAME
 from jobctl.text import first_line, sanitize
 
 MAX_PAYLOAD_LINES = 60
@@ -61,15 +62,14 @@ def _error(job: Job, paint: Paint) -> Iterator[str]:
 
 
 def _since(ctx: Context, job: Job) -> str:
-    match job.state:
-        case "delayed":
-            return f"due {_when(ctx, job.due_at)}"
-        case "retrying":
-            return f"next attempt {_when(ctx, job.due_at)}"
-        case "running":
-            return f"since {_span(job.started_at)}"
-        case "waiting" | "limited":
-            return f"for {_span(job.enqueued_at)}" if not job.attempt_count else ""
+    state = BY_NAME[job.state]
+    match state.moment:
+        case "due":
+            return f"{state.when} {_when(ctx, job.due_at)}"
+        case "started":
+            return f"{state.when} {_span(job.started_at)}"
+        case "enqueued":
+            return f"{state.when} {_span(job.enqueued_at)}" if not job.attempt_count else ""
     return _when(ctx, job.finished_at) if job.finished_at else ""
 
 
@@ -155,11 +155,4 @@ def _traceback(job: Job) -> list[str]:
 
 def _next(job: Job) -> str:
     """What one would do now."""
-    match job.state:
-        case "dead":
-            return f"run it again: jobctl job retry {sanitize(job.id)}"
-        case "retrying" | "delayed":
-            return f"run it now: jobctl job promote {sanitize(job.id)}"
-        case "discarded":
-            return f"bring it back: jobctl dead restore id:{sanitize(job.id)}"
-    return ""
+    return BY_NAME[job.state].next_step.format(id=sanitize(job.id))

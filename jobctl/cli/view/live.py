@@ -13,23 +13,16 @@ from rich.text import Text
 
 from jobctl.cli.context import Context
 from jobctl.cli.view.lines import moment
-from jobctl.cli.view.output import failure
+from jobctl.cli.view.output import STATE_STYLES, failure
 from jobctl.ops.pauses import sentence
+from jobctl.store.data.states import ALL
 from jobctl.text import sanitize as clean
 
 if TYPE_CHECKING:
     from jobctl.ops.up import Snapshot
     from jobctl.store.data.records import Event, PauseRow, QueueRow
 
-_STYLES = {
-    "completed": "green",
-    "retrying": "yellow",
-    "limited": "yellow",
-    "cancelled": "yellow",
-    "dead": "red",
-    "lost": "red",
-}
-_NUMBERS = ("waiting", "delayed", "retrying", "limited", "running", "dead")
+_NUMBERS = tuple(state.name for state in ALL if state.counted)
 
 
 class LiveView:
@@ -126,7 +119,7 @@ def _events(events: Sequence[Event]) -> RenderableType:
         what = failure(event) or event.label or ""
         table.add_row(
             Text(event.at.astimezone().strftime("%H:%M:%S"), style="dim"),
-            Text(event.event, style=_STYLES.get(event.event, "")),
+            Text(event.event, style=STATE_STYLES.get(event.event, "")),
             clean(event.type),
             clean(event.id),
             Text(clean(what, limit=200)),

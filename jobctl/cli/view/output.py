@@ -13,23 +13,16 @@ import msgspec
 from jobctl import clock
 from jobctl.cli.view.sanitize import clean_json, scrub
 from jobctl.cli.view.screen import Output, Screen, Times
+from jobctl.store.data.states import ALL
 from jobctl.text import first_line, sanitize
 
 STATE_STYLES: Mapping[str, str] = {
-    "running": "cyan",
-    "completed": "green",
-    "waiting": "",
-    "delayed": "yellow",
-    "retrying": "yellow",
-    "limited": "yellow",
-    "dead": "red",
+    **{state.name: state.style for state in ALL},
     "failed": "red",
     "timeout": "red",
     "lost": "red",
-    "cancelled": "dim",
-    "discarded": "dim",
 }
-"""Colours of states and outcomes, for `Column.styles`."""
+"""Colours of states, outcomes and events, for `Column.styles`."""
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 CELL_LIMIT = 1000
 MIN_WIDTH = 8

@@ -7,22 +7,15 @@ from dataclasses import dataclass
 
 from jobctl.cli.context import Context
 from jobctl.cli.view.output import STATE_STYLES
+from jobctl.store.data.states import ALL
 
 _CODES: Mapping[str, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _GLYPHS: Mapping[str, str] = {
-    "completed": "✓",
-    "dead": "✗",
+    **{state.name: state.glyph for state in ALL},
     "failed": "✗",
     "timeout": "✗",
     "lost": "?",
-    "retrying": "↻",
-    "delayed": "◷",
-    "limited": "◷",
-    "waiting": "·",
-    "running": "▶",
     "started": "▶",
-    "cancelled": "⊘",
-    "discarded": "⊘",
 }
 
 

@@ -7,21 +7,6 @@ from typing import Any
 
 import msgspec
 
-STATES = (
-    "waiting",
-    "delayed",
-    "retrying",
-    "limited",
-    "running",
-    "completed",
-    "dead",
-    "cancelled",
-    "discarded",
-)
-"""`discarded` is the trash: a dead letter or an emptied queue's job that can still be restored."""
-
-TERMINAL = ("completed", "dead", "cancelled", "discarded")
-
 
 class AttemptRecord(msgspec.Struct, frozen=True):
     """One run of a job. `outcome`: completed, failed, timeout, cancelled, lost. `error` is the class."""

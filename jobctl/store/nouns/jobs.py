@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +13,7 @@ from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import hidden
 from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
 from jobctl.store.data.records import Hold, Job
+from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns import progress
 from jobctl.store.wire.bounds import BATCH, EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
@@ -124,17 +125,17 @@ class Jobs:
             yield [found for found in self.locate(queue, job_ids) if found.state == state]
 
     def _ids(self, queue: str, state: str, batch: int) -> Iterator[list[str]]:
-        keys, client = self._store.keys, self._store.client
-        if state == "running":
-            with mapping():
-                yield [_text(i) for i in client.hkeys(keys.running(queue))]
-            return
-        if state == "waiting":
-            newest = lambda a, b: client.lrange(keys.ready(queue), -b - 1, -a - 1)[::-1]  # noqa: E731 - as the others
-            yield from self._pages(newest, batch)
-        for zset in _ZSETS.get(state, ()):
-            key = getattr(keys, zset)(queue)
-            yield from self._pages(lambda a, b, key=key: client.zrevrange(key, a, b), batch)
+        client = self._store.client
+        for place in BY_NAME[state].places:
+            key = getattr(self._store.keys, place.key)(queue)
+            match place.kind:
+                case "hash":
+                    with mapping():
+                        yield [_text(i) for i in client.hkeys(key)]
+                case "list":
+                    yield from self._pages(lambda a, b, key=key: client.lrange(key, -b - 1, -a - 1)[::-1], batch)
+                case "set":
+                    yield from self._pages(lambda a, b, key=key: client.zrevrange(key, a, b), batch)
 
     @staticmethod
     def _pages(read: Any, batch: int) -> Iterator[list[str]]:
@@ -183,18 +184,6 @@ class Jobs:
         return int(self._store.run("remove", queue, *job_ids))
 
 
-_ZSETS: Mapping[str, tuple[str, ...]] = {
-    "waiting": ("ordered",),
-    "delayed": ("delayed",),
-    "retrying": ("retrying",),
-    "limited": ("limited",),
-    "completed": ("completed",),
-    "cancelled": ("cancelled",),
-    "dead": ("dead",),
-    "discarded": ("trash", "emptied"),
-}
-
-
 def _text(value: Any) -> str:
     return ids.read(value) if isinstance(value, bytes) else str(value)
 
@@ -241,12 +230,13 @@ def to_job(found: Found, *, unredacted: bool = False, held: tuple[Hold, ...] = (
 def _times(found: Found) -> tuple[int | None, int | None, int | None]:
     """(due, started, finished) in epoch ms, from the state's detail and the record."""
     due, started, finished = None, found.record.started, None
-    if found.state in ("delayed", "retrying"):
-        due = round(float(found.detail))
-    elif found.state == "running":
-        started = int(found.detail.rpartition("|")[2])
-    elif found.state in ("completed", "cancelled", "dead"):
-        finished = round(float(found.detail))
-    elif found.state == "discarded":
-        finished = found.record.finished
+    match BY_NAME[found.state].moment:
+        case "due":
+            due = round(float(found.detail))
+        case "started":
+            started = int(found.detail.rpartition("|")[2])
+        case "finished":
+            finished = round(float(found.detail))
+        case "expires":
+            finished = found.record.finished
     return due, started, finished

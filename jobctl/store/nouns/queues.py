@@ -12,6 +12,8 @@ import redis
 from jobctl import clock
 from jobctl.store.data import codec
 from jobctl.store.data.records import QueueRow
+from jobctl.store.data.states import ALL
+from jobctl.store.nouns import counts
 from jobctl.store.nouns.pauses import EVERYTHING, Pauses, in_force
 from jobctl.store.wire.connection import mapping
 
@@ -150,55 +152,35 @@ class Queues:
         with mapping():
             return bool(every) and bool(self._store.client.exists(*every))
 
-    def depth(self, names: Iterable[str], ours: Container[str] = ()) -> list[QueueRow]:
+    def depth(self, names: Iterable[str], known: Container[str] = ()) -> list[QueueRow]:
         """How deep queues are, in two round trips. `workers` is left None: it is known to Processes.
 
-        Of a queue that is neither in `ours` nor was ever used by jobctl, a stock deployment cannot tell everything.
+        Of a queue that is neither in `known` nor was ever used by jobctl, a stock deployment cannot tell everything.
         """
         queues, keys = list(names), self._store.keys
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             for queue in queues:
+                counts.ask(pipe, keys, queue, counts.COLUMNS)
                 pipe.llen(keys.ready(queue))
-                pipe.zcard(keys.ordered(queue))
-                pipe.get(keys.stale(queue))
-                pipe.zcard(keys.delayed(queue))
-                pipe.zcard(keys.retrying(queue))
-                pipe.hlen(keys.running(queue))
-                pipe.zcard(keys.dead(queue))
                 pipe.hlen(keys.bodies(queue))
                 pipe.hlen(keys.stock_delayed_bodies(queue))
                 pipe.zcard(keys.stock_dead(queue))
                 pipe.sismember(keys.queues(), queue)
                 pipe.lrange(keys.ready(queue), 0, HEADS - 1)
                 pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
-                pipe.zcard(keys.limited(queue))
-            replies = pipe.execute()
+            replies = iter(pipe.execute())
         paused = Pauses(self._store).now()
-        rows = [replies[at : at + 14] for at in range(0, len(replies), 14)]
-        oldest = self._oldest({queue: [*row[11], *row[12]] for queue, row in zip(queues, rows, strict=True)})
-        return [
-            self._row(
-                queue, row, oldest[queue], bool(row[10]) or queue in ours, queue in paused or EVERYTHING in paused
-            )
-            for queue, row in zip(queues, rows, strict=True)
-        ]
-
-    def _row(self, queue: str, reply: list[Any], oldest: float | None, ours: bool, paused: bool) -> QueueRow:
-        listed, ordered, stale, delayed, retrying, running, dead, bodies, sdelayed, sdead, _, _, _, limited = reply
-        waiting = max(0, listed + ordered - int(stale or 0))
-        return QueueRow(
-            queue=queue,
-            waiting=waiting,
-            delayed=delayed + sdelayed,
-            retrying=retrying if ours else None,
-            limited=limited if ours else None,
-            running=running if ours else max(0, bodies - listed),
-            dead=dead + sdead,
-            oldest_waiting_s=oldest if waiting else None,
-            workers=None,
-            paused=paused,
-        )
+        rows = {queue: (counts.read(replies, counts.COLUMNS), [next(replies) for _ in range(7)]) for queue in queues}
+        oldest = self._oldest({queue: [*rest[5], *rest[6]] for queue, (_, rest) in rows.items()})
+        out = []
+        for queue, (counted, (listed, bodies, delayed, dead, used, *_)) in rows.items():
+            stock = counts.Stock(listed, bodies, delayed, dead)
+            told = counts.told(counted, stock, used or queue in known)
+            waits = oldest[queue] if counted["waiting"] else None
+            held = queue in paused or EVERYTHING in paused
+            out.append(QueueRow(queue=queue, **told, oldest_waiting_s=waits, workers=None, paused=held))
+        return out
 
     def _oldest(self, heads: Mapping[str, list[bytes]]) -> dict[str, float | None]:
         """For each queue, the age in seconds of the oldest job at the head of its lines, in one round trip.
@@ -245,18 +227,11 @@ class Queues:
 
     def emptiable(self, queue: str) -> dict[str, int]:
         """How many jobs `empty` would move, by state."""
-        keys = self._store.keys
+        states = [state for state in ALL if "empty" in state.allows]
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
-            pipe.llen(keys.ready(queue))
-            pipe.zcard(keys.ordered(queue))
-            pipe.get(keys.stale(queue))
-            pipe.zcard(keys.delayed(queue))
-            pipe.zcard(keys.retrying(queue))
-            pipe.zcard(keys.limited(queue))
-            listed, ordered, stale, delayed, retrying, limited = pipe.execute()
-        waiting = max(0, listed + ordered - int(stale or 0))
-        return {"waiting": waiting, "limited": limited, "delayed": delayed, "retrying": retrying}
+            counts.ask(pipe, self._store.keys, queue, states)
+            return counts.read(iter(pipe.execute()), states)
 
     def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
         """Move one batch of waiting, limited, delayed and retrying jobs to the trash: (moved, entries left)."""

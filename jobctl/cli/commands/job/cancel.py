@@ -35,12 +35,12 @@ def cancel(
     Example: jobctl job cancel queue:email job:newsletter --dry-run
     """
     from jobctl.ops import change
-    from jobctl.ops.jobs import LIVE
     from jobctl.ops.when import parse_delay
+    from jobctl.store.data.states import allowing
 
     timeout_s = parse_delay(timeout, "--timeout") / 1000
 
     def apply(jobs: Sequence[Found]) -> list[Tried]:
         return change.cancel(ctx.store(retries=2), jobs, timeout_s=timeout_s)
 
-    return change_jobs(ctx, "cancel", targets, LIVE, apply, (yes, dry_run, max))
+    return change_jobs(ctx, "cancel", targets, allowing("cancel"), apply, (yes, dry_run, max))

@@ -35,9 +35,10 @@ def priority(
     """
     from jobctl.ops import change
     from jobctl.producer import read_priority
+    from jobctl.store.data.states import allowing
 
     number = read_priority(priority)
-    states = ("waiting", "limited", "delayed", "retrying")
+    states = allowing("priority")
 
     def apply(jobs: Sequence[Found]) -> list[Tried]:
         return change.prioritise(ctx.store(retries=2), jobs, number)

@@ -14,8 +14,9 @@ def promote(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = 
     Example: jobctl job promote 1m80w17s0w7jd106qwm2
     """
     from jobctl.ops import change
+    from jobctl.store.data.states import allowing
 
-    states = ("retrying", "delayed")
+    states = allowing("promote")
     return change_jobs(
         ctx, "promote", targets, states, lambda jobs: change.promote(ctx.store(retries=2), jobs), (yes, dry_run, max)
     )

@@ -23,7 +23,7 @@ def release(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = 
     Example: jobctl job release 1m80w17s0w7jd106qwm2
     """
     from jobctl.ops import change
-    from jobctl.store.data.records import STATES
+    from jobctl.store.data.states import STATES
 
     every = by_id(targets)
 

@@ -16,8 +16,9 @@ def retry(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = Fa
     Example: jobctl job retry 1m80w17s0w7jd106qwm2
     """
     from jobctl.ops import change
+    from jobctl.store.data.states import allowing
 
-    states = ("dead", "cancelled", "retrying", "delayed")
+    states = allowing("retry")
     return change_jobs(
         ctx, "retry", targets, states, lambda jobs: change.retry(ctx.store(retries=2), jobs), (yes, dry_run, max)
     )

@@ -16,8 +16,9 @@ def rm(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = False
     Example: jobctl job rm 1m80w17s0w7jd106qwm2
     """
     from jobctl.ops import change
+    from jobctl.store.data.states import allowing
 
-    states = ("completed", "cancelled")
+    states = allowing("rm")
     return change_jobs(
         ctx, "delete", targets, states, lambda jobs: change.remove(ctx.store(retries=2), jobs), (yes, dry_run, max)
     )

@@ -8,6 +8,7 @@ import typer
 
 from jobctl.cli.parse import complete
 from jobctl.cli.view.output import Column, short_duration
+from jobctl.store.data.states import ALL
 
 if TYPE_CHECKING:
     from jobctl.store.data.records import QueueRow
@@ -26,12 +27,7 @@ def _count(header: str, field: str) -> Column:
 
 COLUMNS = (
     Column("QUEUE", "queue", keep=True),
-    _count("WAITING", "waiting"),
-    _count("DELAYED", "delayed"),
-    _count("RETRYING", "retrying"),
-    _count("LIMITED", "limited"),
-    _count("RUNNING", "running"),
-    _count("DEAD", "dead"),
+    *(_count(state.name.upper(), state.name) for state in ALL if state.counted),
     Column("OLDEST", lambda row: short_duration(row.oldest_waiting_s), right=True),
     _count("WORKERS", "workers"),
     Column("PAUSED", _paused, styles={"yes": "yellow", "no": "dim"}),
