@@ -46,6 +46,15 @@ class RedisFull(RedisUnavailable):
     """Redis is at its `maxmemory` and refuses what would need more."""
 
 
+class OtherLayout(RedisUnavailable):
+    """The namespace was written by another version of jobctl, in a layout that this one does not know.
+
+    To a process that runs it is as if Redis refused: what it holds stays where it is.
+    """
+
+    exit_code = 2
+
+
 class NothingMatched(JobctlError):
     """The id or the filter matched nothing."""
 

@@ -140,7 +140,7 @@ class Context:
         """Give connections back."""
         for key, thing in self._opened.items():
             if key.startswith("store"):
-                thing.client.close()
+                thing.connection.close()
         self._opened.clear()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobctl.errors import RedisUnavailable
+from jobctl.errors import OtherLayout, RedisUnavailable
 from jobctl.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,3 +64,13 @@ def open_store(
     )
     rules = unruled if catalog is None else catalog.redacted
     return Store(client, name, cluster=settings.cluster, rules=rules)
+
+
+def refuse_other_layout(store: Store) -> None:
+    """Raise OtherLayout where this version cannot work. A Redis that is away is left to whoever waits for it."""
+    try:
+        store.look()
+    except OtherLayout:
+        raise
+    except RedisUnavailable:
+        return

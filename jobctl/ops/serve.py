@@ -22,7 +22,7 @@ from jobctl.engine.process.process import queues_of
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
-from jobctl.errors import RedisUnavailable, UsageError
+from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store, redis_url
 from jobctl.producer import Producer
@@ -185,11 +185,14 @@ def schedulable(settings: Settings) -> Catalog:
 
 
 def _greet(store: Store, *, wait: bool) -> None:
-    """See whether Redis answers, and tell what is paused; if it is away, say so and let the caller go on, or raise."""
+    """See whether Redis answers, and tell what is paused; if it is away, say so and let the caller go on, or raise.
+
+    Raises OtherLayout in any case.
+    """
     try:
         for row in pauses.ls(store):
             _log.warning("%s", sanitize(pauses.sentence(row)))
     except RedisUnavailable as error:
-        if not wait:
+        if not wait or isinstance(error, OtherLayout):
             raise
         _log.warning("%s; waiting for it", error.message)

@@ -19,7 +19,7 @@ from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import INTERRUPTED, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops import pauses
-from jobctl.ops.connect import open_store
+from jobctl.ops.connect import open_store, refuse_other_layout
 from jobctl.ops.serve import CALL_S
 from jobctl.settings import Settings, environment, notify_socket
 from jobctl.store import Store
@@ -95,7 +95,8 @@ class Up:
     def run(self) -> int:
         """Work until stopped. Returns 0, 1 when a part ended by itself or had to be killed, 130 after a second SIGINT.
 
-        Raises Refused when it runs here already, OperationFailed or RedisUnavailable when it cannot start.
+        Raises Refused when it runs here already, OperationFailed, RedisUnavailable or OtherLayout
+        when it cannot start.
         """
         prepare_directory(self._state)
         with _hold(self._state):
@@ -123,6 +124,7 @@ class Up:
             self._server.start()
         url = self._server.url if self._server else settings.redis_url
         self._store = open_store(settings, self._catalog, url=url, timeout_s=CALL_S)
+        refuse_other_layout(self._store)
         env = {**environment(), **settings.child_environment(url)}
         (self._state / "logs").mkdir(exist_ok=True, mode=0o700)
         if self._options.scheduler:

@@ -35,7 +35,7 @@ class Store(Namespace):
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
         other = Store(client, self.namespace, rules=self.rules)
-        other.keys, other.mint = self.keys, self.mint
+        other.keys, other.mint, other._seen = self.keys, self.mint, self._seen
         topology.bind(client, self.keys.token())
         return other
 

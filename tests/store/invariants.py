@@ -15,6 +15,7 @@ I7  (`wakes`) Where jobs wait in a queue that is not paused, or a limit is to be
 I8  The limited jobs are those in lanes, each in its own. A lane that is not empty is in exactly one place: in `turns`
     or in the line of one of its buckets. A bucket is in `holds` if and only if its line is not empty.
 I9  A concurrency's slots are as many as jobs of its lanes run; what is counted as waiting for a limit waits in a lane.
+I10 A namespace in which something lies has the number of its layout, and the notice for programs that know no number.
 
 A stock worker holds its jobs in `__acks__` sets: those count as running. A queue that only stock workers serve is held
 to I2, I3 and I5 alone: they end jobs without a word to records and counts. Everything about a queue is read in one
@@ -32,6 +33,7 @@ import redis
 
 from jobctl.store import Store
 from jobctl.store.data.states import ALL
+from jobctl.store.wire import layout
 from tests.store import limits
 
 LIVE_SETS = tuple(p.key for s in ALL if not s.ended and s.name != "waiting" for p in s.places)
@@ -87,7 +89,17 @@ def check(store: Store, *, wakes: bool = False) -> list[str]:
         out += [f"{queue}: {what}" for what in _violations(view, now, wakes)]
         if not view.stock:
             out += [f"{queue}: {what}" for what in limits.violations(store, queue)]
-    return out + _logs(store)
+    return out + _logs(store) + _layout(store)
+
+
+def _layout(store: Store) -> list[str]:
+    """Read with the namespace's marks: it may be flushed, or written for the first time, while this looks."""
+    pipe = store.connection.pipeline(transaction=True)
+    pipe.get(store.keys.layout()).exists(*layout.marks(store.keys)).hexists(store.keys.notice(), "*")
+    found, marks, notice = pipe.execute()
+    if not marks and found is None:
+        return []
+    return [] if found == str(layout.LAYOUT).encode() and notice else [f"I10: layout {found}, notice {notice}"]
 
 
 def _logs(store: Store) -> list[str]:

@@ -21,9 +21,9 @@ from tests.support import eventually
 
 
 def test_the_stream_of_events_is_a_ring(moves: Moves, store: Store) -> None:
-    for _ in range(EVENTS_KEPT + 2_000):
-        store.client.xadd(store.keys.events(), {"e": b"{}"})
     moves.enqueue("a")
+    for _ in range(EVENTS_KEPT + 2_000):
+        store.connection.xadd(store.keys.events(), {"e": b"{}"})
     (job,) = moves.fetch()
     event = events.encode(Event(at=clock.to_datetime(1), event="completed", id="a", type="act", queue=QUEUE))
     store.run_many([store.settle.complete(QUEUE, 1000, 10, [Ended("a", job.token, b"{}", event)])])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from jobctl import clock
-from jobctl.errors import RedisUnavailable
+from jobctl.errors import OtherLayout, RedisUnavailable
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
@@ -51,6 +51,8 @@ class Heartbeats:
         self._info = info
         self._lost: deque[tuple[str, frozenset[str], frozenset[str]]] = deque()
         self._failing_since: float | None = None
+        self.refused = False
+        """Whether the namespace has another layout by now: this version of jobctl has no business there any more."""
 
     @property
     def outage_s(self) -> float:
@@ -103,11 +105,15 @@ class Heartbeats:
         return result
 
     def _failed(self, error: Exception) -> None:
-        if self._failing_since is not None:
+        newly = isinstance(error, OtherLayout) and not self.refused
+        self.refused = self.refused or newly
+        if self._failing_since is not None and not newly:
             return
         self._failing_since = clock.monotonic()
         what = sanitize(str(error), limit=300)
-        if isinstance(error, RedisUnavailable):
+        if self.refused:
+            log.error("%s", what)
+        elif isinstance(error, RedisUnavailable):
             log.error("%s; heartbeats are tried again until it answers", what)
         else:
             log.error("heartbeat failed: %s: %s", type(error).__name__, what, exc_info=error)

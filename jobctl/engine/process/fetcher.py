@@ -59,7 +59,7 @@ class Fetcher(threading.Thread):
         queue that has some, what its limits allow."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
-        self._wakeups = Wakeups(blocking.client, [store.keys.wake(queue) for queue in queues])
+        self._wakeups = Wakeups(blocking.connection, [store.keys.wake(queue) for queue in queues])
         self._worker = worker
         self._queues = list(queues)
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}

@@ -17,6 +17,7 @@ from jobctl.engine.scheduler.timer import TickTimer
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.processes import process_name, resident_bytes
+from jobctl.errors import UsageError
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
@@ -55,7 +56,10 @@ class Scheduler:
         self._apply(catalog)
 
     def run(self) -> int:
-        """Work until SIGTERM or SIGINT; returns 0. Ends within 2 s, as a call to Redis takes 1 s at most."""
+        """Work until SIGTERM or SIGINT; returns 0, or 2 when the namespace was migrated to another layout.
+
+        Ends within 2 s, as a call to Redis takes 1 s at most.
+        """
         loop = self._loop
         loop.on_signal((signal.SIGTERM, signal.SIGINT), lambda _number: self._stop())
         loop.on_signal((signal.SIGHUP,), lambda _number: self._on_reload())
@@ -74,7 +78,7 @@ class Scheduler:
         finally:
             loop.close()
         log.info("scheduler %s ended", self.name)
-        return 0
+        return UsageError.exit_code if self._beats.refused else 0
 
     def info(self) -> ProcessInfo:
         """What a heartbeat says about this scheduler."""
@@ -92,6 +96,9 @@ class Scheduler:
 
     def _beat(self) -> None:
         self._beats.beat()
+        if self._beats.refused:
+            self._stop()
+            return
         if self._beats.outage_s:
             self._notifier.status("Redis unreachable")
             return

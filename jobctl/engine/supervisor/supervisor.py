@@ -20,7 +20,7 @@ from jobctl.engine.supervisor.recovery import Recovery
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.processes import process_name, resident_bytes
-from jobctl.errors import INTERRUPTED
+from jobctl.errors import INTERRUPTED, UsageError
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
@@ -75,7 +75,8 @@ class Supervisor:
     def run(self) -> int:
         """Work until stopped, or in burst mode until the queues are empty; returns the exit code.
 
-        0 after a clean drain; 1 when processes had to be killed; 130 after a second SIGINT.
+        0 after a clean drain; 1 when processes had to be killed; 2 when the namespace was migrated to another layout;
+        130 after a second SIGINT.
         """
         loop = self._loop
         loop.on_signal((signal.SIGTERM, signal.SIGINT), self._on_stop)
@@ -153,6 +154,9 @@ class Supervisor:
         self._beats.beat()
         for child in children if not self._beats.outage_s else ():
             child.slots.set_beaten(now)
+        if self._beats.refused and self._stop_at is None:
+            self._exit_code = UsageError.exit_code
+            self._drain()
 
     def _reap(self) -> None:
         for crew in self._crews():
@@ -254,6 +258,9 @@ class Supervisor:
             self._stop_at = clock.monotonic()
             self._kill()
             return
+        self._drain()
+
+    def _drain(self) -> None:
         grace = self._template.grace_s
         log.info("draining: running jobs have %.0f s to finish", grace)
         self._stop_at = clock.monotonic() + grace
@@ -278,7 +285,8 @@ class Supervisor:
     def _done(self) -> bool:
         if self._too_late():
             return True
-        return not self._beats.pending and all(crew.ended for crew in self._crews())
+        recovered = self._beats.refused or not self._beats.pending  # of another layout: others recover what is held
+        return recovered and all(crew.ended for crew in self._crews())
 
     def _too_late(self) -> bool:
         """Whether a call to Redis could make the end later than promised."""

@@ -58,7 +58,7 @@ class Audit:
         )
         fields: dict[Any, Any] = {"e": msgspec.json.encode(entry)}
         with mapping():
-            self._store.client.xadd(self._store.keys.audit(), fields, maxlen=MAX_ENTRIES, approximate=True)
+            self._store.writer.xadd(self._store.keys.audit(), fields, maxlen=MAX_ENTRIES, approximate=True)
 
     def recent(self, limit: int = 100) -> list[AuditEntry]:
         """The latest changes, newest first."""

@@ -83,14 +83,14 @@ class Limits:
                 if old is None or ids.read(old) != spec
             }
             if changed:
-                self._store.client.hset(key, mapping=changed)
+                self._store.writer.hset(key, mapping=changed)
         if changed:
             self.look_again(queue, *changed)
 
     def set(self, queue: str, limit: str, spec: str, until_ms: int, by: str) -> None:
         """Let something else than the catalog's spec be in force, until a time (epoch ms; 0: until reset)."""
         with mapping():
-            self._store.client.hset(
+            self._store.writer.hset(
                 self._store.keys.limits(queue), f"{limit}|set", f"{until_ms}|{by.replace('|', '_')}|{spec}"
             )
         self.look_again(queue, limit)

@@ -49,7 +49,7 @@ class Pauses:
         """
         value = f"{pause.until_ms}{'!' if pause.closed else ''}|{pause.by.replace('|', '_')}|{pause.reason}"
         with mapping():
-            self._store.client.hset(self._store.keys.paused(), scope, value)
+            self._store.writer.hset(self._store.keys.paused(), scope, value)
         if type_of(scope) is not None:
             self._look_again(scope, self._store.registered())
 

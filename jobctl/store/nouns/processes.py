@@ -11,6 +11,7 @@ import msgspec
 from jobctl import clock
 from jobctl.store.data import ids
 from jobctl.store.data.records import ProcessRow
+from jobctl.store.wire import layout as layouts
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float = 0.0
     running: int = 0
     children: tuple[ChildInfo, ...] = ()
+    layout: int = layouts.FIRST
+    """The layout that the process works with; `beat` fills it in. Processes of layout 1 do not tell."""
 
 
 _decoder = msgspec.json.Decoder(ProcessInfo)
@@ -66,7 +69,8 @@ class Processes:
 
     def beat(self, state: ProcessInfo) -> int:
         """Say that a process is alive; returns Redis's clock, in epoch ms."""
-        return int(self._store.run("beat", (), state.name, msgspec.json.encode(state)))
+        told = msgspec.structs.replace(state, layout=layouts.LAYOUT)
+        return int(self._store.run("beat", (), state.name, msgspec.json.encode(told)))
 
     def leave(self, name: str) -> None:
         """Take a process that ended off the list."""

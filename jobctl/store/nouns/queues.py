@@ -49,7 +49,7 @@ class Queues:
         queues = list(names)
         if queues:
             with mapping():
-                self._store.client.sadd(self._store.keys.queues(), *queues)
+                self._store.writer.sadd(self._store.keys.queues(), *queues)
 
     def registered(self) -> list[str]:
         """The queues that jobctl wrote to or serves, sorted."""

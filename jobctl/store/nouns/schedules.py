@@ -55,7 +55,7 @@ class Schedules:
     def pause(self, name: str, by: str) -> None:
         """Let ticks pass unused until the schedule is resumed."""
         with mapping():
-            self._store.client.hset(self._store.keys.cursors(), f"{name}|paused", by)
+            self._store.writer.hset(self._store.keys.cursors(), f"{name}|paused", by)
 
     def resume(self, name: str) -> bool:
         """False if the schedule was not paused."""

@@ -145,6 +145,14 @@ class Keys:
     def _one(self, name: str) -> str:
         return f"{self.prefix}:@{name}"
 
+    def layout(self) -> str:
+        """The number of the namespace's layout: see store.wire.layout."""
+        return self._one("layout")
+
+    def notice(self) -> str:
+        """What tells programs of layout 1, which look here for pauses, that everything is paused for them."""
+        return self._one("paused")
+
     def queues(self) -> str:
         return self._one("queues")
 
@@ -159,7 +167,7 @@ class Keys:
         return self._one("token")
 
     def paused(self) -> str:
-        return self._one("paused")
+        return self._one("pauses")
 
     def processes(self) -> str:
         return self._one("processes")
@@ -198,8 +206,8 @@ class Keys:
 
 NAMESPACE_KEYS = frozenset(
     {
-        "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors", "events", "finished",
-        "control", "audit", "once",
+        "layout", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors",
+        "events", "finished", "control", "audit", "once",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

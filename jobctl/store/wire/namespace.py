@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import redis
 
 from jobctl import redaction
 from jobctl.store.data.ids import Mint, write
-from jobctl.store.wire import topology
+from jobctl.store.wire import layout, topology
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.keys import Keys
 from jobctl.store.wire.script import MAX_BUILT, Argument, Call, Runner, Script, load
-
-if TYPE_CHECKING:
-    import redis
 
 
 class Namespace:
@@ -26,15 +25,55 @@ class Namespace:
         self, client: redis.Redis, namespace: str, *, cluster: bool = False, rules: redaction.Rules = redaction.unruled
     ) -> None:
         """`rules` knows what a catalog hides of a type's payloads; bodies that say it themselves need none."""
-        self.client: Any = client  # redis-py types each reply as all that any setting could make of it
+        self.connection: Any = client
+        """The client itself. Nothing was looked at yet: `client` is for commands."""
         self.namespace = namespace
         self.keys = Keys(namespace, cluster=cluster)
         if cluster:
             topology.bind(client, self.keys.token())
         self.mint = Mint()
         self.rules = rules
+        self._seen = False
         self._runner = Runner(client)
         self._built: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+
+    @property
+    def client(self) -> Any:  # redis-py types each reply as all that any setting could make of it
+        """For reading, and for writes that a script has gone before. The first use looks at the layout.
+
+        Raises OtherLayout.
+        """
+        if not self._seen:
+            self.look()
+        return self.connection
+
+    @property
+    def writer(self) -> Any:
+        """For writes outside of scripts: one of them may be the first of all. Raises OtherLayout."""
+        self._found()
+        return self.connection
+
+    def look(self) -> None:
+        """See whether this version can work with what lies in the namespace, in one round trip. Raises OtherLayout."""
+        with mapping():
+            pipe = self.connection.pipeline(transaction=False)
+            pipe.get(self.keys.layout())
+            pipe.exists(*layout.marks(self.keys))
+            found, marks = pipe.execute()
+        if found is not None or marks:
+            self._accept(str(layout.FIRST) if found is None else found.decode())
+        self._seen = True
+
+    def _found(self) -> None:
+        """Give a namespace in which nothing lies its layout. Raises OtherLayout for one that has another."""
+        call = self.call("found", (), layout.LAYOUT, layout.NOTICE)
+        with mapping():
+            self._accept(self._runner.run(call).decode())
+        self._seen = True
+
+    def _accept(self, found: str) -> None:
+        if found != str(layout.LAYOUT):
+            raise layout.other(self.namespace, found)
 
     def call(self, script: str, queues: str | Sequence[str], *args: Argument) -> Call:
         """Prepare a script call for one queue, or for several if the script takes several."""
@@ -55,15 +94,41 @@ class Namespace:
 
     def run(self, script: str, queues: str | Sequence[str], *args: Argument) -> Any:
         """Run one script: one atomic step."""
+        call = self.call(script, queues, *args)
         with mapping():
-            return self._runner.run(self.call(script, queues, *args))
+            try:
+                return self._runner.run(call)
+            except redis.ResponseError as error:
+                if not layout.is_refusal(error):
+                    raise
+                self._settle(error)
+                return self._runner.run(call)
 
     def run_many(self, calls: Sequence[Call]) -> list[Any]:
-        """Run several scripts in one round trip; each is atomic by itself."""
+        """Run several scripts in one round trip; each is atomic by itself. All run before an error is raised."""
         if not calls:
             return []
         with mapping():
-            return self._runner.run_many(calls)
+            replies = self._runner.run_many(calls)
+            refused = [at for at, reply in enumerate(replies) if layout.is_refusal(reply)]
+            if refused:
+                self._settle(replies[refused[0]])
+                for at, reply in zip(refused, self._runner.run_many([calls[at] for at in refused]), strict=True):
+                    replies[at] = reply
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return replies
+
+    def _settle(self, refusal: Exception) -> None:
+        """A script refused to work. It may be sent again if that was because nothing lies here yet.
+
+        Raises OtherLayout.
+        """
+        found = layout.found_by(refusal)
+        if found is not None:
+            raise layout.other(self.namespace, found)
+        self._found()
 
     def block(self, keys: Sequence[str | bytes], timeout_s: float) -> bytes | None:
         """Block until one of the lists has an element, and take it; which list, or None when time ran out."""
@@ -73,7 +138,7 @@ class Namespace:
 
     def interrupt(self) -> None:
         """Make what blocks in another thread end now, with RedisUnavailable: its connections are closed."""
-        pool = getattr(self.client, "connection_pool", None)
+        pool = getattr(self.connection, "connection_pool", None)
         if pool is not None:
             pool.disconnect()
 

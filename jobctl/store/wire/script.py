@@ -19,6 +19,7 @@ import hiredis
 import msgspec
 import redis
 
+from jobctl.store.wire import layout
 from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
 
 Argument = str | bytes | int | float
@@ -40,7 +41,7 @@ class Script:
     def keys_for(self, keys: Keys, queues: Sequence[str]) -> list[str]:
         """The KEYS of a call for `queues`; a script without KEYS-EACH serves exactly one queue (or none)."""
         queue = "" if self.keys_each or not queues else queues[0]
-        out = [_resolve(keys, name, queue) for name in self.keys]
+        out = [keys.layout(), *(_resolve(keys, name, queue) for name in self.keys)]
         for each in queues if self.keys_each else ():
             out += [_resolve(keys, name, each) for name in self.keys_each]
         return out
@@ -60,8 +61,11 @@ def _header(source: str, field: str) -> tuple[str, ...]:
     return tuple(next((line[len(mark) :].split() for line in source.splitlines() if line.startswith(mark)), ()))
 
 
-def _table(names: Sequence[str], start: str) -> str:
-    return "{" + ", ".join(f"{name} = KEYS[{start}{i}]" for i, name in enumerate(names, 1)) + "}"
+def _table(names: Sequence[str], start: str = "", first: int = 1) -> str:
+    return "{" + ", ".join(f"{name} = KEYS[{start}{i}]" for i, name in enumerate(names, first)) + "}"
+
+
+_ANY_LAYOUT = "-- ANY-LAYOUT"
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -80,18 +84,19 @@ def parts(name: str) -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Script:
-    """Read a script and put its fragments and the tables of its keys before its body."""
+    """Read a script and put the look at the layout, the tables of its keys and its fragments before its body."""
     files = [_read(part) for part in parts(name)]
     named = dict.fromkeys(key for text in files for key in _header(text, "KEYS"))
     each = dict.fromkeys(_header(files[-1], "KEYS-EACH"))
     if each:
         each |= {key: None for key in named if key not in NAMESPACE_KEYS}
     keys, keys_each = tuple(key for key in named if key not in each), tuple(each)
-    head = [f"local K = {_table(keys, '')}"]
+    head = [] if _ANY_LAYOUT in files[-1].splitlines() else [layout.guard()]
+    head.append(f"local K = {_table(keys, first=2)}")
     if each:
         head += [
             "local Q, of_namespace = {}, {__index = K}",
-            f"for at = {len(keys)}, #KEYS - 1, {len(each)} do",
+            f"for at = {len(keys) + 1}, #KEYS - 1, {len(each)} do",
             f"  Q[#Q + 1] = setmetatable({_table(keys_each, 'at + ')}, of_namespace)",
             "end",
         ]
@@ -154,7 +159,7 @@ class Runner:
         return b"*%d\r\n%b%b" % (3 + len(call.keys) + len(call.args), head, _items(call.args) if call.args else b"")
 
     def run_many(self, calls: Sequence[Call]) -> list[Any]:
-        """Run calls in one round trip, each atomic by itself. Raises the first error after all have run."""
+        """Run calls in one round trip, each atomic by itself. A call's error is its reply."""
         results = self._pipeline(calls)
         missing = [i for i, r in enumerate(results) if isinstance(r, redis.exceptions.NoScriptError)]
         if missing:
@@ -162,9 +167,6 @@ class Runner:
                 self.client.script_load(source)
             for i, result in zip(missing, self._pipeline([calls[i] for i in missing]), strict=True):
                 results[i] = result
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
         return results
 
     def _pipeline(self, calls: Sequence[Call]) -> list[Any]:
