@@ -20,7 +20,7 @@ from typer._click import exceptions as click
 
 import jobctl
 from jobctl import errors, profiles
-from jobctl.catalog import table
+from jobctl.catalog import readers, table
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.shapes import Object
 from jobctl.catalog.units import parse_duration
@@ -212,9 +212,9 @@ SECTIONS: Mapping[str, Any] = {
     "`defaults`": table.DEFAULTS,
     "`queues.NAME`": table.QUEUE,
     "`jobs.NAME`": table.JOB,
-    "`command`": table.COMMAND.mapping,
-    "`http`": table.HTTP,
-    "External values": table.EXTERNAL,
+    "`command`": table.JOB.fields["command"].reader.mapping,
+    "`http`": table.JOB.fields["http"].reader,
+    "External values": readers.EXTERNAL,
     "Retries": table.RETRIES,
     "Rate limits": table.RATE_LIMIT.mapping,
     "Concurrency": table.CONCURRENCY.mapping,

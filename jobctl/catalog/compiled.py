@@ -44,7 +44,9 @@ def _file(path: Path, folder: Path) -> Path:
 
 def _key(path: Path, data: bytes) -> bytes:
     """What the kept catalog depends on: the text, its path, and the code that reads it, edited or upgraded."""
-    code = sorted((entry.name, entry.stat().st_mtime_ns) for entry in os.scandir(Path(__file__).parent))
+    here = Path(__file__).parent
+    files = [entry for folder in (here, here / "kinds") for entry in os.scandir(folder)]
+    code = sorted((entry.path, entry.stat().st_mtime_ns) for entry in files)
     told = repr((sys.version, msgspec.__version__, code, str(path), str(path.resolve())))
     return hashlib.sha256(told.encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest().encode()
 

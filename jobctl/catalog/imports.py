@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jobctl.catalog.model import ActorSpec, Catalog, JobType, PythonSpec
+from jobctl.catalog.kinds import kind_of
+from jobctl.catalog.kinds.base import Kind
+from jobctl.catalog.model import Catalog, JobType
 from jobctl.catalog.problems import Problem, did_you_mean, printable
 
 
@@ -38,22 +40,17 @@ def import_target(target: str) -> Any:
 
 
 def _check(catalog: Catalog, job: JobType) -> Problem | None:
-    match job.handler:
-        case PythonSpec(target):
-            kind = "python"
-        case ActorSpec(target):
-            kind = "actor"
-        case _:
-            return None
-    reason = _reason(kind, target)
+    kind = kind_of(job.handler)
+    target = kind.target(job.handler)
+    reason = None if target is None else _reason(kind, target)
     if reason is None:
         return None
-    where = f"jobs.{job.name}.{kind}"
+    where = f"jobs.{job.name}.{kind.name}"
     line, column = catalog.positions.get(where, (1, 1))
     return Problem(catalog.path or "jobs.yaml", line, column, where, *reason)
 
 
-def _reason(kind: str, target: str) -> tuple[str, str] | None:
+def _reason(kind: Kind, target: str) -> tuple[str, str] | None:
     """What is wrong with a target and what may help."""
     try:
         found = import_target(target)
@@ -63,14 +60,7 @@ def _reason(kind: str, target: str) -> tuple[str, str] | None:
     except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything when imported
         text = printable(" ".join(str(error).split())[:200])
         return f"`{target}` does not import: {type(error).__name__}: {text}", ""
-    if kind == "actor" and not (hasattr(found, "actor_name") and hasattr(found, "send")):
-        return (
-            f"expected a Dramatiq actor, found `{target}`, a {type(found).__name__}",
-            "decorate it with @actor",
-        )
-    if not callable(found):
-        return f"expected something to call, found `{target}`, a {type(found).__name__}", ""
-    return None
+    return kind.unfit(target, found)
 
 
 @contextmanager

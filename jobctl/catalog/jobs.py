@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 from typing import Any
 
-import msgspec
-
 from jobctl.catalog import limits, templating
-from jobctl.catalog.model import (
-    DEFAULT_QUEUE,
-    ActorSpec,
-    CommandSpec,
-    External,
-    HandlerSpec,
-    HttpSpec,
-    JobType,
-    Keep,
-    PythonSpec,
-    RetryPolicy,
-)
+from jobctl.catalog.kinds import KINDS
+from jobctl.catalog.kinds.base import Spec
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.catalog.model import DEFAULT_QUEUE, JobType, Keep, RetryPolicy
 from jobctl.catalog.problems import Path, did_you_mean, one_of
-from jobctl.catalog.report import Report, shown
-from jobctl.catalog.table import HANDLERS
-from jobctl.catalog.templates import is_template
+from jobctl.catalog.report import Report
 from jobctl.catalog.units import format_duration
 from jobctl.redaction import MAX_PATTERNS
 
 Values = Mapping[str, Any]
 
-_ORIGIN = re.compile(r"(?i:https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
-_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish")
 _PLACEHOLDER = PythonSpec("missing:missing")
 _LABEL_FIELDS = ("id", "type")
 """A label is rendered when the job is enqueued: there is no attempt yet, and no label."""
@@ -94,7 +78,9 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
     """One entry under `jobs:`; problems go to the report."""
     path: Path = ("jobs", name)
     schema = values.get("payload")
-    templated = [kind for kind in ("command", "http") if kind in values and report.sound((*path, kind))]
+    templated = [
+        name for name, kind in KINDS.items() if kind.templates and name in values and report.sound((*path, name))
+    ]
     handler = _read_handler(values, path, report)
     keys = templating.payload_keys(schema)
     for kind in templated:
@@ -122,8 +108,9 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
 
 def _check_isolation(values: Values, path: Path, report: Report) -> None:
     """Commands have a process of their own anyway, and a request needs none."""
-    if values.get("isolate") and not report.given((*path, "python")):
-        report.add_at_key((*path, "isolate"), "only `python` jobs can be isolated", "remove it")
+    isolating = [f"`{kind.name}`" for kind in KINDS.values() if kind.isolates]
+    if values.get("isolate") and not any(report.given((*path, kind.strip("`"))) for kind in isolating):
+        report.add_at_key((*path, "isolate"), f"only {' and '.join(isolating)} jobs can be isolated", "remove it")
     if "memory" in values and not values.get("isolate") and report.sound((*path, "isolate")):
         report.add_at_key((*path, "memory"), "`memory` limits an isolated job only", "add `isolate: true`")
 
@@ -140,94 +127,14 @@ def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | N
     return patterns
 
 
-def _read_handler(values: Values, path: Path, report: Report) -> HandlerSpec:
-    given = [kind for kind in HANDLERS if report.given((*path, kind))]
+def _read_handler(values: Values, path: Path, report: Report) -> Spec:
+    given = [kind for kind in KINDS if report.given((*path, kind))]
     if len(given) != 1:
         found = f"found {', '.join(f'`{kind}`' for kind in given)}" if given else "found none of them"
-        report.add(path, f"expected exactly one of {one_of(HANDLERS)}, {found}")
+        report.add(path, f"expected exactly one of {one_of(KINDS)}, {found}")
         return _PLACEHOLDER
     kind = given[0]
     if kind not in values or not report.sound((*path, kind)):
         return _PLACEHOLDER
     value, place = values[kind], (*path, kind)
-    match kind:
-        case "python":
-            return PythonSpec(value)
-        case "actor":
-            return ActorSpec(value)
-        case "command":
-            return _read_command(value, place, report)
-        case _:
-            return _read_http(value, place, report)
-
-
-def _read_command(value: Any, path: Path, report: Report) -> CommandSpec:
-    values: Values = {"args": value} if isinstance(value, tuple) else value
-    argv: tuple[str, ...] = values["args"]
-    args_path = path if isinstance(value, tuple) else (*path, "args")
-    if is_template(argv[0]) or not argv[0].strip():
-        report.add(
-            (*args_path, 0),
-            f"the program is fixed, found {shown(argv[0])}",
-            "only arguments may be templates",
-        )
-    for index in _shell_templates(argv):
-        hint = 'pass the value as an argument of its own: `sh -c \'echo "$1"\' sh "{{ name }}"`'
-        report.add((*args_path, index), "a payload cannot become part of a shell line", hint)
-    return CommandSpec(argv, _read_secrets(values.get("env", {}), (*path, "env"), report), values.get("cwd"))
-
-
-def _shell_templates(argv: tuple[str, ...]) -> list[int]:
-    """Indices of templates that a shell would read as its program: the first operand after `-c`."""
-    if PurePosixPath(argv[0]).name not in _SHELLS:
-        return []
-    for index, argument in enumerate(argv[1:], start=1):
-        if re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", argument):
-            return [index + 1] if index + 1 < len(argv) and is_template(argv[index + 1]) else []
-    return []
-
-
-def _read_http(values: Values, path: Path, report: Report) -> HttpSpec:
-    _check_url(values["url"], (*path, "url"), report)
-    if "json" in values and "body" in values:
-        report.add((*path, "body"), "expected at most one of `json` and `body`, found both")
-    headers = _read_secrets(values.get("headers", {}), (*path, "headers"), report)
-    for name, value in headers.items():
-        if isinstance(value, str) and re.search(r"[\r\n]", value):
-            report.add((*path, "headers", name), "a header's value is one line, found several")
-    spec = HttpSpec(values["url"], headers=headers, json=values.get("json"), body=values.get("body"))
-    return msgspec.structs.replace(
-        spec,
-        method=values.get("method", spec.method),
-        timeout_ms=values.get("timeout", spec.timeout_ms),
-    )
-
-
-def _check_url(url: str, path: Path, report: Report) -> None:
-    """Scheme, host and port must be fixed, so that no payload can choose where a request goes."""
-    origin = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
-    if "{" in origin or is_template(url.partition("://")[0]):
-        report.add(path, f"scheme, host and port cannot be templates, found {shown(url)}", "only path and query may")
-        return
-    match = _ORIGIN.match(url)
-    if match is None or url[match.end() : match.end() + 1] not in ("", "/", "?", "#"):
-        hint = "pass credentials in a header with `{env: NAME}`" if "@" in origin else ""
-        report.add(path, f"expected an absolute http(s) URL, found {shown(url)}", hint)
-    elif match["port"] and not 0 < int(match["port"]) < 65536:
-        report.add(path, f"expected a port from 1 to 65535, found {match['port']}")
-    elif re.search(r"[\s\x00-\x1f]", re.sub(r"\{[{%#].*?[}%#]\}", "", url, flags=re.DOTALL)):
-        report.add(path, f"a URL has no spaces, found {shown(url)}", "write a space as %20")
-
-
-def _read_secrets(values: Values, path: Path, report: Report) -> dict[str, str | External]:
-    """Values of env or headers: text as it is, `{env: NAME}` and `{file: PATH}` as External."""
-    read: dict[str, str | External] = {}
-    for name, value in values.items():
-        if isinstance(value, str):
-            read[name] = value
-        elif len(value) == 1:
-            read[name] = External(*next(iter(value.items())))
-        else:
-            found = "both" if value else "an empty mapping"
-            report.add((*path, name), f"expected `{{env: NAME}}` or `{{file: PATH}}`, found {found}")
-    return read
+    return KINDS[kind].read(value, place, report)

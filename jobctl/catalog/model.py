@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from jobctl.catalog.kinds import HandlerSpec
+
 DEFAULT_QUEUE = "default"
 DEFAULT_NAMESPACE = "jobctl"
 PRIORITIES: Mapping[str, int] = {"high": -10, "normal": 0, "low": 10}
@@ -40,47 +42,6 @@ class Keep(msgspec.Struct, frozen=True):
 
     completed_ms: int = 86_400_000
     count: int = 100_000
-
-
-class External(msgspec.Struct, frozen=True):
-    """`{env: NAME}` or `{file: PATH}`: a value read when the job runs, never stored in Redis."""
-
-    kind: str  # env | file
-    name: str
-
-
-class PythonSpec(msgspec.Struct, frozen=True, tag=True):
-    """`python: module:callable`, sync or async, called with the payload as keyword arguments."""
-
-    target: str
-
-
-class CommandSpec(msgspec.Struct, frozen=True, tag=True):
-    """`command: [...]`: an argument list, never a shell line. Arguments, env values, cwd may be templates."""
-
-    argv: tuple[str, ...]
-    env: Mapping[str, str | External] = {}
-    cwd: str | None = None
-
-
-class HttpSpec(msgspec.Struct, frozen=True, tag=True):
-    """`http: {...}`. Scheme, host, port of `url` are fixed; path, query, headers and body may be templates.
-
-    At most one of `json` (any JSON shape whose strings may be templates) and `body` (a template) is set.
-    """
-
-    url: str
-    method: str = "POST"
-    headers: Mapping[str, str | External] = {}
-    json: Any = None
-    body: str | None = None
-    timeout_ms: int = 30_000
-
-
-class ActorSpec(msgspec.Struct, frozen=True, tag=True):
-    """`actor: module:name`: an existing Dramatiq actor; stock messages match by actor name and queue."""
-
-    target: str
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -120,9 +81,6 @@ class Uniqueness(msgspec.Struct, frozen=True):
     def delay_ms(self) -> int:
         """How long a job is held back so that others can take its place: debounce and throttle."""
         return (self.for_ms or 0) if self.on_conflict in ("replace", "extend") else 0
-
-
-HandlerSpec = PythonSpec | CommandSpec | HttpSpec | ActorSpec
 
 
 class JobType(msgspec.Struct, frozen=True):

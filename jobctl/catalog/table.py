@@ -3,93 +3,25 @@
 from __future__ import annotations
 
 from jobctl.catalog.fields import Boolean, Choice, Integer, NumberOr, Text
+from jobctl.catalog.kinds import KINDS
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES
+from jobctl.catalog.readers import (
+    DELAY,
+    DURATION,
+    FAILURE,
+    INTERVAL,
+    MEMORY,
+    NAME,
+    QUEUE_NAME,
+    RATE,
+    REDACT,
+    SIZE,
+    TEMPLATE,
+)
 from jobctl.catalog.shapes import Either, Field, ListOf, MapOf, Object
-from jobctl.catalog.units import (
-    DURATION_PATTERN,
-    RATE_PATTERN,
-    SIZE_PATTERN,
-    parse_duration,
-    parse_rate,
-    parse_size,
-)
 from jobctl.catalog.values import Json, PayloadSchema
-from jobctl.redaction import MAX_PATTERN
 
-HANDLERS = ("python", "command", "http", "actor")
-MIN_MEMORY = 32_000_000
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-
-_NAME = "[A-Za-z_][A-Za-z0-9._-]{0,127}"
-_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
-_DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
-_FAILURE = rf"^(exit:[0-9]{{1,3}}|http:[1-5]([0-9][0-9]|xx)|{_DOTTED})$"
-_NAME_RULE = "letters, digits and `. _ -` after a letter or `_`, at most 128"
-
-
-def _above_zero(text: str) -> int:
-    if (ms := parse_duration(text)) == 0:
-        raise ValueError("expected a duration above zero")
-    return ms
-
-
-def _whole_second(text: str) -> int:
-    if (ms := parse_duration(text)) < 1000:
-        raise ValueError(f"expected at least `1s`, found `{text}`")
-    return ms
-
-
-def _size(text: str) -> int:
-    if (size := parse_size(text)) == 0:
-        raise ValueError("expected a size above zero")
-    return size
-
-
-def _memory(text: str) -> int:
-    if (size := parse_size(text)) < MIN_MEMORY:
-        raise ValueError(f"expected at least `32MB`, which the interpreter itself needs, found `{text}`")
-    return size
-
-
-def _queue(text: str) -> str:
-    """Dramatiq's suffixes and reserved names cannot be queues: their keys would be other queues' keys."""
-    if text.endswith((".DQ", ".XQ", ".msgs")) or text.startswith("__"):
-        raise ValueError(f"a queue's name cannot start with `__` or end in .DQ, .XQ or .msgs, found `{text}`")
-    return text
-
-
-def _redact(text: str) -> str:
-    if not all(part.strip() for part in text.split(".")) or len(text) > MAX_PATTERN:
-        raise ValueError(f"expected payload keys joined by dots, at most {MAX_PATTERN} characters, found `{text[:60]}`")
-    return text
-
-
-_DURATION = "a duration such as `30s`, `5m` or `1h30m`"
-DELAY = Text(_DURATION, parse=parse_duration, extra={"pattern": DURATION_PATTERN})
-DURATION = Text(_DURATION, parse=_above_zero, extra={"pattern": DURATION_PATTERN})
-INTERVAL = Text(_DURATION, parse=_whole_second, extra={"pattern": DURATION_PATTERN})
-MEMORY = Text("a size such as `512MB`", parse=_memory, extra={"pattern": SIZE_PATTERN})
-SIZE = Text("a size such as `256KiB`", parse=_size, extra={"pattern": SIZE_PATTERN})
-RATE = Text("a rate such as `100/m`", parse=parse_rate, extra={"pattern": RATE_PATTERN})
-NAME = Text(f"a name ({_NAME_RULE})", pattern=f"^{_NAME}$")
-QUEUE_NAME = Text(f"a queue's name ({_NAME_RULE})", pattern=f"^{_NAME}$", parse=_queue)
-TEMPLATE = Text("text, which may be a template")
-ARGUMENT = Text("text", verbatim=True)
-TARGET = Text("`module:name`", pattern=rf"^{_DOTTED}:{_DOTTED}$")
-FAILURE = Text("an exception's class, `exit:N`, `http:N`, `http:5xx` or `timeout`", pattern=_FAILURE)
-REDACT = Text("a payload key such as `to`, `card.number` or `*.password`", parse=_redact)
-ENV_NAME = Text("an environment variable's name", pattern=f"^{_IDENTIFIER}$")
-HEADER_NAME = Text("a header's name", pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
-EXTERNAL = Object(
-    {
-        "env": Field(ENV_NAME, "The environment variable that holds the value when the job runs."),
-        "file": Field(Text("a file's path", pattern=r"^[^\n]+$"), "The file that holds the value when the job runs."),
-    },
-    "`{env: NAME}` or `{file: PATH}`",
-    rule={"minProperties": 1, "maxProperties": 1},
-)
-SECRET = Either("text, `{env: NAME}` or `{file: PATH}`", scalar=ARGUMENT, mapping=EXTERNAL)
+_HANDLERS = {name: kind.field() for name, kind in KINDS.items()}
 
 RETRIES = Object(
     {
@@ -117,39 +49,6 @@ KEEP = Object(
 )
 
 PRIORITY = NumberOr(Integer(-MAX_PRIORITY, MAX_PRIORITY), PRIORITIES)
-
-COMMAND = Either(
-    "a list of arguments, or a mapping with `args`",
-    list=ListOf(ARGUMENT, "a list of arguments", 1),
-    mapping=Object(
-        {
-            "args": Field(
-                ListOf(ARGUMENT, "a list of arguments", 1),
-                "The program and its arguments; never a shell line. Arguments may be templates.",
-                required=True,
-            ),
-            "env": Field(MapOf(SECRET, ENV_NAME), "Environment variables to add; values may be templates."),
-            "cwd": Field(TEMPLATE, "The folder to run in; may be a template."),
-        }
-    ),
-)
-
-HTTP = Object(
-    {
-        "url": Field(
-            TEMPLATE,
-            "An absolute http(s) URL. Path and query may be templates, host and port not.",
-            required=True,
-        ),
-        "method": Field(Choice(METHODS), "The request's method; POST if not given."),
-        "headers": Field(MapOf(SECRET, HEADER_NAME), "Headers; values may be templates."),
-        "json": Field(Json(), "The body as JSON; strings inside may be templates."),
-        "body": Field(TEMPLATE, "The body as text; may be a template."),
-        "timeout": Field(DURATION, "How long one request may take; 30s if not given."),
-    },
-    "a mapping with `url`",
-    rule={"not": {"required": ["json", "body"]}},
-)
 
 RATE_LIMIT = Either(
     "a rate such as `100/m`, or a mapping with `rate`",
@@ -201,8 +100,8 @@ _ALERT = Object(
     {
         "when": Field(Text(), "The condition.", required=True),
         "for": Field(DURATION, "How long it must hold."),
-        "command": Field(COMMAND, "The command to run."),
-        "http": Field(HTTP, "The request to send."),
+        "command": _HANDLERS["command"],
+        "http": _HANDLERS["http"],
     }
 )
 
@@ -224,13 +123,9 @@ QUEUE = Object(
     }
 )
 
-_IN_COMMAND = "put it beside `args`: `command: {args: [...], env: {...}, cwd: ...}`"
 JOB = Object(
     {
-        "python": Field(TARGET, "A callable, sync or async, called with the payload as keyword arguments."),
-        "command": Field(COMMAND, "A command to run."),
-        "http": Field(HTTP, "An HTTP request to send."),
-        "actor": Field(TARGET, "An existing Dramatiq actor."),
+        **_HANDLERS,
         "queue": Field(QUEUE_NAME, "The queue that the job type belongs to."),
         "payload": Field(PayloadSchema(), "The JSON Schema of the payload, which is an object."),
         "retries": Field(RETRIES, "How failed runs are repeated; what is not given comes from `defaults`."),
@@ -245,18 +140,17 @@ JOB = Object(
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),
     },
-    f"a mapping with one of {', '.join(HANDLERS)}",
+    f"a mapping with one of {', '.join(KINDS)}",
     misplaced={
         "keep": "`keep` is per queue: put it under `queues.NAME` or `defaults`",
-        "env": _IN_COMMAND,
-        "cwd": _IN_COMMAND,
+        **{key: hint for kind in KINDS.values() for key, hint in kind.misplaced.items()},
         "cron": "when a job runs is said under `schedules`",
         "every": "when a job runs is said under `schedules`",
     },
     rule={
-        "oneOf": [{"required": [kind]} for kind in HANDLERS],
+        "oneOf": [{"required": [kind]} for kind in KINDS],
         "if": {"properties": {"isolate": {"const": True}}, "required": ["isolate"]},
-        "then": {"required": ["python"]},
+        "then": {"anyOf": [{"required": [kind.name]} for kind in KINDS.values() if kind.isolates]},
         "else": {"not": {"required": ["memory"]}},
     },
 )

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jobctl.catalog.model import ActorSpec
+from jobctl.catalog.kinds.actor import ActorSpec
 from jobctl.errors import UsageError
 from jobctl.handlers.base import Surroundings
 from jobctl.handlers.python import PythonHandler
@@ -14,11 +14,11 @@ from jobctl.handlers.targets import load
 
 
 class ActorHandler(PythonHandler):
-    """Calls the actor's function; `actor` is the Dramatiq actor itself."""
+    """Calls the actor's function."""
 
     def __init__(self, actor: Any) -> None:
         super().__init__(_function(actor))
-        self.actor = actor
+        self.actor_name = actor.actor_name
 
 
 def build(spec: ActorSpec, surroundings: Surroundings) -> ActorHandler:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -112,10 +113,27 @@ class Surroundings:
     folder: Path = Path()
 
 
-class Handler(Protocol):
-    """Runs one attempt and returns its result (JSON-encodable, or None). Any exception is a failure."""
+class Handler(ABC):
+    """Runs the attempts of one job type, several at once, each in the thread that calls it."""
 
-    def __call__(self, attempt: Attempt) -> Any: ...
+    enforces_deadline = False
+    """Whether it ends an attempt itself at its deadline or when it is cancelled. Of one that does not, the engine
+    raises AttemptTimeout or AttemptCancelled in the thread that runs it."""
+    actor_name: str | None = None
+    """By what name messages mean it, if not by the job type's."""
+
+    @abstractmethod
+    def __call__(self, attempt: Attempt) -> Any:
+        """Run one attempt and return its result (JSON-encodable, or None). Any exception is a failure."""
+
+    def warm(self) -> None:  # noqa: B027 - most kinds keep nothing ready
+        """Start what is kept ready for attempts, without waiting for it; `close` ends it."""
+
+    def get_ready(self) -> None:  # noqa: B027 - most kinds keep nothing ready
+        """Wait until attempts can run. Raises UsageError if they cannot."""
+
+    def close(self) -> None:  # noqa: B027 - most kinds keep nothing ready
+        """No attempt will run any more."""
 
 
 class HandlerFailure(Exception):

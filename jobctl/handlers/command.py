@@ -5,18 +5,18 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 
-from jobctl.catalog.model import CommandSpec
+from jobctl.catalog.kinds.command import CommandSpec
 from jobctl.catalog.templates import compile_text, is_template
 from jobctl.errors import UsageError
 from jobctl.handlers import process
-from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings, interruption
+from jobctl.handlers.base import Attempt, Handler, HandlerFailure, Surroundings, interruption
 from jobctl.handlers.group import signal_name
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, one_text, rendering
 
 _OWN_VARIABLES = "JOBCTL_"
 
 
-class CommandHandler:
+class CommandHandler(Handler):
     """Renders one argument list and runs it. Exit status 0 is success; the result is None."""
 
     enforces_deadline = True

@@ -12,10 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobctl import clock
-from jobctl.catalog.model import External, HttpSpec
+from jobctl.catalog.kinds.base import External
+from jobctl.catalog.kinds.http import HttpSpec
 from jobctl.catalog.templates import TemplateProblem, compile_text, compile_value, is_template
 from jobctl.errors import UsageError
-from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings
+from jobctl.handlers.base import Attempt, Handler, HandlerFailure, Surroundings
 from jobctl.handlers.http_address import Address, redirected
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, rendering
 from jobctl.version import __version__
@@ -37,7 +38,7 @@ _RETRYABLE = (408, 429)
 _EXCERPT = 300
 
 
-class HttpHandler:
+class HttpHandler(Handler):
     """Renders and sends one request. The result is `{"status": N, "body": JSON, text or None}`."""
 
     enforces_deadline = True

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from jobctl import clock, errors, prctl
-from jobctl.catalog.model import PythonSpec
+from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.context import Current, activate
 from jobctl.handlers import python
 from jobctl.handlers.alarm import Alarm

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from jobctl import clock
-from jobctl.catalog.model import JobType, PythonSpec
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.catalog.model import JobType
 from jobctl.context import Current, current
 from jobctl.errors import JobctlError, UsageError
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, Surroundings, interruption
+from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, Handler, Surroundings, interruption
 from jobctl.handlers.failure import unpack
 from jobctl.handlers.pool import Pool, Process, Target, died
 from jobctl.handlers.wire import Frame, HungUp
@@ -21,7 +22,7 @@ KILL_AFTER_S = 2.0
 """How long an attempt that was told to stop may take before its process is killed."""
 
 
-class IsolatedHandler:
+class IsolatedHandler(Handler):
     """Has attempts run by the processes of a pool."""
 
     enforces_deadline = True
@@ -30,8 +31,6 @@ class IsolatedHandler:
         self._type, self._target = target.type, target.target
         self._memory = target.memory_bytes
         self._pool = Pool(target)
-        self.warm = self._pool.warm
-        self.close = self._pool.close
 
     def __call__(self, attempt: Attempt) -> Any:
         if attempt.cancel.cancelled:
@@ -59,6 +58,12 @@ class IsolatedHandler:
         if failed.get("error") != "MemoryError" or failed.get("message") or self._memory is None:
             return failed
         return {**failed, "message": f"beyond its `memory` of {self._memory:,} bytes"}
+
+    def warm(self) -> None:
+        self._pool.warm()
+
+    def close(self) -> None:
+        self._pool.close()
 
     def get_ready(self) -> None:
         """Have a process that has imported the target. Raises UsageError if it cannot."""

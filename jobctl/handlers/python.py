@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jobctl.catalog.model import PythonSpec
-from jobctl.handlers.base import Attempt, Surroundings, interruption
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.handlers.base import Attempt, Handler, Surroundings, interruption
 from jobctl.handlers.targets import load
 
 
-class PythonHandler:
+class PythonHandler(Handler):
     """Calls one callable. A plain call costs nothing extra; a coroutine gets an event loop of its own."""
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from jobctl.catalog.model import External
+from jobctl.catalog.kinds.base import External
 from jobctl.catalog.templates import TemplateProblem, compile_text, context
 from jobctl.handlers.base import Attempt, HandlerFailure, Surroundings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from jobctl.catalog.model import ActorSpec
+from jobctl.catalog.kinds.actor import ActorSpec
 from jobctl.ops import pauses
 from jobctl.store.nouns.processes import LEASE_MS
 

@@ -16,7 +16,7 @@ from jobctl import clock, redaction, text
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import activate
-from jobctl.handlers import build, cool, enforces_deadline, get_ready
+from jobctl.handlers import build
 from jobctl.handlers.base import (
     Attempt,
     AttemptCancelled,
@@ -71,7 +71,7 @@ def run(
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     handler = build(job_type, env=env, folder=folder)
-    get_ready(handler)
+    handler.get_ready()
     job_id = Mint().new(job_type.queue)
     using = redaction.scrubber(job_type.redact, payload)
     scrub: Callable[..., str] = using or unchanged
@@ -90,14 +90,14 @@ def run(
     )
     began = clock.monotonic()
     result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000)
-    cool(handler)
+    handler.close()
     return _record(attempt, job_type, (result, failure), clock.monotonic() - began, using)
 
 
 def _attempt(
     handler: Handler, attempt: Attempt, enqueuer: Callable[..., Any], timeout_s: float
 ) -> tuple[Any, BaseException | None]:
-    limit = _cancel_on_interrupt(attempt) if enforces_deadline(handler) else _alarm(timeout_s)
+    limit = _cancel_on_interrupt(attempt) if handler.enforces_deadline else _alarm(timeout_s)
     try:
         with limit, activate(attempt.current(enqueuer)):
             return handler(attempt), None

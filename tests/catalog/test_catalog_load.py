@@ -6,18 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from jobctl.catalog.kinds.actor import ActorSpec
+from jobctl.catalog.kinds.base import External
+from jobctl.catalog.kinds.command import CommandSpec
+from jobctl.catalog.kinds.http import HttpSpec
+from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.catalog.load import CatalogError, load, load_text
-from jobctl.catalog.model import (
-    ActorSpec,
-    Catalog,
-    CommandSpec,
-    External,
-    HttpSpec,
-    Keep,
-    PythonSpec,
-    RetryPolicy,
-    Schedule,
-)
+from jobctl.catalog.model import Catalog, Keep, RetryPolicy, Schedule
 from jobctl.errors import UsageError
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.catalog.load import load_text
-from jobctl.catalog.model import JobType, PythonSpec
+from jobctl.catalog.model import JobType
 from jobctl.catalog.payload import check_size, coerce, job_type, validator
 from jobctl.errors import UsageError
 

@@ -6,7 +6,8 @@ import pytest
 import redis
 
 from jobctl import clock
-from jobctl.catalog.model import Catalog, JobType, PythonSpec, RetryPolicy
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.catalog.model import Catalog, JobType, RetryPolicy
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store

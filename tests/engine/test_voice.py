@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from jobctl import clock
-from jobctl.catalog.model import JobType, PythonSpec
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.catalog.model import JobType
 from jobctl.engine.attempt.outcome import Lines, Reach
 from jobctl.engine.attempt.verdict import Running
 from jobctl.engine.attempt.voice import EVERY_S, GATHERED, Voice

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobctl.catalog.model import CommandSpec, External
+from jobctl.catalog.kinds.base import External
+from jobctl.catalog.kinds.command import CommandSpec
 from jobctl.errors import UsageError
-from jobctl.handlers import enforces_deadline, process
+from jobctl.handlers import process
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 
 ARGUMENTS = 'import sys; print(len(sys.argv) - 1, *map(ascii, sys.argv[1:]), sep="\\n")'
@@ -77,7 +78,7 @@ def test_a_template_that_does_not_parse_is_a_usage_error(handler):
 
 def test_exit_status_0_succeeds_with_no_result(handler, new_run):
     command = handler(CommandSpec(("true",)))
-    assert enforces_deadline(command)
+    assert command.enforces_deadline
     assert command(new_run().attempt) is None
 
 
@@ -227,7 +228,8 @@ def test_an_attempt_that_was_cancelled_before_it_began_starts_nothing(handler, n
 
 WORKER = """
 import os, time
-from jobctl.catalog.model import CommandSpec, JobType
+from jobctl.catalog.kinds.command import CommandSpec
+from jobctl.catalog.model import JobType
 from jobctl.handlers import build
 from jobctl.handlers.base import Attempt, CancelToken
 say = lambda _stream, text: print(text, flush=True)

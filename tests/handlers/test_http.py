@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from jobctl import __version__
-from jobctl.catalog.model import External, HttpSpec
+from jobctl.catalog.kinds.base import External
+from jobctl.catalog.kinds.http import HttpSpec
 from jobctl.catalog.templates import TemplateProblem
 from jobctl.clock import now_ms
 from jobctl.errors import UsageError

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from jobctl import RateLimited, context
-from jobctl.catalog.model import JobType, PythonSpec
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.catalog.model import JobType
 from jobctl.engine.attempt.retry_policy import names_of
 from jobctl.errors import RedisUnavailable, UsageError
-from jobctl.handlers import build, cool, enforces_deadline, get_ready, isolated, pool
+from jobctl.handlers import build, isolated, pool
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import RemoteFailure, describe
 from jobctl.redaction import scrubber
@@ -73,7 +74,7 @@ def function(module, monkeypatch) -> Iterator[Callable[..., Any]]:
 
     yield make
     for handler in made:
-        cool(handler)
+        handler.close()
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def failure_of(handler: Any, run: Any) -> RemoteFailure:
 
 def test_payload_and_arguments_go_in_and_the_result_comes_out(function, new_run):
     add = function("def run(a, b=1): return {'sum': a + b}")
-    assert enforces_deadline(add)
+    assert add.enforces_deadline
     assert add(new_run({"b": 3}, args=(2,)).attempt) == {"sum": 5}
 
 
@@ -202,7 +203,7 @@ def test_a_result_that_cannot_be_kept_is_a_note(function, new_run, source, note)
 
 def test_a_target_that_does_not_import_is_one_clear_line(function, new_run):
     job = function("import nothing_of_that_name\ndef run(): pass")
-    for ask in (lambda: get_ready(job), lambda: job(new_run().attempt)):
+    for ask in (lambda: job.get_ready(), lambda: job(new_run().attempt)):
         with pytest.raises(UsageError, match=r"cannot import .*No module named"):
             ask()
 
@@ -210,7 +211,7 @@ def test_a_target_that_does_not_import_is_one_clear_line(function, new_run):
 def test_a_module_that_ends_the_process_when_imported_says_so(function, new_run):
     job = function("import os; os._exit(3)")
     with pytest.raises(UsageError, match=r"job sample: importing .* failed: .* exit 3"):
-        get_ready(job)
+        job.get_ready()
     with pytest.raises(HandlerFailure, match="exit 3"):
         job(new_run().attempt)
 
@@ -247,7 +248,7 @@ def test_a_process_that_died_while_it_was_idle_fails_nobody(function, new_run, g
 def test_what_cannot_be_interrupted_is_killed_at_its_time_limit(function, new_run, gone, monkeypatch, name):
     monkeypatch.setattr(isolated, "KILL_AFTER_S", 0.2)
     job = function(HANG, name)
-    get_ready(job)
+    job.get_ready()
     run = new_run(seconds=0.3)
     with pytest.raises(AttemptTimeout):
         job(run.attempt)
@@ -257,7 +258,7 @@ def test_what_cannot_be_interrupted_is_killed_at_its_time_limit(function, new_ru
 @pytest.mark.parametrize("name", ["sleep", "spin", "hang"])
 def test_at_its_time_limit_a_job_gets_an_exception_and_shows_where_it_hung(function, new_run, name):
     job = function(HANG, name)
-    get_ready(job)
+    job.get_ready()
     with pytest.raises(AttemptTimeout) as caught:
         job(new_run(seconds=0.3).attempt)
     assert f"in {name}" in (describe(caught.value).traceback or "")
@@ -295,7 +296,7 @@ def test_what_a_stopped_job_has_started_dies_with_it(function, cancel_when_it_ru
 def test_what_a_job_has_left_behind_dies_with_its_process(function, new_run, gone):
     job = function(HANG, "stray")
     left = job(new_run().attempt)
-    cool(job)
+    job.close()
     assert gone(left)
 
 

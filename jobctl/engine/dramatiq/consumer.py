@@ -12,7 +12,8 @@ from dramatiq.errors import ActorNotFound, ConnectionClosed
 from dramatiq.message import Message
 
 from jobctl import clock
-from jobctl.catalog.model import ActorSpec, JobType, Keep, RetryPolicy
+from jobctl.catalog.kinds.actor import ActorSpec
+from jobctl.catalog.model import JobType, Keep, RetryPolicy
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.outcome import MAX_CRASHES, Outcome
 from jobctl.engine.dramatiq.holding import HeldMessage, give_back

@@ -10,10 +10,10 @@ from typing import Any
 
 import dramatiq
 
-from jobctl.catalog.model import ActorSpec, Catalog, JobType
+from jobctl.catalog.model import Catalog, JobType
 from jobctl.engine.dramatiq.broker import JobctlBroker
 from jobctl.flow import Flows
-from jobctl.handlers import build, cool, enforces_deadline, warm
+from jobctl.handlers import build
 from jobctl.handlers.base import Handler
 
 
@@ -39,11 +39,11 @@ class Runtime:
     def warm(self) -> None:
         """Start the processes of isolated jobs, which are ready a moment later; `cool` ends those that are idle."""
         for task in self._each():
-            warm(task.run)
+            task.run.warm()
 
     def cool(self) -> None:
         for task in self._each():
-            cool(task.run)
+            task.run.close()
 
     def _each(self) -> list[Task]:
         """An existing actor may stand under two names."""
@@ -58,13 +58,6 @@ class Runtime:
             "JOBCTL_ATTEMPT": str(attempt),
             "JOBCTL_TOKEN": token,
         }
-
-
-def actor_name(job_type: JobType, handler: Handler) -> str:
-    """The name that messages carry: the job type's, or the existing actor's own."""
-    if isinstance(job_type.handler, ActorSpec):
-        return str(handler.actor.actor_name)  # type: ignore[attr-defined]
-    return job_type.name
 
 
 def prepare(
@@ -88,8 +81,8 @@ def prepare(
         if queues is not None and job_type.queue not in queues:
             continue
         handler = build(job_type, env=env, folder=folder)
-        task = Task(job_type, handler, not enforces_deadline(handler))
-        for name in {job_type.name, actor_name(job_type, handler)}:
+        task = Task(job_type, handler, not handler.enforces_deadline)
+        for name in {job_type.name, handler.actor_name or job_type.name}:
             tasks[name] = task
             broker.actors.pop(name, None)
             dramatiq.Actor(

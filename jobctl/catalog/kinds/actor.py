@@ -1,0 +1,26 @@
+"""`actor: module:name`: an existing Dramatiq actor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobctl.catalog.kinds.base import Spec, TargetKind
+
+
+class ActorSpec(Spec, frozen=True, tag="actor"):
+    """`actor: module:name`: an existing Dramatiq actor; stock messages match by actor name and queue."""
+
+    target: str
+
+
+class _ActorKind(TargetKind):
+    spec = ActorSpec
+    what = "An existing Dramatiq actor."
+
+    def unfit(self, target: str, found: Any) -> tuple[str, str] | None:
+        if hasattr(found, "actor_name") and hasattr(found, "send"):
+            return None
+        return f"expected a Dramatiq actor, found `{target}`, a {type(found).__name__}", "decorate it with @actor"
+
+
+KIND = _ActorKind()

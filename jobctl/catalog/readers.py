@@ -1,0 +1,88 @@
+"""Readers of what several keys hold: names, durations, sizes, templates, secrets."""
+
+from __future__ import annotations
+
+from jobctl.catalog.fields import Text
+from jobctl.catalog.shapes import Either, Field, Object
+from jobctl.catalog.units import (
+    DURATION_PATTERN,
+    RATE_PATTERN,
+    SIZE_PATTERN,
+    parse_duration,
+    parse_rate,
+    parse_size,
+)
+from jobctl.redaction import MAX_PATTERN
+
+MIN_MEMORY = 32_000_000
+
+_NAME = "[A-Za-z_][A-Za-z0-9._-]{0,127}"
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+_DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
+_FAILURE = rf"^(exit:[0-9]{{1,3}}|http:[1-5]([0-9][0-9]|xx)|{_DOTTED})$"
+_NAME_RULE = "letters, digits and `. _ -` after a letter or `_`, at most 128"
+
+
+def _above_zero(text: str) -> int:
+    if (ms := parse_duration(text)) == 0:
+        raise ValueError("expected a duration above zero")
+    return ms
+
+
+def _whole_second(text: str) -> int:
+    if (ms := parse_duration(text)) < 1000:
+        raise ValueError(f"expected at least `1s`, found `{text}`")
+    return ms
+
+
+def _size(text: str) -> int:
+    if (size := parse_size(text)) == 0:
+        raise ValueError("expected a size above zero")
+    return size
+
+
+def _memory(text: str) -> int:
+    if (size := parse_size(text)) < MIN_MEMORY:
+        raise ValueError(f"expected at least `32MB`, which the interpreter itself needs, found `{text}`")
+    return size
+
+
+def _queue(text: str) -> str:
+    """Dramatiq's suffixes and reserved names cannot be queues: their keys would be other queues' keys."""
+    if text.endswith((".DQ", ".XQ", ".msgs")) or text.startswith("__"):
+        raise ValueError(f"a queue's name cannot start with `__` or end in .DQ, .XQ or .msgs, found `{text}`")
+    return text
+
+
+def _redact(text: str) -> str:
+    if not all(part.strip() for part in text.split(".")) or len(text) > MAX_PATTERN:
+        raise ValueError(f"expected payload keys joined by dots, at most {MAX_PATTERN} characters, found `{text[:60]}`")
+    return text
+
+
+_DURATION = "a duration such as `30s`, `5m` or `1h30m`"
+DELAY = Text(_DURATION, parse=parse_duration, extra={"pattern": DURATION_PATTERN})
+DURATION = Text(_DURATION, parse=_above_zero, extra={"pattern": DURATION_PATTERN})
+INTERVAL = Text(_DURATION, parse=_whole_second, extra={"pattern": DURATION_PATTERN})
+MEMORY = Text("a size such as `512MB`", parse=_memory, extra={"pattern": SIZE_PATTERN})
+SIZE = Text("a size such as `256KiB`", parse=_size, extra={"pattern": SIZE_PATTERN})
+RATE = Text("a rate such as `100/m`", parse=parse_rate, extra={"pattern": RATE_PATTERN})
+NAME = Text(f"a name ({_NAME_RULE})", pattern=f"^{_NAME}$")
+QUEUE_NAME = Text(f"a queue's name ({_NAME_RULE})", pattern=f"^{_NAME}$", parse=_queue)
+TEMPLATE = Text("text, which may be a template")
+ARGUMENT = Text("text", verbatim=True)
+TARGET = Text("`module:name`", pattern=rf"^{_DOTTED}:{_DOTTED}$")
+FAILURE = Text("an exception's class, `exit:N`, `http:N`, `http:5xx` or `timeout`", pattern=_FAILURE)
+REDACT = Text("a payload key such as `to`, `card.number` or `*.password`", parse=_redact)
+ENV_NAME = Text("an environment variable's name", pattern=f"^{_IDENTIFIER}$")
+HEADER_NAME = Text("a header's name", pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+EXTERNAL = Object(
+    {
+        "env": Field(ENV_NAME, "The environment variable that holds the value when the job runs."),
+        "file": Field(Text("a file's path", pattern=r"^[^\n]+$"), "The file that holds the value when the job runs."),
+    },
+    "`{env: NAME}` or `{file: PATH}`",
+    rule={"minProperties": 1, "maxProperties": 1},
+)
+SECRET = Either("text, `{env: NAME}` or `{file: PATH}`", scalar=ARGUMENT, mapping=EXTERNAL)
