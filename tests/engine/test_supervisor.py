@@ -86,7 +86,7 @@ def test_a_child_that_does_not_stop_is_killed_after_the_grace_and_recovered(star
     worker.signal(signal.SIGTERM)
     assert worker.wait_for("recover")["executing"] == ["job-hanging"]
     assert worker.exit_code() == 1
-    assert time.monotonic() - asked < 6
+    assert time.monotonic() - asked < 15
 
 
 @pytest.mark.parametrize(("second", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
@@ -108,7 +108,7 @@ def test_stopping_with_redis_down_still_ends_in_time(start: Start) -> None:
     stopping = datetime.fromisoformat(worker.log("draining")["time"])
     worker.log("wait for a sweep")
     ended = datetime.fromisoformat(worker.log("ended")["time"])
-    assert (ended - stopping).total_seconds() < 4
+    assert (ended - stopping).total_seconds() < 10
     assert worker.exit_code() == 1
 
 

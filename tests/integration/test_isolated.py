@@ -176,7 +176,7 @@ def test_a_worker_that_drains_gives_back_what_runs_and_ends_its_processes(own: P
     [pid] = own.pids(1)
     family = below(worker.process.pid)
     worker.signal(signal.SIGTERM)
-    assert worker.ended(10) == 0
+    assert worker.ended() == 0, worker.path.read_text()
     gone([pid, *family], timeout=2)
     found = own.client.job(running.id)
     assert (found.state, found.attempt_count) == ("waiting", 0)

@@ -27,9 +27,10 @@ from jobctl.text import sanitize
 log = logging.getLogger(__name__)
 
 BEAT_S, SWEEP_S, HEALTH_S = 3.0, 5.0, 2.0
-KILL_MARGIN_S = 0.75
-"""How long after the end of the grace a child may still be busy with requeueing before it is killed."""
-LAST_CALL_S = 1.0
+KILL_MARGIN_S = 3.0
+"""How long after the end of the grace a child may still be busy with giving back jobs before it is killed. It needs a
+tenth of a second, on a busy machine more than one; 25 s of grace, this and a last call are less than 30 s."""
+LAST_CALL_S = KILL_MARGIN_S + 0.25
 """No call to Redis starts later than this after the end of the grace; a call takes 1 s at most."""
 REPLACE_READY_S = 60.0
 """A reload is given up when the new processes are not ready after this many seconds."""
