@@ -13,6 +13,7 @@ from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
 from jobctl.producer import Producer, conflict, forgotten, standing
 from jobctl.store import Store
+from jobctl.store.data.ids import JobRef
 from jobctl.store.data.newjob import NewJob, fresh
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import TERMINAL
@@ -84,12 +85,13 @@ class Client:
 
         Raises errors.WaitTimeout; the job goes on then.
         """
-        queue = self.job(id).queue
+        job = self.job(id)
+        ref = JobRef(job.queue, job.id)
 
-        def ended(ids: set[str]) -> set[str]:
-            return {found.id for found in self._store.jobs.locate(queue, sorted(ids)) if found.state in TERMINAL}
+        def ended(_left: set[JobRef]) -> set[JobRef]:
+            return {found.ref for found in self._store.jobs.locate(ref.queue, [ref.id]) if found.state in TERMINAL}
 
-        for _ in self._store.events.wait({id}, ended, timeout):
+        for _ in self._store.events.wait([ref], ended, timeout):
             return self.job(id)
         raise WaitTimeout(f"job {id} has not ended within {timeout:g} s" if timeout else f"job {id} has not ended")
 

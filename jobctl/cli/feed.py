@@ -15,6 +15,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.errors import INTERRUPTED, Conflict, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
 from jobctl.producer import Producer, read_priority, read_times
+from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import BulkResult
 from jobctl.text import sanitize
 
@@ -32,7 +33,7 @@ def enqueue_lines(
     defaults = Defaults(type_name or ANY_TYPE, **options)
     producer = Producer(ctx.store(retries=2), catalog)
     _check(producer, defaults)
-    waited: dict[str, str] | None = {} if wait else None
+    waited: set[JobRef] | None = set() if wait else None
     with _opened(ctx, source) as (descriptor, size):
         bulk = Bulk(producer, descriptor, defaults)
         _run(ctx, bulk, size, waited)
@@ -43,7 +44,7 @@ def enqueue_lines(
     return max(code, _wait(ctx, waited, timeout_s)) if waited else code
 
 
-def _run(ctx: Context, bulk: Bulk, size: int | None, waited: dict[str, str] | None) -> None:
+def _run(ctx: Context, bulk: Bulk, size: int | None, waited: set[JobRef] | None) -> None:
     progress = _Progress(ctx, size)
     gc.freeze()
     try:
@@ -53,8 +54,7 @@ def _run(ctx: Context, bulk: Bulk, size: int | None, waited: dict[str, str] | No
                 _print_ids(ctx, written.ids)
                 _complain(ctx, written.bad, bulk.tally)
                 if waited is not None:
-                    queues = [job.queue for job in written.jobs]
-                    waited.update(zip(written.ids, queues, strict=True))
+                    waited.update(map(JobRef, (job.queue for job in written.jobs), written.ids))
                 progress.show(bulk.tally)
     except (RedisUnavailable, Refused) as error:
         progress.clear()
@@ -160,7 +160,7 @@ def _lines(count: int) -> str:
     return f"{count:,} line{'' if count == 1 else 's'}"
 
 
-def _wait(ctx: Context, waited: dict[str, str], timeout_s: float | None) -> int:
+def _wait(ctx: Context, waited: set[JobRef], timeout_s: float | None) -> int:
     from jobctl.ops.waiting import count_ends, worst_end
 
     counts = count_ends(ctx.store(retries=2), waited, timeout_s)

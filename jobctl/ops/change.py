@@ -11,6 +11,7 @@ from jobctl.errors import JobctlError, NothingMatched, Refused, WaitTimeout
 from jobctl.ops import waiting
 from jobctl.store import Store
 from jobctl.store.data.found import Found
+from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import BulkResult, Event
 from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns import events
@@ -25,10 +26,14 @@ class Tried:
     """What became of one job. `error` says why it was not changed; without one, `changed` tells "done" from
     "was so already". `text` is the sentence for a person."""
 
-    id: str
+    ref: JobRef
     text: str
     changed: bool = False
     error: JobctlError | None = None
+
+    @property
+    def id(self) -> str:
+        return self.ref.id
 
 
 Step = Callable[[Found], "Tried | None"]
@@ -83,7 +88,7 @@ def release(store: Store, jobs: Sequence[Found], *, all_of_them: bool) -> list[T
 
     def none(job: Found) -> Tried:
         said = f"job {job.id} holds no unique key"
-        return Tried(job.id, said, error=NothingMatched(said) if all_of_them else None)
+        return Tried(job.ref, said, error=NothingMatched(said) if all_of_them else None)
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
         return store.jobs.free_keys(queue, [job.id for job in batch])
@@ -101,7 +106,7 @@ def prioritise(store: Store, jobs: Sequence[Found], priority: int) -> list[Tried
         if answer := _judge(job, "priority"):
             return answer
         same = f"job {job.id} has the priority {priority} already"
-        return Tried(job.id, same) if job.priority == priority else None
+        return Tried(job.ref, same) if job.priority == priority else None
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
         return store.jobs.reprioritise(queue, [job.id for job in batch], priority)
@@ -116,40 +121,40 @@ def cancel(store: Store, jobs: Sequence[Found], *, timeout_s: float) -> list[Tri
     `timeout_s` bounds the wait for all of them together; 0 does not wait.
     """
 
-    asked: dict[str, str] = {}
+    asked: set[JobRef] = set()
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
         states = store.jobs.cancel(queue, [(job.id, _cancelled(job)) for job in batch], running=True)
-        asked.update((job.id, queue) for job, state in zip(batch, states, strict=True) if state == "running")
+        asked.update(job.ref for job, state in zip(batch, states, strict=True) if state == "running")
         return [state != "ended" for state in states]
 
     tried = _apply(store, jobs, "job cancel", _may("cancel"), change, "is cancelled")
     return _await_stop(store, tried, asked, timeout_s) if asked else tried
 
 
-def _await_stop(store: Store, tried: list[Tried], asked: dict[str, str], timeout_s: float) -> list[Tried]:
+def _await_stop(store: Store, tried: list[Tried], asked: set[JobRef], timeout_s: float) -> list[Tried]:
     """What became of the running jobs that were asked to stop."""
     over = set(waiting.ended(store, asked, timeout_s)) if timeout_s > 0 else set()
     out: list[Tried] = []
     for one in tried:
-        if one.id not in asked:
+        if one.ref not in asked:
             out.append(one)
-        elif one.id not in over and timeout_s > 0:
+        elif one.ref not in over and timeout_s > 0:
             late = f"job {one.id} was asked to stop and still runs after {timeout_s:g} s: {_DEAF}"
-            out.append(Tried(one.id, late, error=WaitTimeout(late, f"jobctl job wait {one.id}")))
+            out.append(Tried(one.ref, late, error=WaitTimeout(late, f"jobctl job wait {one.id}")))
         elif timeout_s <= 0:
-            out.append(Tried(one.id, f"job {one.id} was asked to stop", changed=True))
+            out.append(Tried(one.ref, f"job {one.id} was asked to stop", changed=True))
         else:
-            out.append(_stopped(store, one, asked[one.id]))
+            out.append(_stopped(store, one))
     return out
 
 
-def _stopped(store: Store, one: Tried, queue: str) -> Tried:
-    found = store.jobs.find(one.id, [queue])
+def _stopped(store: Store, one: Tried) -> Tried:
+    found = store.jobs.find(one.id, [one.ref.queue])
     if found is None or found.state == "cancelled":
         return one
     late = f"job {one.id} is {found.state}: it ended before it could be stopped"
-    return Tried(one.id, late, error=NothingMatched(late))
+    return Tried(one.ref, late, error=NothingMatched(late))
 
 
 def _apply(
@@ -166,8 +171,8 @@ def _apply(
 
     `undone` says what is to be told of a job that could not be changed: by default that it has moved on.
     """
-    verdicts = {job.id: judge(job) for job in jobs}
-    todo = sorted((job for job in jobs if verdicts[job.id] is None), key=lambda job: job.queue)
+    verdicts = {job.ref: judge(job) for job in jobs}
+    todo = sorted((job for job in jobs if verdicts[job.ref] is None), key=lambda job: job.queue)
     changed: list[str] = []
     for queue, group in groupby(todo, key=lambda job: job.queue):
         members = list(group)
@@ -176,12 +181,12 @@ def _apply(
             for job, done in zip(batch, change(queue, batch), strict=True):
                 if done:
                     changed.append(job.id)
-                    verdicts[job.id] = Tried(job.id, f"job {job.id} {done_text}", changed=True)
+                    verdicts[job.ref] = Tried(job.ref, f"job {job.id} {done_text}", changed=True)
                 else:
-                    verdicts[job.id] = (undone or _moved)(job)
+                    verdicts[job.ref] = (undone or _moved)(job)
     if changed:
         store.audit.add(action, " ".join(changed[:10]) + (" …" if len(changed) > 10 else ""), len(changed), detail)
-    return [verdict for job in jobs if (verdict := verdicts[job.id]) is not None]
+    return [verdict for job in jobs if (verdict := verdicts[job.ref]) is not None]
 
 
 def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
@@ -227,13 +232,13 @@ def _judge(job: Found, verb: str) -> Tried | None:
     said = f"job {job.id} {answer.text or state.does}"
     match answer.kind:
         case "already":
-            return Tried(job.id, said if answer.text else f"{said} already")
+            return Tried(job.ref, said if answer.text else f"{said} already")
         case "nothing":
             said = f"{said}: nothing {_LEFT[verb]}"
-            return Tried(job.id, said, error=NothingMatched(said, hint))
-    return Tried(job.id, said, error=Refused(said, hint))
+            return Tried(job.ref, said, error=NothingMatched(said, hint))
+    return Tried(job.ref, said, error=Refused(said, hint))
 
 
 def _moved(job: Found) -> Tried:
     said = f"job {job.id} was {job.state} and is not any more"
-    return Tried(job.id, said, error=NothingMatched(said, f"jobctl job show {job.id}"))
+    return Tried(job.ref, said, error=NothingMatched(said, f"jobctl job show {job.id}"))

@@ -175,6 +175,6 @@ def watch(store: Store, job_id: str, *, unredacted: bool = False) -> Iterator[Jo
         yield shown(store, found, unredacted=unredacted)
         if found.state in TERMINAL:
             return
-        for _ in store.events.wait({found.id}, lambda _ids: set(), LOOK_MS / 1000):
+        for _ in store.events.wait([found.ref], lambda _: set(), LOOK_MS / 1000):
             break
         found = locate(store, found.id, [found.queue])

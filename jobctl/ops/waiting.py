@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,6 +11,7 @@ from jobctl.errors import JobctlError, JobDied, NothingMatched, WaitTimeout
 from jobctl.ops.jobs import find
 from jobctl.store import Store
 from jobctl.store.data.found import Found
+from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import TERMINAL
 from jobctl.text import first_line
@@ -20,43 +21,38 @@ LOOKS_A_SECOND = 2_000
 
 
 def ended(
-    store: Store, jobs: Mapping[str, str], timeout_s: float | None, seen: Callable[[Found], None] | None = None
-) -> Iterator[str]:
-    """Yield ids as they end; `jobs` maps ids to queues. Stops early when the time is up.
+    store: Store, jobs: Iterable[JobRef], timeout_s: float | None, seen: Callable[[Found], None] | None = None
+) -> Iterator[JobRef]:
+    """Yield jobs as they end. Stops early when the time is up.
 
     A job that is gone has ended too: its queue keeps no finished jobs. `seen` is told of every job that is looked at
     and has not ended.
     """
-    looker = _Looker(store, jobs, seen)
-    yield from store.events.wait(set(jobs), looker.ended, timeout_s)
+    yield from store.events.wait(jobs, _Looker(store, seen).ended, timeout_s)
 
 
 class _Looker:
     """Looks jobs up: all at first, then a window that moves over what is left."""
 
-    def __init__(self, store: Store, jobs: Mapping[str, str], seen: Callable[[Found], None] | None) -> None:
+    def __init__(self, store: Store, seen: Callable[[Found], None] | None) -> None:
         self._store = store
         self._seen = seen
-        self._queues = jobs
         self._first = True
         self._at = 0
 
-    def ended(self, left: set[str]) -> set[str]:
+    def ended(self, left: set[JobRef]) -> set[JobRef]:
         window = list(left) if self._first else self._window(left)
         self._first = False
-        by_queue: dict[str, list[str]] = {}
-        for job_id in window:
-            by_queue.setdefault(self._queues[job_id], []).append(job_id)
-        live: set[str] = set()
-        for queue, ids in by_queue.items():
+        live: set[JobRef] = set()
+        for queue, ids in _by_queue(window).items():
             going_on = [found for found in self._store.jobs.locate(queue, ids) if found.state not in TERMINAL]
-            live |= {found.id for found in going_on}
+            live |= {found.ref for found in going_on}
             if self._seen is not None:
                 for found in going_on:
                     self._seen(found)
         return set(window) - live
 
-    def _window(self, left: set[str]) -> list[str]:
+    def _window(self, left: set[JobRef]) -> list[JobRef]:
         if self._at >= len(left):
             self._at = 0
         window = list(islice(left, self._at, self._at + LOOKS_A_SECOND))
@@ -64,13 +60,18 @@ class _Looker:
         return window
 
 
-def wait_one(
-    store: Store, job_id: str, queue: str, timeout_s: float | None, seen: Callable[[Found], None] | None = None
-) -> Job:
+def _by_queue(jobs: Iterable[JobRef]) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for queue, job_id in jobs:
+        out.setdefault(queue, []).append(job_id)
+    return out
+
+
+def wait_one(store: Store, job: JobRef, timeout_s: float | None, seen: Callable[[Found], None] | None = None) -> Job:
     """Wait for one job and return it. Raises WaitTimeout, or NothingMatched if it is not kept."""
-    for _ in ended(store, {job_id: queue}, timeout_s, seen):
-        return find(store, job_id, [queue])
-    raise timed_out(job_id, timeout_s)
+    for _ in ended(store, [job], timeout_s, seen):
+        return find(store, job.id, [job.queue])
+    raise timed_out(job.id, timeout_s)
 
 
 def result(store: Store, job_id: str) -> Any:
@@ -102,29 +103,29 @@ def verdict(job: Job) -> JobctlError | None:
     return JobDied(": ".join(filter(None, told)), f"jobctl job show {job.id}")
 
 
-def count_ends(store: Store, jobs: Mapping[str, str], timeout_s: float | None) -> Counter[str]:
+def count_ends(store: Store, jobs: Collection[JobRef], timeout_s: float | None) -> Counter[str]:
     """How many of many jobs ended in which state; those that did not end in time count as `waiting`.
 
     A job that ended and is not kept counts as `gone`: how it ended is not known any more.
     """
     counts: Counter[str] = Counter()
-    batch: dict[str, list[str]] = {}
+    batch: list[JobRef] = []
     done = 0
-    for job_id in ended(store, jobs, timeout_s):
+    for job in ended(store, jobs, timeout_s):
         done += 1
-        batch.setdefault(jobs[job_id], []).append(job_id)
-        if len(batch[jobs[job_id]]) >= 500:
+        batch.append(job)
+        if len(batch) >= 500:
             counts += _states(store, batch)
-            batch = {}
+            batch = []
     counts += _states(store, batch)
-    if left := len(jobs) - done:
+    if left := len(set(jobs)) - done:
         counts["waiting"] = left
     return counts
 
 
-def _states(store: Store, batch: Mapping[str, list[str]]) -> Counter[str]:
+def _states(store: Store, batch: Iterable[JobRef]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for queue, ids in batch.items():
+    for queue, ids in _by_queue(batch).items():
         found = store.jobs.locate(queue, ids)
         counts.update(job.state for job in found)
         counts["gone"] += len(ids) - len(found)

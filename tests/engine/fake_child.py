@@ -26,15 +26,15 @@ def work(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
 
 
 def crash(_config: ChildConfig, slots: SlotTable, _stop: StopFlag) -> int:
-    slots.begin(0, "job-executing")
-    slots.begin(1, "job-finished")
+    slots.begin(0, "token-executing", "default", "a")
+    slots.begin(1, "token-finished", "default", "b")
     slots.end(1)
     os.kill(os.getpid(), signal.SIGKILL)
     return CLEAN
 
 
 def hang(config: ChildConfig, slots: SlotTable, _stop: StopFlag) -> int:
-    slots.begin(0, "job-hanging")
+    slots.begin(0, "token-hanging", "default", "a")
     slots.set_threads_alive(config.threads)
     slots.set_ready()
     while True:

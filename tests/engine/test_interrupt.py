@@ -85,8 +85,7 @@ def test_a_job_that_was_fetched_and_has_not_begun_is_cancelled_when_it_begins() 
     desk, token = Desk(1), CancelToken()
     job = Reserved(id="a", queue="default", token="1", body=b"", record=b"", crashes=0)
     desk.take((job,))
-    assert desk.cancel("a", "cancelled")
-    assert not desk.cancel("unknown", "cancelled")
+    desk.cancel(job, "cancelled")
     desk.begin(job, token)
     assert token.reason == "cancelled"
 
@@ -95,7 +94,7 @@ def test_a_cancel_is_forgotten_with_the_attempt() -> None:
     desk, token = Desk(1), CancelToken()
     job = Reserved(id="a", queue="default", token="1", body=b"", record=b"", crashes=0)
     desk.take((job,))
-    desk.cancel("a", "cancelled")
+    desk.cancel(job, "cancelled")
     desk.end(job, None)
     desk.take((job,))
     desk.begin(job, token)

@@ -126,13 +126,25 @@ def test_what_a_worker_holds_that_its_living_supervisor_no_longer_has_is_given_b
     assert held.state("a") == "waiting"
 
 
+def test_a_job_with_the_same_id_in_another_queue_is_not_taken_for_the_one_that_ran(store: Store) -> None:
+    moves = Moves(store)
+    moves.enqueue("a")
+    moves.enqueue("a", queue="other")
+    [ran] = moves.fetch(worker="me:1:x:1")
+    moves.fetch(worker="me:1:x:1", queues=["other"])
+    StoreLiveness(store, CATALOG).recover("me:1:x:1", frozenset([ran.token]), frozenset())
+    crashes = {queue: store.jobs.locate(queue, ["a"])[0].crashes for queue in (QUEUE, "other")}
+    assert crashes == {QUEUE: 1, "other": 0}
+
+
 def test_what_was_killed_for_its_time_limit_has_failed_by_it(store: Store) -> None:
     policy = RetryPolicy(max=0)
     job_type = JobType(name="act", handler=PythonSpec("x:y"), queue=QUEUE, retries=policy)
     moves = Moves(store)
     moves.enqueue("a", "neighbour")
-    moves.fetch(2, worker="me:1:x:1")
-    StoreLiveness(store, Catalog(jobs={"act": job_type})).recover("me:1:x:1", frozenset("a"), frozenset("a"))
+    late = moves.fetch(2, worker="me:1:x:1")[0]
+    tokens = frozenset([late.token])
+    StoreLiveness(store, Catalog(jobs={"act": job_type})).recover("me:1:x:1", tokens, tokens)
     (found,) = store.jobs.locate(QUEUE, ["a"])
     assert (found.state, found.record.error) == ("dead", "Timeout")
     (found,) = store.jobs.locate(QUEUE, ["neighbour"])

@@ -7,9 +7,10 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.engine.process.slots import MAX_ID_BYTES, SlotTable
+from jobctl.engine.process.slots import MAX_TEXT_BYTES, Executing, SlotTable
 
-IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=MAX_ID_BYTES // 4)
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters=" "), min_size=1, max_size=MAX_TEXT_BYTES // 16)
+ATTEMPTS = st.builds(Executing, WORDS, WORDS, WORDS)
 
 
 def pair(threads: int) -> tuple[SlotTable, SlotTable]:
@@ -20,18 +21,18 @@ def pair(threads: int) -> tuple[SlotTable, SlotTable]:
         os.close(fd)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.none() | IDS), max_size=30))
-def test_the_supervisor_sees_exactly_what_executes(changes: list[tuple[int, str | None]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 3), st.none() | ATTEMPTS), max_size=30))
+def test_the_supervisor_sees_exactly_what_executes(changes: list[tuple[int, Executing | None]]) -> None:
     child, supervisor = pair(4)
-    expected: dict[int, str] = {}
-    for thread, job_id in changes:
-        if job_id is None:
+    expected: dict[int, Executing] = {}
+    for thread, attempt in changes:
+        if attempt is None:
             child.end(thread)
             expected.pop(thread, None)
         else:
-            child.begin(thread, job_id)
-            expected[thread] = job_id
-    assert supervisor.executing() == frozenset(expected.values())
+            child.begin(thread, *attempt)
+            expected[thread] = attempt
+    assert sorted(supervisor.executing()) == sorted(expected.values())
     assert supervisor.running == len(expected)
 
 
@@ -45,27 +46,28 @@ def test_health_is_seen_by_the_supervisor() -> None:
     child.set_jobs_done(7)
     assert (supervisor.ready, supervisor.progress, supervisor.threads_alive) == (True, 2, 2)
     assert supervisor.jobs_done == 7
-    assert supervisor.executing() == frozenset()
+    assert supervisor.executing() == []
 
 
 def test_an_id_that_is_too_long_is_cut_and_harms_no_neighbour() -> None:
     child, supervisor = pair(2)
-    child.begin(1, "b")
-    child.begin(0, "a" * 500)
-    assert supervisor.executing() == {"a" * MAX_ID_BYTES, "b"}
+    child.begin(1, "2-1", "default", "b")
+    child.begin(0, "1-1", "default", "a" * 500)
+    room = MAX_TEXT_BYTES - len("1-1 default ")
+    assert supervisor.executing() == [Executing("1-1", "default", "a" * room), Executing("2-1", "default", "b")]
 
 
 def test_only_what_executes_past_its_limit_is_overdue() -> None:
     child, supervisor = pair(3)
-    child.begin(0, "late")
+    child.begin(0, "late", "default", "a")
     child.limit(0, 10.0)
-    child.begin(1, "in-time")
+    child.begin(1, "in-time", "default", "b")
     child.limit(1, 30.0)
-    child.begin(2, "without-limit")
-    assert supervisor.overdue(20.0) == {"late"}
+    child.begin(2, "without-limit", "default", "c")
+    assert [late.token for late in supervisor.overdue(20.0)] == ["late"]
     child.end(0)
-    child.begin(0, "next")
-    assert supervisor.overdue(20.0) == frozenset()
+    child.begin(0, "next", "default", "d")
+    assert supervisor.overdue(20.0) == []
 
 
 def test_a_child_sees_when_redis_was_last_told_of_it() -> None:

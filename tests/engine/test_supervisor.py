@@ -48,7 +48,7 @@ def test_a_crashed_child_is_recovered_and_replaced_while_the_others_run(start: S
     worker = start("first crash")
     recovered = worker.wait_for("recover")
     assert recovered["child"].endswith(":1")
-    assert recovered["executing"] == ["job-executing"]
+    assert recovered["executing"] == ["token-executing"]
     worker.log("is ready")
     assert len(worker.beat_of(2)) == 2
 
@@ -56,7 +56,7 @@ def test_a_crashed_child_is_recovered_and_replaced_while_the_others_run(start: S
 def test_recovery_is_tried_again_until_redis_answers(start: Start) -> None:
     worker = start("first crash", redis="down-once")
     worker.log("Redis is unreachable")
-    assert worker.wait_for("recover")["executing"] == ["job-executing"]
+    assert worker.wait_for("recover")["executing"] == ["token-executing"]
 
 
 def test_a_child_that_crashes_again_and_again_is_started_ever_more_slowly(start: Start) -> None:
@@ -84,7 +84,7 @@ def test_a_child_that_does_not_stop_is_killed_after_the_grace_and_recovered(star
     worker.log("is ready")
     asked = time.monotonic()
     worker.signal(signal.SIGTERM)
-    assert worker.wait_for("recover")["executing"] == ["job-hanging"]
+    assert worker.wait_for("recover")["executing"] == ["token-hanging"]
     assert worker.exit_code() == 1
     assert time.monotonic() - asked < 15
 

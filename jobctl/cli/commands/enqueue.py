@@ -125,9 +125,10 @@ def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
     from jobctl.cli.view.bar import Bars
     from jobctl.ops.enqueue import outcome
     from jobctl.ops.waiting import verdict, wait_one
+    from jobctl.store.data.ids import JobRef
 
     with Bars(ctx) as bars:
-        job = wait_one(ctx.store(retries=2), accepted.id, accepted.job.queue, timeout_s, bars.seen)
+        job = wait_one(ctx.store(retries=2), JobRef(accepted.job.queue, accepted.id), timeout_s, bars.seen)
     if ctx.output not in (Output.TABLE, Output.NAME):
         ctx.emit(outcome(job, accepted), ())
     error = verdict(job)

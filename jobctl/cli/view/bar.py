@@ -12,6 +12,7 @@ from jobctl.text import sanitize
 
 if TYPE_CHECKING:
     from jobctl.store.data.found import Found
+    from jobctl.store.data.ids import JobRef
     from jobctl.store.data.records import Progress
 
 WIDTH = 24
@@ -45,7 +46,7 @@ class Bars:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._wanted = ctx.stderr.isatty() and not ctx.quiet
-        self._shown: dict[str, Progress] = {}
+        self._shown: dict[JobRef, Progress] = {}
         self._live: Any = None
 
     def __enter__(self) -> Bars:
@@ -59,9 +60,9 @@ class Bars:
         """What is to be told of jobs that have not ended; None where nothing is drawn."""
         return self._see if self._wanted else None
 
-    def ended(self, job_id: str) -> None:
+    def ended(self, job: JobRef) -> None:
         """A job has ended, and words about it follow: its bar goes, the others come back with their next look."""
-        self._shown.pop(job_id, None)
+        self._shown.pop(job, None)
         self.clear()
 
     def clear(self) -> None:
@@ -74,12 +75,12 @@ class Bars:
         from jobctl.store.nouns.jobs import to_job
 
         if not found.progress:
-            if self._shown.pop(found.id, None) is not None:
+            if self._shown.pop(found.ref, None) is not None:
                 self._draw()
             return
         progress = to_job(found).progress
-        if progress is not None and (found.id in self._shown or len(self._shown) < MAX_BARS):
-            self._shown[found.id] = progress
+        if progress is not None and (found.ref in self._shown or len(self._shown) < MAX_BARS):
+            self._shown[found.ref] = progress
             self._draw()
 
     def _draw(self) -> None:
@@ -94,5 +95,5 @@ class Bars:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
         width = WIDTH if self._live.console.width >= 80 else NARROW
-        lines = [f"{sanitize(job_id)}  {bar(progress, width=width)}" for job_id, progress in self._shown.items()]
+        lines = [f"{sanitize(job.id)}  {bar(progress, width=width)}" for job, progress in self._shown.items()]
         self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"), refresh=True)

@@ -18,6 +18,7 @@ from jobctl.engine.dramatiq.holding import Again, HeldMessage
 from jobctl.engine.dramatiq.middleware.retries import Retries
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, canonical, encode
+from jobctl.store.data.ids import JobRef
 from jobctl.store.data.newjob import said
 from jobctl.store.wire.connection import connect
 
@@ -79,8 +80,8 @@ class JobctlBroker(RedisBroker):
         self.queues: set[str] = set()
         self.client = client
         self.store = store or Store(client, namespace, cluster=cluster)
-        self.at_work: dict[tuple[str, str], HeldMessage] = {}
-        """By queue and message id: what `jobctl worker` runs in this process."""
+        self.at_work: dict[JobRef, HeldMessage] = {}
+        """What `jobctl worker` runs in this process."""
         self._presence: Presence | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -100,6 +101,7 @@ class JobctlBroker(RedisBroker):
         retried, in the step that ends the attempt.
         """
         queue = canonical(message.queue_name)
+        held = self._held(queue, message)
         options: dict[str, Any] = {"redis_message_id": message.message_id}
         name = queue
         if delay is not None:
@@ -107,15 +109,26 @@ class JobctlBroker(RedisBroker):
             name = dq_name(queue)
         message = message.copy(queue_name=name, options=options)
         self.emit_before("enqueue", message, delay)
-        held = self.at_work.get((queue, message.message_id))
-        if held is None and self._presence is not None:
-            held = self._presence.holdings.of(queue, message.message_id)
         if held is not None:
             held.again = Again(_body(message, queue), delay or 0)
         else:
             self._add(message, queue, f"+{delay}" if delay else "0")
         self.emit_after("enqueue", message, delay)
         return message
+
+    def _held(self, queue: str, message: Message[Any]) -> HeldMessage | None:
+        """The attempt that runs here for this very message; None for another one.
+
+        A stock message's job lies under another id than the message's own, which its options tell.
+        """
+        for job_id in (message.options.get("redis_message_id"), message.message_id):
+            ref = JobRef(queue, str(job_id))
+            held = self.at_work.get(ref)
+            if held is None and self._presence is not None:
+                held = self._presence.holdings.of(ref)
+            if held is not None and held.body.message_id == message.message_id:
+                return held
+        return None
 
     def _add(self, message: Message[Any], queue: str, due: str) -> None:
         actor = self.actors.get(message.actor_name)

@@ -16,6 +16,7 @@ from jobctl import clock
 from jobctl.engine.attempt.outcome import Outcome
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, Record
+from jobctl.store.data.ids import JobRef
 from jobctl.store.nouns.settle import Ended, Reserved
 
 
@@ -66,7 +67,7 @@ class LazyMessage(HeldMessage):
             actor_name=body.actor_name,
             args=tuple(body.args),
             kwargs=body.kwargs,
-            options=body.options,
+            options={**body.options, "redis_message_id": self.reserved.id},
             message_id=body.message_id,
             message_timestamp=body.message_timestamp,
         )
@@ -81,7 +82,6 @@ class Holdings:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._by_id: dict[str, dict[str, HeldMessage]] = {}
-        self._by_message: dict[tuple[str, str], HeldMessage] = {}
         self._ahead: dict[str, deque[HeldMessage]] = {}
 
     def add(self, message: HeldMessage) -> None:
@@ -89,7 +89,6 @@ class Holdings:
         reserved = message.reserved
         with self._changed:
             self._by_id.setdefault(reserved.queue, {})[reserved.id] = message
-            self._by_message[reserved.queue, message.message_id] = message
             self._ahead.setdefault(reserved.queue, deque()).append(message)
 
     def pop(self, queue: str) -> HeldMessage | None:
@@ -105,13 +104,11 @@ class Holdings:
             held = self._by_id.get(reserved.queue, {})
             if held.get(reserved.id) is message:
                 del held[reserved.id]
-            if self._by_message.get((reserved.queue, message.message_id)) is message:
-                del self._by_message[reserved.queue, message.message_id]
             self._changed.notify_all()
 
-    def of(self, queue: str, message_id: str) -> HeldMessage | None:
-        """The message with that id, if its attempt is running here."""
-        held = self._by_message.get((queue, message_id))
+    def of(self, ref: JobRef) -> HeldMessage | None:
+        """The message of that job, if its attempt is running here."""
+        held = self._by_id.get(ref.queue, {}).get(ref.id)
         return held if held is not None and held.started is not None else None
 
     def count(self, queue: str) -> int:

@@ -34,8 +34,8 @@ class Liveness(Protocol):
     def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
         """Put right the jobs that the dead `child` held; returns how many. Safe to repeat.
 
-        `executing` are the ids of jobs that ran when it died, `overdue` of those for whose time limit it was killed;
-        what else it held was only fetched, or stood innocently beside an overdue one.
+        `executing` are the tokens of the attempts that ran when it died, `overdue` of those for whose time limit it was
+        killed; what else it held was only fetched, or stood innocently beside an overdue one.
         """
 
     def sweep(self) -> int:

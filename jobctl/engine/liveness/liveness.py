@@ -73,7 +73,7 @@ class StoreLiveness:
     def recover(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> int:
         """Give back what a dead child held; what it was executing is a lost attempt and counts as a crash.
 
-        An overdue job has failed by its time limit, and its retries decide.
+        An overdue job has failed by its time limit, and its retries decide. Both are the tokens of attempts.
         """
         return sum(self._recover(queue, {child}, executing, overdue) for queue in self._store.queues.registered())
 
@@ -174,7 +174,8 @@ class StoreLiveness:
         ends: dict[str, list[Ended]] = {}
         for found in self._store.jobs.locate(queue, list(tokens)):
             if found.token == tokens[found.id]:
-                kind, ended = self._end(found, executing is None or found.id in executing, found.id in overdue)
+                ran = executing is None or found.token in executing
+                kind, ended = self._end(found, ran, found.token in overdue)
                 ends.setdefault(kind, []).append(ended)
         settle, keep = self._store.settle, self.catalog.queue(queue).keep
         self._store.run_many([settle.end(kind, queue, ended, keep) for kind, ended in ends.items()])

@@ -9,6 +9,8 @@ from jobctl import clock
 from jobctl.engine.process.desk import Desk
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
+from jobctl.store.data.ids import JobRef
+from jobctl.store.nouns.settle import Reserved
 
 _log = logging.getLogger("jobctl.worker")
 
@@ -25,7 +27,7 @@ class Control(threading.Thread):
         self._store = store
         self._desk = desk
         self._halt = threading.Event()
-        self._missed: dict[str, float] = {}
+        self._missed: dict[JobRef, float] = {}
         self._next_look = 0.0
 
     def stop(self) -> None:
@@ -44,30 +46,37 @@ class Control(threading.Thread):
             for message in messages:
                 if self._halt.is_set():
                     return
-                verb, _, job_id = (message or "").partition(" ")
-                if verb == "cancel" and not self._cancel(job_id):
-                    self._missed[job_id] = clock.monotonic() + MISSED_S
+                self._obey(message or "")
                 if self._missed and clock.monotonic() >= self._next_look:
                     self._look_again()
 
-    def _cancel(self, job_id: str) -> bool:
-        """False if this process does not hold the job, as far as it knows."""
-        held = self._desk.cancel(job_id, "cancelled")
-        if held:
-            _log.info("job %s: cancelled while it runs", job_id)
-        return held
+    def _obey(self, message: str) -> None:
+        """A message reads `cancel QUEUE ID`."""
+        verb, _, rest = message.partition(" ")
+        ref = JobRef(*rest.partition(" ")[::2])
+        if verb != "cancel":
+            return
+        attempts = self._desk.attempts_of(ref)
+        for job in attempts:
+            self._cancel(job)
+        if not attempts:  # not held here, as far as this process knows
+            self._missed[ref] = clock.monotonic() + MISSED_S
+
+    def _cancel(self, job: Reserved) -> None:
+        self._desk.cancel(job, "cancelled")
+        _log.info("job %s: cancelled while it runs", job.id)
 
     def _look_again(self) -> None:
         """A job may be cancelled while the reply that brings it here is on its way."""
         now = clock.monotonic()
         self._next_look = now + LOOK_S
         for job in self._desk.held():
-            if job.id in self._missed and self._store.jobs.is_cancelling(job.queue, job.id):
-                self._cancel(job.id)
-                del self._missed[job.id]
-        self._missed = {job_id: until for job_id, until in self._missed.items() if until > now}
+            if job.ref in self._missed and self._store.jobs.is_cancelling(*job.ref):
+                self._cancel(job)
+                del self._missed[job.ref]
+        self._missed = {ref: until for ref, until in self._missed.items() if until > now}
 
     def _catch_up(self) -> None:
         for job in self._desk.held():
-            if self._store.jobs.is_cancelling(job.queue, job.id):
-                self._cancel(job.id)
+            if self._store.jobs.is_cancelling(*job.ref):
+                self._cancel(job)

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from jobctl import clock
 from jobctl.handlers.base import CancelToken
+from jobctl.store.data.ids import JobRef
 from jobctl.store.nouns.settle import Reserved
 
 AHEAD_S = 0.05
@@ -29,6 +30,8 @@ class Desk:
         self._limit = limit
         self._taken = 0
         self._changed = threading.Condition()
+        # All by the token of the reservation: an id is a queue's own, and one job may be held twice, when an attempt
+        # that was taken for lost still runs here.
         self._held: dict[str, Reserved] = {}
         self._running: dict[str, CancelToken] = {}
         self._withdrawn: set[str] = set()
@@ -88,7 +91,7 @@ class Desk:
         with self._changed:
             self._taken += len(jobs)
             for job in jobs:
-                self._held[job.id] = job
+                self._held[job.token] = job
                 if job.crashes >= ALONE_AFTER:
                     self._suspects.append(job)
                 else:
@@ -103,17 +106,16 @@ class Desk:
             self.inbox.put(self._alone)
 
     def begin(self, job: Reserved, token: CancelToken) -> None:
-        self._running[job.id] = token  # one step for the interpreter: no lock on the way of every job
-        if self._withdrawn and job.id in self._withdrawn:
+        self._running[job.token] = token  # one step for the interpreter: no lock on the way of every job
+        if self._withdrawn and job.token in self._withdrawn:
             token.cancel("cancelled")
 
     def end(self, job: Reserved, duration_s: float | None) -> None:
         """A job's attempt is over, or it is given back; its outcome is still to be written."""
         with self._changed:
-            self._running.pop(job.id, None)
-            self._withdrawn.discard(job.id)
-            if self._held.get(job.id) is job:
-                del self._held[job.id]
+            self._running.pop(job.token, None)
+            self._withdrawn.discard(job.token)
+            self._held.pop(job.token, None)
             if self._suspects or self._alone is job:
                 self._alone = None if self._alone is job else self._alone
                 self._run_alone()
@@ -165,7 +167,7 @@ class Desk:
 
     def running(self) -> list[Reserved]:
         with self._changed:
-            return [self._held[i] for i in list(self._running) if i in self._held]
+            return [self._held[token] for token in list(self._running) if token in self._held]
 
     def held(self) -> list[Reserved]:
         with self._changed:
@@ -174,15 +176,18 @@ class Desk:
     def tokens(self) -> set[str]:
         """The reservations that this process knows of: jobs held, and ended ones whose outcome is still unwritten."""
         with self._changed:
-            return {job.token for job in self._held.values()} | self._ending
+            return self._held.keys() | self._ending
 
-    def cancel(self, job_id: str, reason: str) -> bool:
-        """Ask an attempt to stop, now or as soon as it begins; False if the job is not held here."""
+    def attempts_of(self, ref: JobRef) -> list[Reserved]:
+        """The reservations of a job that are held here: one, or two if one of them is late. O(jobs held)."""
         with self._changed:
-            held = job_id in self._held
-            if held and reason == "cancelled":
-                self._withdrawn.add(job_id)  # before the look: `begin` looks at the two the other way round
-            token = self._running.get(job_id)
+            return [job for job in self._held.values() if job.ref == ref]
+
+    def cancel(self, job: Reserved, reason: str) -> None:
+        """Ask an attempt to stop, now or as soon as it begins."""
+        with self._changed:
+            if job.token in self._held and reason == "cancelled":
+                self._withdrawn.add(job.token)  # before the look: `begin` looks at the two the other way round
+            token = self._running.get(job.token)
         if token is not None:
             token.cancel(reason)
-        return held

@@ -69,7 +69,7 @@ class JobThread(threading.Thread):
         self._broker.emit_after("worker_thread_boot", self)
         while not self.given_up and (reserved := self._desk.inbox.get()) is not None:
             if self._slots:
-                self._slots.begin(self.number, reserved.id)
+                self._slots.begin(self.number, reserved.token, reserved.queue, reserved.id)
             outcome, duration = self._process(reserved)
             self._job = self._voice = None
             self._end(reserved, outcome, duration)
@@ -172,8 +172,8 @@ class JobThread(threading.Thread):
     def _guarded(self, job: Running, task: Task, attempt: Attempt) -> Outcome:
         """Run the handler under its time limit. At most one interrupt arrives, and only inside this function."""
         message = LazyMessage(job.reserved, job.body, job.record)
-        at_work, key = self._broker.at_work, (job.reserved.queue, job.body.message_id)
-        at_work[key] = message
+        at_work, ref = self._broker.at_work, job.reserved.ref
+        at_work[ref] = message
         result: Any = None
         failure: BaseException | None = None
         ended = False
@@ -188,7 +188,7 @@ class JobThread(threading.Thread):
             self.guard.disarm()
             if not ended:
                 failure = interrupt
-        del at_work[key]
+        at_work.pop(ref, None)  # a late attempt of the same job may have run here, too
         if failure is not None and attempt.cancel.reason in ("cancelled", "shutdown"):
             # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
             if attempt.cancel.reason == "shutdown":

@@ -152,7 +152,7 @@ class Worker:
             return
         left = self.desk.running()
         for job in left:
-            self.desk.cancel(job.id, "shutdown")
+            self.desk.cancel(job, "shutdown")
         self.desk.wait_quiet(LAST_WORDS_S / 2)
         for thread in self.threads:
             thread.hush()

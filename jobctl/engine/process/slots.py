@@ -3,9 +3,10 @@
 It outlives the child, so after a SIGKILL the supervisor still knows which jobs were executing as opposed to
 only fetched. Writing costs less than a microsecond; nothing here takes a lock.
 
-Layout, native byte order: a header of 160 bytes (progress u64, jobs done u64, threads alive u32, ready u8, the
-supervisor's latest beat f64), then one slot of 160 bytes for each thread: the id's length u8, the id, at 144 the
-deadline f64 (0: none), and in the last byte the state. Times are on the monotonic clock, one for all processes.
+Layout, native byte order: a header of 320 bytes (progress u64, jobs done u64, threads alive u32, ready u8, the
+supervisor's latest beat f64), then one slot of 320 bytes for each thread: a text's length u8, the text
+`TOKEN QUEUE ID`, at 304 the deadline f64 (0: none), and in the last byte the state. Times are on the monotonic clock,
+one for all processes.
 """
 
 from __future__ import annotations
@@ -14,18 +15,27 @@ import mmap
 import os
 import struct
 import tempfile
+from typing import NamedTuple
 
-SLOT_SIZE = 160
-MAX_ID_BYTES = 126
-"""A longer id is cut in its slot, so a store must not accept one."""
+SLOT_SIZE = 320
+MAX_TEXT_BYTES = 255
+"""A longer text is cut. The token comes first and is never cut; queue and id are only there for words."""
 
 _PROGRESS = struct.Struct("@Q")
 _THREADS = struct.Struct("@I")
 _TIME = struct.Struct("@d")
 _AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT = 0, 8, 16, 20, 24
-_DEADLINE = 144
+_DEADLINE = 304
 _STATE = SLOT_SIZE - 1
 _IDLE, _EXECUTING = 0, 1
+
+
+class Executing(NamedTuple):
+    """An attempt in a slot. Its `token` says which it is; a long `id` may be cut."""
+
+    token: str
+    queue: str
+    id: str
 
 
 def shared_file(size: int) -> int:
@@ -54,9 +64,9 @@ class SlotTable:
 
     # the child's side
 
-    def begin(self, thread: int, job_id: str) -> None:
-        """Thread number `thread` (from 0) starts an attempt of `job_id`."""
-        encoded = job_id.encode()[:MAX_ID_BYTES]
+    def begin(self, thread: int, token: str, queue: str, job_id: str) -> None:
+        """Thread number `thread` (from 0) starts an attempt."""
+        encoded = f"{token} {queue} {job_id}".encode("utf-8", "replace")[:MAX_TEXT_BYTES]
         start = SLOT_SIZE * (thread + 1)
         self._map[start : start + 1 + len(encoded)] = bytes((len(encoded),)) + encoded
         _TIME.pack_into(self._map, start + _DEADLINE, 0.0)
@@ -118,26 +128,27 @@ class SlotTable:
     @property
     def running(self) -> int:
         """How many jobs execute at this moment."""
-        return sum(self._map[SLOT_SIZE * (n + 1) + _STATE] == _EXECUTING for n in range(self.threads))
+        return sum(self._map[start + _STATE] == _EXECUTING for start in self._slots())
 
-    def executing(self) -> frozenset[str]:
-        """The ids of the jobs that execute, or that executed when the child died."""
-        found = (self._job(SLOT_SIZE * (n + 1)) for n in range(self.threads))
-        return frozenset(job_id for job_id in found if job_id)
+    def executing(self) -> list[Executing]:
+        """The attempts that execute, or that executed when the child died."""
+        return [attempt for start in self._slots() if (attempt := self._attempt(start))]
 
-    def overdue(self, before: float) -> frozenset[str]:
-        """The ids of the jobs that execute and had to end before the time `before`."""
-        found = set()
-        for start in range(SLOT_SIZE, SLOT_SIZE * (self.threads + 1), SLOT_SIZE):
-            deadline = _TIME.unpack_from(self._map, start + _DEADLINE)[0]
-            if 0 < deadline < before and (job_id := self._job(start)):
-                found.add(job_id)
-        return frozenset(found)
+    def overdue(self, before: float) -> list[Executing]:
+        """The attempts that execute and had to end before the time `before`."""
+        late = (s for s in self._slots() if 0 < _TIME.unpack_from(self._map, s + _DEADLINE)[0] < before)
+        return [attempt for start in late if (attempt := self._attempt(start))]
 
-    def _job(self, start: int) -> str:
+    def _slots(self) -> range:
+        """Where the slots begin."""
+        return range(SLOT_SIZE, SLOT_SIZE * (self.threads + 1), SLOT_SIZE)
+
+    def _attempt(self, start: int) -> Executing | None:
         if self._map[start + _STATE] != _EXECUTING:
-            return ""
-        return self._map[start + 1 : start + 1 + self._map[start]].decode(errors="replace")
+            return None
+        text = self._map[start + 1 : start + 1 + self._map[start]].decode(errors="replace")
+        token, _, rest = text.partition(" ")
+        return Executing(token, *rest.partition(" ")[::2])
 
     def close(self) -> None:
         """Unmap; the table cannot be used afterwards."""

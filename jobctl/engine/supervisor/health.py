@@ -44,7 +44,7 @@ class Health:
         for child in crew:
             if overdue := child.slots.overdue(clock.monotonic() - OVERDUE_S):
                 what = "killing worker process %s (pid %d): it stands still with jobs past their time limits: %s"
-                log.error(what, child.name, child.pid, ", ".join(sorted(overdue)))
+                log.error(what, child.name, child.pid, ", ".join(sorted(late.id for late in overdue)))
                 child.signal(signal.SIGKILL)
 
     def log_stalls(self, crew: Crew) -> None:

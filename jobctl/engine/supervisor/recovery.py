@@ -27,7 +27,8 @@ class Recovery:
     def lost(self, child: Child) -> None:
         """A child ended without giving back what it held."""
         overdue = child.slots.overdue(clock.monotonic() - GRACE_S)
-        self._beats.lose(child.name, overdue or child.slots.executing(), overdue)
+        ran = overdue or child.slots.executing()
+        self._beats.lose(child.name, frozenset(a.token for a in ran), frozenset(a.token for a in overdue))
         self._try_in(0.0)
         name = child.name
         self._later(LATE_S, lambda: self._look_again(name))

@@ -6,6 +6,7 @@ import msgspec
 
 from jobctl import redaction
 from jobctl.store.data import codec
+from jobctl.store.data.ids import JobRef
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int = 0
     progress: bytes = b""
     rules: redaction.Rules = redaction.unruled
+
+    @property
+    def ref(self) -> JobRef:
+        return JobRef(self.queue, self.id)
 
     @property
     def token(self) -> str:

@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 from functools import lru_cache
+from typing import NamedTuple
 
 from jobctl import clock
 
@@ -21,6 +22,13 @@ FOREIGN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@=+-]{0,119}")
 """What `--id` and stock messages may use."""
 
 _TAIL_BITS = 40
+
+
+class JobRef(NamedTuple):
+    """Which job is meant: an id belongs to its queue, and another queue may have a job with the same one."""
+
+    queue: str
+    id: str
 
 
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.errors import RedisUnavailable
+from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import Event
 from jobctl.store.wire.connection import mapping
 
@@ -56,23 +57,23 @@ class Events:
         return events, entries[-1][0].decode() if entries else position
 
     def wait(
-        self, job_ids: set[str], is_ended: Callable[[set[str]], set[str]], timeout_s: float | None
-    ) -> Iterator[str]:
-        """Yield ids as their jobs end, until all have or the time is up.
+        self, jobs: Iterable[JobRef], is_ended: Callable[[set[JobRef]], set[JobRef]], timeout_s: float | None
+    ) -> Iterator[JobRef]:
+        """Yield jobs as they end, until all have or the time is up.
 
         `is_ended` looks the jobs up: once after listening has begun, and every second, so that a lost announcement
         only costs that second.
         """
         deadline = None if timeout_s is None else clock.monotonic() + timeout_s
-        left = set(job_ids)
+        left = set(jobs)
         listener = self._store.client.pubsub(ignore_subscribe_messages=True)
         try:
             with mapping():
                 listener.subscribe(self._store.keys.finished())
             while left:
-                for job_id in is_ended(left):
-                    left.discard(job_id)
-                    yield job_id
+                for job in is_ended(left):
+                    left.discard(job)
+                    yield job
                 yield from self._announced(listener, left, deadline)
                 if deadline is not None and clock.monotonic() >= deadline:
                     return
@@ -98,7 +99,7 @@ class Events:
             yield message["data"].decode("utf-8", "replace") if message else None
 
     @staticmethod
-    def _announced(listener: Any, left: set[str], deadline: float | None) -> Iterator[str]:
+    def _announced(listener: Any, left: set[JobRef], deadline: float | None) -> Iterator[JobRef]:
         """Announcements of about one second."""
         until = clock.monotonic() + 1.0
         until = until if deadline is None else min(until, deadline)
@@ -109,7 +110,8 @@ class Events:
             except RedisUnavailable:
                 return
             if message:
-                ended = left.intersection(message["data"].decode("utf-8", "replace").split(" "))
+                queue, *job_ids = message["data"].decode("utf-8", "replace").split(" ")
+                ended = left.intersection(JobRef(queue, job_id) for job_id in job_ids)
                 left -= ended
                 yield from ended
 

@@ -54,6 +54,10 @@ class Reserved(msgspec.Struct, frozen=True):
     lane: str = ""
     expires_ms: int = 0
 
+    @property
+    def ref(self) -> ids.JobRef:
+        return ids.JobRef(self.queue, self.id)
+
 
 class Fetched(msgspec.Struct, frozen=True):
     """What a fetch brought: Redis's time, when the next delayed job of any queue is due (0: none), the jobs, and which

@@ -29,7 +29,7 @@ local function replace(k, queue, holder, record, now)
   redis.call('HSETNX', k.records, holder, record) -- that of a job which ran holds its attempts
   cancel_now(k, holder, now)
   redis.call('ZREM', k.expiring, holder)
-  announce(k, { holder })
+  announce(k, queue, { holder })
   return tonumber(due), true
 end
 

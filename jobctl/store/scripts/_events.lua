@@ -8,7 +8,7 @@ local function publish_events(k, events, maxlen)
   end
 end
 
--- Announces that jobs have ended.
-local function announce(k, ids)
-  if #ids > 0 then redis.call('PUBLISH', k.finished, table.concat(ids, ' ')) end
+-- Announces that jobs have ended: 'QUEUE ID ID …'. An id alone names no job, and no queue's name has a space in it.
+local function announce(k, queue, ids)
+  if #ids > 0 then redis.call('PUBLISH', k.finished, queue .. ' ' .. table.concat(ids, ' ')) end
 end

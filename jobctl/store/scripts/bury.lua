@@ -23,6 +23,6 @@ end)
 over(K, dead, 'dead')
 over(K, cancelled, 'cancelled')
 publish_events(K, events, ARGV[2])
-announce(K, dead)
-announce(K, cancelled)
+announce(K, ARGV[1], dead)
+announce(K, ARGV[1], cancelled)
 return late

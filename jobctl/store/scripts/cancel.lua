@@ -16,7 +16,7 @@ for i = 4, #ARGV, 2 do
     if may_stop then
       redis.call('HDEL', K.cancels, id) -- first, since Redis at maxmemory refuses a script whose first write is an HSET
       redis.call('HSET', K.cancels, id, now)
-      redis.call('PUBLISH', K.control, 'cancel ' .. id)
+      redis.call('PUBLISH', K.control, 'cancel ' .. queue .. ' ' .. id)
     end
   elseif row then
     cancel_now(K, id, now)
@@ -26,5 +26,5 @@ for i = 4, #ARGV, 2 do
 end
 over(K, ended, 'cancelled')
 publish_events(K, events, maxlen)
-announce(K, ended)
+announce(K, queue, ended)
 return states

@@ -15,5 +15,5 @@ local late = each_current(K, ARGV[1], 3, 4, function(id, at)
 end)
 over(K, ended, 'cancelled')
 publish_events(K, events, ARGV[2])
-announce(K, ended)
+announce(K, ARGV[1], ended)
 return late

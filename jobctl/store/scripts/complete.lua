@@ -40,5 +40,5 @@ free_slots(K, queue, ids)
 over(K, ids, 'completed')
 trim(K, COMPLETED, now, keep_ms, keep_count, 2 * #ids + 10)
 publish_events(K, events, maxlen)
-announce(K, ids)
+announce(K, queue, ids)
 return late

@@ -37,5 +37,5 @@ if #moved < limit then
   for _, id in ipairs(entries and live_of(K, entries) or {}) do to_trash(id) end
 end
 over(K, moved, 'cancelled')
-announce(K, moved)
+announce(K, queue, moved)
 return { #moved, left + redis.call('LLEN', K.ready) }

@@ -23,5 +23,5 @@ for i = 3, #ARGV, 5 do
 end
 over(K, dead, 'dead')
 publish_events(K, events, ARGV[2])
-announce(K, dead)
+announce(K, ARGV[1], dead)
 return #dead

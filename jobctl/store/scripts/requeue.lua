@@ -31,5 +31,5 @@ push_ready(K, first, true)
 push_ready(K, last, false)
 over(K, ended, 'cancelled')
 publish_events(K, events, ARGV[2])
-announce(K, ended)
+announce(K, ARGV[1], ended)
 return late

@@ -25,5 +25,5 @@ local late = each_current(K, ARGV[1], 3, 7, function(id, at, asked)
 end)
 over(K, ended, 'cancelled')
 publish_events(K, events, ARGV[2])
-announce(K, ended)
+announce(K, ARGV[1], ended)
 return late

@@ -42,7 +42,7 @@ def result(
 
         found = jobs.locate(store, id)
         with Bars(ctx) as bars:
-            waiting.wait_one(store, found.id, found.queue, timeout_s, bars.seen)
+            waiting.wait_one(store, found.ref, timeout_s, bars.seen)
     value = waiting.result(store, id)
     if ctx.output is Output.YAML:
         text = to_yaml(value)

@@ -36,13 +36,14 @@ def wait(
     timeout_s = None if timeout is None else parse_delay(timeout, "--timeout") / 1000
     store = ctx.store(retries=2)
     found, errors = ops.locate_all(store, ids)
-    left = {job.id: job.queue for job in found}
+    left = [job.ref for job in found]
     jobs = []
     with Bars(ctx) as bars:
-        for job_id in waiting.ended(store, dict(left), timeout_s, bars.seen):
-            bars.ended(job_id)
+        for ref in waiting.ended(store, list(left), timeout_s, bars.seen):
+            bars.ended(ref)
+            left.remove(ref)
             try:
-                job = ops.find(store, job_id, [left.pop(job_id)])
+                job = ops.find(store, ref.id, [ref.queue])
             except NothingMatched as error:
                 errors.append(error)
                 continue
@@ -53,4 +54,4 @@ def wait(
                 ctx.say(f"job {job.id} has completed")
     if ctx.output is not Output.TABLE:
         ctx.emit(jobs[0] if jobs and len(set(ids)) == 1 else jobs, COLUMNS)
-    return tell(ctx, [*errors, *(waiting.timed_out(job_id, timeout_s) for job_id in left)])
+    return tell(ctx, [*errors, *(waiting.timed_out(ref.id, timeout_s) for ref in left)])
