@@ -134,7 +134,7 @@ def test_a_job_that_holds_the_interpreter_makes_a_worker_busy_not_ill(
     crew: Crew, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     health, start = Health(), clock.monotonic()
-    crew.seated[0].slots.begin(0, "long")
+    crew.seated[0].slots.begin(0, "1-1", "default", "long")
     monkeypatch.setattr(clock, "monotonic", lambda: start + STALL_S + 1)
     for _ in range(3):
         health.log_stalls(crew)
