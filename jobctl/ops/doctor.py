@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.ops import doctor_work
+from jobctl.ops import doctor_catalog, doctor_work
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -39,6 +39,7 @@ def examine(store: Callable[[], Store], catalog: Callable[[], Catalog | None]) -
         opened = store()
         rows += server(opened)
         rows += [Check(*row) for row in doctor_work.checks(opened, loaded)]
+        rows += [Check(*row) for row in doctor_catalog.checks(opened, loaded)] if loaded else []
     except RedisUnavailable as error:
         rows.append(Check("redis", "fail", error.message, error.hint))
     except UsageError:

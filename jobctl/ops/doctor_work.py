@@ -37,7 +37,7 @@ def _workers(store: Store, depths: list[QueueRow]) -> Row:
     serving = store.processes.serving()
     waits = [(row, row.waiting + (row.limited or 0)) for row in depths if not row.paused and not serving.get(row.queue)]
     if stuck := [f"{row.queue} ({count} waiting)" for row, count in waits if count]:
-        found = f"nobody serves {_listed(stuck)}"
+        found = f"nobody serves {listed(stuck)}"
         return "workers", "fail", found, "run `jobctl worker`"
     if not serving:
         return "workers", "warn", "no worker runs", "run `jobctl worker`"
@@ -47,7 +47,7 @@ def _workers(store: Store, depths: list[QueueRow]) -> Row:
 def _beats(store: Store) -> Row:
     late = {name: age for name, age in store.processes.beats().items() if age >= LATE_MS}
     if late:
-        found = _listed(f"{name}, {age / 1000:.0f} s ago" for name, age in sorted(late.items()))
+        found = listed(f"{name}, {age / 1000:.0f} s ago" for name, age in sorted(late.items()))
         return "beats", "warn", f"late: {found}", "is that process, its host or its network stuck? others take its jobs"
     return "beats", "ok", "every process gave a sign of life lately", ""
 
@@ -64,7 +64,7 @@ def _pauses(store: Store) -> Row:
     rows = pauses.ls(store)
     if rows:
         advice = f"if that is over: `{pauses.resume_command(rows[0])}`"
-        return "pauses", "warn", _listed(map(pauses.sentence, rows)), advice
+        return "pauses", "warn", listed(map(pauses.sentence, rows)), advice
     return "pauses", "ok", "nothing is paused", ""
 
 
@@ -75,7 +75,7 @@ def _types(store: Store, queues: list[str], catalog: Catalog) -> Row:
             known.add(job.handler.target.rpartition(":")[2])
     unknown = sorted({name for queue in queues for name in store.server.waiting_types(queue)} - known)
     if unknown:
-        found = f"jobs wait whose type the catalog does not know: {_listed(unknown)}"
+        found = f"jobs wait whose type the catalog does not know: {listed(unknown)}"
         return "job types", "warn", found, "add them to the catalog, or cancel the jobs"
     return "job types", "ok", "the catalog knows every job type that waits", ""
 
@@ -83,7 +83,7 @@ def _types(store: Store, queues: list[str], catalog: Catalog) -> Row:
 def _stock(store: Store, queues: list[str]) -> Row:
     seen, held = store.server.stock_processes(queues)
     if held:
-        found = f"a stock Dramatiq worker holds messages of {_listed(held)}"
+        found = f"a stock Dramatiq worker holds messages of {listed(held)}"
         return (
             "stock workers",
             "fail",
@@ -99,12 +99,13 @@ def _stock(store: Store, queues: list[str]) -> Row:
 def _leftovers(store: Store, queues: list[str]) -> Row:
     left = store.server.inboxes(queues)
     if left:
-        found = f"not taken in yet: {_listed(f'{count} in {queue}' for queue, count in sorted(left.items()))}"
+        found = f"not taken in yet: {listed(f'{count} in {queue}' for queue, count in sorted(left.items()))}"
         return "stock inboxes", "warn", found, "a worker takes them in within seconds: run `jobctl worker`"
     return "stock inboxes", "ok", "empty", ""
 
 
-def _listed(items: Iterable[str]) -> str:
+def listed(items: Iterable[str]) -> str:
+    """The first of some names, and how many more there are."""
     every = list(items)
     more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     return ", ".join(every[:SHOWN]) + more

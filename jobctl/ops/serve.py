@@ -20,6 +20,7 @@ from jobctl.engine.process.config import (
 from jobctl.engine.process.preflight import check
 from jobctl.engine.process.process import queues_of
 from jobctl.engine.scheduler.scheduler import Scheduler
+from jobctl.engine.scheduler.ticks import following
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
@@ -30,6 +31,7 @@ from jobctl.settings import Settings, notify_socket
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.processes import LEASE_MS
+from jobctl.store.nouns.schedules import Ticked
 from jobctl.text import sanitize
 
 CALL_S = 1.0
@@ -107,10 +109,9 @@ class StoreTicks:
         """Make jobs of another catalog from now on."""
         self._producer = Producer(self._store, catalog)
 
-    def tick(self, schedule: Schedule, tick_ms: int) -> str | None:
-        """Take a tick; see engine.feeder.Ticks."""
-        job = self._prepare(schedule)
-        return job.id if self._store.schedules.tick(schedule.name, tick_ms, job) == "enqueued" else None
+    def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
+        """Take a tick; see engine.scheduler.feeder.Ticks."""
+        return self._store.schedules.tick(schedule.name, tick_ms, following(schedule, tick_ms), self._prepare(schedule))
 
     def _prepare(self, schedule: Schedule) -> NewJob:
         return self._producer.prepare(schedule.job, schedule.payload)

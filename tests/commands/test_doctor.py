@@ -120,6 +120,22 @@ def test_jobs_that_nobody_will_run_are_told(cli: Cli, serve: Serve) -> None:
     assert rows["scheduler"]["status"] == "fail"
 
 
+def test_a_cursor_that_a_wrong_clock_moved_is_told_and_that_it_was_set_back(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes")
+    catalog = CATALOG + "schedules:\n  nightly: {job: note, every: 1h}\n  sync: {job: note, every: 1h}\n"
+    now = int(node.ask("TIME")[0]) * 1000
+    node.ask("HSET", "shop:@cursors", "nightly", now + 2 * 86_400_000, "sync", now)
+    _, rows = doctor(cli, node, catalog=catalog)
+    assert rows["schedules"]["status"] == "warn"
+    assert rows["schedules"]["found"].startswith("nightly stands at ")
+    node.ask("HSET", "shop:@cursors", "nightly", now, "nightly|set_back", f"{now} {now + 2 * 86_400_000}")
+    _, rows = doctor(cli, node, catalog=catalog)
+    assert rows["schedules"]["found"].startswith("nightly was set back from ")
+    node.ask("HSET", "shop:@cursors", "nightly|set_back", f"{now - 2 * 86_400_000} {now}")
+    _, rows = doctor(cli, node, catalog=catalog)
+    assert rows["schedules"]["status"] == "ok"
+
+
 def test_a_broken_catalog_is_a_row(cli: Cli, serve: Serve) -> None:
     ran, rows = doctor(cli, serve("appendonly yes"), catalog="version: 1\njobs: 3\n")
     assert ran.code == 1

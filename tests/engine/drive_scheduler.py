@@ -1,7 +1,8 @@
 """A scheduler as a process of its own. Prints every tick that it is asked to let in, a JSON line each.
 
 argv: one JSON object {schedules: {name: every_ms}, after_reload: {name: every_ms} | null, fail: n, slow_s,
-notify}.
+notify, ahead_ms: [how far this process's clock is ahead; the next after two ticks, and so on], cursors: {name: how
+long ago the last tick was taken, in ms}}.
 """
 
 from __future__ import annotations
@@ -10,44 +11,80 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
+from apscheduler.schedulers import base
+
+from jobctl import clock
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.engine import logs
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.store.nouns.processes import ProcessInfo
+from jobctl.store.nouns.schedules import Ticked
 
 
 def say(event: str, **fields: Any) -> None:
     print(json.dumps({"event": event, **fields}), flush=True)  # noqa: T201
 
 
+class WrongClock:
+    """This process's clock, ahead of the true one, which is Redis's."""
+
+    def __init__(self, ahead_ms: list[int]) -> None:
+        self.ahead_ms = ahead_ms
+        self.ticks = 0
+        clock.now_ms = lambda: true_ms() + self.now_ahead_ms()
+        base.datetime = SimpleNamespace(
+            now=lambda zone: datetime.now(zone) + timedelta(milliseconds=self.now_ahead_ms())
+        )
+
+    def now_ahead_ms(self) -> int:
+        return self.ahead_ms[min(self.ticks // 2, len(self.ahead_ms) - 1)]
+
+
+def true_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class Store:
     """Ticks and liveness at once; the first `fail` ticks find Redis unreachable."""
 
-    def __init__(self, fail: int, slow_s: float, broken: bool) -> None:
+    def __init__(self, fail: int, slow_s: float, broken: bool, wrong: WrongClock, cursors: dict[str, int]) -> None:
         self.fail = fail
         self.slow_s = slow_s
         self.broken = broken
+        self.wrong = wrong
+        self.cursors = {name: true_ms() - ago for name, ago in cursors.items()}
 
-    def tick(self, schedule: Schedule, tick_ms: int) -> str | None:
+    def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
+        now = true_ms()
         say("try", name=schedule.name, tick=tick_ms)
         time.sleep(self.slow_s)
         if self.fail:
             self.fail -= 1
             raise ValueError("a bug") if self.broken else RedisUnavailable("Redis is unreachable")
-        say("tick", name=schedule.name, tick=tick_ms)
-        return "01ab"
+        before = self.cursors.get(schedule.name)
+        if tick_ms > now + 1000:
+            return Ticked("early", now)
+        if before is not None and tick_ms <= before:
+            return Ticked("taken", now, before)
+        self.cursors[schedule.name] = tick_ms
+        say("tick", name=schedule.name, tick=tick_ms, late=now - tick_ms)
+        self.wrong.ticks += 1
+        return Ticked("enqueued", now, before, job_id="01ab")
 
     def _reach(self) -> None:
         if self.fail and not self.broken:
             raise RedisUnavailable("Redis is unreachable")
 
-    def beat(self, info: ProcessInfo) -> None:
+    def beat(self, info: ProcessInfo) -> int:
         self._reach()
         say("beat", kind=info.kind)
+        return true_ms()
 
     def leave(self, name: str) -> None:
         say("leave", name=name)
@@ -73,7 +110,10 @@ def main() -> int:
             raise UsageError("jobs.yaml:1:1: broken")
         return catalog(given["after_reload"])
 
-    store = Store(given.get("fail", 0), given.get("slow_s", 0.0), given.get("broken", False))
+    wrong = WrongClock(given.get("ahead_ms", [0]))
+    store = Store(
+        given.get("fail", 0), given.get("slow_s", 0.0), given.get("broken", False), wrong, given.get("cursors", {})
+    )
     notifier = Notifier(given.get("notify"))
     return Scheduler(catalog(given["schedules"]), store, store, reload, notifier).run()
 

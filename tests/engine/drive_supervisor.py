@@ -35,9 +35,10 @@ class Recorder:
             self.redis = "up"
         raise RedisUnavailable("Redis is unreachable")
 
-    def beat(self, info: ProcessInfo) -> None:
+    def beat(self, info: ProcessInfo) -> int:
         pids = [child.pid for child in info.children]
         say("beat", pids=pids, names=[child.name for child in info.children], running=info.running)
+        return 1
 
     def leave(self, name: str) -> None:
         self._reach()

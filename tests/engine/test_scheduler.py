@@ -15,6 +15,7 @@ import pytest
 from tests.engine.driven import Driven
 
 Start = Callable[..., Driven]
+DAY = 86_400_000
 
 
 @pytest.fixture
@@ -74,12 +75,39 @@ def test_ticks_that_wait_for_redis_go_in_with_the_first_heartbeat_that_succeeds(
 
 
 def test_of_ticks_missed_during_an_outage_only_the_latest_is_kept(start: Start) -> None:
-    scheduler = start({"sync": 200}, fail=1)
+    scheduler = start({"sync": 200}, fail=1, cursors={"sync": 0})
     failed = scheduler.wait_for("try")["tick"]
-    scheduler.log("was missed")
+    scheduler.log("were missed")
     entered = [scheduler.wait_for("tick")["tick"] for _ in range(3)]
     assert failed not in entered
     assert entered == sorted(set(entered))
+
+
+def test_ticks_that_passed_while_no_scheduler_ran_are_told_in_one_line(start: Start) -> None:
+    scheduler = start({"sync": 200}, cursors={"sync": 60_000})
+    line = scheduler.log("were missed since")["message"]
+    assert 299 <= int(line.split(": ")[1].split()[0]) <= 320
+    scheduler.wait_for("tick")
+    scheduler.wait_for("tick")
+    assert sum("missed" in event.get("message", "") for event in scheduler.seen) == 1
+
+
+@pytest.mark.parametrize("ahead_ms", [10_000, 2 * DAY, -10_000])
+def test_ticks_come_when_redis_has_come_to_them_whatever_the_clock_of_the_machine(start: Start, ahead_ms: int) -> None:
+    scheduler = start({"sync": 200}, ahead_ms=[ahead_ms])
+    assert ("ahead of" if ahead_ms > 0 else "behind") in scheduler.log("Redis's, by which ticks are due")["message"]
+    seen = [scheduler.wait_for("tick") for _ in range(6)]
+    assert [event["tick"] - seen[0]["tick"] for event in seen] == [200 * n for n in range(6)]
+    assert all(-1 <= event["late"] < 1_000 for event in seen)
+
+
+@pytest.mark.parametrize("wrong_ms", [2 * DAY, -2 * DAY])
+def test_a_clock_that_goes_wrong_and_is_put_right_stops_no_schedule(start: Start, wrong_ms: int) -> None:
+    """What the timer had planned for two days ahead is planned anew, and nothing is made up for."""
+    scheduler = start({"sync": 400}, ahead_ms=[0, wrong_ms, 0])
+    ticks = [scheduler.wait_for("tick") for _ in range(7)]
+    assert all(earlier["tick"] < later["tick"] for earlier, later in pairwise(ticks))
+    assert all(event["tick"] % 400 == 0 and -1_000 <= event["late"] < 3_000 for event in ticks)
 
 
 def test_a_bug_in_the_store_does_not_stop_the_timer(start: Start) -> None:

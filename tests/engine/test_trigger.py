@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.engine.scheduler.trigger import TickTrigger, next_ticks
+from jobctl.engine.scheduler.ticks import next_ticks
+from jobctl.engine.scheduler.trigger import TickTrigger
 
 NEW_YORK = "America/New_York"
 ZONES = ["UTC", NEW_YORK, "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]

@@ -1,21 +1,16 @@
-"""What grows has a bound; ticks are taken once, whoever tries."""
+"""What grows has a bound."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-import redis
 
 from jobctl import clock
 from jobctl.store import Store
-from jobctl.store.data.newjob import NewJob
 from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
 from jobctl.store.nouns.logs import KEEP_MS, MAX_LINES, Batch, LogLine
 from jobctl.store.nouns.settle import Ended
 from jobctl.store.wire.bounds import EVENTS_KEPT
-from jobctl.store.wire.connection import connect
 from tests.store.moves import QUEUE, Moves
 from tests.support import eventually
 
@@ -75,34 +70,6 @@ def test_the_log_goes_with_the_job(moves: Moves, store: Store, by: str) -> None:
             store.client.zadd(store.keys.completed(QUEUE), {"a": 1})
             assert moves.enqueue("a") == [True]
     assert store.logs.read(QUEUE, "a") == []
-
-
-def test_eight_schedulers_take_each_tick_once(store: Store, redis_client: redis.Redis, redis_url: str) -> None:
-    def run(number: int) -> list[str]:
-        with connect(redis_url) as client:
-            mine = Store(client, "test")
-            return [
-                mine.schedules.tick("s", tick, NewJob(id=f"{number}.{tick}", type="act", queue=QUEUE, payload={}))
-                for tick in range(1, 51)
-            ]
-
-    with ThreadPoolExecutor(8) as pool:
-        said = list(pool.map(run, range(8)))
-    by_tick = list(zip(*said, strict=True))
-    assert all(tick.count("enqueued") <= 1 for tick in by_tick)
-    assert by_tick[-1].count("enqueued") == 1
-    enqueued = sum(tick.count("enqueued") for tick in by_tick)
-    assert store.queues.depth([QUEUE])[0].waiting == enqueued
-    assert store.schedules.cursors(["s"])["s"].last_ms == 50
-
-
-def test_a_paused_schedule_lets_its_ticks_pass(store: Store) -> None:
-    job = NewJob(id="a", type="act", queue=QUEUE, payload={})
-    store.schedules.pause("s", "me")
-    assert store.schedules.tick("s", 1, job) == "paused"
-    assert store.schedules.resume("s")
-    assert store.schedules.tick("s", 1, job) == "taken"
-    assert store.schedules.tick("s", 2, job) == "enqueued"
 
 
 def test_the_age_of_the_oldest_is_that_of_the_head(moves: Moves, store: Store) -> None:

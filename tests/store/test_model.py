@@ -74,7 +74,8 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(job_id=IDS, tick=st.integers(1, 6))
     def tick(self, job_id: str, tick: int) -> None:
         last = self.store.schedules.cursors(["s"])["s"].last_ms or 0
-        said = self.store.schedules.tick("s", tick, NewJob(id=job_id, type="act", queue=QUEUE, payload={}))
+        job = NewJob(id=job_id, type="act", queue=QUEUE, payload={})
+        said = self.store.schedules.tick("s", tick, tick + 1, job).outcome
         assert said == ("enqueued" if tick > last else "taken")
         if tick > last and job_id not in self.world.jobs and job_id not in self.world.forgotten:
             self.world.jobs[job_id] = Known(0)

@@ -273,7 +273,7 @@ def test_a_key_may_be_any_text(moves: Moves, store: Store) -> None:
 def test_a_tick_passes_unused_while_the_key_is_held(store: Store) -> None:
     def tick(at: int, job_id: str) -> str:
         job = NewJob(id=job_id, type="act", queue=QUEUE, payload={}, unique=Unique(KEY, "finished"))
-        return store.schedules.tick("s", at, job)
+        return store.schedules.tick("s", at, at + 1, job).outcome
 
     assert [tick(1, "a"), tick(2, "b"), tick(2, "c")] == ["enqueued", "held", "taken"]
     assert store.schedules.cursors(["s"])["s"].last_job == "a"

@@ -25,8 +25,8 @@ class Liveness(Protocol):
     answer to SIGTERM by as much. Any exception means "not done"; the supervisor goes on and tries again.
     """
 
-    def beat(self, info: ProcessInfo) -> None:
-        """Say that this process and `info.children` are alive."""
+    def beat(self, info: ProcessInfo) -> int:
+        """Say that this process and `info.children` are alive; returns Redis's clock (epoch ms)."""
 
     def leave(self, name: str) -> None:
         """Say that the process `name` is gone for good and holds nothing."""
@@ -64,8 +64,9 @@ class Heartbeats:
         """Dead children whose jobs have not been put right yet."""
         return len(self._lost)
 
-    def beat(self) -> None:
-        self._attempt(lambda: self._liveness.beat(self._info()))
+    def beat(self) -> int | None:
+        """Redis's clock (epoch ms); None if it did not answer."""
+        return self._attempt(lambda: self._liveness.beat(self._info()))
 
     def sweep(self) -> None:
         count = self._attempt(self._liveness.sweep)

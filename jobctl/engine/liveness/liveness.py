@@ -52,7 +52,7 @@ class StoreLiveness:
         self._thorough_at = self._clean_at = 0.0
         self._unlisted: set[str] = set()
 
-    def beat(self, info: ProcessInfo) -> None:
+    def beat(self, info: ProcessInfo) -> int:
         try:
             self._redis_ms = self._store.processes.beat(info)
         except RedisUnavailable:
@@ -62,6 +62,7 @@ class StoreLiveness:
         if self._reachable_since is None or self._was_stopped():
             self._reachable_since = clock.monotonic()
         self._own, self._beaten_at = info.name, clock.monotonic()
+        return self._redis_ms
 
     def _was_stopped(self) -> bool:
         """Whether this process itself has not beaten for a lease: it was stopped, and knows nothing of the others."""

@@ -4,14 +4,18 @@ due."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Protocol
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.engine.logs import timestamp
+from jobctl.engine.scheduler.ticks import ticks
 from jobctl.engine.tools.loop import Loop, Timer
 from jobctl.errors import RedisUnavailable
+from jobctl.store.nouns.schedules import Ticked
 from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
@@ -19,14 +23,20 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S, MAX_DELAY_S = 1.0, 15.0
 
 
+MOST_MISSED = 1_000
+"""Missed ticks that are counted."""
+
+Told = Callable[[int, int], None]
+"""Is told Redis's clock: when it was asked, by this machine's clock, and what it showed (epoch ms)."""
+
+
 class Ticks(Protocol):
     """The store's side of schedules. Called from the scheduler's only thread: use socket timeouts of 1 s."""
 
-    def tick(self, schedule: Schedule, tick_ms: int) -> str | None:
+    def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
         """Advance the schedule's cursor to the tick and enqueue its job, in one step.
 
-        Returns the job's id; None when nothing was enqueued, because the cursor had already passed the tick
-        or because the schedule is paused. Safe to repeat. Any exception means that it may be tried again.
+        Safe to repeat. Any exception means that it may be tried again.
         """
 
 
@@ -43,9 +53,10 @@ class Pending:
 class Feeder:
     """Holds at most one tick a schedule. While Redis is unreachable, one schedule at a time feels its way."""
 
-    def __init__(self, ticks: Ticks, loop: Loop) -> None:
+    def __init__(self, ticks: Ticks, loop: Loop, told: Told) -> None:
         self._ticks = ticks
         self._loop = loop
+        self._told = told
         self._pending: dict[str, Pending] = {}
         self._hold_until = 0.0
         self._hold_s = 0.0
@@ -55,10 +66,9 @@ class Feeder:
         return len(self._pending)
 
     def offer(self, schedule: Schedule, tick_ms: int) -> None:
-        """A tick is due. An older one of the same schedule that is still waiting is given up."""
-        old = self._pending.get(schedule.name)
-        if old:
-            log.warning("schedule %s: tick %s was missed", schedule.name, timestamp(old.tick_ms))
+        """A tick is due. An older one of the same schedule that is still waiting is given up: it is told as missed
+        when this one is in."""
+        if old := self._pending.get(schedule.name):
             self._cancel(old)
         self._pending[schedule.name] = pending = Pending(schedule, tick_ms, old.delay_s if old else 0.0)
         self._later(pending, 0.0)
@@ -90,17 +100,19 @@ class Feeder:
         if held > 0:
             self._later(pending, held)
             return
+        asked_ms = clock.now_ms()
         try:
-            job_id = self._ticks.tick(pending.schedule, pending.tick_ms)
+            said = self._ticks.tick(pending.schedule, pending.tick_ms)
         except Exception as error:  # noqa: BLE001 - whatever the store does, the timer goes on
             self._failed(pending, error)
             return
-        del self._pending[name]
         self._hold_s = 0.0
-        if job_id is None:
-            log.debug("schedule %s: tick %s was taken, or is paused", name, timestamp(pending.tick_ms))
+        if said.outcome == "early":
+            self._later(pending, (pending.tick_ms - said.now_ms) / 1000)
         else:
-            log.info("schedule %s: tick %s is job %s", name, timestamp(pending.tick_ms), sanitize(job_id))
+            del self._pending[name]
+            _tell(pending, said)
+        self._told(asked_ms, said.now_ms)
 
     def _failed(self, pending: Pending, error: Exception) -> None:
         first = pending.delay_s == 0.0
@@ -114,3 +126,28 @@ class Feeder:
             tick = timestamp(pending.tick_ms)
             log.error("schedule %s: tick %s failed and is tried again: %s", pending.schedule.name, tick, what)
         self._later(pending, pending.delay_s)
+
+
+def _tell(pending: Pending, said: Ticked) -> None:
+    """Log what became of a tick."""
+    name, tick = pending.schedule.name, timestamp(pending.tick_ms)
+    if said.set_back_ms is not None:
+        why = "a clock was wrong, and ticks until then would have passed unused"
+        log.warning("schedule %s: its cursor was at %s and is set back: %s", name, timestamp(said.set_back_ms), why)
+    if said.job_id is None:
+        log.debug("schedule %s: tick %s passed: %s", name, tick, said.outcome)
+    else:
+        log.info("schedule %s: tick %s is job %s", name, tick, sanitize(said.job_id))
+    if said.before_ms is not None and said.outcome in ("enqueued", "held"):
+        _tell_missed(pending, said.before_ms)
+
+
+def _tell_missed(pending: Pending, before_ms: int) -> None:
+    """Log the ticks between one that was taken and the next that was: no scheduler ran, or Redis did not answer."""
+    between = takewhile(lambda tick: tick < pending.tick_ms, ticks(pending.schedule, before_ms))
+    missed = list(islice(between, MOST_MISSED))
+    if len(missed) == 1:
+        log.warning("schedule %s: tick %s was missed", pending.schedule.name, timestamp(missed[0]))
+    elif missed:
+        count = f"{len(missed)} ticks" if len(missed) < MOST_MISSED else f"{MOST_MISSED} ticks or more"
+        log.warning("schedule %s: %s were missed since %s", pending.schedule.name, count, timestamp(missed[0]))

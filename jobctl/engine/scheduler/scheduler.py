@@ -48,7 +48,7 @@ class Scheduler:
         self._started_ms = clock.now_ms()
         self._beats = Heartbeats(liveness, self.info)
         self._loop = Loop()
-        self._feeder = Feeder(ticks, self._loop)
+        self._feeder = Feeder(ticks, self._loop, lambda asked_ms, now_ms: self._timer.correct(asked_ms, now_ms))
         self._timer = TickTimer(self._loop, self._feeder.offer)
         self._schedules: dict[str, Schedule] = {}
         self._ready = False
@@ -95,10 +95,13 @@ class Scheduler:
         )
 
     def _beat(self) -> None:
-        self._beats.beat()
+        asked_ms = clock.now_ms()
+        redis_ms = self._beats.beat()
         if self._beats.refused:
             self._stop()
             return
+        if redis_ms is not None:
+            self._timer.correct(asked_ms, redis_ms)
         if self._beats.outage_s:
             self._notifier.status("Redis unreachable")
             return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from apscheduler.executors.base import BaseExecutor
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """The longest sleep: what a step of the wall clock, or a suspended machine, can make a tick late."""
+APART_MS = 250
+"""How far this machine's clock may be from Redis's before the timer goes by the difference."""
 
 Due = Callable[[Schedule, int], None]
 
@@ -33,7 +36,7 @@ class TickExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has no ty
 
     def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
         try:
-            job.func(*job.args, clock.to_ms(run_times[-1]))
+            job.func(*job.args, run_times[-1])
         except Exception as error:  # noqa: BLE001 - one schedule's trouble must not stop the others
             self._run_job_error(job.id, error, error.__traceback__)
         else:
@@ -42,7 +45,7 @@ class TickExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler has no ty
 
 class TickTimer(BaseScheduler):  # type: ignore[misc]  # APScheduler has no types
     """Calls `due(schedule, tick_ms)` in the loop; of several overdue ticks of one schedule, only for the
-    latest."""
+    latest. Ticks are due by Redis's clock, as far as `correct` has told of it."""
 
     def __init__(self, loop: Loop, due: Due) -> None:
         super().__init__(
@@ -52,23 +55,48 @@ class TickTimer(BaseScheduler):  # type: ignore[misc]  # APScheduler has no type
         )
         self._loop = loop
         self._due = due
+        self._schedules: dict[str, Schedule] = {}
+        self._ahead_ms = 0
+        self._looked_ms: int | None = None
         self._next_look: LoopTimer | None = None
 
     def put(self, schedule: Schedule) -> None:
         """Add a schedule, or change the one of the same name; its next tick is the first after now."""
-        trigger, name = TickTrigger(schedule), schedule.name
-        self.add_job(self._fire, trigger, args=(schedule,), id=name, name=name, replace_existing=True)
+        self._put(schedule, clock.now_ms() - self._ahead_ms)
+
+    def correct(self, asked_ms: int, redis_ms: int) -> None:
+        """Redis's clock, as it was told to who asked at `asked_ms` of this machine's. Ticks follow it from now on."""
+        least, most = asked_ms - redis_ms, clock.now_ms() - redis_ms
+        after_ms = redis_ms if self._looked_ms is None else min(self._looked_ms, redis_ms)
+        self._looked_ms = after_ms  # what has become due since the last look is not lost
+        if least - APART_MS <= self._ahead_ms <= most + APART_MS:
+            return
+        self._ahead_ms = most
+        side = "ahead of" if most > 0 else "behind"
+        log.warning("this machine's clock is %.1f s %s Redis's, by which ticks are due", abs(most) / 1000, side)
+        for schedule in list(self._schedules.values()):
+            self._put(schedule, after_ms)
+
+    def _put(self, schedule: Schedule, after_ms: int) -> None:
+        trigger, name = TickTrigger(schedule, self._ahead_ms), schedule.name
+        first = trigger.first_after(after_ms)
+        if first is None:  # a cron line may have no next tick
+            self.drop(name)
+        else:
+            self.add_job(
+                self._fire, trigger, args=(trigger,), id=name, name=name, next_run_time=first, replace_existing=True
+            )
+        self._schedules[name] = schedule
 
     def drop(self, name: str) -> None:
-        """Forget a schedule; nothing happens when there is none (a cron line may have no next tick)."""
-        try:
+        """Forget a schedule; nothing happens when there is none."""
+        self._schedules.pop(name, None)
+        with suppress(JobLookupError):
             self.remove_job(name)
-        except JobLookupError:
-            log.debug("schedule %s had no next tick", name)
 
-    def _fire(self, schedule: Schedule, tick_ms: int = 0) -> None:
-        """`tick_ms` is always given; its default is for APScheduler, which wants to see every argument."""
-        self._due(schedule, tick_ms)
+    def _fire(self, trigger: TickTrigger, at: datetime = datetime.max) -> None:
+        """`at` is always given; its default is for APScheduler, which wants to see every argument."""
+        self._due(trigger.schedule, trigger.tick_at(at))
 
     def wakeup(self) -> None:
         """Hand out what is due, and arrange the next look. APScheduler calls it after every change."""
@@ -77,6 +105,8 @@ class TickTimer(BaseScheduler):  # type: ignore[misc]  # APScheduler has no type
         wait: float | None = LOOK_S
         try:
             if self.state != STATE_STOPPED:
+                if self._looked_ms is not None:
+                    self._looked_ms = max(self._looked_ms, clock.now_ms() - self._ahead_ms)
                 wait = self._process_jobs()
         except Exception:
             log.exception("the timer failed; it goes on")

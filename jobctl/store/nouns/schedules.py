@@ -16,11 +16,29 @@ if TYPE_CHECKING:
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a schedule stands: its last tick (epoch ms), the job of that tick, whether it is paused."""
+    """Where a schedule stands: its last tick (epoch ms), the job of that tick, whether it is paused; and when a cursor
+    that a wrong clock had moved was last set back, and from which tick."""
 
     last_ms: int | None
     last_job: str | None
     paused: bool
+    set_back: tuple[int, int] | None = None
+
+
+class Ticked(msgspec.Struct, frozen=True):
+    """What became of a tick. `outcome`: enqueued, taken (somebody had it), early (Redis's clock has not come to it),
+    paused or held; the last two say that the tick passed unused: the schedule is paused, or another job holds the
+    unique key.
+
+    `now_ms` is Redis's clock, `before_ms` the tick before this one, None if it is the first. `set_back_ms` is the
+    cursor if it was too far ahead of Redis's clock and was set back by this call.
+    """
+
+    outcome: str
+    now_ms: int
+    before_ms: int | None = None
+    set_back_ms: int | None = None
+    job_id: str | None = None
 
 
 class Schedules:
@@ -29,27 +47,29 @@ class Schedules:
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def tick(self, schedule: str, tick_ms: int, job: NewJob) -> str:
-        """Take one tick. Returns "enqueued", "taken" (somebody had it), "paused" or "held".
-
-        The last two say that the tick passed unused: the schedule is paused, or another job holds the unique key.
-        """
+    def tick(self, schedule: str, tick_ms: int, next_ms: int, job: NewJob) -> Ticked:
+        """Take one tick. `next_ms` is the one after it: it says how far ahead a cursor may be, and whether a tick was
+        missed."""
         body, due = job.body(clock.now_ms()), job.due()
-        reply = self._store.run(
-            "tick", job.queue, schedule, tick_ms, job.queue, job.id, body, job.priority, due, job.extra()
+        what, now, before, set_back = self._store.run(
+            "tick", job.queue, schedule, tick_ms, next_ms, job.queue, job.id, body, job.priority, due, job.extra()
         )
-        return {1: "enqueued", 0: "taken", -1: "paused", 2: "held"}[int(reply)]
+        outcome = what.decode()
+        job_id = job.id if outcome == "enqueued" else None
+        return Ticked(outcome, now, _number(before), _number(set_back), job_id)
 
     def cursors(self, names: Iterable[str]) -> dict[str, Cursor]:
         """Where schedules stand."""
         schedules = list(names)
-        fields = [field for name in schedules for field in (name, f"{name}|job", f"{name}|paused")]
+        fields = [f"{name}{field}" for name in schedules for field in ("", "|job", "|paused", "|set_back")]
         with mapping():
             values = self._store.client.hmget(self._store.keys.cursors(), fields) if fields else []
         out = {}
         for i, name in enumerate(schedules):
-            last, job, paused = values[i * 3 : i * 3 + 3]
-            out[name] = Cursor(int(last) if last else None, job.decode() if job else None, paused is not None)
+            last, job, paused, back = values[i * 4 : i * 4 + 4]
+            at, _, cursor = (back or b"").partition(b" ")
+            set_back = (int(at), int(cursor)) if cursor else None
+            out[name] = Cursor(_number(last), job.decode() if job else None, paused is not None, set_back)
         return out
 
     def pause(self, name: str, by: str) -> None:
@@ -61,3 +81,7 @@ class Schedules:
         """False if the schedule was not paused."""
         with mapping():
             return bool(self._store.client.hdel(self._store.keys.cursors(), f"{name}|paused"))
+
+
+def _number(text: bytes | None) -> int | None:
+    return int(text) if text else None

@@ -1,17 +1,58 @@
--- Takes one tick of a schedule: advances its cursor and enqueues its job in the same step, if the tick is newer.
+-- Takes one tick of a schedule: advances its cursor and enqueues its job in the same step, if the tick is due and newer.
+-- Redis's clock decides what is due. A cursor that is further ahead of it than one interval was moved by a wrong clock: it
+-- returns, and the ticks of the stretch that it ends, which were enqueued, are remembered and never enqueued again.
 -- INCLUDE: _enqueue
 -- KEYS: cursors
--- ARGV: schedule, tick (epoch ms), queue, id, body, priority, due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue)
--- Returns: 1 if this call enqueued it, 0 if the tick had been taken, -1 if the schedule is paused, 2 if another job holds
---          its unique key
+-- ARGV: schedule, tick (epoch ms), the tick after it (epoch ms), queue, id, body, priority, due ('0' now | '+N' ms from now),
+--       extra ('' | JSON, see _enqueue)
+-- Returns: {what, Redis's time (epoch ms), the cursor before ('' if there was none), the cursor that was set back or ''};
+--          what: enqueued, taken (somebody had it), early (not due: nothing is changed), paused, held (another job holds the
+--          unique key)
 -- Cost: O(1)
 
-local cursor = redis.call('HGET', K.cursors, ARGV[1])
-local paused = redis.call('HEXISTS', K.cursors, ARGV[1] .. '|paused') == 1
-if cursor and tonumber(cursor) >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', K.cursors, ARGV[1], ARGV[2])
-if paused then return -1 end
-local said = enqueue_jobs(K, ARGV[3], { ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8] })
-if said[2] == 'skipped' or said[2] == 'conflict' then return 2 end
-redis.call('HSET', K.cursors, ARGV[1] .. '|job', ARGV[4])
-return 1
+local EARLY_MS = 1000 -- the clock of a scheduler may be ahead of Redis's by this much
+local STRETCHES = 8 -- the latest that are remembered
+
+local name, tick, following = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = time_ms()
+if tick > now + EARLY_MS then return { 'early', now, '', '' } end
+
+local found = redis.call('HMGET', K.cursors, name, name .. '|paused', name .. '|run', name .. '|taken')
+local last, paused, taken = tonumber(found[1]), found[2], found[4] or ''
+-- The ticks that were enqueued one after the other up to the cursor: the first, and the one that would be next.
+local first, expected = string.match(found[3] or '', '^(%d+) (%d+)$')
+
+local function remember(from, to)
+  local kept = { from .. '-' .. to }
+  for stretch, till in string.gmatch(taken, '(%d+%-(%d+))') do
+    if tonumber(till) > now and #kept < STRETCHES then kept[#kept + 1] = stretch end
+  end
+  taken = table.concat(kept, ' ')
+  redis.call('HSET', K.cursors, name .. '|taken', taken, name .. '|set_back', string.format('%.0f %s', now, to))
+end
+
+local function was_taken()
+  for from, to in string.gmatch(taken, '(%d+)%-(%d+)') do
+    if tonumber(from) <= tick and tick <= tonumber(to) then return true end
+  end
+  return false
+end
+
+local before, set_back = found[1] or '', ''
+if last and last > now + EARLY_MS + following - tick then
+  remember(first or before, before)
+  last, first, before, set_back = nil, nil, '', before
+end
+if last and last >= tick then return { 'taken', now, before, set_back } end
+
+redis.call('HSET', K.cursors, name, ARGV[2])
+if paused then
+  redis.call('HDEL', K.cursors, name .. '|run')
+  return { 'paused', now, before, set_back }
+end
+redis.call('HSET', K.cursors, name .. '|run', (expected == ARGV[2] and first or ARGV[2]) .. ' ' .. ARGV[3])
+if was_taken() then return { 'taken', now, before, set_back } end
+local said = enqueue_jobs(K, ARGV[4], { ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] })
+if said[2] == 'skipped' or said[2] == 'conflict' then return { 'held', now, before, set_back } end
+redis.call('HSET', K.cursors, name .. '|job', ARGV[5])
+return { 'enqueued', now, before, set_back }

@@ -1,0 +1,41 @@
+"""Checks of what Redis holds against the catalog at hand: rows of (check, status, found, advice)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobctl import clock
+from jobctl.engine.scheduler.ticks import following
+from jobctl.ops.doctor_work import Row, listed
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
+
+DAY_MS = 86_400_000
+
+
+def checks(store: Store, catalog: Catalog) -> Iterator[Row]:
+    """Look at the cursors of the catalog's schedules."""
+    if catalog.schedules:
+        yield _cursors(store, catalog)
+
+
+def _cursors(store: Store, catalog: Catalog) -> Row:
+    """A cursor that is ahead of Redis's clock was moved by a wrong one: the ticks before it would pass unused."""
+    now_ms, wrong = store.processes.now_ms(), []
+    for name, cursor in store.schedules.cursors(catalog.schedules).items():
+        if cursor.last_ms is not None and cursor.last_ms > following(catalog.schedules[name], now_ms):
+            wrong.append(f"{name} stands at {_iso(cursor.last_ms)}, ahead of Redis's clock")
+        elif cursor.set_back is not None and now_ms - cursor.set_back[0] < DAY_MS:
+            at_ms, from_ms = cursor.set_back
+            wrong.append(f"{name} was set back from {_iso(from_ms)} at {_iso(at_ms)}")
+    if not wrong:
+        return "schedules", "ok", "none is ahead of Redis's clock", ""
+    advice = "a clock was wrong: set all by NTP; a scheduler sets such a cursor back with its next tick"
+    return "schedules", "warn", listed(wrong), advice
+
+
+def _iso(ms: int) -> str:
+    return clock.to_datetime(ms).isoformat(timespec="seconds").replace("+00:00", "Z")
