@@ -12,11 +12,12 @@ import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
-from jobctl.store.wire import server
+from jobctl.store.nouns import server
+from jobctl.store.wire.layout import LAYOUT
 from tests.integration.servers import HOST, Node, running
 from tests.support import Cli, Ran, eventually
 
-ROOT = Path(server.__file__).parent
+ROOT = Path(server.__file__).parents[1]
 CATALOG = "version: 1\nnamespace: shop\njobs:\n  note: {command: [echo]}\n"
 Serve = Callable[..., Node]
 
@@ -87,7 +88,7 @@ def test_a_user_with_the_wrong_keys_may_do_nothing_with_them(cli: Cli, serve: Se
     env = {"JOBCTL_REDIS_URL": f"redis://stray@{HOST}:{node.port}/0", "JOBCTL_REDIS_PASSWORD": "hush"}
     ran, rows = doctor(cli, node, **env)
     assert ran.code == 1
-    assert "BLPOP" in rows["permissions"]["found"] or "permit" in rows["redis"]["found"]
+    assert "permi" in rows.get("permissions", rows["redis"])["found"]
 
 
 def test_without_config_it_cannot_tell_how_often_the_file_is_synced(cli: Cli, serve: Serve) -> None:
@@ -124,6 +125,7 @@ def test_a_cursor_that_a_wrong_clock_moved_is_told_and_that_it_was_set_back(cli:
     node = serve("appendonly yes")
     catalog = CATALOG + "schedules:\n  nightly: {job: note, every: 1h}\n  sync: {job: note, every: 1h}\n"
     now = int(node.ask("TIME")[0]) * 1000
+    node.ask("SET", "shop:@layout", LAYOUT)
     node.ask("HSET", "shop:@cursors", "nightly", now + 2 * 86_400_000, "sync", now)
     _, rows = doctor(cli, node, catalog=catalog)
     assert rows["schedules"]["status"] == "warn"
@@ -159,6 +161,7 @@ def test_stock_processes_and_what_they_left_are_told(cli: Cli, serve: Serve) -> 
 def test_a_late_beat_is_told(cli: Cli, serve: Serve) -> None:
     node = serve("appendonly yes")
     seconds, _ = node.ask("TIME")
+    node.ask("SET", "shop:@layout", LAYOUT)
     node.ask("ZADD", "shop:@beats", (int(seconds) - 10) * 1000, "host:1:abc")
     _, rows = doctor(cli, node)
     assert rows["beats"]["status"] == "warn"
@@ -173,7 +176,7 @@ def test_the_table_is_for_people(cli: Cli, serve: Serve) -> None:
 def test_every_command_of_the_scripts_and_the_store_is_asked_for() -> None:
     scripts = {name for path in (ROOT / "scripts").glob("*.lua") for name in _called(path.read_text())}
     plain = r"(?:client|pipe|listener)\.([a-z]+)\("
-    modules = {m.upper() for path in ROOT.glob("*.py") for m in re.findall(plain, path.read_text())}
+    modules = {m.upper() for path in ROOT.rglob("*.py") for m in re.findall(plain, path.read_text())}
     modules = {{"DELETE": "DEL"}.get(name, name) for name in modules}  # what the client calls it
     own = {"PIPELINE", "EXECUTE", "CLOSE", "PUBSUB", "PING", "INFO"}
     assert scripts | (modules - own) <= server.NEEDED

@@ -37,7 +37,7 @@ def damage(store: Store, first: int, last: int) -> None:
     """As a scheduler whose clock was ahead left it, before ticks were judged by Redis's clock: it took the ticks from
     `first` to `last`."""
     fields = {"s": last, "s|run": f"{first} {last + STEP}"}
-    store.client.hset(store.keys.cursors(), mapping=fields)  # type: ignore[arg-type]
+    store.writer.hset(store.keys.cursors(), mapping=fields)  # type: ignore[arg-type]
 
 
 def waiting(store: Store) -> int:
