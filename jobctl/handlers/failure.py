@@ -7,14 +7,12 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import TracebackException
+from traceback import TracebackException, clear_frames
 from typing import Any
 
 from jobctl.context import RateLimited
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.redaction import Scrubber
-
-__all__ = ["MAX_MESSAGE", "MAX_TRACEBACK", "Failure", "RemoteFailure", "ancestry", "describe", "pack", "unpack"]
 
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 8_000
@@ -99,6 +97,19 @@ def unpack(packed: Mapping[str, Any]) -> BaseException:
                 retry_after_ms=packed["retry_after_ms"],
             )
     return RemoteFailure(what, frozenset(packed["names"]))
+
+
+def forget(failure: BaseException | None) -> None:
+    """Let go of what the failed code's variables held, once the failure is recorded: its frames, kept by its traceback,
+    would hold them until a garbage collection, which may be long in coming. The traceback itself stays as it is."""
+    pending, seen = [failure], set[int]()
+    while pending:
+        one = pending.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        clear_frames(one.__traceback__)
+        pending += [one.__cause__, one.__context__, *(one.exceptions if isinstance(one, BaseExceptionGroup) else ())]
 
 
 def _traceback(failure: BaseException, using: Scrubber | None) -> str | None:

@@ -34,7 +34,7 @@ from jobctl.handlers.base import (
     interruption,
     unchanged,
 )
-from jobctl.handlers.failure import pack
+from jobctl.handlers.failure import forget, pack
 from jobctl.handlers.limit import lift_memory, limit_memory
 from jobctl.handlers.result import encode_result
 from jobctl.handlers.wire import Frame, HungUp, Line
@@ -163,6 +163,7 @@ class _Inside:
         if isinstance(failure, MemoryError):
             lift_memory()  # so that there is some for saying so; the worker replaces this process
         self.say(Frame("failed", run.number, values=pack(failure, run.using)))
+        forget(failure)
 
     def _attempt(self, run: _Run, handler: python.PythonHandler) -> tuple[Any, BaseException | None]:
         """Run it under its worker's orders. At most one interrupt arrives, and only inside this function."""

@@ -20,7 +20,7 @@ from jobctl.engine.dramatiq.holding import HeldMessage, give_back
 from jobctl.engine.dramatiq.presence import Presence
 from jobctl.engine.liveness.strays import Strays
 from jobctl.errors import RedisUnavailable
-from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.failure import Failure, describe, forget
 from jobctl.redaction import Scrubber
 from jobctl.store import Store
 from jobctl.store.data import codec
@@ -166,6 +166,8 @@ class JobctlConsumer(Consumer):
         repeated = message.outcome is not None
         if message.outcome is None:
             message.outcome = self._outcome(message)
+            forget(message.failure)
+            message.result = message.failure = None
         try:
             late = write(self._store, message.outcome)
         except RedisUnavailable as error:

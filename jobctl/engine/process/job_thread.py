@@ -26,7 +26,7 @@ from jobctl.engine.process.desk import Desk
 from jobctl.engine.process.runtime import Runtime, Task
 from jobctl.engine.process.slots import SlotTable
 from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
-from jobctl.handlers.failure import Failure
+from jobctl.handlers.failure import Failure, forget
 from jobctl.store.data import codec
 from jobctl.store.nouns.settle import Reserved
 
@@ -189,16 +189,21 @@ class JobThread(threading.Thread):
             if not ended:
                 failure = interrupt
         at_work.pop(ref, None)  # a late attempt of the same job may have run here, too
-        if failure is not None and attempt.cancel.reason in ("cancelled", "shutdown"):
-            # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
-            if attempt.cancel.reason == "shutdown":
-                return verdict.given_back(job.reserved)
-            failure = AttemptCancelled()
-        return self._judged(job, message, result, failure)
+        outcome = self._judged(job, message, result, failure, attempt.cancel.reason)
+        forget(failure)
+        del failure  # this frame is the caller of those in its traceback: it must not hold them, nor they it
+        return outcome
 
-    def _judged(self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None) -> Outcome:
+    def _judged(
+        self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None, stopped: str | None
+    ) -> Outcome:
         """What becomes of the job. One that a middleware enqueued again comes later; of a failed one the catalog
-        decides."""
+        decides. `stopped` is why the attempt was asked to stop, if it was."""
+        if failure is not None and stopped == "shutdown":
+            return verdict.given_back(job.reserved)
+        if failure is not None and stopped == "cancelled":
+            # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
+            failure = AttemptCancelled()
         if message.again is not None and failure is None and not message.failed:
             self._hooks.ended(message, dead=False)
             return verdict.put_off(job.reserved, job.record, message.again.delay_ms, message.again.body)
