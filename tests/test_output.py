@@ -17,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl.cli.context import Context, Output, Times
-from jobctl.cli.view.output import Column, emit, failure, relative, short_duration, stream, to_json
+from jobctl.cli.view.cell import failure, relative, short_duration
+from jobctl.cli.view.formats import to_json
+from jobctl.cli.view.output import emit, stream
 from jobctl.cli.view.sanitize import clean_json
+from jobctl.cli.view.table import Column
 from jobctl.settings import Settings
 from jobctl.text import sanitize
 
@@ -33,10 +36,10 @@ class Row(msgspec.Struct, frozen=True):
 
 
 COLUMNS = (
-    Column("ID", "id", keep=True),
+    Column("ID", "id"),
     Column("COUNT", "count", right=True),
     Column("AT", "at"),
-    Column("NOTE", "note"),
+    Column("NOTE", "note", least=8),
 )
 
 

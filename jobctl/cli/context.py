@@ -15,7 +15,7 @@ from jobctl.urls import redacted
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
-    from jobctl.cli.view.output import Column
+    from jobctl.cli.view.table import Column
     from jobctl.store import Store
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl.catalog.load import load
-from jobctl.cli.view.output import to_json
+from jobctl.cli.view.formats import to_json
 from jobctl.engine import logs
 from jobctl.producer import Producer
 from jobctl.redaction import MARK

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.context import Context, Output
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import NAME, Column
 from jobctl.errors import INTERRUPTED, JobctlError, NothingMatched
 from jobctl.store.data.records import BulkResult, Plan, PlanRow
 
@@ -19,10 +19,10 @@ PROGRESS_FROM = 2_000
 RESULT = tuple(Column(name.upper(), name, right=True) for name in ("matched", "changed", "skipped", "failed"))
 PARTS = (
     Column("COUNT", "count", right=True),
-    Column("TYPE", "type"),
-    Column("ERROR", "error"),
-    Column("QUEUE", "queue"),
-    Column("GROUP", "group", keep=True),
+    Column("TYPE", "type", importance=8, least=NAME),
+    Column("ERROR", "error", importance=7, least=NAME),
+    Column("QUEUE", "queue", importance=5, least=NAME),
+    Column("GROUP", "group", importance=6),
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import NAME, Column
 
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 COLUMNS = (
-    Column("CHECK", "check", keep=True),
-    Column("STATUS", "status", keep=True, styles={"ok": "green", "warn": "yellow", "fail": "red"}),
-    Column("FOUND", "found"),
-    Column("ADVICE", "advice"),
+    Column("CHECK", "check"),
+    Column("STATUS", "status", importance=9, style=lambda status: _STYLES.get(status, "")),
+    Column("FOUND", "found", importance=8, least=NAME, wrap=True),
+    Column("ADVICE", "advice", under=True),
 )
 
 

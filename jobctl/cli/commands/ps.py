@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column
 from jobctl.cli.view.pauses import tell_pauses
+from jobctl.cli.view.table import ABSENT, NAME, Column
 
 COLUMNS = (
-    Column("KIND", "kind", keep=True),
-    Column("HOST", "host"),
-    Column("PID", "pid", right=True),
-    Column("QUEUES", lambda row: ", ".join(row.queues)),
-    Column("PROCESSES", "processes", right=True),
-    Column("THREADS", "threads", right=True),
-    Column("RUNNING", "running", right=True),
-    Column("MEMORY", lambda row: f"{row.memory_mb:,.0f} MB", right=True),
-    Column("STARTED", "started_at"),
-    Column("BEAT", lambda row: f"{row.beat_s:.1f}s ago", right=True),
+    Column("KIND", "kind"),
+    Column("HOST", "host", importance=8, least=NAME),
+    Column("PID", "pid", right=True, importance=9),
+    Column("QUEUES", lambda row: ", ".join(row.queues), importance=5, least=12),
+    Column("PROCESSES", "processes", right=True, importance=4),
+    Column("THREADS", "threads", right=True, importance=4),
+    Column("RUNNING", "running", right=True, importance=8, silent=ABSENT),
+    Column("MEMORY", lambda row: f"{row.memory_mb:,.0f} MB", right=True, importance=6),
+    Column("STARTED", "started_at", importance=3),
+    Column("BEAT", lambda row: f"{row.beat_s:.1f}s ago", right=True, importance=7),
 )
 
 

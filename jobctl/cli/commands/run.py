@@ -108,7 +108,7 @@ def _report(ctx: Context, record: RunRecord) -> int:
     if ctx.output is not Output.TABLE:
         ctx.emit(record, ())
     elif record.outcome == "completed" and record.result is not None:
-        from jobctl.cli.view.output import to_json
+        from jobctl.cli.view.formats import to_json
 
         ctx.stdout.write(to_json(record.result, indent=2) + "\n")
     took = f"after {record.duration_s:.3f} s"

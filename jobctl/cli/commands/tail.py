@@ -9,7 +9,7 @@ import typer
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import Column
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import Column
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _load(path: Path, imports: bool) -> Catalog:
 
 def _print_schema(ctx: Context) -> int:
     from jobctl.catalog.schema import json_schema
-    from jobctl.cli.view.output import to_json
+    from jobctl.cli.view.formats import to_json
 
     ctx.stdout.write(to_json(json_schema(), indent=2) + "\n")
     return 0

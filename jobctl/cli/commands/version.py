@@ -14,6 +14,6 @@ def version(ctx: Context) -> None:
     if ctx.output is Output.TABLE:
         ctx.stdout.write(f"jobctl {__version__}\n")
     else:
-        from jobctl.cli.view.output import Column
+        from jobctl.cli.view.table import Column
 
         ctx.emit({"version": __version__}, (Column("VERSION", "version"),))

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from jobctl.cli.context import Context
-from jobctl.cli.view.output import short_duration
+from jobctl.cli.view.cell import short_duration
 from jobctl.text import sanitize
 
 if TYPE_CHECKING:

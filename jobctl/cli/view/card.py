@@ -8,9 +8,11 @@ from datetime import datetime
 from jobctl import clock
 from jobctl.cli.context import Context, Times
 from jobctl.cli.view.bar import bar
+from jobctl.cli.view.cell import iso, relative, short_duration
+from jobctl.cli.view.formats import to_json
 from jobctl.cli.view.held import sentence
-from jobctl.cli.view.output import iso, relative, short_duration, to_json
 from jobctl.cli.view.paint import Paint
+from jobctl.cli.view.table import cut, terminal_width, wrapped
 from jobctl.store.data.records import AttemptRecord, Job
 from jobctl.store.data.states import BY_NAME
 from jobctl.text import first_line, sanitize
@@ -25,7 +27,7 @@ def card(ctx: Context, job: Job) -> str:
     paint = Paint.of(ctx)
     sections = [
         _head(ctx, job, paint),
-        _section(paint, "progress", [bar(job.progress, fine=paint.glyphs)] if job.progress else []),
+        _section(paint, "progress", [cut(bar(job.progress, fine=paint.glyphs), _room(ctx, 4))] if job.progress else []),
         _section(paint, "payload", _json(job.payload)),
         _section(paint, "timeline", list(_timeline(ctx, job))),
         _section(paint, _attempts_title(job), list(_attempts(ctx, job, paint))),
@@ -46,17 +48,32 @@ def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
     facts = [("label", job.label), ("queue", job.queue), ("priority", str(job.priority) if job.priority else None)]
     facts.append(("parent", job.parent))
     facts += [("held", sentence(ctx, hold)) for hold in job.held]
-    lines = [title, *(f"{INDENT}{paint.dim(f'{name:<9}')}{sanitize(value)}" for name, value in facts if value)]
+    lines = [title]
+    for name, value in facts:
+        for text in _wrapped(ctx, sanitize(value), 11) if value else ():
+            lines.append(f"{INDENT}{paint.dim(f'{name:<9}')}{text}")
+            name = ""
     if job.error and job.state != "completed":
-        lines += ["", *_error(job, paint)]
+        lines += ["", *_error(ctx, job, paint)]
     return lines
 
 
-def _error(job: Job, paint: Paint) -> Iterator[str]:
+def _wrapped(ctx: Context, text: str, indent: int) -> list[str]:
+    """A text in lines that fit the terminal beside an indent; one line in a pipe."""
+    width = terminal_width(ctx)
+    return [text] if width is None else wrapped(text, max(width - indent, 20))
+
+
+def _room(ctx: Context, taken: int) -> int:
+    """The columns that are left in a line of the terminal; as many as one likes in a pipe."""
+    return (terminal_width(ctx) or 10_000) - taken
+
+
+def _error(ctx: Context, job: Job, paint: Paint) -> Iterator[str]:
     """The error in red, with at most eight lines of its message."""
     text = sanitize(f"{job.error}: {job.message or ''}", newlines=True, limit=2_000).rstrip().splitlines() or [""]
     for line in text[:8]:
-        yield INDENT + paint.red(line)
+        yield from (INDENT + paint.red(piece) for piece in _wrapped(ctx, line, len(INDENT)))
     if len(text) > 8:
         yield INDENT + paint.dim(f"… {len(text) - 8} more lines: -o json")
 
@@ -123,14 +140,15 @@ def _attempts(ctx: Context, job: Job, paint: Paint) -> Iterator[str]:
     for attempt in shown:
         outcome = paint.state(attempt.outcome, f"{attempt.outcome:<9}")
         took = f"{_took(attempt.duration_s):>7}"
-        where = paint.dim(sanitize(f"{attempt.host}:{attempt.pid}"))
-        yield f"{attempt.number:>2}  {outcome}  {took}  {_when(ctx, attempt.started_at):<9}  {where}{_why(attempt)}"
+        where = sanitize(f"{attempt.host}:{attempt.pid}")
+        when = f"{_when(ctx, attempt.started_at):<9}"
+        room = _room(ctx, len(f"    99  cancelled  {took}  {when}  {where}  "))
+        why = f"  {cut(_why(attempt), room)}" if attempt.error and room > 3 else ""
+        yield f"{attempt.number:>2}  {outcome}  {took}  {when}  {paint.dim(where)}{why}"
 
 
 def _why(attempt: AttemptRecord) -> str:
-    if not attempt.error:
-        return ""
-    return f"  {sanitize(f'{attempt.error}: {first_line(attempt.message)}', limit=160)}"
+    return sanitize(f"{attempt.error}: {first_line(attempt.message)}", limit=160)
 
 
 def _took(seconds: float) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.view.card import card
-from jobctl.cli.view.output import Column, stream
+from jobctl.cli.view.output import stream
+from jobctl.cli.view.table import Column
 
 if TYPE_CHECKING:
     from jobctl.store import Store

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobctl.cli.context import Context, Times
+from jobctl.cli.view.cell import iso, relative
 from jobctl.cli.view.lines import moment
-from jobctl.cli.view.output import iso, relative
 from jobctl.store.data.records import Hold
 
 

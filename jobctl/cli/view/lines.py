@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Sequence
 from datetime import datetime
 
 from jobctl import clock
 from jobctl.cli.context import Context, Times
-from jobctl.cli.view.output import cut, display_width, iso
+from jobctl.cli.view.cell import iso
 from jobctl.cli.view.paint import Paint
+from jobctl.cli.view.table import GAP, cut, display_width, padded, terminal_width
 from jobctl.store.data.records import Event
 from jobctl.store.nouns.logs import LogLine
 from jobctl.text import first_line, sanitize
+
+SHORT, VERY_SHORT = 24, 10
+"""Where fewer columns are left in a line, only the most telling fact is told; then the time and the alignment go."""
 
 
 class EventLines:
@@ -28,24 +32,30 @@ class EventLines:
         kind = sanitize(event.event, limit=20)
         type_ = sanitize(event.type, limit=40)
         self._type_width = max(self._type_width, display_width(type_))
-        width = self._type_width + len(type_) - display_width(type_)
-        plain = f"{moment(self._ctx, event.at)}  {paint.glyph(kind)}{kind:<9}  {type_:<{width}}  {sanitize(event.id)}"
-        rest = "  ".join(part for part in self._facts(event) if part)
-        head = plain.replace(f"{kind:<9}", paint.state(kind, f"{kind:<9}"), 1)
-        room = shutil.get_terminal_size().columns - display_width(plain) - 2 if self._ctx.stdout_is_tty else None
-        if room is not None:
-            rest = cut(rest, max(room, 10))
-        return f"{head}  {rest}".rstrip()
+        name = f"{paint.glyph(kind)}{kind:<9}"
+        parts = [moment(self._ctx, event.at), name, padded(type_, self._type_width), sanitize(event.id)]
+        width = terminal_width(self._ctx)
+        facts = _facts(event)
+        if width is not None and _room(parts, width) < SHORT:
+            facts = facts[-1:]
+            parts = parts if _room(parts, width) >= VERY_SHORT else parts[1:]
+            parts = parts if _room(parts, width) >= VERY_SHORT else [part.rstrip() for part in parts]
+        rest = "  ".join(facts)
+        if width is not None:
+            rest = cut(rest, room) if (room := _room(parts, width)) > 3 else ""
+        return GAP.join((*parts, rest)).rstrip().replace(name.rstrip(), paint.state(kind, name.rstrip()), 1)
 
-    @staticmethod
-    def _facts(event: Event) -> tuple[str, ...]:
-        error = sanitize(f"{event.error}: {first_line(event.message)}", limit=400) if event.error else ""
-        return (
-            f"#{event.attempt}" if event.attempt else "",
-            _took(event.duration_s),
-            sanitize(event.label or "", limit=80),
-            error,
-        )
+
+def _facts(event: Event) -> list[str]:
+    """What else there is to say of an event, the most telling last."""
+    error = sanitize(f"{event.error}: {first_line(event.message)}", limit=400) if event.error else ""
+    attempt, label = f"#{event.attempt}" if event.attempt else "", sanitize(event.label or "", limit=80)
+    return [part for part in (attempt, _took(event.duration_s), label, error) if part]
+
+
+def _room(parts: Sequence[str], width: int) -> int:
+    """How many columns of a line are left after its first parts."""
+    return width - sum(display_width(part) + len(GAP) for part in parts)
 
 
 def log_line(ctx: Context, line: LogLine, *, many_attempts: bool) -> str:

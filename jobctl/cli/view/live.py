@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
 from jobctl.cli.context import Context
+from jobctl.cli.view.cell import failure
 from jobctl.cli.view.lines import moment
-from jobctl.cli.view.output import STATE_STYLES, failure
+from jobctl.cli.view.paint import style_of
+from jobctl.cli.view.queues import COLUMNS
+from jobctl.cli.view.table import NAME, Column, table
 from jobctl.ops.pauses import sentence
-from jobctl.store.data.states import ALL
 from jobctl.text import sanitize as clean
 
 if TYPE_CHECKING:
     from jobctl.ops.up import Snapshot
     from jobctl.store.data.records import Event, PauseRow, QueueRow
 
-_NUMBERS = tuple(state.name for state in ALL if state.counted)
+_QUEUES = tuple(column for column in COLUMNS if column.header != "WORKERS")
+_EVENTS = (
+    Column("TIME", lambda event: f"{event.at.astimezone():%H:%M:%S}", importance=0, style=lambda _: "dim"),
+    Column("EVENT", "event", importance=8, style=style_of),
+    Column("TYPE", "type", importance=7, least=NAME),
+    Column("ID", "id", importance=9),
+    Column("WHAT", lambda event: failure(event) or event.label, importance=6, least=10),
+)
 
 
 class LiveView:
@@ -71,35 +80,25 @@ class LiveView:
         return Group(
             _parts(snapshot),
             Text(),
-            _queues(snapshot.queues),
+            _queues(self._ctx, snapshot.queues, self._console.width),
             _pauses(snapshot.pauses, lambda at: moment(self._ctx, at)),
-            _events(snapshot.events),
+            _events(self._ctx, snapshot.events, self._console.width),
             Text(end) if end else _last_line(snapshot, str(self._logs)),
         )
 
 
-def _parts(snapshot: Snapshot) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_row(Text("server", style="bold"), snapshot.outage or snapshot.server)
+def _parts(snapshot: Snapshot) -> Grid:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_row(Text("server", style="bold"), snapshot.outage or snapshot.server)
     for name, status in snapshot.parts:
-        table.add_row(Text(name, style="bold"), Text(clean(status)))
-    return table
+        grid.add_row(Text(name, style="bold"), Text(clean(status)))
+    return grid
 
 
-def _queues(rows: Sequence[QueueRow]) -> RenderableType:
+def _queues(ctx: Context, rows: Sequence[QueueRow], width: int) -> RenderableType:
     if not rows:
         return Text("no queues yet", style="dim")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("QUEUE")
-    names = [name for name in _NUMBERS if name != "limited" or any(row.limited for row in rows)]
-    for name in names:
-        table.add_column(name.upper(), justify="right")
-    for row in rows:
-        numbers = [getattr(row, name) for name in names]
-        shown = [Text("-" if n is None else str(n), style="red" if n and k == "dead" else "")
-                 for k, n in zip(names, numbers, strict=True)]  # fmt: skip
-        table.add_row(clean(row.queue) + (" (paused)" if row.paused else ""), *shown)
-    return table
+    return Text.from_ansi(table(ctx, rows, _QUEUES, width).text.rstrip("\n"))
 
 
 def _pauses(rows: Sequence[PauseRow], when: Callable[[datetime], str]) -> Text:
@@ -107,24 +106,10 @@ def _pauses(rows: Sequence[PauseRow], when: Callable[[datetime], str]) -> Text:
     return Text("".join(f"{clean(sentence(row, when), limit=300)}\n" for row in rows), style="yellow")
 
 
-def _events(events: Sequence[Event]) -> RenderableType:
+def _events(ctx: Context, events: Sequence[Event], width: int) -> RenderableType:
     if not events:
         return Text("nothing has happened yet: try `jobctl enqueue TYPE key=value` in another terminal\n", style="dim")
-    # The last column takes what is left: without a ratio, Rich makes room for a long one by dropping the first.
-    table = Table.grid(padding=(0, 2), expand=True)
-    for texts in (["00:00:00"], [e.event for e in events], [e.type for e in events], [e.id for e in events]):
-        table.add_column(no_wrap=True, min_width=min(24, max(map(len, texts))))
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for event in events:
-        what = failure(event) or event.label or ""
-        table.add_row(
-            Text(event.at.astimezone().strftime("%H:%M:%S"), style="dim"),
-            Text(event.event, style=STATE_STYLES.get(event.event, "")),
-            clean(event.type),
-            clean(event.id),
-            Text(clean(what, limit=200)),
-        )
-    return Group(table, Text())
+    return Text.from_ansi(table(ctx, events, _EVENTS, width, heads=False).text)
 
 
 def _last_line(snapshot: Snapshot, logs: str) -> Text:

@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from jobctl.cli.context import Context, Output
-from jobctl.cli.view.output import Column, stream
+from jobctl.cli.view.output import stream
+from jobctl.cli.view.table import Column, Table
 
 EVERY_S = 1.0
 
 
 def watch(
-    ctx: Context, read: Callable[[], list[Any]], columns: Sequence[Column], text: Callable[[list[Any]], str]
+    ctx: Context, read: Callable[[], list[Any]], columns: Sequence[Column], lay_out: Callable[[list[Any]], Table]
 ) -> NoReturn:
-    """Show what `read` returns again and again; `text` makes a table of it. Ends by Ctrl-C."""
+    """Show what `read` returns again and again; `lay_out` makes a table of it. Ends by Ctrl-C."""
     if ctx.stdout_is_tty and ctx.output is Output.TABLE:
-        _redraw(ctx, lambda: text(read()))
-    _repeat(ctx, read, columns, text)
+        _redraw(ctx, lambda: lay_out(read()).whole)
+    _repeat(ctx, read, columns, lay_out)
 
 
 def _redraw(ctx: Context, picture: Callable[[], str]) -> NoReturn:
@@ -35,7 +36,7 @@ def _redraw(ctx: Context, picture: Callable[[], str]) -> NoReturn:
 
 
 def _repeat(
-    ctx: Context, read: Callable[[], list[Any]], columns: Sequence[Column], text: Callable[[list[Any]], str]
+    ctx: Context, read: Callable[[], list[Any]], columns: Sequence[Column], lay_out: Callable[[list[Any]], Table]
 ) -> NoReturn:
     """A block each time, for a program: JSON becomes a record a line, since the list has no end."""
     while True:
@@ -44,7 +45,7 @@ def _repeat(
             stream(ctx, rows, columns)
         else:
             if ctx.output is Output.TABLE:
-                ctx.stdout.write(text(rows))
+                ctx.stdout.write(lay_out(rows).text)
             else:
                 ctx.emit(rows, columns)
             ctx.stdout.write("\n")

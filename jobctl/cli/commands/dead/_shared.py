@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobctl.cli.context import Context
-from jobctl.cli.view.output import Column, message
+from jobctl.cli.view.cell import message
+from jobctl.cli.view.table import NAME, Column
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk import Scope
@@ -25,14 +26,14 @@ GroupOption = Annotated[
     list[str] | None, typer.Option("--group", metavar="GROUP", help="A group's id.", show_default=False)
 ]
 LETTERS = (
-    Column("ID", "id", keep=True),
-    Column("DIED", "died_at"),
-    Column("TYPE", "type"),
-    Column("ERROR", "error", styles={}),
-    Column("MESSAGE", message),
-    Column("RUNS", "attempt_count", right=True),
-    Column("GROUP", "group", keep=True),
-    Column("QUEUE", "queue"),
+    Column("ID", "id"),
+    Column("DIED", "died_at", importance=7),
+    Column("TYPE", "type", importance=8, least=NAME),
+    Column("ERROR", "error", importance=9, least=NAME),
+    Column("MESSAGE", message, importance=6, least=14),
+    Column("RUNS", "attempt_count", right=True, importance=3),
+    Column("GROUP", "group", importance=5),
+    Column("QUEUE", "queue", importance=4, least=NAME),
 )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from jobctl.cli.commands.dead._shared import GroupOption, Terms, open_scope, take_in
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column, message
+from jobctl.cli.view.cell import message
+from jobctl.cli.view.table import NAME, Column
 
 GROUPS = (
-    Column("GROUP", "group", keep=True),
-    Column("COUNT", "count", right=True),
-    Column("TYPE", "type"),
-    Column("ERROR", "error"),
-    Column("MESSAGE", message),
-    Column("FIRST", "first_died_at"),
-    Column("LAST", "last_died_at"),
-    Column("QUEUE", "queue"),
+    Column("GROUP", "group"),
+    Column("COUNT", "count", right=True, importance=9),
+    Column("TYPE", "type", importance=7, least=NAME),
+    Column("ERROR", "error", importance=8, least=NAME),
+    Column("MESSAGE", message, importance=6, least=14),
+    Column("FIRST", "first_died_at", importance=3),
+    Column("LAST", "last_died_at", importance=5),
+    Column("QUEUE", "queue", importance=4, least=NAME),
 )
 
 

@@ -10,7 +10,9 @@ from jobctl.cli.commands.dead._shared import LETTERS, open_scope, take_in
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
-from jobctl.cli.view.output import Column, failure, iso, short_duration, to_json
+from jobctl.cli.view.cell import failure, iso, short_duration
+from jobctl.cli.view.formats import to_json
+from jobctl.cli.view.table import Column
 from jobctl.errors import NothingMatched
 from jobctl.store.data.records import AttemptRecord, DeadLetter
 

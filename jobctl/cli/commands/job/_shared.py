@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.view.output import STATE_STYLES, Column, failure
+from jobctl.cli.view.cell import failure
+from jobctl.cli.view.paint import style_of
+from jobctl.cli.view.table import NAME, Column
 
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
 COLUMNS = (
-    Column("ID", "id", keep=True),
-    Column("STATE", "state", styles=STATE_STYLES, keep=True),
-    Column("TYPE", "type"),
-    Column("QUEUE", "queue"),
-    Column("LABEL", "label"),
-    Column("ATTEMPTS", "attempt_count", right=True),
-    Column("ENQUEUED", "enqueued_at", keep=True),
-    Column("ERROR", failure),
+    Column("ID", "id"),
+    Column("STATE", "state", importance=9, style=style_of),
+    Column("TYPE", "type", importance=8, least=NAME),
+    Column("QUEUE", "queue", importance=4, least=NAME),
+    Column("LABEL", "label", importance=6, least=12),
+    Column("RUNS", "attempt_count", right=True, importance=3),
+    Column("ENQUEUED", "enqueued_at", importance=5),
+    Column("ERROR", failure, importance=7, least=12),
 )

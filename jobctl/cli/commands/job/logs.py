@@ -8,7 +8,7 @@ import typer
 
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import to_json
+from jobctl.cli.view.formats import to_json
 
 
 @command

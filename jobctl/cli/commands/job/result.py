@@ -27,7 +27,7 @@ def result(
 
     Example: jobctl job result 1m80w17s0w7jd106qwm2 --wait --timeout 5m
     """
-    from jobctl.cli.view.output import to_json, to_yaml
+    from jobctl.cli.view.formats import to_json, to_yaml
     from jobctl.ops import jobs, waiting
     from jobctl.ops.when import parse_delay
 

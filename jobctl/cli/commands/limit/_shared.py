@@ -9,12 +9,11 @@ import typer
 from jobctl.cli.context import Context
 from jobctl.cli.parse import complete
 from jobctl.cli.view.lines import moment
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.queues import zero_is_dim
+from jobctl.cli.view.table import ABSENT, NAME, Column
 
 if TYPE_CHECKING:
     from jobctl.store.data.records import LimitRow
-
-ZERO = {"0": "dim"}
 
 
 def _allows(row: LimitRow) -> str:
@@ -31,15 +30,15 @@ def columns_for(ctx: Context) -> tuple[Column, ...]:
         return f"{end} by {row.set_by}" + (f", catalog {row.catalog}" if row.catalog else "")
 
     return (
-        Column("LIMIT", "name", keep=True),
-        Column("QUEUE", "queue"),
-        Column("KIND", "kind"),
-        Column("ALLOWS", _allows, keep=True),
-        Column("USED", "used", right=True, styles=ZERO),
-        Column("WAITING", "waiting", right=True, styles=ZERO),
-        Column("KEYS", "keys", right=True, styles=ZERO),
-        Column("NEXT", "next_at"),
-        Column("SET BY HAND", by_hand),
+        Column("LIMIT", "name"),
+        Column("QUEUE", "queue", importance=3, least=NAME),
+        Column("KIND", "kind", importance=5),
+        Column("ALLOWS", _allows, importance=9),
+        Column("USED", "used", right=True, importance=7, silent=ABSENT, style=zero_is_dim),
+        Column("WAITING", "waiting", right=True, importance=8, silent=ABSENT, style=zero_is_dim),
+        Column("KEYS", "keys", right=True, importance=4, style=zero_is_dim),
+        Column("NEXT", "next_at", importance=6),
+        Column("SET BY HAND", by_hand, importance=7, least=16),
     )
 
 

@@ -11,20 +11,20 @@ from jobctl.cli.commands.limit._shared import NAME_HELP, columns_for
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse import complete
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column, table_text
 from jobctl.cli.view.pauses import tell_pauses
+from jobctl.cli.view.table import NAME, Column, Table, table
 from jobctl.cli.view.watch import watch as again
 
 if TYPE_CHECKING:
     from jobctl.store.data.records import LimitKeyRow, LimitRow
 
 _KEYS = (
-    Column("LIMIT", lambda pair: pair[0].name, keep=True),
-    Column("KIND", lambda pair: pair[0].kind),
-    Column("KEY", lambda pair: pair[1].key),
-    Column("WAITING", lambda pair: pair[1].waiting, right=True),
-    Column("USED", lambda pair: pair[1].used, right=True),
-    Column("NEXT", lambda pair: pair[1].next_at),
+    Column("LIMIT", lambda pair: pair[0].name),
+    Column("KIND", lambda pair: pair[0].kind, importance=4),
+    Column("KEY", lambda pair: pair[1].key, importance=9, least=NAME),
+    Column("WAITING", lambda pair: pair[1].waiting, right=True, importance=8),
+    Column("USED", lambda pair: pair[1].used, right=True, importance=7),
+    Column("NEXT", lambda pair: pair[1].next_at, importance=6),
 )
 
 
@@ -48,17 +48,20 @@ def ls(
 
     store, catalog, columns = ctx.store(), ctx.catalog_if_any(), columns_for(ctx)
 
-    def text(rows: Sequence[LimitRow]) -> str:
-        return _text(ctx, rows, columns, keys=keys or bool(names))
+    def picture(rows: Sequence[LimitRow]) -> Table:
+        return _picture(ctx, rows, columns, keys=keys or bool(names))
 
     def read() -> list[LimitRow]:
         return limits.ls(store, catalog, names or ())
 
     if watch:
-        again(ctx, read, columns, lambda rows: text(rows) or "no limits\n")
+        again(ctx, read, columns, lambda rows: picture(rows) if rows else Table("no limits\n"))
     rows = read()
     if ctx.output is Output.TABLE and rows:
-        ctx.stdout.write(text(rows))
+        laid = picture(rows)
+        ctx.stdout.write(laid.text)
+        if laid.note:
+            ctx.say(laid.note)
         types = {row.type for row in rows if row.type}
         whole = not names or any(row.type is None for row in rows)
         tell_pauses(ctx, store, catalog, {row.queue for row in rows}, None if whole else types)
@@ -70,7 +73,10 @@ def ls(
         ctx.emit(rows, columns, empty="no limits: the catalog has no rate_limit and no concurrency")
 
 
-def _text(ctx: Context, rows: Sequence[LimitRow], columns: Sequence[Column], *, keys: bool) -> str:
+def _picture(ctx: Context, rows: Sequence[LimitRow], columns: Sequence[Column], *, keys: bool) -> Table:
     pairs: list[tuple[LimitRow, LimitKeyRow]] = [(row, key) for row in rows for key in row.worst] if keys else []
-    text = table_text(ctx, rows, columns) if rows else ""
-    return f"{text}\n{table_text(ctx, pairs, _KEYS)}" if pairs else text
+    laid = table(ctx, rows, columns)
+    if not pairs:
+        return laid
+    below = table(ctx, pairs, _KEYS)
+    return Table(f"{laid.text}\n{below.text}", tuple(dict.fromkeys((*laid.hidden, *below.hidden))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jobctl import profiles
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import NAME, Column
 from jobctl.urls import redacted
 
 
@@ -23,13 +23,13 @@ class ProfileRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 COLUMNS = (
-    Column("PROFILE", "name", keep=True),
-    Column("CURRENT", "current"),
-    Column("REDIS", "redis_url"),
-    Column("NAMESPACE", "namespace"),
-    Column("CATALOG", "catalog"),
-    Column("READ-ONLY", "read_only"),
-    Column("PRODUCTION", "production"),
+    Column("PROFILE", "name"),
+    Column("CURRENT", "current", importance=9),
+    Column("REDIS", "redis_url", importance=8, least=NAME),
+    Column("NAMESPACE", "namespace", importance=7, least=NAME),
+    Column("CATALOG", "catalog", importance=4, least=NAME),
+    Column("READ-ONLY", "read_only", importance=6),
+    Column("PRODUCTION", "production", importance=6),
 )
 
 

@@ -10,7 +10,7 @@ from jobctl import profiles
 from jobctl.cli.commands.profile._shared import COLUMNS, ProfileRow, row_of
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import Column
 from jobctl.urls import redacted
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobctl.cli.parse import complete
-from jobctl.cli.view.output import Column
+from jobctl.cli.view.table import Column
 
 if TYPE_CHECKING:
     from jobctl.store.data.records import PauseRow

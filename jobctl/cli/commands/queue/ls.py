@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobctl.cli.commands.queue._shared import COLUMNS
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse import complete
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import table_text
 from jobctl.cli.view.pauses import tell_pauses
+from jobctl.cli.view.queues import COLUMNS
+from jobctl.cli.view.table import Table, table
 from jobctl.cli.view.watch import watch as again
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def ls(
         return queues.ls(store, catalog, names or ())
 
     if watch:
-        again(ctx, read, COLUMNS, lambda rows: table_text(ctx, rows, COLUMNS) if rows else "no queues\n")
+        again(ctx, read, COLUMNS, lambda rows: table(ctx, rows, COLUMNS) if rows else Table("no queues\n"))
     rows = read()
     ctx.emit(rows, COLUMNS, empty="no queues: nothing was ever enqueued here, and no catalog names one")
     if any(row.paused or row.paused_types for row in rows) and ctx.output is Output.TABLE:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobctl.cli.commands.queue._shared import COLUMNS, Name
+from jobctl.cli.commands.queue._shared import Name
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.output import Column, iso, short_duration
+from jobctl.cli.view.cell import iso, short_duration
+from jobctl.cli.view.queues import COLUMNS
+from jobctl.cli.view.table import Column
 
 if TYPE_CHECKING:
     from jobctl.store.data.records import QueueDetail
