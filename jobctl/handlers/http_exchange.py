@@ -62,18 +62,21 @@ class Client:
         left = attempt.deadline - clock.monotonic()
         if left <= 0 or attempt.cancel.cancelled:
             raise interruption(attempt)
-        connection = self._connection(min(self._timeout_s, left))
-        line = _Line(connection, attempt)
+        limit = min(self._timeout_s, left)
+        connection = self._connection(limit)
+        line = _Line(connection, attempt, limit)
         try:
             connection.connect()
             line.connected()
-            return _exchange(connection, request, self._max_body)
+            answer = _exchange(connection, request, self._max_body)
+            line.require_whole()
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            if line.broken_off or attempt.deadline - clock.monotonic() < _ROUNDING_S:
+            if attempt.cancel.cancelled or attempt.deadline - clock.monotonic() < _ROUNDING_S:
                 raise interruption(attempt) from error
-            raise self._failure(request, error) from error
+            raise self._failure(request, TimeoutError() if line.broken_off else error) from error
         finally:
             line.close()
+        return answer
 
     def _connection(self, timeout: float) -> HTTPConnection:
         host, port = self._origin.host, self._origin.port
@@ -90,18 +93,18 @@ class Client:
 
 
 class _Line:
-    """Breaks the connection off at the deadline or on a cancel, from another thread, until it is closed.
+    """Breaks the connection off after `limit` seconds or on a cancel, from another thread, until it is closed.
 
     The socket's own timeout is not enough: it starts anew with every byte that the other side drips.
     """
 
-    def __init__(self, connection: HTTPConnection, attempt: Attempt) -> None:
+    def __init__(self, connection: HTTPConnection, attempt: Attempt, limit: float) -> None:
         self.broken_off = False
         self._connection = connection
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._open = True
-        self._timer = threading.Timer(max(0.0, attempt.deadline - clock.monotonic()), self._break_off)
+        self._timer = threading.Timer(limit, self._break_off)
         self._timer.daemon = True
         self._timer.start()
         attempt.cancel.on_cancel(self._break_off)
@@ -125,6 +128,11 @@ class _Line:
         self._socket = self._connection.sock
         if self.broken_off:
             raise OSError("broken off while connecting")
+
+    def require_whole(self) -> None:
+        """Raise OSError if it was broken off: to whoever read, that looked like the end of the answer."""
+        if self.broken_off:
+            raise OSError("broken off while reading")
 
     def close(self) -> None:
         with self._lock:

@@ -104,6 +104,8 @@ class Reply:
     body: bytes = b""
     hold: threading.Event | None = None
     """Answer the head, drip bytes of the body until this is set."""
+    stall: bool = False
+    """With `hold`: send the body and then nothing, and say in the head that the connection's end is the body's."""
 
 
 @dataclass
@@ -143,9 +145,15 @@ class Server:
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(reply.body)) if reply.hold is None else "100000")
+                if reply.stall:
+                    self.send_header("Connection", "close")
+                else:
+                    self.send_header("Content-Length", str(len(reply.body)) if reply.hold is None else "100000")
                 self.end_headers()
                 self.wfile.write(reply.body)
+                if reply.stall and reply.hold is not None:
+                    server.dripping.set()
+                    reply.hold.wait()
                 while reply.hold is not None and not reply.hold.wait(0.02):
                     self.wfile.write(b".")
                     server.dripping.set()

@@ -216,6 +216,31 @@ def test_a_server_that_drips_is_cut_off_at_the_deadline(handler, new_run, server
         handler(HttpSpec(server.url))(new_run(seconds=0.3).attempt)
 
 
+def test_a_server_that_drips_is_cut_off_at_the_requests_own_limit(send, server, reply):
+    server.replies = [reply(hold=threading.Event())]
+    problem = failure(send, HttpSpec(server.url, timeout_ms=300))
+    assert (problem.error, problem.match, problem.retryable) == ("HttpTimeout", ("timeout",), True)
+
+
+def test_half_a_body_whose_end_did_not_come_in_time_is_a_timeout(handler, new_run, server, reply):
+    """Without Content-Length the end of the connection is the end of the body, whoever ended it."""
+    server.replies = [reply(body=b"half a bo", hold=threading.Event(), stall=True)]
+    with pytest.raises(AttemptTimeout):
+        handler(HttpSpec(server.url))(new_run(seconds=0.3).attempt)
+    problem = failure(handler(HttpSpec(server.url, timeout_ms=300)), new_run().attempt)
+    assert problem.error == "HttpTimeout"
+
+
+def test_half_a_body_of_a_cancelled_request_is_no_answer(handler, new_run, server, reply):
+    server.replies = [reply(body=b"half a bo", hold=threading.Event(), stall=True)]
+    run = new_run()
+    canceller = threading.Thread(target=lambda: (server.dripping.wait(5), run.attempt.cancel.cancel("cancelled")))
+    canceller.start()
+    with pytest.raises(AttemptCancelled):
+        handler(HttpSpec(server.url))(run.attempt)
+    canceller.join()
+
+
 def test_a_cancel_closes_the_connection(handler, new_run, server, reply):
     server.replies = [reply(hold=threading.Event())]
     run = new_run()
