@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobctl import redaction
+from jobctl import redaction, scrubbing
 from jobctl.catalog.model import Catalog, Concurrency, JobType, Queue, RateLimit
 from jobctl.errors import UsageError
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 from jobctl.store.data.newjob import Unique
 
 MAX_KEY = 100
@@ -79,7 +79,7 @@ class Flow:
         try:
             return render(names)
         except ValueError as problem:  # a TemplateProblem is one
-            why = redaction.scrub(secrets, str(problem))
+            why = scrubbing.scrub(secrets, str(problem))
             raise UsageError(
                 f"the key of {words} cannot be made from this payload of `{self._type}`: {why}",
                 "give the value in the payload, or write `| default('none')` in the template",

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock, redaction
+from jobctl import clock, redaction, scrubbing
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import duration_ms, format_duration
@@ -120,9 +120,9 @@ class Producer:
         try:
             label = render(templates.context(payload, job_id=job_id, job_type=job_type.name))
         except templates.TemplateProblem as problem:
-            why = redaction.scrub(secrets, str(problem))
+            why = scrubbing.scrub(secrets, str(problem))
             raise UsageError(f"the label of `{job_type.name}` cannot be made from this payload: {why}") from problem
-        return (redaction.scrub(secrets, label) or "")[:MAX_LABEL]
+        return (scrubbing.scrub(secrets, label) or "")[:MAX_LABEL]
 
 
 def read_priority(value: int | str) -> int:

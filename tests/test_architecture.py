@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "jobctl"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "clock", "version", "prctl", "data", "text", "redaction", "fingerprint"),
+    ("errors", "clock", "version", "prctl", "data", "text", "redaction", "scrubbing", "spellings", "fingerprint"),
     ("urls", "profiles", "settings"),
     ("catalog",),
     ("handlers", "context", "effects"),

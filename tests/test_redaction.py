@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl import redaction
-from jobctl.redaction import MARK, Scrubber, combined, hide, is_hidden, scrubber
+from jobctl import scrubbing as scrubbing_limits
+from jobctl.redaction import combined, hide, is_hidden, scrubber
+from jobctl.scrubbing import MARK, Scrubber
 
 
 @pytest.mark.parametrize(
@@ -134,7 +136,7 @@ def test_scrubbing_twice_changes_nothing_even_for_a_secret_that_the_mark_holds()
 
 
 def test_with_too_many_secrets_a_text_is_hidden_as_a_whole() -> None:
-    clean = scrubbing(*(f"secret{n:05}" for n in range(redaction.MAX_FORMS + 1)))
+    clean = scrubbing(*(f"secret{n:05}" for n in range(scrubbing_limits.MAX_FORMS + 1)))
     assert clean("harmless") == MARK
     assert clean("") == ""
 
@@ -191,3 +193,76 @@ def test_no_hidden_text_is_left_in_any_spelling_of_the_payload(payload: dict[str
         rest = scrubbed.replace(MARK, "")
         assert not [text for text in texts if text in scrubbed and text in rest]
         assert clean is None or clean(scrubbed) == scrubbed
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"a": "\\u0070ass\\/w\\u00f6rd-\\ud83d\\ude00"}',
+        json.dumps(json.dumps({"a": "pass/wörd-😀"})),
+        r"{\"a\": \"pas\u0073\/w\u00f6rd-\ud83d\ude00\"}",
+        "x=%70ass%2Fw%C3%B6rd-%F0%9F%98%80&y=1",
+        r"b'pass/w\xc3\xb6rd-\xf0\x9f\x98\x80'",
+    ],
+)
+def test_a_secret_is_found_with_any_of_its_characters_escaped(written: str) -> None:
+    clean = scrubbing("pass/wörd-😀")(written)
+    assert MARK in clean
+    assert "ass" not in clean
+    assert "rd-" not in clean
+
+
+@pytest.mark.parametrize(
+    ("secrets", "text"),
+    [
+        pytest.param(["a" * 500_000], "a" * 1_000_000, id="one letter"),
+        pytest.param(["a" * n for n in range(3, 40)], "a" * 1_000_000, id="one letter at many lengths"),
+        pytest.param(["ab" * 200_000 + "c"], "ab" * 500_000, id="nearly"),
+        pytest.param(["a" * 200_000 + "b"], "a" * 1_000_000 + "b", id="nearly, at the end"),
+        pytest.param(["\\" * 100_000], "\\" * 200_000, id="escapes of escapes"),
+    ],
+)
+def test_a_hostile_secret_costs_no_more_than_its_length(secrets: list[str], text: str) -> None:
+    """With work that grows with the square of the length this takes hours, and the time limit of tests ends it."""
+    clean = scrubbing(*secrets)
+    for cut in (clean(text), clean(text, front=True, end=True), clean.value([text])[0]):
+        assert cut == MARK or not any(secret in cut for secret in secrets)
+
+
+def test_many_texts_under_many_secrets_are_scrubbed_together() -> None:
+    secrets = [f"secret-{n:04}" for n in range(150)]
+    value = [f"{secrets[n % 150]} and {n}" for n in range(2_000)]
+    assert scrubbing(*secrets).value(value) == [f"{MARK} and {n}" for n in range(2_000)]
+
+
+def test_what_would_be_too_much_work_is_hidden_as_a_whole() -> None:
+    clean = scrubbing(*(f"secret{n:05}" for n in range(1_000)))
+    assert clean("x" * (scrubbing_limits.MAX_WORK // 1_000 + 1)) == MARK
+    assert clean.value(["x" * 60_000, "short"]) == [MARK, MARK]
+
+
+@given(
+    text=st.text(alphabet="ab", max_size=60),
+    secrets=st.lists(st.text(alphabet="ab", min_size=3, max_size=8), min_size=1, max_size=4),
+)
+def test_every_place_of_every_secret_is_hidden_and_nothing_else_if_none_overlaps(text: str, secrets: list[str]) -> None:
+    covered = {
+        place
+        for secret in secrets
+        for at in range(len(text))
+        if text.startswith(secret, at)
+        for place in range(at, at + len(secret))
+    }
+    clean = Scrubber(dict.fromkeys(secrets))(text)
+    kept = "".join(character for place, character in enumerate(text) if place not in covered)
+    left = clean.replace(MARK, "")
+    assert len(left) <= len(kept)
+    assert covered or clean == text
+
+
+@given(form=st.text(alphabet="ab", min_size=3, max_size=9), text=st.text(alphabet="ab", max_size=12))
+def test_the_longest_part_of_a_secret_at_a_cut_is_hidden(form: str, text: str) -> None:
+    front = next((n for n in range(min(len(form) - 1, len(text)), 2, -1) if form.endswith(text[:n])), 0)
+    end = next((n for n in range(min(len(form) - 1, len(text)), 2, -1) if form.startswith(text[-n:])), 0)
+    assert scrubbing_limits._overlap(form[1:], text) == front
+    assert scrubbing_limits._overlap(text, form[:-1]) == end

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobctl.context import RateLimited
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 8_000

@@ -38,7 +38,7 @@ from jobctl.handlers.failure import forget, pack
 from jobctl.handlers.limit import lift_memory, limit_memory
 from jobctl.handlers.result import encode_result
 from jobctl.handlers.wire import Frame, HungUp, Line
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 
 MAX_TEXT = 8_192
 """How much of one text of a job's log is passed on; the worker keeps less."""

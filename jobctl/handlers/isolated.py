@@ -16,7 +16,7 @@ from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, Hand
 from jobctl.handlers.failure import unpack
 from jobctl.handlers.pool import Pool, Process, Target, died
 from jobctl.handlers.wire import Frame, HungUp
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 
 KILL_AFTER_S = 2.0
 """How long an attempt that was told to stop may take before its process is killed."""

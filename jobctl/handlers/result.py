@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 
 MAX_RESULT_BYTES = 65_536
 

@@ -13,7 +13,7 @@ from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
 from jobctl.ops.filters import Filter
 from jobctl.ops.held import shown
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import scrubber_of

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock, redaction, text
+from jobctl import clock, redaction, scrubbing, text
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import activate
@@ -143,7 +143,7 @@ def _record(
     job_type: JobType,
     end: tuple[Any, BaseException | None],
     duration_s: float,
-    using: redaction.Scrubber | None,
+    using: scrubbing.Scrubber | None,
 ) -> RunRecord:
     result, failure = end
     what = None if failure is None else _what(failure, job_type, using)
@@ -160,7 +160,7 @@ def _record(
     )
 
 
-def _what(failure: BaseException, job_type: JobType, using: redaction.Scrubber | None) -> Failure:
+def _what(failure: BaseException, job_type: JobType, using: scrubbing.Scrubber | None) -> Failure:
     if isinstance(failure, AttemptTimeout):
         return Failure(
             "Timeout", f"ran longer than {job_type.timeout_ms / 1000:g} s", describe(failure, using).traceback

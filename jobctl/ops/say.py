@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobctl import redaction
+from jobctl import scrubbing
 from jobctl.errors import OperationFailed
 from jobctl.store import Store
 from jobctl.store.data.hidden import scrubber_of
@@ -45,7 +45,7 @@ class Speaker:
             raise _over(self._found.id, self._attempt)
 
     def _clean(self, text: str) -> str:
-        return (redaction.scrub(self._scrub, text) or "").encode("utf-8", "backslashreplace").decode()
+        return (scrubbing.scrub(self._scrub, text) or "").encode("utf-8", "backslashreplace").decode()
 
 
 def _over(job_id: str, attempt: int) -> OperationFailed:

@@ -14,7 +14,7 @@ from jobctl.catalog.load import load
 from jobctl.cli.view.formats import to_json
 from jobctl.engine import logs
 from jobctl.producer import Producer
-from jobctl.redaction import MARK
+from jobctl.scrubbing import MARK
 from jobctl.store import Store
 from jobctl.store.nouns.dead import to_letter
 from jobctl.store.nouns.jobs import to_job

@@ -22,7 +22,7 @@ from jobctl.text import first_line, sanitize
 
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
-    from jobctl.redaction import Scrubber
+    from jobctl.scrubbing import Scrubber
 
 DRAIN_S = 2.0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jobctl import clock, redaction
+from jobctl import clock, redaction, scrubbing
 from jobctl.catalog.model import JobType
 from jobctl.context import RateLimited
 from jobctl.engine.attempt.outcome import Outcome
@@ -18,7 +18,7 @@ from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 from jobctl.store.data import codec
 from jobctl.store.data.codec import Lived, Record
 from jobctl.store.data.records import Event
@@ -53,7 +53,7 @@ class Running:
         patterns = redaction.combined(self.body.options, self.type.redact)
         if patterns:
             self.scrub = redaction.scrubber(patterns, self.body.payload)
-            self.label = redaction.scrub(self.scrub, self.label)
+            self.label = scrubbing.scrub(self.scrub, self.label)
 
     @property
     def number(self) -> int:
@@ -239,7 +239,7 @@ def _scrubbed(job: Running, what: Failure) -> Failure:
     using = job.scrub
     if using is None:
         return what
-    return Failure(using(what.error), using(what.message), redaction.scrub(using, what.traceback))
+    return Failure(using(what.error), using(what.message), scrubbing.scrub(using, what.traceback))
 
 
 def _timed_out(failure: BaseException) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from jobctl import clock, redaction
+from jobctl import clock, scrubbing
 from jobctl.engine.attempt.outcome import Lines, Outbox, Reach
 from jobctl.engine.attempt.verdict import Running
 from jobctl.handlers import process
@@ -45,7 +45,7 @@ class Voice:
     def progress(self, done: float, total: float | None, message: str | None) -> None:
         """Say how far the attempt is."""
         if message is not None:
-            message = _encodable(redaction.scrub(self._job.scrub, message) or "")[:MAX_MESSAGE]
+            message = _encodable(scrubbing.scrub(self._job.scrub, message) or "")[:MAX_MESSAGE]
         with _lock:
             self._told = self._last = following(self._last, done, clock.now_ms(), total, message)
             now = clock.monotonic()

@@ -21,7 +21,7 @@ from jobctl.engine.dramatiq.presence import Presence
 from jobctl.engine.liveness.strays import Strays
 from jobctl.errors import RedisUnavailable
 from jobctl.handlers.failure import Failure, describe, forget
-from jobctl.redaction import Scrubber
+from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data import codec
 from jobctl.store.nouns.settle import Reserved

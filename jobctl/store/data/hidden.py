@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jobctl import redaction
-from jobctl.redaction import Patterns, Scrubber, scrub
+from jobctl.redaction import Patterns
+from jobctl.scrubbing import Scrubber, scrub
 from jobctl.store.data import codec
 from jobctl.store.data.records import AttemptRecord, Job
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl import clock, redaction
+from jobctl import clock, redaction, scrubbing
 from jobctl.fingerprint import fingerprint
 from jobctl.store.data import codec, ids
 from jobctl.store.data.found import Found
@@ -140,7 +140,7 @@ def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: fl
     options = body.options
     trace, retries = options.get("traceback"), options.get("retries")
     secrets = redaction.scrubber(redaction.combined(options, rules(body.actor_name)), body.payload)
-    trace = redaction.scrub(secrets, trace) or "" if isinstance(trace, str) else ""
+    trace = scrubbing.scrub(secrets, trace) or "" if isinstance(trace, str) else ""
     error, message = read_reason(trace)
     failed = retries if isinstance(retries, int) and 0 <= retries < 1_000_000 else 0
     if trace:
