@@ -18,7 +18,7 @@ from jobctl.client import Client
 from jobctl.store.data.records import Job
 from jobctl.store.store import Store
 from jobctl.store.wire.connection import connect
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 NAMESPACE = "test"
 
@@ -89,20 +89,20 @@ class Started:
     def messages(self, contains: str) -> list[str]:
         return [found for line in self.lines if contains in (found := line.get("message") or "")]
 
-    def said(self, contains: str, timeout: float = 20.0, times: int = 1) -> None:
+    def said(self, contains: str, timeout: float = PATIENCE_S, times: int = 1) -> None:
         try:
             eventually(lambda: len(self.messages(contains)) >= times, timeout, f"log {contains!r}")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.path.read_text()[-6000:]}") from None
 
     def ready(self) -> Started:
-        self.said("is ready", timeout=30)
+        self.said("is ready")
         return self
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def ended(self, timeout: float = 20.0) -> int:
+    def ended(self, timeout: float = PATIENCE_S) -> int:
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -157,7 +157,7 @@ class Project:
     def states(self, ids: list[str]) -> Counter[str]:
         return Counter(job.state for job in self.jobs(ids))
 
-    def all_are(self, state: str, ids: list[str], timeout: float = 30.0) -> None:
+    def all_are(self, state: str, ids: list[str], timeout: float = PATIENCE_S) -> None:
         def check() -> bool:
             found = self.states(ids)
             assert found == {state: len(ids)}, found
@@ -177,7 +177,7 @@ class Project:
     def pids(self, count: int) -> list[int]:
         """The processes that command jobs noted, once there are so many."""
         path = self.folder / "pids"
-        found = eventually(lambda: path.exists() and len(path.read_text().split()) >= count and path.read_text(), 20)
+        found = eventually(lambda: path.exists() and len(path.read_text().split()) >= count and path.read_text())
         return [int(pid) for pid in str(found).split()]
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def gone(pids: list[int], timeout: float = 15.0) -> None:
+def gone(pids: list[int], timeout: float = PATIENCE_S) -> None:
     """Wait until none of the processes lives."""
     eventually(lambda: not [pid for pid in pids if alive(pid)], timeout, f"processes {pids} to end")
 

@@ -14,8 +14,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S = 60.0
+"""How long to wait for what must happen; only a test that fails waits so long, so a busy machine fails none."""
 
-def eventually(probe: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+
+def eventually(probe: Callable[[], T], timeout: float = PATIENCE_S, what: str = "") -> T:
     """The first true value that `probe` returns within `timeout` seconds; fails the test otherwise.
 
     An AssertionError of the probe counts as "not yet"; the last one is shown when time runs out.

@@ -22,7 +22,7 @@ from jobctl.cli.registry import COMMANDS, PANELS, Entry, Group
 from jobctl.engine.server.embedded import EmbeddedServer
 from jobctl.errors import RedisUnavailable, UsageError, WaitTimeout
 from jobctl.settings import Settings, resolve
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 ENTRIES = [
     (" ".join(path), entry)
@@ -217,7 +217,7 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(cli: Cli) -> None:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == b""
-    assert process.wait(20) == 141
+    assert process.wait(PATIENCE_S) == 141
 
 
 def test_a_full_disk_under_stdout_is_not_success(cli: Cli) -> None:
@@ -237,7 +237,7 @@ def test_an_interrupt_is_one_line_and_130(cli: Cli) -> None:
     assert process.stdout is not None
     assert process.stdout.read(5) == b"ready"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (130, b"jobctl: interrupted\n")
 
 

@@ -18,7 +18,7 @@ from jobctl.engine.process.process import Worker
 from jobctl.engine.tools.stop import StopFlag
 from jobctl.store import Store
 from tests.commands import work_tasks
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 CATALOG = """
 version: 1
@@ -100,4 +100,4 @@ def _worker(lab: Cli, redis_url: str) -> Iterator[Callable[[], None]]:
         work_tasks.RELEASE.set()
         stop.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENCE_S)

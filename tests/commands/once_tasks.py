@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import jobctl
+from tests.support import PATIENCE_S
 
 done: list[str] = []
 gate = threading.Event()
@@ -28,7 +29,7 @@ def charge(key: str, fail: str = "") -> Any:
 def slow(key: str) -> None:
     with jobctl.once(key):
         inside.set()
-        gate.wait(10)
+        gate.wait(PATIENCE_S)
 
 
 def unlucky() -> None:

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import jobctl
+from tests.support import PATIENCE_S
 
 GO = threading.Event()
 SPEAKING = threading.Event()
@@ -44,7 +45,7 @@ def climb(steps: int = 4) -> str:
         job.progress(step, steps, f"step {step}")
     job.log("half way")
     SPEAKING.set()
-    GO.wait(30)
+    GO.wait(PATIENCE_S)
     return "up"
 
 

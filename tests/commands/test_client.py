@@ -14,7 +14,7 @@ import pytest
 import jobctl
 from jobctl.client import Client
 from jobctl.errors import JobctlError, NothingMatched, RedisUnavailable, UsageError, WaitTimeout
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_waiting_ends_with_the_job(client: Client, worker: Callable[[], None]) -
     with pytest.raises(WaitTimeout):
         client.wait(job.id, timeout=0.05)
     threading.Thread(target=worker).start()
-    assert client.wait(job.id, timeout=20).state == "completed"
+    assert client.wait(job.id, PATIENCE_S).state == "completed"
 
 
 def test_one_client_serves_many_threads(client: Client) -> None:

@@ -13,7 +13,7 @@ import redis
 
 from tests.commands import made
 from tests.commands.test_queue import profile
-from tests.support import Cli, Ran, eventually
+from tests.support import PATIENCE_S, Cli, Ran, eventually
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred [/foo] [bold]x \u202e\r\nsecond line"
 
@@ -220,7 +220,7 @@ def test_two_bulk_retries_at_once_retry_every_letter_once(redis_cli: Cli, redis_
     ids = made.dead(st, 6000)
     args = ("dead", "retry", "--yes", "--max", "6000", "-o", "json")
     both = [redis_cli.start(*args, "--all"), redis_cli.start(*args, "error~boom")]
-    outs = [process.communicate(timeout=60)[0] for process in both]
+    outs = [process.communicate(timeout=PATIENCE_S)[0] for process in both]
     done = [Ran(out, "", p.returncode).json() for out, p in zip(outs, both, strict=True) if out]
     assert sum(row["changed"] for row in done) == 6000
     assert sorted(i.decode() for i in redis_client.lrange(st.keys.ready("default"), 0, -1)) == sorted(ids)
@@ -230,9 +230,9 @@ def test_ctrl_c_says_what_was_done(redis_cli: Cli, redis_client: redis.Redis) ->
     st = made.store(redis_client)
     made.dead(st, 30_000)
     process = redis_cli.start("dead", "retry", "error~boom", "--yes", "--max", "30000", "-o", "json")
-    eventually(lambda: redis_client.llen(st.keys.ready("default")) > 0, 60)
+    eventually(lambda: redis_client.llen(st.keys.ready("default")) > 0)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     changed = Ran(out, err, process.returncode).json()["changed"]
     assert process.returncode == 130
     assert 0 < changed == redis_client.llen(st.keys.ready("default")) < 30_000

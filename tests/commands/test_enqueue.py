@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobctl.store import Store
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 JOB_FIELDS = [
     "id", "type", "queue", "state", "priority", "label", "parent", "payload", "enqueued_at", "due_at", "started_at",
@@ -142,7 +142,7 @@ def test_the_id_is_there_before_the_waiting_begins(lab: Cli) -> None:
         assert len(process.stdout.readline().strip()) == 20
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_S) == 130
     finally:
         process.kill()
         process.communicate()
@@ -229,7 +229,7 @@ def test_lines_of_a_slow_producer_go_in_as_they_come(lab: Cli, store: Store) -> 
         first = process.stdout.readline().strip()
         assert payload_of(store, first) == {"name": "first"}
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_S) == 130
         assert process.stderr is not None
         assert "1 line accepted" in process.stderr.read()
     finally:
@@ -250,7 +250,7 @@ def test_redis_dying_midway_says_how_many_lines_went_in(lab: Cli, tmp_path: Path
     try:
         process.stdin.write('{"name":"second"}\n')
         process.stdin.flush()
-        assert process.wait(20) == 3
+        assert process.wait(PATIENCE_S) == 3
         assert process.stderr is not None
         told = process.stderr.read()
         assert told.count("\n") == 1
@@ -265,7 +265,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(lab: Cli) -> None:
     os.close(read)
     process = lab.start("enqueue", "greet", "name=x", stdout=write)
     os.close(write)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_S)
 
     assert err == ""
     assert process.returncode != 0

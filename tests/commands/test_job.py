@@ -10,7 +10,7 @@ import pytest
 from jobctl.store import Store
 from tests.commands import work_tasks
 from tests.commands.test_enqueue import JOB_FIELDS
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 ATTEMPT_FIELDS = ["number", "outcome", "error", "message", "traceback", "host", "pid", "started_at", "duration_s"]
 
@@ -117,7 +117,7 @@ def test_follow_shows_lines_as_they_come_and_ends_with_the_job(lab: Cli, worker:
     try:
         assert "started" in process.stdout.readline()
         assert lab("job", "cancel", job_id).code == 0
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.communicate()
@@ -170,7 +170,7 @@ def test_cancel_says_that_a_job_does_not_notice_and_it_is_cancelled_when_it_does
 ) -> None:
     worker()
     job_id = enqueue(lab, "hold")
-    assert work_tasks.STARTED.wait(10)
+    assert work_tasks.STARTED.wait(PATIENCE_S)
     done = lab("job", "cancel", job_id, "--timeout", "300ms")
 
     assert done.code == 6
@@ -184,7 +184,7 @@ def test_cancel_says_that_a_job_does_not_notice_and_it_is_cancelled_when_it_does
 def test_a_job_that_catches_its_cancel_and_returns_a_result_has_completed(lab: Cli, worker: Callable[[], None]) -> None:
     worker()
     job_id = enqueue(lab, "deaf")
-    assert work_tasks.STARTED.wait(10)
+    assert work_tasks.STARTED.wait(PATIENCE_S)
 
     assert lab("job", "cancel", job_id, "--timeout", "300ms").code == 6
     work_tasks.RELEASE.set()
@@ -194,7 +194,7 @@ def test_a_job_that_catches_its_cancel_and_returns_a_result_has_completed(lab: C
 def test_cancel_needs_no_catalog(lab: Cli, worker: Callable[[], None]) -> None:
     worker()
     job_id = enqueue(lab, "busy")
-    assert work_tasks.STARTED.wait(10)
+    assert work_tasks.STARTED.wait(PATIENCE_S)
     (lab.cwd / "empty").mkdir()
 
     assert lab("job", "cancel", job_id, "--namespace", "lab", cwd=lab.cwd / "empty").code == 0

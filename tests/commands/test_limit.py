@@ -15,7 +15,7 @@ from jobctl.catalog.load import load
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
 from tests.commands.test_queue import profile
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 CATALOG = """\
 version: 1
@@ -140,7 +140,7 @@ def test_watch_repeats_until_ctrl_c(lab: Cli, store: Store) -> None:
     enqueue(store, "slow", ["r:slow"])
     eventually(lambda: json.loads(out.readline())["waiting"] == 1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
+    assert process.wait(PATIENCE_S) == 130
     process.communicate()
 
 

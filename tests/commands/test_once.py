@@ -10,7 +10,7 @@ import jobctl
 from jobctl.errors import JobctlError, UsageError
 from jobctl.store import Store
 from tests.commands import once_tasks
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 CATALOG = """
 version: 1
@@ -59,7 +59,7 @@ def test_what_failed_is_begun_anew(shop: Cli, worker: Callable[[], None]) -> Non
 def test_a_job_that_comes_while_another_is_at_it_fails_and_says_who_is(shop: Cli, worker: Callable[[], None]) -> None:
     worker()
     holder = shop("enqueue", "slow", "key=d").out.strip()
-    assert once_tasks.inside.wait(10)
+    assert once_tasks.inside.wait(PATIENCE_S)
     assert shop("enqueue", "charge", "key=d", "--wait").code == 7
     letter = shop("dead", "ls", "-o", "json").json()[0]
     assert (letter["error"], letter["message"].partition(" (")[0]) == ("OnceBusy", f"job {holder} is at `d`")

@@ -13,7 +13,7 @@ from jobctl.store import Store
 from jobctl.store.nouns.pauses import Pause
 from tests.commands.test_queue import profile
 from tests.project import Project
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 START = Callable[[], None]
 
@@ -193,7 +193,7 @@ def test_a_pause_in_the_middle_of_many_lines_loses_none_that_was_accepted(lab: C
     process.stdin.flush()
     first = process.stdout.readline().strip()
     assert lab("queue", "pause", "default", "--block-producers").code == 0
-    out, err = process.communicate('{"name": "second"}\n{"name": "third"}\n', timeout=20)
+    out, err = process.communicate('{"name": "second"}\n{"name": "third"}\n', timeout=PATIENCE_S)
     assert (process.returncode, out) == (5, "")
     assert "1 line accepted" in err
     assert state(store, first) == "waiting"

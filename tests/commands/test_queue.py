@@ -9,7 +9,7 @@ import redis
 
 from jobctl.store.nouns.processes import ProcessInfo
 from tests.commands import made
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 CATALOG = """\
 version: 1
@@ -163,7 +163,7 @@ def test_watch_repeats_until_ctrl_c(redis_cli: Cli, redis_client: redis.Redis) -
     out = process.stdout
     eventually(lambda: json.loads(out.readline())["waiting"] == 2)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
+    assert process.wait(PATIENCE_S) == 130
     process.communicate()
 
 

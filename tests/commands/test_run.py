@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import CATALOG
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_ctrl_c_ends_what_runs(here: Cli, job: str, tmp_path: Path) -> None:
         else:
             eventually(lambda: _catches_interrupts(process.pid))
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_S) == 130
         eventually(lambda: not _running("77123"))
     finally:
         process.kill()

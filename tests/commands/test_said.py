@@ -18,7 +18,7 @@ from jobctl.store import Store
 from jobctl.store.data.records import Progress
 from jobctl.store.nouns.settle import Ended
 from tests.commands import said_tasks
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 CATALOG = f"""
 version: 1
@@ -100,7 +100,7 @@ def test_progress_of_a_python_job_is_shown_while_it_runs_and_gone_after_it(
 ) -> None:
     worker()
     job_id = shop("enqueue", "climb").out.strip()
-    assert said_tasks.SPEAKING.wait(10)
+    assert said_tasks.SPEAKING.wait(PATIENCE_S)
     eventually(lambda: (progress_of(shop, job_id) or {}).get("done") == 3, what="the last of quick ones is written")
     progress = progress_of(shop, job_id)
     assert progress is not None
@@ -123,7 +123,7 @@ def test_a_command_says_how_far_it_is_and_adds_to_its_log(shop: Cli, worker: Cal
     def lines() -> list[tuple[str, str]]:
         return [(line["stream"], line["text"]) for line in shop("job", "logs", job_id, "-o", "json").json()]
 
-    eventually(lambda: ("stdout", "ready") in lines(), timeout=30)
+    eventually(lambda: ("stdout", "ready") in lines())
     assert lines() == [("log", "one line"), ("log", "two"), ("log", "three"), ("stdout", "ready")]
     progress = progress_of(shop, job_id)
     assert progress is not None
@@ -173,13 +173,13 @@ def test_under_run_they_write_to_stderr(shop: Cli) -> None:
 def test_waiting_on_a_terminal_draws_a_bar_and_leaves_it_clean(shop: Cli, worker: Callable[[], None]) -> None:
     worker()
     job_id = shop("enqueue", "climb").out.strip()
-    assert said_tasks.SPEAKING.wait(10)
+    assert said_tasks.SPEAKING.wait(PATIENCE_S)
     process, terminal = on_a_terminal(shop, "job", "wait", job_id)
     try:
         read_until(terminal, "75%", "3/4", "step 3")
         said_tasks.GO.set()
         read_until(terminal, f"job {job_id} has completed")
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         os.close(terminal)
@@ -188,9 +188,9 @@ def test_waiting_on_a_terminal_draws_a_bar_and_leaves_it_clean(shop: Cli, worker
 def test_waiting_in_a_pipe_says_the_usual_words_and_no_more(shop: Cli, worker: Callable[[], None]) -> None:
     worker()
     process = shop.start("enqueue", "climb", "--wait")
-    assert said_tasks.SPEAKING.wait(10)
+    assert said_tasks.SPEAKING.wait(PATIENCE_S)
     said_tasks.GO.set()
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (len(out.splitlines()), err) == (1, "")
 
 
@@ -200,10 +200,10 @@ def test_watch_writes_a_record_each_change_until_the_job_has_ended(shop: Cli, wo
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
     worker()
-    assert said_tasks.SPEAKING.wait(10)
+    assert said_tasks.SPEAKING.wait(PATIENCE_S)
     eventually(lambda: (progress_of(shop, job_id) or {}).get("done") == 3)
     said_tasks.GO.set()
-    rest = [json.loads(line) for line in process.communicate(timeout=20)[0].splitlines()]
+    rest = [json.loads(line) for line in process.communicate(timeout=PATIENCE_S)[0].splitlines()]
     assert process.returncode == 0
     assert first["state"] == "waiting"
     assert (rest[-1]["state"], rest[-1]["result"]) == ("completed", "up")
@@ -213,13 +213,13 @@ def test_watch_writes_a_record_each_change_until_the_job_has_ended(shop: Cli, wo
 def test_watch_on_a_terminal_draws_the_card_again(shop: Cli, worker: Callable[[], None]) -> None:
     worker()
     job_id = shop("enqueue", "climb").out.strip()
-    assert said_tasks.SPEAKING.wait(10)
+    assert said_tasks.SPEAKING.wait(PATIENCE_S)
     process, terminal = on_a_terminal(shop, "job", "show", "-w", job_id)
     try:
         read_until(terminal, "running", "75%")
         said_tasks.GO.set()
         read_until(terminal, "completed", '"up"')
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         os.close(terminal)
@@ -231,7 +231,7 @@ def test_following_goes_on_across_attempts_and_gives_every_line_once(shop: Cli, 
     job_id = shop("enqueue", "fall").out.strip()
     process = shop.start("job", "logs", "-f", job_id, "-o", "jsonl")
     worker()
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     lines = [json.loads(line) for line in out.splitlines()]
     assert process.returncode == 0
     assert [(line["attempt"], line["text"]) for line in lines] == [(n, "same") for n in (1, 1, 2, 2, 3, 3)]
@@ -246,9 +246,9 @@ def test_result_is_json_and_the_exit_code_says_why_there_is_none(shop: Cli, work
     assert shop("job", "result", job_id, "--wait", "--timeout", "100ms").code == 6
     worker()
     process = shop.start("job", "result", job_id, "--wait")
-    assert said_tasks.SPEAKING.wait(10)
+    assert said_tasks.SPEAKING.wait(PATIENCE_S)
     said_tasks.GO.set()
-    assert (json.loads(process.communicate(timeout=20)[0]), process.returncode) == ("up", 0)
+    assert (json.loads(process.communicate(timeout=PATIENCE_S)[0]), process.returncode) == ("up", 0)
     assert shop("job", "result", job_id, "-o", "yaml").out.splitlines()[0] == "up"
     assert shop("job", "result", job_id, "-o", "name").code == 2
     assert shop("job", "result", job_id, "--timeout", "1s").code == 2

@@ -15,7 +15,7 @@ import redis
 from jobctl.store.nouns.stock import read_reason
 from tests.commands import made
 from tests.commands.test_queue import profile
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 APP = str(Path(__file__).with_name("stock_app.py"))
 STOCK = ("--namespace", "dramatiq")
@@ -32,7 +32,7 @@ def worker(cli: Cli, url: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def test_a_stock_dead_letter_is_seen_and_runs_again(redis_cli: Cli, redis_client: redis.Redis, redis_url: str) -> None:
@@ -46,7 +46,7 @@ def test_a_stock_dead_letter_is_seen_and_runs_again(redis_cli: Cli, redis_client
         None,
     )
     with worker(redis_cli, redis_url):
-        eventually(lambda: redis_client.zcard("dramatiq:mail.XQ") == 3, 60)
+        eventually(lambda: redis_client.zcard("dramatiq:mail.XQ") == 3)
         letters = redis_cli("dead", "ls", *STOCK, "-o", "json").json()
         assert {letter["error"] for letter in letters} == {"ConnectionError"}
         assert letters[0]["message"].startswith("no route to host")
@@ -59,7 +59,7 @@ def test_a_stock_dead_letter_is_seen_and_runs_again(redis_cli: Cli, redis_client
         (redis_cli.cwd / "fixed").touch()
         ran = redis_cli("dead", "retry", "--all", "--yes", "--max", "3", *STOCK, "-o", "json")
         assert ran.json() == {"matched": 3, "changed": 3, "skipped": 0, "failed": 0}
-        eventually(lambda: len(list(redis_cli.cwd.glob("ran-*"))) == 3, 60)
+        eventually(lambda: len(list(redis_cli.cwd.glob("ran-*"))) == 3)
         eventually(lambda: redis_client.hlen("dramatiq:mail.msgs") == 0)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 EVENT_FIELDS = [
     "at", "event", "id", "type", "queue", "label", "attempt", "error", "message", "duration_s", "host", "pid",
@@ -61,7 +61,7 @@ def test_it_follows_until_it_is_interrupted(lab: Cli, worker: Callable[[], None]
         lab("enqueue", "greet", "name=after")
         assert json.loads(process.stdout.readline())["label"] == "for after"
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_S) == 130
     finally:
         process.kill()
         process.communicate()

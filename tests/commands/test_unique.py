@@ -14,7 +14,7 @@ from jobctl.client import Client
 from jobctl.errors import Conflict, UsageError
 from jobctl.store import Store
 from jobctl.store.data.found import Found
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 CATALOG = """
 version: 1
@@ -137,7 +137,7 @@ def test_waiting_for_a_skipped_job_is_waiting_for_the_holder(shop: Cli, worker: 
     try:
         assert f"is held by job {first} (delayed)" in process.stderr.readline()
         assert shop("job", "promote", first).code == 0
-        record = json.loads(process.communicate(timeout=20)[0])
+        record = json.loads(process.communicate(timeout=PATIENCE_S)[0])
     finally:
         process.kill()
     assert process.returncode == 0
@@ -236,7 +236,7 @@ def test_limits_and_expiry_stand_beside_the_job(shop: Cli, store: Store) -> None
 def test_a_job_with_limits_and_an_expiry_runs(shop: Cli, worker: Callable[[], None]) -> None:
     worker()
     ids = [enqueue(shop, "limited", "name=a", "--expires", "1m") for _ in range(2)]
-    assert shop("job", "wait", *ids, "--timeout", "20s").code == 0
+    assert shop("job", "wait", *ids, "--timeout", "60s").code == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from jobctl.engine.server.embedded import find_running
 from tests.project import Project, Started, alive, descendants, gone
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 UP = ("up", "--processes=2", "--threads=2")
 
@@ -30,14 +30,14 @@ def alone(cli: Cli, tmp_path: Path) -> Iterator[Project]:
 
 def started(project: Project, *args: str) -> Started:
     up = project.start(*UP, *args)
-    eventually(lambda: "jobctl up: ready" in up.path.read_text() or up.process.poll() is not None, 40)
+    eventually(lambda: "jobctl up: ready" in up.path.read_text() or up.process.poll() is not None)
     assert up.process.poll() is None, up.path.read_text()
     return up
 
 
 def test_other_commands_find_what_up_started_and_a_second_up_is_told_who_has_it(alone: Project) -> None:
     up = started(alone)
-    ran = alone.cli("enqueue", "nap", "n:=1", "--wait", "--timeout", "20s")
+    ran = alone.cli("enqueue", "nap", "n:=1", "--wait", "--timeout", "60s")
     assert ran.code == 0, ran.err
     second = alone.cli(*UP)
     assert second.code == 5
@@ -54,7 +54,7 @@ def test_one_signal_stops_all_in_order_and_running_jobs_finish(alone: Project, n
     eventually(lambda: alone.ledger()[1] == 1)
     up.signal(number)
     assert up.ended() == 0
-    gone(below, timeout=1)
+    gone(below)
     told = up.path.read_text()
     assert told.index("stopping the scheduler") < told.index("stopping the worker")
     assert f'"id":"{ran.out.strip()}"' in told.split("stopping the worker")[0] + told
@@ -68,7 +68,7 @@ def test_nothing_is_left_when_it_is_killed_and_it_starts_again(alone: Project) -
     pids = alone.pids(2)
     below = descendants(up.process.pid)
     up.signal(signal.SIGKILL)
-    gone([*below, *pids], timeout=10)
+    gone([*below, *pids])
     again = started(alone)
     again.signal(signal.SIGTERM)
     assert again.ended() == 0
@@ -81,7 +81,7 @@ def test_a_part_that_ends_by_itself_ends_the_whole(alone: Project) -> None:
     os.kill(supervisor, signal.SIGKILL)
     assert up.ended() == 1
     assert "the worker was killed by SIGKILL" in up.path.read_text()
-    gone(below, timeout=1)
+    gone(below)
 
 
 def test_with_a_configured_redis_it_starts_no_server(project: Project) -> None:
@@ -104,7 +104,7 @@ def test_sighup_reloads_the_workers(alone: Project) -> None:
     alone.change("work.py", 'raise ValueError("no good")', "return 1")
     up.signal(signal.SIGHUP)
     up.said("reloaded")
-    assert alone.cli("enqueue", "fail", "--wait", "--timeout", "20s").code == 0
+    assert alone.cli("enqueue", "fail", "--wait", "--timeout", "60s").code == 0
 
 
 def test_on_a_terminal_it_draws_a_view_and_logs_go_to_files(alone: Project) -> None:
@@ -121,14 +121,14 @@ def test_on_a_terminal_it_draws_a_view_and_logs_go_to_files(alone: Project) -> N
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", b"".join(seen).decode(errors="replace"))
 
     try:
-        eventually(lambda: "2 of 2 processes ready" in screen(), 40)
+        eventually(lambda: "2 of 2 processes ready" in screen())
         assert "QUEUE" in screen()
         assert '"event"' not in screen()
         assert alone.cli("enqueue", "fail").code == 0
         eventually(lambda: "ValueError: no good" in screen())
         assert (alone.folder / ".jobctl" / "logs" / "worker.log").stat().st_size > 0
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
@@ -143,7 +143,7 @@ def test_it_stops_when_its_terminal_is_closed(alone: Project) -> None:
     seen: list[bytes] = []
     reader = threading.Thread(target=_until_ready, args=(ours, seen), daemon=True)
     reader.start()
-    reader.join(40)
+    reader.join(PATIENCE_S)
     assert b"2 of 2 processes ready" in b"".join(seen)
     below = descendants(pid)
     os.close(ours)  # the kernel sends SIGHUP, as when a window is closed
@@ -152,7 +152,7 @@ def test_it_stops_when_its_terminal_is_closed(alone: Project) -> None:
     except AssertionError:
         os.kill(pid, signal.SIGKILL)
         raise
-    gone(below, timeout=5)
+    gone(below)
 
 
 def _until_ready(fd: int, into: list[bytes]) -> None:

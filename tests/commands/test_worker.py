@@ -12,7 +12,7 @@ import pytest
 
 from jobctl.engine.server.embedded import EmbeddedServer
 from tests.project import Project, Started, make
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def test_max_jobs_replaces_processes_and_loses_nothing(project: Project) -> None
 
 def test_a_process_above_its_memory_is_replaced(project: Project) -> None:
     worker = project.start("worker", "--processes=1", "--threads=1", "--max-memory=1MB")
-    worker.said("MB of memory, the limit is 1 MB", timeout=30)
+    worker.said("MB of memory, the limit is 1 MB")
 
 
 def test_only_the_queues_asked_for_are_served(project: Project) -> None:
@@ -120,7 +120,7 @@ def test_sighup_takes_the_new_catalog_and_its_code(project: Project) -> None:
     project.change("work.py", 'raise ValueError("no good")', 'return "mended"')
     worker.signal(signal.SIGHUP)
     worker.said("reloaded")
-    done = project.client.wait(project.client.enqueue("fail").id, 10)
+    done = project.client.wait(project.client.enqueue("fail").id, PATIENCE_S)
     assert (done.state, done.result) == ("completed", "mended")
 
 
@@ -144,7 +144,7 @@ def test_sighup_with_code_that_does_not_import_keeps_the_old_processes(project: 
 def test_it_tells_systemd_when_it_is_ready_and_when_it_stops(project: Project) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("")
-        channel.settimeout(30)
+        channel.settimeout(PATIENCE_S)
         worker = project.start("worker", "--processes=1", NOTIFY_SOCKET="@" + channel.getsockname()[1:].decode())
         said = ""
         while "READY=1" not in said:
@@ -158,7 +158,7 @@ def test_it_tells_systemd_when_it_is_ready_and_when_it_stops(project: Project) -
 def test_enqueue_just_works_inside_a_command_job(project: Project) -> None:
     project.worker().ready()
     job = project.client.enqueue("child")
-    done = project.client.wait(job.id, 20)
+    done = project.client.wait(job.id, PATIENCE_S)
     assert done.state == "completed", done.message
     eventually(lambda: project.ledger()[99] == 1)
 
@@ -166,7 +166,7 @@ def test_enqueue_just_works_inside_a_command_job(project: Project) -> None:
 def test_it_waits_for_redis_and_goes_on_after_a_restart(tmp_path: Path, own_server: EmbeddedServer) -> None:
     with made(tmp_path, own_server) as project:
         worker = project.worker()
-        worker.said("waiting for it", timeout=30)
+        worker.said("waiting for it")
         with own_server:
             worker.ready()
             project.all_are("completed", project.naps(4, s=0.02))
@@ -192,7 +192,7 @@ def test_a_job_that_ends_while_redis_is_down_is_neither_lost_nor_run_again(
         if fails:
             project.write("fail", "")
         project.write("open", "")
-        worker.said("cannot write", timeout=20)
+        worker.said("cannot write")
         with own_server:
             project.all_are(state, ids)
         assert project.ledger() == {1: 1, 2: 1}
@@ -205,7 +205,7 @@ def test_jobs_held_at_sigterm_while_redis_is_down_come_back(tmp_path: Path, own_
             ids = project.client.enqueue_many("gate", [{"n": 1}, {"n": 2}])
             eventually(lambda: len(project.ledger()) == 2)
         worker.signal(signal.SIGTERM)
-        worker.ended(timeout=15)
+        worker.ended()
         with own_server:
             assert len(project.store.processes.reservations("default")) == 2
             assert project.states(ids) == {"running": 2}  # until the sweep of another worker

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import jobctl
+from tests.support import PATIENCE_S
 
 STARTED = threading.Event()
 RELEASE = threading.Event()
@@ -25,7 +26,7 @@ def boom(text: str = HOSTILE) -> None:
 
 def hold() -> str:
     STARTED.set()
-    RELEASE.wait(30)
+    RELEASE.wait(PATIENCE_S)
     return "released"
 
 
@@ -40,7 +41,7 @@ def deaf() -> str:
     try:
         spin()
     except BaseException:  # noqa: BLE001
-        RELEASE.wait(30)
+        RELEASE.wait(PATIENCE_S)
     return "done all the same"
 
 

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from jobctl.broker import JobctlBroker
-from tests.support import clean_environment, eventually
+from tests.support import PATIENCE_S, clean_environment, eventually
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -40,7 +40,7 @@ class Stock:
         """Stop as a person would; what does not end is killed, with its worker, which would live on."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -67,7 +67,7 @@ def test_the_stock_command_interrupts_at_the_time_limit_and_at_shutdown(
     try:
         send(broker, "patient")
         send(broker, "endless")
-        eventually(lambda: stock.said() == ["patient begins", "endless time limit"], 20)
+        eventually(lambda: stock.said() == ["patient begins", "endless time limit"])
     finally:
         stock.stop()
     assert stock.said()[-1] == "patient shutdown"

@@ -21,7 +21,7 @@ from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store.data.codec import encode
 from jobctl.store.data.found import Found
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 Start = Callable[..., Worker]
 
@@ -203,16 +203,16 @@ def test_jobs_that_were_not_begun_are_given_back_at_shutdown(broker: JobctlBroke
     @dramatiq.actor(broker=broker)
     def act() -> None:
         entered.set()
-        leave.wait(10)
+        leave.wait(PATIENCE_S)
 
     messages = [act.send() for _ in range(4)]
     worker = start(broker, worker_threads=1)
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE_S)
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
     eventually(lambda: not worker.workers[0].running)
     leave.set()
-    stopping.join(10)
+    stopping.join(PATIENCE_S)
     assert sorted(state(broker, m) for m in messages) == ["completed"] + ["waiting"] * 3
 
 

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from tests.support import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -47,7 +49,7 @@ class Driven:
             except ValueError:
                 self._lines.put({"event": "noise", "text": line.decode(errors="replace")})
 
-    def wait_for(self, event: str, timeout: float = 15.0, contains: str = "", **fields: Any) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout: float = PATIENCE_S, contains: str = "", **fields: Any) -> dict[str, Any]:
         """The next event of that name whose fields are these and whose message contains `contains`."""
         deadline = time.monotonic() + timeout
         while True:
@@ -61,7 +63,7 @@ class Driven:
             if found["event"] == event and matches and contains in found.get("message", ""):
                 return found
 
-    def log(self, contains: str, timeout: float = 15.0) -> dict[str, Any]:
+    def log(self, contains: str, timeout: float = PATIENCE_S) -> dict[str, Any]:
         return self.wait_for("log", timeout, contains)
 
     def beat_of(self, children: int) -> list[int]:
@@ -74,7 +76,7 @@ class Driven:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def exit_code(self, timeout: float = 15.0) -> int:
+    def exit_code(self, timeout: float = PATIENCE_S) -> int:
         return self.process.wait(timeout)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from jobctl.engine.attempt.interrupt import GRACE_S, Guard
 from jobctl.engine.process.desk import Desk
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, CancelToken
 from jobctl.store.nouns.settle import Reserved
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 
 class Guarded:
@@ -25,7 +25,7 @@ class Guarded:
         self._armed = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._armed.wait(5)
+        assert self._armed.wait(PATIENCE_S)
 
     def _run(self) -> None:
         while not self.over:
@@ -41,7 +41,7 @@ class Guarded:
 
     def end(self) -> None:
         self.over = True
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engine.driven import Driven
+from tests.support import PATIENCE_S
 
 Start = Callable[..., Driven]
 DAY = 86_400_000
@@ -139,7 +140,7 @@ def test_sighup_with_a_broken_catalog_keeps_the_schedules(start: Start) -> None:
 def test_systemd_hears_ready_once_redis_has_been_reached(start: Start, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(10)
+        systemd.settimeout(PATIENCE_S)
         start({"sync": 100}, notify=str(tmp_path / "notify"), fail=3)
         assert systemd.recv(1000) == b"STATUS=Redis unreachable"
         while not systemd.recv(1000).startswith(b"READY=1"):

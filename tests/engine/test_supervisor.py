@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.engine.driven import Driven, alive
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 Start = Callable[..., Driven]
 
@@ -98,7 +98,7 @@ def test_a_second_signal_stops_now(start: Start, second: int, code: int) -> None
     worker.signal(second)
     worker.wait_for("recover")
     worker.wait_for("recover")
-    assert worker.exit_code(10) == code
+    assert worker.exit_code() == code
 
 
 def test_stopping_with_redis_down_still_ends_in_time(start: Start) -> None:
@@ -176,7 +176,7 @@ def test_the_configuration_is_in_no_argv_and_no_environment(start: Start) -> Non
 def test_systemd_hears_ready_only_when_all_children_are(start: Start, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(10)
+        systemd.settimeout(PATIENCE_S)
         worker = start("work", notify=str(tmp_path / "notify"), watchdog_us=200_000)
         heard: list[str] = []
         while "READY=1" not in heard:
@@ -192,7 +192,7 @@ def test_systemd_hears_ready_only_when_all_children_are(start: Start, tmp_path: 
 def test_systemd_does_not_hear_ready_while_a_child_is_not(start: Start, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(10)
+        systemd.settimeout(PATIENCE_S)
         worker = start("first unready", notify=str(tmp_path / "notify"))
         while systemd.recv(4096) != b"STATUS=1 of 2 processes ready, 0 jobs running":
             pass

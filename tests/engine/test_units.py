@@ -18,6 +18,7 @@ from jobctl.engine.supervisor.crew import Backoff
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.stop import StopFlag
+from tests.support import PATIENCE_S
 
 
 def test_backoff_doubles_from_100_ms_to_10_s_and_starts_anew_after_30_healthy_seconds() -> None:
@@ -50,7 +51,7 @@ def test_a_stop_flag_wakes_the_thread_that_waits() -> None:
     thread = threading.Thread(target=flag.wait)
     thread.start()
     flag.set()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 
@@ -97,7 +98,7 @@ def test_sd_notify_reaches_an_abstract_socket() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         name = f"jobctl-test-{os.getpid()}"
         systemd.bind("\0" + name)
-        systemd.settimeout(5)
+        systemd.settimeout(PATIENCE_S)
         Notifier("@" + name).ready("2 of 2")
         assert systemd.recv(1000) == b"READY=1\nSTATUS=2 of 2"
 

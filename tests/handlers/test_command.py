@@ -18,6 +18,7 @@ from jobctl.catalog.kinds.command import CommandSpec
 from jobctl.errors import UsageError
 from jobctl.handlers import process
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from tests.support import PATIENCE_S
 
 ARGUMENTS = 'import sys; print(len(sys.argv) - 1, *map(ascii, sys.argv[1:]), sep="\\n")'
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
@@ -255,5 +256,5 @@ def test_commands_run_side_by_side_in_threads(handler, new_run):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert [run.texts("stdout") for run in runs] == [[str(number)] for number in range(8)]

@@ -23,6 +23,7 @@ from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailur
 from jobctl.handlers.http import retry_after_ms
 from jobctl.handlers.http_address import Address, Origin, redirected
 from jobctl.redaction import scrubber
+from tests.support import PATIENCE_S
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 HOSTILE = st.sampled_from(["../..", "..", "/", "//evil.example/", "@evil", "?a=b", "&x=1", "#f", "%2e%2e", "\r\nX: y"])
@@ -246,7 +247,7 @@ def test_a_cancel_closes_the_connection(handler, new_run, server, reply):
     run = new_run()
 
     def cancel() -> None:
-        server.dripping.wait(5)
+        server.dripping.wait(PATIENCE_S)
         run.attempt.cancel.cancel("cancelled")
 
     canceller = threading.Thread(target=cancel)

@@ -20,7 +20,7 @@ from jobctl.handlers import build, isolated, pool
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import RemoteFailure, describe
 from jobctl.redaction import scrubber
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 HANG = """
 import ctypes, os, subprocess, sys, time
@@ -127,7 +127,7 @@ def test_attempts_at_the_same_time_have_a_process_each(function, new_run, tmp_pa
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert len(set(pids)) == 2
 
 
@@ -145,7 +145,7 @@ def test_processes_that_are_idle_for_long_end_but_for_one(function, new_run, mon
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     eventually(lambda: len(job._pool._idle) == 1)
     assert not gone(job(new_run().attempt), 0.1)
 

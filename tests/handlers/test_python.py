@@ -15,6 +15,7 @@ from jobctl.errors import UsageError
 from jobctl.handlers import coroutines
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import describe
+from tests.support import PATIENCE_S
 
 ASYNC = """
 import asyncio
@@ -99,7 +100,7 @@ def test_a_coroutine_is_cancelled_from_another_thread(function, new_run):
     run = new_run({"started": started})
 
     def cancel() -> None:
-        started.wait(5)
+        started.wait(PATIENCE_S)
         run.attempt.cancel.cancel("cancelled")
 
     canceller = threading.Thread(target=cancel)

@@ -60,7 +60,7 @@ def test_a_stock_producer_feeds_an_actor_job(project: Project, redis_url: str, r
         assert [job.state if job else None for job in found] == ["completed", "dead", "completed"]
         return True
 
-    assert eventually(states, 20)
+    assert eventually(states)
     now, bad, later = (project.cli("job", "show", message_id, "-o", "json").json() for message_id in sent)
     assert now["result"] == "a.png at 5"
     assert now["payload"] == {"$args": ["a.png"], "width": 5}

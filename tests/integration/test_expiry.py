@@ -72,5 +72,5 @@ def test_a_stock_job_that_expires_behind_its_limit_is_dead_too(project: Project,
     sent = [stock.enqueue(message.copy(message_id=f"stock-{n}")) for n in range(4)]
     ids = [str(one.options["redis_message_id"]) for one in sent]
     project.all_are("completed", ids[:1])
-    project.all_are("dead", ids[1:], timeout=20)
+    project.all_are("dead", ids[1:])
     assert [(job.error, job.attempt_count) for job in project.jobs(ids[1:])] == [("Expired", 0)] * 3

@@ -10,7 +10,7 @@ import pytest
 
 import jobctl
 from tests.project import Project, Started, alive, gone, kill
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 CATALOG = """\
 version: 1
@@ -96,14 +96,14 @@ def test_a_call_into_c_is_killed_at_its_time_limit_and_the_worker_and_its_neighb
     processes = own.children(worker)
     stuck = own.client.enqueue("brief")
     ids = own.naps(12, s=0.3)
-    dead = own.client.wait(stuck.id, 20)
+    dead = own.client.wait(stuck.id, PATIENCE_S)
     assert (dead.state, dead.error, dead.message) == ("dead", "Timeout", "ran longer than 0.5 s")
     assert [attempt.outcome for attempt in dead.attempts] == ["timeout"]
     own.all_are("completed", ids)
     assert max(own.ledger().values()) == 1
     assert own.children(worker) == processes
-    gone(own.pids(1), timeout=2)
-    again = own.client.wait(own.client.enqueue("brief").id, 20)
+    gone(own.pids(1))
+    again = own.client.wait(own.client.enqueue("brief").id, PATIENCE_S)
     assert again.error == "Timeout"
     assert len(set(own.pids(2))) == 2
 
@@ -116,12 +116,12 @@ def test_a_cancel_ends_it_and_all_that_it_has_started(own: Project, worker: Star
     assert ran.code == 0, ran.err
     found = own.client.job(running.id)
     assert (found.state, [attempt.outcome for attempt in found.attempts]) == ("cancelled", ["cancelled"])
-    gone(pids, timeout=2)
+    gone(pids)
 
 
 def test_a_process_that_dies_fails_its_attempt_by_the_retry_policy(own: Project, worker: Started) -> None:
     processes = own.children(worker)
-    dead = own.client.wait(own.client.enqueue("rude").id, 20)
+    dead = own.client.wait(own.client.enqueue("rude").id, PATIENCE_S)
     assert (dead.state, dead.error) == ("dead", "ProcessDied")
     assert [(attempt.outcome, attempt.error) for attempt in dead.attempts] == [("failed", "ProcessDied")] * 2
     assert "exit 3" in (dead.message or "")
@@ -129,21 +129,21 @@ def test_a_process_that_dies_fails_its_attempt_by_the_retry_policy(own: Project,
 
 
 def test_memory_beyond_the_limit_fails_with_that_reason(own: Project, worker: Started) -> None:
-    dead = own.client.wait(own.client.enqueue("grow").id, 20)
+    dead = own.client.wait(own.client.enqueue("grow").id, PATIENCE_S)
     assert (dead.error, len(dead.attempts)) == ("MemoryError", 1)
     assert "in grow" in (dead.attempts[0].traceback or "")
 
 
 def test_its_failure_is_recorded_as_without_isolation(own: Project, worker: Started) -> None:
-    isolated, plain = (own.client.wait(own.client.enqueue(job).id, 20) for job in ("fail", "plain"))
+    isolated, plain = (own.client.wait(own.client.enqueue(job).id, PATIENCE_S) for job in ("fail", "plain"))
     assert (isolated.error, isolated.message) == ("ConnectionError", "no good")
     assert isolated.attempts[0].traceback == plain.attempts[0].traceback
 
 
 def test_the_current_job_and_prints_work_inside(own: Project, worker: Started) -> None:
-    done = own.client.wait(own.client.enqueue("talk", {"name": "Ada"}).id, 20)
+    done = own.client.wait(own.client.enqueue("talk", {"name": "Ada"}).id, PATIENCE_S)
     assert done.state == "completed", done.message
-    child = own.client.wait(str(done.result), 10)
+    child = own.client.wait(str(done.result), PATIENCE_S)
     assert (child.state, child.parent) == ("completed", done.id)
     assert "attempt 1 for Ada" in own.cli("job", "logs", done.id).out
     eventually(lambda: "hello Ada" in worker.path.read_text())
@@ -151,9 +151,9 @@ def test_the_current_job_and_prints_work_inside(own: Project, worker: Started) -
 
 def test_the_same_process_serves_again(own: Project, worker: Started) -> None:
     for _ in range(3):
-        own.client.wait(own.client.enqueue("fail").id, 20)
+        own.client.wait(own.client.enqueue("fail").id, PATIENCE_S)
     before = sorted(below(worker.process.pid))
-    own.client.wait(own.client.enqueue("fail").id, 20)
+    own.client.wait(own.client.enqueue("fail").id, PATIENCE_S)
     assert sorted(below(worker.process.pid)) == before
 
 
@@ -163,10 +163,10 @@ def test_kill_9_of_the_worker_process_leaves_nothing_of_its_jobs(own: Project, w
     family = below(own.children(worker)[0])
     assert set(pids) <= set(family)
     kill(own.children(worker)[0])
-    gone(pids, timeout=5)
-    gone(family, timeout=5)
+    gone(pids)
+    gone(family)
     own.write("open", "")
-    done = own.client.wait(running.id, 20)
+    done = own.client.wait(running.id, PATIENCE_S)
     assert [attempt.outcome for attempt in done.attempts] == ["lost", "completed"]
 
 
@@ -177,7 +177,7 @@ def test_a_worker_that_drains_gives_back_what_runs_and_ends_its_processes(own: P
     family = below(worker.process.pid)
     worker.signal(signal.SIGTERM)
     assert worker.ended() == 0, worker.path.read_text()
-    gone([pid, *family], timeout=2)
+    gone([pid, *family])
     found = own.client.job(running.id)
     assert (found.state, found.attempt_count) == ("waiting", 0)
 
@@ -211,7 +211,7 @@ def test_ctrl_c_ends_an_isolated_run(own: Project) -> None:
     try:
         pids = own.pids(1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(PATIENCE_S) == 130
         gone(pids)
     finally:
         process.kill()

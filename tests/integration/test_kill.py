@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from tests.project import NAMESPACE, Project, alive, gone, kill
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 _SHORT = """\
 import sys
@@ -51,9 +51,9 @@ def test_kill_9_of_the_supervisor_takes_its_children_along_and_another_worker_re
     children = project.children(victim)
     assert len(children) == 2
     victim.signal(signal.SIGKILL)
-    gone(children, timeout=2)
+    gone(children)
     project.write("open", "")
-    project.all_are("completed", ids, timeout=15)
+    project.all_are("completed", ids)
     assert all(job.attempts[0].outcome == "lost" for job in project.jobs(ids))
 
 
@@ -88,7 +88,7 @@ def test_a_second_sigterm_stops_now_and_its_jobs_are_recovered(project: Project)
     worker.signal(signal.SIGTERM)
     worker.said("draining")
     worker.signal(signal.SIGTERM)
-    assert worker.ended(timeout=5) == 1
+    assert worker.ended() == 1
     assert project.states(ids) == {"waiting": 4}
     assert all([a.outcome for a in job.attempts] == ["lost"] for job in project.jobs(ids))
 
@@ -99,7 +99,7 @@ def test_the_process_group_of_a_command_dies_with_a_killed_worker_process(projec
     pids = project.pids(2)
     assert all(alive(pid) for pid in pids)
     worker.signal(signal.SIGKILL)
-    gone(pids, timeout=15)
+    gone(pids)
 
 
 def test_the_process_group_of_a_command_dies_when_its_job_is_cancelled(project: Project) -> None:
@@ -108,14 +108,14 @@ def test_the_process_group_of_a_command_dies_when_its_job_is_cancelled(project: 
     pids = project.pids(2)
     project.store.jobs.cancel("default", [(job.id, b"")], running=True)
     gone(pids)
-    assert project.client.wait(job.id, 5).state == "cancelled"
+    assert project.client.wait(job.id, PATIENCE_S).state == "cancelled"
 
 
 def test_the_process_group_of_a_command_dies_at_its_timeout(project: Project) -> None:
     project.start("worker", "--processes=1", "--threads=1").ready()
     job = project.client.enqueue("brief")
     pids = project.pids(2)
-    done = project.client.wait(job.id, 15)
+    done = project.client.wait(job.id, PATIENCE_S)
     assert (done.state, done.attempts[0].outcome) == ("dead", "timeout")
     gone(pids)
 
@@ -123,7 +123,7 @@ def test_the_process_group_of_a_command_dies_at_its_timeout(project: Project) ->
 def test_python_jobs_end_at_their_timeout(project: Project) -> None:
     project.worker().ready()
     spin = project.client.enqueue("spin", {"n": 1})
-    done = project.client.wait(spin.id, 15)
+    done = project.client.wait(spin.id, PATIENCE_S)
     assert (done.state, done.attempts[0].outcome, done.error) == ("dead", "timeout", "Timeout")
     after = project.naps(4, s=0)
     project.all_are("completed", after)
@@ -148,4 +148,4 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_command_whose_worker_is_killed_before_its_group_is_known_dies_with_it() -> None:
     ran = subprocess.run([sys.executable, "-c", KILLED_IN_BETWEEN], capture_output=True, text=True, timeout=30)
-    gone([int(ran.stdout)], timeout=15)
+    gone([int(ran.stdout)])

@@ -85,7 +85,7 @@ def proxy(tmp_path: Path, certificate: Path) -> Iterator[Proxy]:
 def test_jobs_run_over_tls_with_the_authority_named_in_the_url(tmp_path: Path, proxy: Proxy, certificate: Path) -> None:
     site = Site(tmp_path, {"JOBCTL_REDIS_URL": f"rediss://{HOST}:{proxy.port}/0?ssl_ca_certs={certificate}"})
     with site.worker():
-        ran = site.cli("enqueue", "note", "n:=1", "--wait", "--timeout", "20s")
+        ran = site.cli("enqueue", "note", "n:=1", "--wait", "--timeout", "60s")
         assert ran.code == 0, ran.err
     assert (tmp_path / "ran-1").exists()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from jobctl import clock
 from jobctl.client import Client
 from jobctl.errors import RedisUnavailable
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 CATALOG = "version: 1\nnamespace: shop\njobs:\n  note: {command: [touch, 'ran-{{ n }}']}\n"
 DEADLINE_S = 30.0
@@ -54,7 +54,7 @@ class Site:
         try:
             yield process
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0, (self.folder / "log").read_text()[-3000:]
+            assert process.wait(PATIENCE_S) == 0, (self.folder / "log").read_text()[-3000:]
         finally:
             process.kill()
             process.wait()
