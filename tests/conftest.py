@@ -18,6 +18,8 @@ from tests.project import Project, make
 from tests.store import invariants
 from tests.support import Cli
 
+pytest_plugins = ["tests.tools.missing"]
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts this in the background makes all below it deaf to Ctrl-C, which tests send.
     signal.signal(signal.SIGINT, signal.default_int_handler)

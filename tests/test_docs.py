@@ -7,8 +7,6 @@ import importlib
 import inspect
 import re
 import shlex
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -306,18 +304,13 @@ def test_a_link_leads_to_a_file_and_a_heading_that_exist(doc: Path, link: str) -
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
-def test_a_unit_starts_a_command_that_exists_and_gives_it_time_to_stop(unit: Path, tmp_path: Path) -> None:
+def test_a_unit_starts_a_command_that_exists_and_gives_it_time_to_stop(unit: Path) -> None:
     text = unit.read_text()
     [line] = re.findall(r"^ExecStart=\S+/jobctl (.*)$", text, re.MULTILINE)
     parse(line, complete=True)
     grace = re.search(r"--grace (\S+)", line)
     [stop] = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
     assert int(stop) * 1000 >= (parse_duration(grace[1]) if grace else 0) + 5_000
-    if analyze := shutil.which("systemd-analyze"):
-        copy = tmp_path / unit.name
-        copy.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
-        done = subprocess.run([analyze, "verify", str(copy)], capture_output=True, text=True, timeout=60, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_there_are_units_for_what_runs_for_long() -> None:
