@@ -55,10 +55,10 @@ class Client:
         job_id, done = self._producer.enqueue_one(job)
         if done.outcome == "enqueued":
             return fresh(job)
-        found = self._store.jobs.find(job_id)
+        found = self._store.jobs.find(job_id, [job.queue])
         if found is None and done.outcome == "skipped":
             return forgotten(job, job_id)
-        return self.job(job_id) if found is None else to_job(found)
+        return self.job(job_id, job.queue) if found is None else to_job(found)
 
     def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
         """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written.
@@ -73,26 +73,27 @@ class Client:
                 raise conflict(job, one.other)
         return [standing(job, one) for job, one in zip(jobs, done, strict=True)]
 
-    def job(self, id: str) -> Job:  # noqa: A002
-        """A job in any state, by its id. Raises errors.NothingMatched."""
-        found = self._store.jobs.find(id)
+    def job(self, id: str, queue: str | None = None) -> Job:  # noqa: A002
+        """A job in any state, by its id. Raises errors.NothingMatched, or errors.UsageError if several queues have such
+        a job and `queue` does not say which is meant."""
+        found = self._store.jobs.find(id, None if queue is None else [queue])
         if found is None:
             raise NothingMatched(f"no job {id}")
         return to_job(found)
 
-    def wait(self, id: str, timeout: float | None = None) -> Job:  # noqa: A002
+    def wait(self, id: str, timeout: float | None = None, *, queue: str | None = None) -> Job:  # noqa: A002
         """Wait until a job has ended (completed, dead or cancelled) and return it; `timeout` in seconds.
 
-        Raises errors.WaitTimeout; the job goes on then.
+        Raises errors.WaitTimeout, and the job goes on then; else as `job` does.
         """
-        job = self.job(id)
+        job = self.job(id, queue)
         ref = JobRef(job.queue, job.id)
 
         def ended(_left: set[JobRef]) -> set[JobRef]:
             return {found.ref for found in self._store.jobs.locate(ref.queue, [ref.id]) if found.state in TERMINAL}
 
         for _ in self._store.events.wait([ref], ended, timeout):
-            return self.job(id)
+            return self.job(ref.id, ref.queue)
         raise WaitTimeout(f"job {id} has not ended within {timeout:g} s" if timeout else f"job {id} has not ended")
 
 

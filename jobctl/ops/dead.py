@@ -40,7 +40,8 @@ def ls(store: Store, scope: Scope, limit: int, *, stock: bool = False, unredacte
 def show(
     store: Store, queues: Iterable[str], ids: Iterable[str], *, stock: bool = False, unredacted: bool = False
 ) -> list[DeadLetter]:
-    """Dead letters by their ids, those that are there. Raises NothingMatched if none is, saying what became of it."""
+    """Dead letters by their ids, those that are there. Raises NothingMatched if none is, saying what became of it, or
+    Ambiguous for an id that several of the queues have."""
     names, wanted = list(queues), list(dict.fromkeys(ids))
     found = {job_id: store.jobs.find(job_id, names) for job_id in wanted}
     if stock:
@@ -94,8 +95,8 @@ def matching_batches(store: Store, scope: Scope) -> Iterator[list[Found]]:
 def _by_ids(store: Store, scope: Scope, state: str) -> Iterator[list[Found]]:
     ids = list(dict.fromkeys(scope.filter.ids))
     for start in range(0, len(ids), BATCH):
-        found = [store.jobs.find(job_id, scope.queues) for job_id in ids[start : start + BATCH]]
-        there = [f for f in found if f is not None and f.state == state]
+        found = [f for job_id in ids[start : start + BATCH] for f in store.jobs.find_all(job_id, scope.queues)]
+        there = [f for f in found if f.state == state]
         yield [f for f in there if _matches(scope.filter, to_letter(f))]
 
 

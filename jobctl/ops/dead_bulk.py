@@ -25,6 +25,7 @@ GROUPS_A_CALL = 64
 
 def plan(store: Store, scope: Scope) -> tuple[Scope, Plan]:
     """What a retry or discard would touch, and the scope closed at this moment: what dies later is not touched."""
+    _require_one_queue_each(store, scope)
     until = scope.filter.until_ms
     closed = replace(scope, filter=replace(scope.filter, until_ms=until or store.processes.now_ms() + 1))
     rows = [
@@ -34,8 +35,15 @@ def plan(store: Store, scope: Scope) -> tuple[Scope, Plan]:
     return closed, Plan(matched=_matched(scope, rows), parts=tuple(rows))
 
 
+def _require_one_queue_each(store: Store, scope: Scope) -> None:
+    """Raise Ambiguous for an id that several of the queues have: which job is to be changed must be said."""
+    for job_id in dict.fromkeys(scope.filter.ids):
+        store.jobs.find(job_id, scope.queues)
+
+
 def plan_restore(store: Store, scope: Scope) -> Plan:
     """What a restore would bring back from the trash."""
+    _require_one_queue_each(store, scope)
     counts: dict[tuple[str, str, str, str | None], int] = {}
     for batch in trashed_batches(store, scope):
         for letter in map(to_letter, batch):

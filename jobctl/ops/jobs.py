@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
@@ -17,7 +17,7 @@ from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import scrubber_of
-from jobctl.store.data.ids import minted_at
+from jobctl.store.data.ids import JobRef, minted_at
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import STATES, TERMINAL
 from jobctl.store.nouns.jobs import to_job
@@ -29,35 +29,41 @@ LOOK_MS = 1_000
 """How often a job that is followed is looked at."""
 
 
-def locate(store: Store, job_id: str, queues: Iterable[str] | None = None) -> Found:
-    """A job as it lies in Redis, in any state. Raises NothingMatched."""
-    found = store.jobs.find(job_id, queues)
+def locate(store: Store, job_id: str, queue: str | None = None) -> Found:
+    """A job as it lies in Redis, in any state; of `queue` if that is given. Raises NothingMatched, or Ambiguous if
+    several queues have such a job."""
+    found = store.jobs.find(job_id, None if queue is None else [queue])
     if found is None:
-        raise missing(job_id)
+        raise missing(job_id, queue)
     return found
 
 
-def find(store: Store, job_id: str, queues: Iterable[str] | None = None) -> Job:
-    """A job in any state, by its id alone. Raises NothingMatched."""
-    return to_job(locate(store, job_id, queues))
+def find(store: Store, job_id: str, queue: str | None = None) -> Job:
+    """A job in any state. Raises as `locate` does."""
+    return to_job(locate(store, job_id, queue))
 
 
-def locate_all(store: Store, ids: Sequence[str]) -> tuple[list[Found], list[JobctlError]]:
-    """The jobs of those ids, each once and in that order, and an error for each id that means none."""
-    names = store.queues.names()
-    found: dict[str, Found] = {}
+def locate_all(store: Store, ids: Sequence[str], queue: str | None = None) -> tuple[list[Found], list[JobctlError]]:
+    """The jobs of those ids, each once and in that order, and an error for each id that means none.
+
+    Raises Ambiguous for an id that several queues have, unless `queue` says which is meant.
+    """
+    names = store.queues.names() if queue is None else [queue]
+    found: dict[JobRef, Found] = {}
     errors: list[JobctlError] = []
     for job_id in dict.fromkeys(ids):
         job = store.jobs.find(job_id, names)
         if job is None:
-            errors.append(missing(job_id))
+            errors.append(missing(job_id, queue))
         else:
-            found[job.id] = job
+            found[job.ref] = job
     return list(found.values()), errors
 
 
-def missing(job_id: str) -> NothingMatched:
-    """The error for an id that means no job, or none any more."""
+def missing(job_id: str, queue: str | None = None) -> NothingMatched:
+    """The error for an id that means no job (of that queue), or none any more."""
+    if queue is not None:
+        return NothingMatched(f"no job {job_id[:120]} in queue {queue}", "without --queue it is looked for in all")
     minted = minted_at(job_id)
     if minted is None or minted > clock.now_ms():
         return NothingMatched(f"no job {job_id[:120]}", "look for it with `jobctl job ls`")
@@ -84,16 +90,17 @@ def list_jobs(
     """
     read = partial(to_job, unredacted=unredacted)
     if wanted.ids:
-        found = [f for job_id in wanted.ids if (f := store.jobs.find(job_id)) is not None]
-        jobs = [job for job in map(read, found) if wanted.matches(job)]
+        found = [f for job_id in dict.fromkeys(wanted.ids) for f in store.jobs.find_all(job_id)]
+        others = replace(wanted, ids=())  # a stock message is found by its own id, and has another one here
+        jobs = [job for job in map(read, found) if others.matches(job)]
         return Listing(tuple(heapq.nlargest(limit, jobs, key=_age)), True)
     places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or STATES]
     share = max(budget // max(len(places), 1), 500)
-    hits: dict[str, Job] = {}  # a job that moves on while this looks is found twice
+    hits: dict[tuple[str, str], Job] = {}  # a job that moves on while this looks is found twice
     exhausted = True
     for queue, state in places:
         some, all_seen = _scan(store, (queue, state), wanted, limit, share, read)
-        hits.update((job.id, job) for job in some)
+        hits.update(((job.queue, job.id), job) for job in some)
         exhausted = exhausted and all_seen
     return Listing(tuple(heapq.nlargest(limit, hits.values(), key=_age)), exhausted)
 
@@ -106,15 +113,15 @@ def queues(store: Store, wanted: Filter) -> list[str]:
 
 def select(store: Store, wanted: Filter, states: Sequence[str]) -> Iterator[Found]:
     """Every job that matches, in one of `states` unless the filter names its own; no order is promised."""
-    seen: set[str] = set()
+    seen: set[JobRef] = set()
     for queue in queues(store, wanted):
         for state in states:
             if wanted.state and state not in wanted.state:
                 continue
             for batch in store.jobs.scan(queue, state):
                 for found in batch:
-                    if found.id not in seen and wanted.matches(to_job(found)):
-                        seen.add(found.id)
+                    if found.ref not in seen and wanted.matches(to_job(found)):
+                        seen.add(found.ref)
                         yield found
 
 
@@ -139,20 +146,20 @@ def _age(job: Job) -> tuple[int, str]:
     return (clock.to_ms(moment) if moment else 0, job.id)
 
 
-def logs(store: Store, job_id: str) -> list[LogLine]:
-    """What a job's attempts wrote, oldest first. Raises NothingMatched."""
-    found = locate(store, job_id)
+def logs(store: Store, job_id: str, queue: str | None = None) -> list[LogLine]:
+    """What a job's attempts wrote, oldest first. Raises as `locate` does."""
+    found = locate(store, job_id, queue)
     return _shown(store.logs.read(found.queue, found.id), scrubber_of(found))
 
 
 def _shown(lines: Iterable[LogLine], secrets: Scrubber | None) -> list[LogLine]:
     """Lines without what is redacted: they were scrubbed when they were written, by the patterns of that time."""
-    return [*lines] if secrets is None else [replace(line, text=secrets(line.text)) for line in lines]
+    return [*lines] if secrets is None else [structs.replace(line, text=secrets(line.text)) for line in lines]
 
 
-def follow_logs(store: Store, job_id: str) -> Iterator[LogLine]:
-    """What a job's attempts wrote and go on writing, until the job has ended. Raises NothingMatched."""
-    found: Found | None = locate(store, job_id)
+def follow_logs(store: Store, job_id: str, queue: str | None = None) -> Iterator[LogLine]:
+    """What a job's attempts wrote and go on writing, until the job has ended. Raises as `locate` does."""
+    found: Found | None = locate(store, job_id, queue)
     assert found is not None
     queue, job_id = found.queue, found.id
     secrets = scrubber_of(found)
@@ -168,13 +175,13 @@ def follow_logs(store: Store, job_id: str) -> Iterator[LogLine]:
         found = store.jobs.find(job_id, [queue])
 
 
-def watch(store: Store, job_id: str, *, unredacted: bool = False) -> Iterator[Job]:
-    """A job, again and again, once a second and when it has ended; the last one has. Raises NothingMatched."""
-    found = locate(store, job_id)
+def watch(store: Store, job_id: str, queue: str | None = None, *, unredacted: bool = False) -> Iterator[Job]:
+    """A job, again and again, once a second and when it has ended; the last one has. Raises as `locate` does."""
+    found = locate(store, job_id, queue)
     while True:
         yield shown(store, found, unredacted=unredacted)
         if found.state in TERMINAL:
             return
         for _ in store.events.wait([found.ref], lambda _: set(), LOOK_MS / 1000):
             break
-        found = locate(store, found.id, [found.queue])
+        found = locate(store, found.id, found.queue)

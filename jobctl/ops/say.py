@@ -22,8 +22,8 @@ class Speaker:
         self._store = store
         self._attempt = attempt
         self._token = token
-        found = store.jobs.find(job_id)
-        if found is None or found.token != token:
+        found = next((job for job in store.jobs.find_all(job_id) if job.token == token), None)
+        if found is None:
             raise _over(job_id, attempt)
         self._found = found
         self._scrub = scrubber_of(found)

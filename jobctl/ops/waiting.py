@@ -70,14 +70,14 @@ def _by_queue(jobs: Iterable[JobRef]) -> dict[str, list[str]]:
 def wait_one(store: Store, job: JobRef, timeout_s: float | None, seen: Callable[[Found], None] | None = None) -> Job:
     """Wait for one job and return it. Raises WaitTimeout, or NothingMatched if it is not kept."""
     for _ in ended(store, [job], timeout_s, seen):
-        return find(store, job.id, [job.queue])
+        return find(store, job.id, job.queue)
     raise timed_out(job.id, timeout_s)
 
 
-def result(store: Store, job_id: str) -> Any:
+def result(store: Store, job_id: str, queue: str | None = None) -> Any:
     """What a job returned. Raises NothingMatched without one, JobDied if it died or was cancelled, WaitTimeout if it
     has not ended."""
-    job = find(store, job_id)
+    job = find(store, job_id, queue)
     if job.state not in TERMINAL:
         raise WaitTimeout(f"job {job.id} has not ended: it is {job.state}", "--wait waits for it")
     if (died := verdict(job)) is not None:

@@ -27,7 +27,7 @@ ARGUMENTS = {
     "group": ("Q", "GROUP"),
     "unique": ("Q", "NAME"),
     "logs": ("Q", "ID"),
-    "alias": ("MESSAGE_ID",),
+    "alias": ("Q", "MESSAGE_ID"),
     "stock_acks": ("WORKER", "Q"),
 }
 

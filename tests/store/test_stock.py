@@ -131,7 +131,7 @@ def test_a_message_is_found_by_its_own_id_once_it_was_taken_in(stock: RedisBroke
     found = store.jobs.find(message_id)
     assert found is not None
     assert found.id == job_id
-    assert 0 < store.client.ttl(store.keys.alias(message_id)) <= 86_400
+    assert 0 < store.client.ttl(store.keys.alias(QUEUE, message_id)) <= 86_400
 
 
 def test_a_dead_message_is_found_by_its_own_id(stock: RedisBroker, store: Store) -> None:

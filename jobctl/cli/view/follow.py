@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 
-def watch_job(ctx: Context, store: Store, job_id: str, *, unredacted: bool) -> None:
+def watch_job(ctx: Context, store: Store, job_id: str, queue: str | None, *, unredacted: bool) -> None:
     """Show a job until it has ended. Raises NothingMatched when it is not, or no longer, known."""
     from jobctl.ops.jobs import watch
 
-    jobs = watch(store, job_id, unredacted=unredacted)
+    jobs = watch(store, job_id, queue, unredacted=unredacted)
     if ctx.stdout_is_tty and ctx.output is Output.TABLE:
         from rich.console import Console
         from rich.live import Live

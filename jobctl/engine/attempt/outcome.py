@@ -39,6 +39,7 @@ class Reach(msgspec.Struct, frozen=True):
 class Alias(msgspec.Struct, frozen=True):
     """The id by which a stock producer knows a job that lies under another."""
 
+    queue: str
     message_id: str
     job_id: str
 

@@ -89,7 +89,7 @@ class Committer(threading.Thread):
 
     def _send(self, group: list[Item], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
-        aliases = [(item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
+        aliases = [(item.queue, item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
         if aliases:
             self._store.jobs.add_aliases(aliases)
         self._send_said(group, repeated)

@@ -128,7 +128,7 @@ class JobThread(threading.Thread):
         if isinstance(body, Outcome):
             return body
         if body.message_id != reserved.id:
-            self._committer.submit(Alias(body.message_id, reserved.id))
+            self._committer.submit(Alias(reserved.queue, body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
         if task is None:
             return verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)

@@ -1,4 +1,7 @@
-"""Job ids: 20 characters, sortable by time, with a code of the queue so that a job is found by its id alone.
+"""Job ids: 20 characters, sortable by time, with a code of the queue so that those of two queues differ.
+
+An id names a job of its queue. The code does not tell which queue that is: several may share one, and whoever enqueues
+may choose ids of the same form.
 
 Layout, in Crockford's base 32 (lower case): 9 characters of milliseconds since the Unix epoch, 3 of a hash of the
 queue's name, 8 that are random for the first id of a millisecond and count up from there (as ULID does).
@@ -108,11 +111,6 @@ def minted_at(job_id: str) -> int | None:
     for character in job_id[:9]:
         number = number * 32 + ALPHABET.index(character)
     return number
-
-
-def code_of(job_id: str) -> str | None:
-    """The queue code inside an id; None for an id that is not one of ours."""
-    return job_id[9:12] if MINTED.fullmatch(job_id) else None
 
 
 def readable(stock_id: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl import clock, redaction
+from jobctl.errors import UsageError
 from jobctl.store.data import codec, ids
 from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import hidden
@@ -21,8 +22,21 @@ from jobctl.store.wire.connection import mapping
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
+QUEUES_A_CALL = 250
 ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
+
+
+class Ambiguous(UsageError):
+    """Several queues have a job of that id."""
+
+    def __init__(self, job_id: str, queues: Sequence[str]) -> None:
+        names = ", ".join(queues[:5]) + (f" and {len(queues) - 5} more" if len(queues) > 5 else "")
+        super().__init__(
+            f"several queues have a job {job_id}: {names}",
+            f"say which: --queue {queues[0]}, or queue:{queues[0]} in a filter",
+        )
+        self.queues = tuple(queues)
 
 
 class Jobs:
@@ -61,32 +75,49 @@ class Jobs:
         return dict(said(self._store.run("enqueue", queue, queue, types, *args)))
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
-        """A job by its id alone, in any state. `queues` are those to look in, all known ones by default."""
+        """The job of that id, in any state. `queues` are those to look in, all known ones by default.
+
+        Raises Ambiguous if several queues have such a job.
+        """
+        found = self.find_all(job_id, queues)
+        if len(found) > 1:
+            raise Ambiguous(job_id, [job.queue for job in found])
+        return found[0] if found else None
+
+    def find_all(self, job_id: str, queues: Iterable[str] | None = None) -> list[Found]:
+        """The jobs of that id, one a queue at most. Stock messages are found by their own id, too."""
         from jobctl.store.nouns.queues import Queues
 
         names = list(Queues(self._store).names() if queues is None else queues)
-        code = ids.code_of(job_id)
-        likely = [name for name in names if ids.queue_code(name) == code] if code else []
-        for candidates in (likely, [name for name in names if name not in likely]):
-            calls = [self._store.call("locate", name, job_id) for name in candidates]
-            for name, rows in zip(candidates, self._store.run_many(calls), strict=True):
-                found = self._found(name, job_id, rows[0])
-                if found is not None:
-                    return found
-        original = self._alias(job_id)
-        return self.find(original, names) if original and original != job_id else None
+        having = names if len(names) == 1 else self._which(names, job_id)
+        found = [found for name in having for found in self.locate(name, [job_id])]
+        there = {job.queue for job in found}
+        return found + self._look_for_messages([name for name in names if name not in there], job_id)
 
-    def _alias(self, message_id: str) -> str | None:
-        with mapping():
-            value = self._store.client.get(ids.write(self._store.keys.alias(message_id)))
-        return _text(value) if value else None
+    def _which(self, queues: Sequence[str], job_id: str) -> list[str]:
+        """Those of the queues that have a job of that id: all are asked, since any may have one."""
+        parts = [queues[at : at + QUEUES_A_CALL] for at in range(0, len(queues), QUEUES_A_CALL)]
+        replies = self._store.run_many([self._store.call("which", part, job_id) for part in parts])
+        return [part[place] for part, places in zip(parts, replies, strict=True) for place in places]
 
-    def add_aliases(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Let jobs be found by the (message id, job id) that a stock producer knows, for a day."""
+    def _look_for_messages(self, queues: Sequence[str], message_id: str) -> list[Found]:
+        """The jobs that stock messages of that id became."""
+        if not queues or not ids.FOREIGN.fullmatch(message_id):
+            return []
         pipe = self._store.client.pipeline(transaction=False)
-        for message_id, job_id in pairs:
+        for name in queues:
+            pipe.get(self._store.keys.alias(name, message_id))
+        with mapping():
+            replies = pipe.execute()
+        known = [(name, _text(job_id)) for name, job_id in zip(queues, replies, strict=True) if job_id]
+        return [found for name, job_id in known if job_id != message_id for found in self.locate(name, [job_id])]
+
+    def add_aliases(self, aliases: Iterable[tuple[str, str, str]]) -> None:
+        """Let jobs be found by the message's id that a stock producer knows, for a day: (queue, message id, job id)."""
+        pipe = self._store.client.pipeline(transaction=False)
+        for queue, message_id, job_id in aliases:
             if message_id != job_id and ids.FOREIGN.fullmatch(message_id):
-                pipe.set(self._store.keys.alias(message_id), job_id, ex=ALIAS_S)
+                pipe.set(self._store.keys.alias(queue, message_id), job_id, ex=ALIAS_S)
         with mapping():
             pipe.execute()
 

@@ -53,7 +53,7 @@ class Stock:
             if not found:
                 return total
             args = [part for i, body in zip(found, bodies, strict=True) for part in (i, _eta(body))]
-            Jobs(self._store).add_aliases(_aliases(found, bodies))
+            Jobs(self._store).add_aliases(_aliases(queue, found, bodies))
             total += int(self._store.run("intake_delayed", queue, queue, *args))
 
     def count_dead(self, queue: str) -> int:
@@ -69,7 +69,7 @@ class Stock:
             if not letters:
                 return total
             found = [stock_id for stock_id, _ in letters]
-            Jobs(self._store).add_aliases(_aliases(found, [letter.body for _, letter in letters]))
+            Jobs(self._store).add_aliases(_aliases(queue, found, [letter.body for _, letter in letters]))
             args: list[Any] = []
             for stock_id, letter in letters:
                 group, info = letter.record.group or "", codec.encode(letter.info)
@@ -113,11 +113,11 @@ class Stock:
         return _letter(queue, job_id, data, record, died, self._store.rules)
 
 
-def _aliases(found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str]]:
-    """(the message's own id, the id that its job will have), of bodies that can be read."""
+def _aliases(queue: str, found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str, str]]:
+    """(queue, the message's own id, the id that its job will have), of bodies that can be read."""
     for stock_id, data in zip(found, bodies, strict=True):
         with suppress(ValueError):
-            yield codec.decode_body(data or b"").message_id, ids.readable(stock_id)
+            yield queue, codec.decode_body(data or b"").message_id, ids.readable(stock_id)
 
 
 def _eta(data: bytes | None) -> int:

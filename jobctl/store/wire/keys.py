@@ -140,6 +140,10 @@ class Keys:
         """The log of a job. Scripts are given the key without an id, and put it behind that."""
         return f"{self._of('log', queue)}:{job_id}"
 
+    def alias(self, queue: str, message_id: str) -> str:
+        """The job that a stock message of this queue became, by the message's own id."""
+        return f"{self._of('alias', queue)}:{message_id}"
+
     # One of each for the namespace.
 
     def _one(self, name: str) -> str:
@@ -195,9 +199,6 @@ class Keys:
     def once(self) -> str:
         """Side effects that were done once lie below this key."""
         return self._one("once")
-
-    def alias(self, message_id: str) -> str:
-        return f"{self._one('alias')}:{message_id}"
 
     def scanned(self) -> str:
         """Queue names that a budgeted SCAN found, cached for a minute."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.commands.dead._shared import LETTERS, open_scope, take_in
+from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
@@ -21,12 +22,13 @@ from jobctl.store.data.records import AttemptRecord, DeadLetter
 def show(
     ctx: Context,
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Dead letters.", show_default=False)],
+    queue: InQueue = None,
     unredacted: Unredacted = False,
 ) -> None:
     """Show dead letters in full: payload, every attempt, the traceback."""
     from jobctl.ops import dead
 
-    store, scope = open_scope(ctx, [], [])
+    store, scope = open_scope(ctx, [] if queue is None else [f"queue:{queue}"], [])
     take_in(ctx, store, scope)
     if unredacted:
         audit(ctx, store, "dead show", ids)

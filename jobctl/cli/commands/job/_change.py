@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,14 +32,16 @@ def change_jobs(
     states: Sequence[str],
     apply: Callable[[Sequence[Found]], list[Tried]],
     answers: tuple[bool, bool, int | None],
+    queue: str | None = None,
 ) -> int:
     """Find what is meant, ask if it is many, change it, and say what became of each. Returns the exit code.
 
-    `answers` are `--yes`, `--dry-run` and `--max`; `states` those of which a filter chooses.
+    `answers` are `--yes`, `--dry-run` and `--max`; `states` those of which a filter chooses; `queue` is the only one
+    that is looked in. Raises Ambiguous for an id that several queues have.
     """
     yes, dry_run, maximum = answers
     ctx.require_writable(f"{verb} jobs")
-    found, errors = _targets(ctx, targets, states)
+    found, errors = _targets(ctx, targets, states, queue)
     what = Change(verb, "job" if len(found) == 1 else "jobs", len(found), [_line(job) for job in found[:PREVIEW_LINES]])
     if not found:
         return _report(ctx, [], errors)
@@ -57,12 +60,19 @@ def by_id(targets: Sequence[str]) -> bool:
     return not filters
 
 
-def _targets(ctx: Context, targets: Sequence[str], states: Sequence[str]) -> tuple[list[Found], list[JobctlError]]:
+def _targets(
+    ctx: Context, targets: Sequence[str], states: Sequence[str], queue: str | None
+) -> tuple[list[Found], list[JobctlError]]:
     from jobctl.ops import filters, jobs
 
     if by_id(targets):
-        return jobs.locate_all(ctx.store(retries=2), targets)
-    found = list(jobs.select(ctx.store(retries=2), filters.parse(targets), states))
+        return jobs.locate_all(ctx.store(retries=2), targets, queue)
+    wanted = filters.parse(targets)
+    if queue is not None:
+        if wanted.queue:
+            raise UsageError("give the queue once: as --queue or as a filter")
+        wanted = replace(wanted, queue=(queue,))
+    found = list(jobs.select(ctx.store(retries=2), wanted, states))
     return found, [] if found else [NothingMatched(f"no {', '.join(states[:-1])} or {states[-1]} job matches")]
 
 

@@ -10,6 +10,10 @@ from jobctl.cli.view.cell import failure
 from jobctl.cli.view.paint import style_of
 from jobctl.cli.view.table import NAME, Column
 
+InQueue = Annotated[
+    str | None,
+    typer.Option("--queue", metavar="NAME", help="The queue of the job, if several have its id.", show_default=False),
+]
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
 COLUMNS = (
     Column("ID", "id"),

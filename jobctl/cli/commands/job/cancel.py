@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobctl.cli.commands.job._change import DryRun, Max, Targets, Yes, change_jobs
+from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 
@@ -23,6 +24,7 @@ def cancel(
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="TIME", help="How long to wait for running ones; 0s: do not.")
     ] = "10s",
+    queue: InQueue = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     max: Max = None,  # noqa: A002 - the option's name
@@ -43,4 +45,4 @@ def cancel(
     def apply(jobs: Sequence[Found]) -> list[Tried]:
         return change.cancel(ctx.store(retries=2), jobs, timeout_s=timeout_s)
 
-    return change_jobs(ctx, "cancel", targets, allowing("cancel"), apply, (yes, dry_run, max))
+    return change_jobs(ctx, "cancel", targets, allowing("cancel"), apply, (yes, dry_run, max), queue)

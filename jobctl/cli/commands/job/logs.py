@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.formats import to_json
@@ -15,6 +16,7 @@ from jobctl.cli.view.formats import to_json
 def logs(
     ctx: Context,
     id: Annotated[str, typer.Argument(metavar="ID", help="A job's id.")],  # noqa: A002 - the catalog's word
+    queue: InQueue = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job has ended.")] = False,
 ) -> None:
     """Print what a job wrote while it ran.
@@ -27,7 +29,7 @@ def logs(
     from jobctl.ops import jobs as ops
 
     store = ctx.store(retries=2)
-    lines = ops.follow_logs(store, id) if follow else iter(ops.logs(store, id))
+    lines = ops.follow_logs(store, id, queue) if follow else iter(ops.logs(store, id, queue))
     if ctx.output in (Output.JSON, Output.YAML) and not follow:
         ctx.emit(list(lines), ())
         return

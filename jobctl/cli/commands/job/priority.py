@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobctl.cli.commands.job._change import DryRun, Max, Targets, Yes, change_jobs
+from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 
@@ -23,6 +24,7 @@ def priority(
     ctx: Context,
     targets: Targets,
     priority: PriorityArgument,
+    queue: InQueue = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     max: Max = None,  # noqa: A002 - the option's name
@@ -43,4 +45,4 @@ def priority(
     def apply(jobs: Sequence[Found]) -> list[Tried]:
         return change.prioritise(ctx.store(retries=2), jobs, number)
 
-    return change_jobs(ctx, f"give the priority {number} to", targets, states, apply, (yes, dry_run, max))
+    return change_jobs(ctx, f"give the priority {number} to", targets, states, apply, (yes, dry_run, max), queue)

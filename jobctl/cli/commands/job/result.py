@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
@@ -15,6 +16,7 @@ from jobctl.errors import UsageError
 def result(
     ctx: Context,
     id: Annotated[str, typer.Argument(metavar="ID", help="A job's id.")],  # noqa: A002 - the catalog's word
+    queue: InQueue = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
     timeout: Annotated[
         str | None,
@@ -40,10 +42,10 @@ def result(
     if wait:
         from jobctl.cli.view.bar import Bars
 
-        found = jobs.locate(store, id)
+        found = jobs.locate(store, id, queue)
         with Bars(ctx) as bars:
             waiting.wait_one(store, found.ref, timeout_s, bars.seen)
-    value = waiting.result(store, id)
+    value = waiting.result(store, id, queue)
     if ctx.output is Output.YAML:
         text = to_yaml(value)
     else:

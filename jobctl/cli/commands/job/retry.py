@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from jobctl.cli.commands.job._change import DryRun, Max, Targets, Yes, change_jobs
+from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 
+if TYPE_CHECKING:
+    from jobctl.ops.change import Tried
+    from jobctl.store.data.found import Found
+
 
 @command
-def retry(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = False, max: Max = None) -> int:  # noqa: A002
+def retry(
+    ctx: Context,
+    targets: Targets,
+    queue: InQueue = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    max: Max = None,  # noqa: A002 - the option's name
+) -> int:
     """Run dead or cancelled jobs again, delayed ones now.
 
     They keep their ids and get a fresh budget of retries.
@@ -19,6 +34,8 @@ def retry(ctx: Context, targets: Targets, yes: Yes = False, dry_run: DryRun = Fa
     from jobctl.store.data.states import allowing
 
     states = allowing("retry")
-    return change_jobs(
-        ctx, "retry", targets, states, lambda jobs: change.retry(ctx.store(retries=2), jobs), (yes, dry_run, max)
-    )
+
+    def apply(jobs: Sequence[Found]) -> list[Tried]:
+        return change.retry(ctx.store(retries=2), jobs)
+
+    return change_jobs(ctx, "retry", targets, states, apply, (yes, dry_run, max), queue)

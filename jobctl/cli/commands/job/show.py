@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.commands.job._shared import COLUMNS, IdsArgument
+from jobctl.cli.commands.job._shared import COLUMNS, IdsArgument, InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
@@ -19,6 +19,7 @@ def show(
     ctx: Context,
     ids: IdsArgument,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until it has ended.")] = False,
+    queue: InQueue = None,
     unredacted: Unredacted = False,
 ) -> int:
     """Show everything that is known of a job.
@@ -38,9 +39,9 @@ def show(
 
         if len(set(ids)) > 1:
             raise UsageError("--watch shows one job")
-        watch_job(ctx, store, ids[0], unredacted=unredacted)
+        watch_job(ctx, store, ids[0], queue, unredacted=unredacted)
         return 0
-    found, errors = locate_all(store, ids)
+    found, errors = locate_all(store, ids, queue)
     jobs = [held.shown(store, job, unredacted=unredacted) for job in found]
     if ctx.output is Output.TABLE:
         from jobctl.cli.view.card import card

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.commands.job._shared import COLUMNS, IdsArgument
+from jobctl.cli.commands.job._shared import COLUMNS, IdsArgument, InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.tell import tell
@@ -17,6 +17,7 @@ from jobctl.errors import NothingMatched
 def wait(
     ctx: Context,
     ids: IdsArgument,
+    queue: InQueue = None,
     timeout: Annotated[
         str | None,
         typer.Option("--timeout", metavar="TIME", help="Give up then, exit 6: 30s, 5m.", show_default=False),
@@ -35,7 +36,7 @@ def wait(
 
     timeout_s = None if timeout is None else parse_delay(timeout, "--timeout") / 1000
     store = ctx.store(retries=2)
-    found, errors = ops.locate_all(store, ids)
+    found, errors = ops.locate_all(store, ids, queue)
     left = [job.ref for job in found]
     jobs = []
     with Bars(ctx) as bars:
@@ -43,7 +44,7 @@ def wait(
             bars.ended(ref)
             left.remove(ref)
             try:
-                job = ops.find(store, ref.id, [ref.queue])
+                job = ops.find(store, ref.id, ref.queue)
             except NothingMatched as error:
                 errors.append(error)
                 continue
