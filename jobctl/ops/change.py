@@ -75,7 +75,7 @@ def remove(store: Store, jobs: Sequence[Found]) -> list[Tried]:
     """Completed and cancelled jobs are deleted for good."""
 
     def change(queue: str, batch: list[Found]) -> list[bool]:
-        return [store.jobs.remove(queue, [job.id]) == 1 for job in batch]
+        return store.jobs.remove(queue, [job.id for job in batch])
 
     return _apply(store, jobs, "job rm", _may("rm"), change, "is deleted")
 
@@ -190,14 +190,11 @@ def _apply(
 
 
 def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
-    """Promote together; only when some were not held back any more is each looked at."""
-    if not ids:
-        return {}
-    if store.jobs.promote(queue, ids) == len(ids):
-        return dict.fromkeys(ids, True)
-    located = ((found.id, BY_NAME[found.state]) for found in store.jobs.locate(queue, ids))
-    gone_on = {job_id for job_id, state in located if not state.ended and "promote" not in state.allows}
-    return {job_id: job_id in gone_on for job_id in ids}
+    """Promote jobs; those that went on by themselves meanwhile count too."""
+    done = dict(zip(ids, store.jobs.promote(queue, ids), strict=True))
+    located = store.jobs.locate(queue, [job_id for job_id, promoted in done.items() if not promoted])
+    states = {found.id: BY_NAME[found.state] for found in located}
+    return done | {i: not state.ended and "promote" not in state.allows for i, state in states.items()}
 
 
 def _cancelled(job: Found) -> bytes:

@@ -45,7 +45,7 @@ def dead(
     left = count
     while left:
         reserved = st.settle.fetch("test", [queue], min(left, 500)).jobs
-        st.run_many([st.settle.bury(queue, [_ended(r, job_type, error, message, traceback) for r in reserved])])
+        st.settle.write([st.settle.bury(queue, [_ended(r, job_type, error, message, traceback) for r in reserved])])
         left -= len(reserved)
     return ids
 

@@ -138,7 +138,7 @@ def test_an_attempt_that_is_over_says_nothing_more(shop: Cli, store: Store) -> N
     env = {"JOBCTL_JOB_ID": job_id, "JOBCTL_ATTEMPT": "1", "JOBCTL_TOKEN": job.token}
     assert shop("progress", "1", "2", env=env).code == 0
     assert shop("log", "here", env=env).code == 0
-    store.run_many([store.settle.requeue("default", [Ended(job.id, job.token)])])
+    store.settle.write([store.settle.requeue("default", [Ended(job.id, job.token)])])
     store.settle.fetch("w", ["default"], 1)
     for args in (("progress", "2", "2"), ("log", "ghost"), ("log", "-")):
         done = shop(*args, env=env, input="ghost\n")

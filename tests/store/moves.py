@@ -13,6 +13,7 @@ from jobctl.store.data.codec import Body
 from jobctl.store.data.newjob import Enqueued, NewJob
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.wire.steps import Rows
 
 QUEUE = "work"
 KEEP_MS, KEEP_COUNT = 86_400_000, 100_000
@@ -45,26 +46,25 @@ class Moves:
 
     def complete(self, *jobs: Reserved, keep_ms: int = KEEP_MS, keep_count: int = KEEP_COUNT) -> list[int]:
         ended = [Ended(job.id, job.token, b"{}") for job in jobs]
-        return self._settle(self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
+        return self._settle(jobs, self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
 
     def retry(self, *jobs: Reserved, delay_ms: int = 60_000) -> list[int]:
         ended = [Ended(job.id, job.token, b"{}", delay_ms=delay_ms) for job in jobs]
-        return self._settle(self.store.settle.retry(jobs[0].queue, ended))
+        return self._settle(jobs, self.store.settle.retry(jobs[0].queue, ended))
 
     def bury(self, *jobs: Reserved, group: str = "g1") -> list[int]:
         record = codec.encode(codec.Record(error="Boom", group=group, finished=1))
         info = msgspec.json.encode(GroupInfo("act", "Boom", group))
         ended = [Ended(job.id, job.token, record, group=group, group_info=info) for job in jobs]
-        return self._settle(self.store.settle.bury(jobs[0].queue, ended))
+        return self._settle(jobs, self.store.settle.bury(jobs[0].queue, ended))
 
     def cancelled(self, *jobs: Reserved) -> list[int]:
-        return self._settle(
-            self.store.settle.cancelled(jobs[0].queue, [Ended(job.id, job.token, b"{}") for job in jobs])
-        )
+        ended = [Ended(job.id, job.token, b"{}") for job in jobs]
+        return self._settle(jobs, self.store.settle.cancelled(jobs[0].queue, ended))
 
     def requeue(self, *jobs: Reserved, crashed: bool = False, lane: str = "", pause_ms: int = 0) -> list[int]:
         ended = [Ended(job.id, job.token, crashed=crashed, lane=lane, pause_ms=pause_ms) for job in jobs]
-        return self._settle(self.store.settle.requeue(jobs[0].queue, ended))
+        return self._settle(jobs, self.store.settle.requeue(jobs[0].queue, ended))
 
     def cancel(self, *ids: str, queue: str = QUEUE, running: bool = True) -> list[str]:
         return self.store.jobs.cancel(queue, [(job_id, b"") for job_id in ids], running=running)
@@ -76,5 +76,7 @@ class Moves:
     def waiting(self, queue: str = QUEUE) -> int:
         return self.store.queues.depth([queue])[0].waiting
 
-    def _settle(self, call: object) -> list[int]:
-        return list(self.store.run_many([call])[0])  # type: ignore[list-item]
+    def _settle(self, jobs: Sequence[Reserved], ending: Rows) -> list[int]:
+        """The places of those that were no longer current."""
+        [late] = self.store.settle.write([ending])
+        return [place for place, job in enumerate(jobs) if (job.id, job.token) in late]

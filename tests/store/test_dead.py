@@ -106,7 +106,7 @@ def test_the_trash_expires_and_the_dead_do_not(moves: Moves, store: Store) -> No
     store.dead.discard(QUEUE, [("a", "g1")])
     store.client.zadd(store.keys.trash(QUEUE), {"a": 1})
     store.client.zadd(store.keys.dead(QUEUE), {"b": 1})
-    assert store.queues.expire(QUEUE, keep_ms=0, keep_count=0) == 1
+    assert store.queues.expire(QUEUE, keep_ms=0, keep_count=0).trashed == 1
     assert (moves.state("a"), moves.state("b")) == ("", "dead")
 
 

@@ -97,7 +97,7 @@ def test_a_smaller_keep_shrinks_what_is_there_by_more_than_comes(moves: Moves, s
 def test_a_removed_job_leaves_nothing_but_its_young_id(moves: Moves, store: Store) -> None:
     moves.enqueue("a", priority=5)
     moves.complete(*moves.fetch())
-    assert store.jobs.remove(QUEUE, ["a"]) == 1
+    assert store.jobs.remove(QUEUE, ["a"]) == [True]
     for name in ("archive", "records", "priorities", "completed"):
         assert not store.client.exists(getattr(store.keys, name)(QUEUE)), name
     assert moves.enqueue("a") == [False]

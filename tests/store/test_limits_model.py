@@ -155,7 +155,7 @@ class LimitsMachine(RuleBasedStateMachine):
     @rule(picks=SOME)
     def promote(self, picks: list[int]) -> None:
         ids = self._some(picks, "delayed", "retrying")
-        assert self.store.jobs.promote(QUEUE, ids) == len(ids)
+        assert self.store.jobs.promote(QUEUE, ids) == [True] * len(ids)
         for job_id in ids:
             self._wait(job_id)
 

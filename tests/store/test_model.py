@@ -175,7 +175,7 @@ class StoreMachine(RuleBasedStateMachine):
         chosen = [i for i in ids if i in self.world.jobs and self.world.jobs[i].state in ("delayed", "retrying")]
         for job_id in chosen:
             self.world.wait(job_id)
-        assert self.store.jobs.promote(QUEUE, ids) == len(chosen)
+        assert self.store.jobs.promote(QUEUE, ids) == [i in chosen for i in ids]
 
     @rule()
     def promote_due(self) -> None:
@@ -238,18 +238,17 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(ids=SOME)
     def remove(self, ids: list[str]) -> None:
         gone = [i for i in ids if i in self.world.jobs and self.world.jobs[i].state in ("completed", "cancelled")]
-        assert self.store.jobs.remove(QUEUE, ids) == len(gone)
+        assert self.store.jobs.remove(QUEUE, ids) == [i in gone for i in ids]
         self._forget(gone)
 
     @rule(trashed=st.booleans(), ended=st.booleans())
     def expire(self, trashed: bool, ended: bool) -> None:
         gone = self.world.of("trash", "emptied") if trashed else []
-        for name in ("trash", "emptied"):
-            key = getattr(self.store.keys, name)(QUEUE)
-            for member in self.store.client.zrange(key, 0, -1) if trashed else ():
-                self.store.client.zadd(key, {member: 1})
+        key = self.store.keys.trash(QUEUE)
+        for member in self.store.client.zrange(key, 0, -1) if trashed else ():
+            self.store.client.zadd(key, {member: 1})
         keep = (-1, 100) if ended else (86_400_000, 100)
-        assert self.store.queues.expire(QUEUE, *keep) == len(gone)
+        assert self.store.queues.expire(QUEUE, *keep).trashed == len(gone)
         for job_id in gone:
             del self.world.jobs[job_id]
         if ended:

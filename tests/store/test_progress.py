@@ -11,7 +11,7 @@ from jobctl.store.data.records import Progress
 from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told, following
-from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.nouns.settle import Reserved
 from tests.store.moves import QUEUE, Moves
 
 
@@ -67,10 +67,8 @@ ENDS: dict[str, Callable[[Moves, Reserved], object]] = {
     "complete": lambda moves, job: moves.complete(job),
     "retry": lambda moves, job: moves.retry(job),
     "bury": lambda moves, job: moves.bury(job),
-    "requeue": lambda moves, job: moves.store.run_many([moves.store.settle.requeue(QUEUE, [Ended(job.id, job.token)])]),
-    "cancelled": lambda moves, job: moves.store.run_many(
-        [moves.store.settle.cancelled(QUEUE, [Ended(job.id, job.token, b"{}")])]
-    ),
+    "requeue": lambda moves, job: moves.requeue(job),
+    "cancelled": lambda moves, job: moves.cancelled(job),
 }
 
 

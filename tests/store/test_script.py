@@ -56,7 +56,7 @@ def test_lost_scripts_of_a_pipeline_are_loaded_and_each_call_runs_once(moves: Mo
         settle.requeue(QUEUE, [Ended(c.id, c.token)]),
         settle.complete(QUEUE, 1000, 10, [Ended(a.id, a.token, b"{}")]),
     ]
-    assert store.run_many(calls) == [[], [], [], [0]]
+    assert settle.write(calls) == [[], [], [], [(a.id, a.token)]]
     assert [moves.state(i) for i in "abc"] == ["completed", "retrying", "waiting"]
 
 
@@ -85,9 +85,9 @@ def test_at_maxmemory_people_can_clear_up(full: Store, moves: Moves) -> None:
     assert full.dead.discard(QUEUE, [(letters[0], "g1")]) == [True]
     assert full.jobs.revive(QUEUE, [(letters[1], "g1")]) == [True]
     assert moves.cancel("j20", "p5", "later") == ["waiting", "waiting", "delayed"]
-    assert full.jobs.remove(QUEUE, ["j20"]) == 1
+    assert full.jobs.remove(QUEUE, ["j20"]) == [True]
     assert full.queues.empty(QUEUE)[1] == 0
-    assert full.queues.expire(QUEUE, 0, 0) == 0
+    assert full.queues.expire(QUEUE, 0, 0).trashed == 0
 
 
 def test_at_maxmemory_the_living_are_not_taken_for_dead(full: Store) -> None:

@@ -245,7 +245,7 @@ def lost(error: RedisUnavailable) -> ConnectionClosed:
 
 def write(store: Store, outcome: Outcome) -> bool:
     """Write an outcome; True if the attempt was no longer the current one."""
-    return bool(store.run_many([store.settle.end(outcome.kind, outcome.queue, [outcome.ended], KEEP)])[0])
+    return bool(store.settle.write([store.settle.end(outcome.kind, outcome.queue, [outcome.ended], KEEP)])[0])
 
 
 def _options(body: codec.Body, record: codec.Record, job_id: str) -> dict[str, Any]:

@@ -155,4 +155,4 @@ def give_back(store: Store, messages: Iterable[HeldMessage]) -> None:
     for message in messages:
         reserved = message.reserved
         by_queue.setdefault(reserved.queue, []).append(Ended(id=reserved.id, token=reserved.token))
-    store.run_many([store.settle.requeue(queue, ended) for queue, ended in by_queue.items()])
+    store.settle.write([store.settle.requeue(queue, ended) for queue, ended in by_queue.items()])

@@ -179,7 +179,7 @@ class StoreLiveness:
                 kind, ended = self._end(found, ran, found.token in overdue)
                 ends.setdefault(kind, []).append(ended)
         settle, keep = self._store.settle, self.catalog.queue(queue).keep
-        self._store.run_many([settle.end(kind, queue, ended, keep) for kind, ended in ends.items()])
+        settle.write([settle.end(kind, queue, ended, keep) for kind, ended in ends.items()])
         if count := sum(map(len, ends.values())):
             what = "recovered %d jobs of queue %s from a dead worker, %d of them dead-lettered"
             _log.warning(what, count, queue, len(ends.get("bury", ())))

@@ -38,6 +38,6 @@ class Strays:
         for queue in {queue for queue, _, _ in again}:
             ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
             _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
-            self._store.run_many([self._store.settle.requeue(queue, ended)])
+            self._store.settle.write([self._store.settle.requeue(queue, ended)])
         self._seen = strays - again
         return bool(self._seen)

@@ -96,14 +96,13 @@ class Committer(threading.Thread):
         for item in group:
             if isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
-        calls = [
+        endings = [
             self._store.settle.end(kind, queue, ended, self._catalog.queue(queue).keep)
             for (kind, queue), ended in by_kind.items()
         ]
-        for late, ended in zip(self._store.run_many(calls), by_kind.values(), strict=True):
+        for late in self._store.settle.write(endings):
             # A repeated write finds its own first one done when only the reply was lost: nothing to say then.
-            for place in late if not repeated else ():
-                job_id = ended[place].id
+            for job_id, _ in late if not repeated else ():
                 _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
 
     def _send_said(self, group: list[Item], repeated: bool) -> None:

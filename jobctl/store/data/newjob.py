@@ -135,8 +135,8 @@ class Closed(Refused):
 
 def said(reply: Sequence[Any]) -> Iterator[tuple[int, Enqueued]]:
     """What enqueue.lua said of the jobs that were not simply enqueued, by their place. Raises Closed."""
-    if reply[0]:
-        scope = ids.read(reply[0])
+    if reply[0] < 0:
+        scope = ids.read(reply[1])
         raise Closed(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` says until when")
     for at in range(1, len(reply), 3):
         yield int(reply[at]), Enqueued(ids.read(reply[at + 1]), ids.read(reply[at + 2]))

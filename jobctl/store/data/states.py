@@ -187,7 +187,7 @@ ALL = (
     State(
         name="discarded",
         does="is in the trash",
-        places=(Place("trash"), Place("emptied")),
+        places=(Place("trash"),),
         ended=True,
         moment="expires",
         style="dim",

@@ -13,7 +13,9 @@ from jobctl.store.data.found import Found
 from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.jobs import Jobs, to_job
 from jobctl.store.nouns.queues import TRASH_MS
+from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -58,9 +60,8 @@ class Dead:
     def trash(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[Found]]:
         """What was discarded, or emptied, from a queue in a time span and has not expired, latest first, in batches."""
         shifted = [moment if moment is None else moment + TRASH_MS for moment in (since_ms, until_ms)]
-        for key in (self._store.keys.trash(queue), self._store.keys.emptied(queue)):
-            for page in self._walk(key, *_span(*shifted)):
-                yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "discarded"]
+        for page in self._walk(self._store.keys.trash(queue), *_span(*shifted)):
+            yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "discarded"]
 
     def _walk(self, key: str, low: str, high: str) -> Iterator[list[str]]:
         """The members of an index, highest first, in pages.
@@ -117,29 +118,27 @@ class Dead:
         `passed` is the `passed` of the batch before, for the first group.
         """
         span = _span(since_ms, until_ms)
-        return Moved(*self._store.run("revive_batch", queue, queue, limit, *span, passed, *groups))
+        return Moved(*self._store.run("revive", queue, queue, "groups", limit, *span, passed, *groups))
 
     def discard_groups(
         self, queue: str, groups: Sequence[str], *, limit: int, since_ms: int | None, until_ms: int | None
     ) -> Moved:
         """Move at most `limit` dead letters of these groups to the trash, the oldest first."""
         span = _span(since_ms, until_ms)
-        changed, done = self._store.run("discard_batch", queue, TRASH_MS, limit, *span, *groups)
-        return Moved(changed, 0, done, 0)
+        return Moved(*self._store.run("discard", queue, TRASH_MS, "groups", limit, *span, *groups))
 
     def discard(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Move dead letters, given as (id, group), to the trash; False for those that were not dead any more."""
-        args = [part for pair in jobs for part in pair]
-        return [bool(done) for done in self._store.run("discard", queue, TRASH_MS, *args)]
+        return [bool(done) for done in steps.each(self._store, Rows("discard", queue, (TRASH_MS, "ids"), jobs))]
 
     def restore(self, queue: str, jobs: Sequence[Found]) -> list[bool]:
         """Bring jobs back from the trash: dead letters are dead again, jobs of an emptied queue wait again."""
-        args: list[str | bytes | int] = []
+        rows = []
         for found in jobs:
             info = GroupInfo(to_job(found).type, found.record.error, found.record.message)
             died = found.record.finished or clock.now_ms()
-            args += (found.id, found.record.group or UNKNOWN_GROUP, codec.encode(info), died)
-        return [bool(done) for done in self._store.run("restore", queue, queue, *args)]
+            rows.append((found.id, found.record.group or UNKNOWN_GROUP, codec.encode(info), died))
+        return [bool(done) for done in steps.each(self._store, Rows("restore", queue, (queue,), rows))]
 
 
 UNKNOWN_GROUP = "unknown"

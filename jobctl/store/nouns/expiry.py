@@ -10,8 +10,10 @@ from jobctl.store.data.found import Found
 from jobctl.store.nouns.jobs import Jobs
 from jobctl.store.nouns.processes import Processes
 from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -45,5 +47,5 @@ class Expiry:
 
     def lapse(self, queue: str, jobs: Sequence[Ended]) -> int:
         """Bury those that are still past their time and do not run; returns how many died."""
-        args = [part for j in jobs for part in (j.id, j.record, j.event, j.group, j.group_info)]
-        return int(self._store.run("lapse", queue, queue, EVENTS_KEPT, *args)) if jobs else 0
+        rows = [(j.id, j.record, j.event, j.group, j.group_info) for j in jobs]
+        return sum(steps.each(self._store, Rows("lapse", queue, (queue, EVENTS_KEPT), rows)))

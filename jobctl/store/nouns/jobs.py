@@ -16,8 +16,11 @@ from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
 from jobctl.store.data.records import Hold, Job
 from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns import progress
+from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import BATCH, EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.script import Argument
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -56,23 +59,20 @@ class Jobs:
         for place, job in enumerate(jobs):
             by_queue.setdefault(job.queue, []).append(place)
         for queue, places in by_queue.items():
-            for start in range(0, len(places), BATCH):
-                batch = places[start : start + BATCH]
-                try:
-                    outcomes = self._enqueue_batch(queue, [jobs[i] for i in batch], now)
-                except Closed as error:
-                    raise Closed(error.message, error.hint, done) from None
-                for place, i in enumerate(batch):
-                    done[i] = outcomes.get(place, ENQUEUED)
+            try:
+                for place, outcome in self._enqueue_all(queue, [jobs[i] for i in places], now):
+                    done[places[place]] = outcome
+            except Closed as error:
+                raise Closed(error.message, error.hint, done) from None
         return [one for one in done if one is not None]
 
-    def _enqueue_batch(self, queue: str, jobs: Sequence[NewJob], now: int) -> dict[int, Enqueued]:
-        """What became of those that were not simply enqueued, by their place."""
-        args: list[str | bytes] = []
-        for job in jobs:
-            args += (job.id, job.body(now), str(job.priority), job.due(), job.extra())
+    def _enqueue_all(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[tuple[int, Enqueued]]:
+        """What became of each job of one queue, by its place."""
         types = "\n".join({job.type for job in jobs})
-        return dict(said(self._store.run("enqueue", queue, queue, types, *args)))
+        rows = [(job.id, job.body(now), job.priority, job.due(), job.extra()) for job in jobs]
+        for start, count, values in steps.walk(self._store, Rows("enqueue", queue, (queue, types), rows)):
+            outcomes = dict(said([count, *values]))
+            yield from ((start + i, outcomes.get(i, ENQUEUED)) for i in range(count))
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
         """The job of that id, in any state. `queues` are those to look in, all known ones by default.
@@ -123,12 +123,10 @@ class Jobs:
 
     def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:
         """The jobs of a queue that exist, among `job_ids`, in that order."""
-        out: list[Found] = []
-        for start in range(0, len(job_ids), BATCH):
-            batch = job_ids[start : start + BATCH]
-            rows = self._store.run("locate", queue, *batch)
-            out += [f for i, row in zip(batch, rows, strict=True) if (f := self._found(queue, i, row)) is not None]
-        return out
+        rows: list[Sequence[bytes]] = []
+        while len(rows) < len(job_ids):
+            rows += self._store.run("locate", queue, *job_ids[len(rows) : len(rows) + BATCH])
+        return [f for i, row in zip(job_ids, rows, strict=True) if (f := self._found(queue, i, row)) is not None]
 
     def _found(self, queue: str, job_id: str, row: Sequence[bytes]) -> Found | None:
         state = _text(row[0])
@@ -184,35 +182,37 @@ class Jobs:
 
         Running ones are told to stop if `running`, and are left alone otherwise.
         """
-        args = [part for pair in jobs for part in pair]
-        states = self._store.run("cancel", queue, queue, "1" if running else "0", EVENTS_KEPT, *args)
-        return [_text(state) for state in states]
+        head = (queue, "1" if running else "0", EVENTS_KEPT)
+        return [_text(state) for state in steps.each(self._store, Rows("cancel", queue, head, jobs))]
 
     def is_cancelling(self, queue: str, job_id: str) -> bool:
         """Whether a running job has been asked to stop."""
         with mapping():
             return bool(self._store.client.hexists(self._store.keys.cancels(queue), job_id))
 
-    def promote(self, queue: str, job_ids: Sequence[str]) -> int:
-        """Make delayed or retrying jobs waiting now; returns how many were."""
-        return int(self._store.run("promote", queue, queue, *job_ids))
+    def promote(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
+        """Make delayed or retrying jobs waiting now; False for those that were neither."""
+        return self._each("promote", queue, (queue,), job_ids)
 
     def reprioritise(self, queue: str, job_ids: Sequence[str], priority: int) -> list[bool]:
         """Change the priority of jobs that have not ended; False for those that have."""
-        return [bool(done) for done in self._store.run("reprioritise", queue, queue, priority, *job_ids)]
+        return self._each("reprioritise", queue, (queue, priority), job_ids)
 
     def free_keys(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
         """Free the unique keys that jobs hold; False for those that hold none."""
-        return [bool(freed) for freed in self._store.run("free", queue, *job_ids)]
+        return self._each("free", queue, (), job_ids)
 
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
-        args = [part for pair in jobs for part in pair]
-        return [bool(done) for done in self._store.run("revive", queue, queue, *args)]
+        return [bool(done) for done in steps.each(self._store, Rows("revive", queue, (queue, "ids"), jobs))]
 
-    def remove(self, queue: str, job_ids: Sequence[str]) -> int:
-        """Delete completed or cancelled jobs for good; returns how many were deleted."""
-        return int(self._store.run("remove", queue, *job_ids))
+    def remove(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
+        """Delete completed or cancelled jobs for good; False for those that were neither."""
+        return self._each("remove", queue, (), job_ids)
+
+    def _each(self, script: str, queue: str, head: tuple[Argument, ...], job_ids: Sequence[str]) -> list[bool]:
+        rows = [(job_id,) for job_id in job_ids]
+        return [bool(done) for done in steps.each(self._store, Rows(script, queue, head, rows))]
 
 
 def _text(value: Any) -> str:

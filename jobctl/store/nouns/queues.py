@@ -38,6 +38,14 @@ class Peek(msgspec.Struct, frozen=True):
     pauses: bool = False
 
 
+class Expired(msgspec.Struct, frozen=True):
+    """What one batch of clean-up deleted, of the trash and of the jobs that `keep` keeps; and whether there is more."""
+
+    trashed: int
+    others: int
+    more: bool
+
+
 class Queues:
     """The queues of a namespace."""
 
@@ -238,9 +246,10 @@ class Queues:
         moved, left = self._store.run("empty", queue, queue, TRASH_MS, limit)
         return int(moved), int(left)
 
-    def expire(self, queue: str, keep_ms: int, keep_count: int, limit: int = 500) -> int:
-        """Delete what lay in the trash past its time and trim ended jobs; returns how many trashed jobs went."""
-        return int(self._store.run("expire", queue, limit, keep_ms, keep_count))
+    def expire(self, queue: str, keep_ms: int, keep_count: int, limit: int = 500) -> Expired:
+        """Delete what lay in the trash past its time, and trim the jobs that `keep` keeps: one batch."""
+        trashed, others, more = self._store.run("expire", queue, limit, keep_ms, keep_count)
+        return Expired(trashed, others, bool(more))
 
     def promote_due(self, queue: str, limit: int = 500) -> int:
         """Make due jobs of a queue waiting; for queues that no worker serves."""

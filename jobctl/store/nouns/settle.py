@@ -1,7 +1,7 @@
 """What becomes of an attempt: completed, retried, dead, cancelled, or given back. Used by the engine alone.
 
-Each method prepares one script call for many jobs of one queue; a call answers with the places of the attempts that
-were no longer current (their token had been replaced), for which nothing was changed.
+Each method prepares what is to be done with many jobs of one queue, for `write`. Attempts that are no longer current
+(their token has been replaced) are left as they are.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl.store.data import ids
+from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import EVENTS_KEPT
-from jobctl.store.wire.script import Call
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Keep
@@ -82,41 +83,52 @@ class Settle:
         paused = frozenset(reply[2].decode().split("\n")) if reply[2] else _NONE
         return Fetched(reply[0], reply[1], jobs, paused)
 
-    def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
-        return self._store.call("complete", queue, queue, keep_ms, keep_count, EVENTS_KEPT, *args)
+    def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Rows:
+        rows = [(j.id, j.token, j.record, j.event) for j in jobs]
+        return Rows("complete", queue, (queue, keep_ms, keep_count, EVENTS_KEPT), rows)
 
-    def retry(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms)]
-        return self._store.call("retry", queue, queue, EVENTS_KEPT, *args)
+    def retry(self, queue: str, jobs: Sequence[Ended]) -> Rows:
+        rows = [(j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms) for j in jobs]
+        return Rows("retry", queue, (queue, EVENTS_KEPT), rows)
 
-    def bury(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event, j.group, j.group_info)]
-        return self._store.call("bury", queue, queue, EVENTS_KEPT, *args)
+    def bury(self, queue: str, jobs: Sequence[Ended]) -> Rows:
+        rows = [(j.id, j.token, j.record, j.event, j.group, j.group_info) for j in jobs]
+        return Rows("bury", queue, (queue, EVENTS_KEPT), rows)
 
-    def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Call:
-        args = [part for j in jobs for part in (j.id, j.token, j.record, j.event)]
-        return self._store.call("cancelled", queue, queue, EVENTS_KEPT, *args)
+    def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Rows:
+        rows = [(j.id, j.token, j.record, j.event) for j in jobs]
+        return Rows("cancelled", queue, (queue, EVENTS_KEPT), rows)
 
-    def requeue(self, queue: str, jobs: Sequence[Ended]) -> Call:
+    def requeue(self, queue: str, jobs: Sequence[Ended]) -> Rows:
         """Give reservations back to the head of their line, or to their `lane`; `crashed` ones count a crash."""
-        args: list[str | bytes | int] = []
-        for j in jobs:
-            args += (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
-        return self._store.call("requeue", queue, queue, EVENTS_KEPT, *args)
+        to_back = [j for j in jobs if j.lane]
+        to_head = [j for j in reversed(jobs) if not j.lane]  # each goes before those that went before it
+        rows = [
+            (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
+            for j in (*to_back, *to_head)
+        ]
+        return Rows("requeue", queue, (queue, EVENTS_KEPT), rows)
 
-    def end(self, kind: str, queue: str, jobs: Sequence[Ended], keep: Keep) -> Call:
+    def end(self, kind: str, queue: str, jobs: Sequence[Ended], keep: Keep) -> Rows:
         """End attempts in one way: complete, retry, bury, cancelled or requeue. `keep` bounds what stays of completed
         jobs."""
         if kind == "complete":
             return self.complete(queue, keep.completed_ms, keep.count, jobs)
-        writers: Mapping[str, Callable[[str, Sequence[Ended]], Call]] = {
+        writers: Mapping[str, Callable[[str, Sequence[Ended]], Rows]] = {
             "retry": self.retry,
             "bury": self.bury,
             "cancelled": self.cancelled,
             "requeue": self.requeue,
         }
         return writers[kind](queue, jobs)
+
+    def write(self, endings: Sequence[Rows]) -> list[list[tuple[str, str]]]:
+        """End attempts in several ways. For each: the (id, token) of those that were no longer current."""
+        out = []
+        for work, replies in zip(endings, steps.run(self._store, endings), strict=True):
+            late = [work.rows[start + place] for start, places in replies for place in places]
+            out.append([(str(row[0]), str(row[1])) for row in late])
+        return out
 
 
 _NONE: frozenset[str] = frozenset()

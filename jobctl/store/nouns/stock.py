@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,7 +15,9 @@ from jobctl.store.data import codec, ids
 from jobctl.store.data.found import Found
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.jobs import Jobs
+from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -52,9 +54,9 @@ class Stock:
                 bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
             if not found:
                 return total
-            args = [part for i, body in zip(found, bodies, strict=True) for part in (i, _eta(body))]
+            rows = [(i, _eta(body)) for i, body in zip(found, bodies, strict=True)]
             Jobs(self._store).add_aliases(_aliases(queue, found, bodies))
-            total += int(self._store.run("intake_delayed", queue, queue, *args))
+            total += sum(steps.each(self._store, Rows("intake_delayed", queue, (queue,), rows)))
 
     def count_dead(self, queue: str) -> int:
         """How many messages stock workers left dead, and nobody has taken in."""
@@ -70,11 +72,8 @@ class Stock:
                 return total
             found = [stock_id for stock_id, _ in letters]
             Jobs(self._store).add_aliases(_aliases(queue, found, [letter.body for _, letter in letters]))
-            args: list[Any] = []
-            for stock_id, letter in letters:
-                group, info = letter.record.group or "", codec.encode(letter.info)
-                args += (stock_id, letter.id, letter.body, codec.encode(letter.record), group, info, letter.died_ms)
-            total += int(self._store.run("intake_dead", queue, queue, *args))
+            rows = [(stock_id, *_row(letter)) for stock_id, letter in letters]
+            total += sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
         return total
 
     def peek_dead(self, queue: str, limit: int) -> list[Found]:
@@ -111,6 +110,11 @@ class Stock:
     def _letter(self, queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
         """A letter whose texts are scrubbed of what the catalog hides: nobody did when stock Dramatiq wrote them."""
         return _letter(queue, job_id, data, record, died, self._store.rules)
+
+
+def _row(letter: Letter) -> tuple[str | bytes | int, ...]:
+    record, info = codec.encode(letter.record), codec.encode(letter.info)
+    return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms)
 
 
 def _aliases(queue: str, found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str, str]]:

@@ -1,15 +1,28 @@
--- From a live job to an ended one.
+-- From live jobs to ended ones.
+-- INCLUDE: _budget
 -- KEYS: bodies archive cancelled
 
--- Moves a live body to the archive, where the bodies of all ended jobs lie.
-local function archive_body(k, id)
-  local body = redis.call('HGET', k.bodies, id)
-  redis.call('HDEL', k.bodies, id)
-  redis.call('HSET', k.archive, id, body or '')
+-- Moves live bodies to the archive, where the bodies of all ended jobs lie. O(#ids).
+local function archive(k, ids)
+  if #ids == 0 then return end
+  local bodies = redis.call('HMGET', k.bodies, unpack(ids))
+  spend_bytes(bodies)
+  redis.call('HDEL', k.bodies, unpack(ids))
+  local fields = {}
+  for i, id in ipairs(ids) do fields[2 * i - 1], fields[2 * i] = id, bodies[i] or '' end
+  redis.call('HSET', k.archive, unpack(fields))
 end
 
--- A job is cancelled now.
-local function cancel_now(k, id, now)
-  archive_body(k, id)
-  redis.call('ZADD', k.cancelled, now, id)
+-- Adds jobs to a sorted set, all with the same score. O(#ids).
+local function add_scored(key, ids, score)
+  if #ids == 0 then return end
+  local rows = {}
+  for i, id in ipairs(ids) do rows[2 * i - 1], rows[2 * i] = score, id end
+  redis.call('ZADD', key, unpack(rows))
+end
+
+-- Jobs are cancelled now. O(#ids).
+local function cancel_now(k, ids, now)
+  archive(k, ids)
+  add_scored(k.cancelled, ids, now)
 end

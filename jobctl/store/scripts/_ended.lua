@@ -1,5 +1,5 @@
 -- The states of jobs that have ended: those with a body in `archive`. The other half of the table of states is _live.
--- KEYS: completed cancelled dead trash emptied
+-- KEYS: completed cancelled dead trash
 
 -- The sorted set of each state. kept: by `keep`, and forgotten then; the score is the job's end. expires: the score is
 -- when it is forgotten. The others are never forgotten by themselves.
@@ -8,7 +8,6 @@ local ENDED = {
   { state = 'cancelled', key = 'cancelled', kept = true },
   { state = 'dead', key = 'dead' },
   { state = 'discarded', key = 'trash', expires = true },
-  { state = 'discarded', key = 'emptied', expires = true },
 }
 
 local COMPLETED = ENDED[1]

@@ -2,9 +2,9 @@
 -- jobs: flat {id, body, priority, due, extra, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
 -- or JSON: {l: lane, x: expires in ms, u: {n: name, m: w|s|f, t: window in ms, c: skip|fail|replace|extend, h: hold when
 -- dead (0 | 1), r: the record of a job that this one replaces}}.
--- Returns, for the jobs that were not simply enqueued: flat {index (from 0), what, the other job's id, ...}; what is known,
--- skipped, conflict or replaced. O(#jobs); at most 1,000 jobs.
--- INCLUDE: _due _ready _take_out _archive _ended _forget _events
+-- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
+-- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
+-- INCLUDE: _budget _due _ready _take_out _archive _ended _forget _events
 -- KEYS: bodies archive priorities delayed records lanes uniques expiring remembered queues
 
 local function is_known(k, id, live, ended, now)
@@ -27,7 +27,7 @@ local function replace(k, queue, holder, record, now)
   local row = take_out(k, queue, holder)
   if not row or row.state == 'running' then return nil, false end
   redis.call('HSETNX', k.records, holder, record) -- that of a job which ran holds its attempts
-  cancel_now(k, holder, now)
+  cancel_now(k, { holder }, now)
   redis.call('ZREM', k.expiring, holder)
   announce(k, queue, { holder })
   return tonumber(due), true
@@ -87,55 +87,67 @@ local function due_time(text, now)
   return string.sub(text, 1, 1) == '+' and now + at or at
 end
 
-local function enqueue_jobs(k, queue, jobs)
-  local now = time_ms()
-  local ids, said, ready, fields, here = {}, {}, {}, {}, {}
-  for i = 1, #jobs, 5 do ids[#ids + 1] = jobs[i] end
-  local live = redis.call('HMGET', k.bodies, unpack(ids))
-  local ended = redis.call('HMGET', k.archive, unpack(ids))
-  local remembers = redis.call('EXISTS', k.remembered) == 1
-  local first_due, replaced
-
-  local function say(i, what, other)
-    local n = #said
-    said[n + 1], said[n + 2], said[n + 3] = i - 1, what, other or ''
-  end
-  local batch = { uniques = {} }
+-- What a call gathers, and writes with flush(): the jobs, and the unique keys that they hold.
+local function new_batch(k)
+  local batch = { fields = {}, ready = {}, uniques = {}, here = {} }
   function batch.flush()
-    if #fields > 0 then redis.call('HSET', k.bodies, unpack(fields)) end
+    if #batch.fields > 0 then redis.call('HSET', k.bodies, unpack(batch.fields)) end
     if #batch.uniques > 0 then redis.call('HSET', k.uniques, unpack(batch.uniques)) end
-    push_ready(k, ready, false)
-    fields, ready, batch.uniques = {}, {}, {}
+    push_ready(k, batch.ready, false)
+    spend_bytes(batch.fields)
+    batch.fields, batch.ready, batch.uniques = {}, {}, {}
   end
-  local function add(id, at, due)
-    local priority, when = jobs[at + 3], jobs[at + 4]
-    here[id] = true
-    fields[#fields + 1], fields[#fields + 2] = id, jobs[at + 2]
+  function batch.add(id, body, priority, due)
+    local fields = batch.fields
+    batch.here[id] = true
+    fields[#fields + 1], fields[#fields + 2] = id, body
     if priority ~= '0' then redis.call('HSET', k.priorities, id, priority) end
-    if when == '0' and not due then
-      ready[#ready + 1] = id
-      return
+    if due then
+      redis.call('ZADD', k.delayed, due, id)
+      if not batch.first_due or due < batch.first_due then batch.first_due = due end
+    else
+      batch.ready[#batch.ready + 1] = id
     end
-    when = due or due_time(when, now)
-    redis.call('ZADD', k.delayed, when, id)
-    if not first_due or when < first_due then first_due = when end
+  end
+  return batch
+end
+
+local function enqueue_jobs(k, queue, jobs)
+  local now, said, batch, done, count = time_ms(), { 0 }, new_batch(k), 0, #jobs / 5
+  local remembers = redis.call('EXISTS', k.remembered) == 1
+  local replaced = false
+
+  -- What became of a job, if it was not simply enqueued, and the other one's id.
+  local function offer(at, live, ended)
+    local id, priority, when, extra = jobs[at + 1], jobs[at + 3], jobs[at + 4], jobs[at + 5]
+    if batch.here[id] or ((live or ended or remembers) and is_known(k, id, live, ended, now)) then return 'known' end
+    local what, other, due
+    if extra ~= '' then what, other, due = write_extra(k, queue, id, extra, now, batch) end
+    if what and what ~= 'replaced' then return what, other end
+    batch.add(id, jobs[at + 2], priority, due or (when ~= '0' and due_time(when, now)) or nil)
+    return what, other
   end
 
-  for i, id in ipairs(ids) do
-    local at = (i - 1) * 5
-    local what, other, due
-    if here[id] or ((live[i] or ended[i] or remembers) and is_known(k, id, live[i], ended[i], now)) then
-      what = 'known'
-    elseif jobs[at + 5] ~= '' then
-      what, other, due = write_extra(k, queue, id, jobs[at + 5], now, batch)
+  local n = affordable(0, count)
+  while n > 0 do
+    local ids = {}
+    for i = done, done + n - 1 do ids[#ids + 1] = jobs[i * 5 + 1] end
+    local live, ended = redis.call('HMGET', k.bodies, unpack(ids)), redis.call('HMGET', k.archive, unpack(ids))
+    for i in ipairs(ids) do
+      local what, other = offer((done + i - 1) * 5, live[i], ended[i])
+      if what then
+        local last = #said
+        said[last + 1], said[last + 2], said[last + 3] = done + i - 1, what, other or ''
+        replaced = replaced or what == 'replaced'
+      end
     end
-    if what then say(i, what, other) end
-    if not what or what == 'replaced' then add(id, at, due) end
-    replaced = replaced or what == 'replaced'
+    batch.flush()
+    done = done + n
+    n = affordable(done, count - done)
   end
-  batch.flush()
   redis.call('SADD', k.queues, queue)
-  if first_due then due_by(k, queue, first_due) end
+  if batch.first_due then due_by(k, queue, batch.first_due) end
   if replaced then refresh_due(k, queue) end -- what was due first may be gone
+  said[1] = done
   return said
 end

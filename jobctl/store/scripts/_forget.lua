@@ -1,8 +1,10 @@
 -- Deleting ended jobs for good.
--- KEYS: archive records crashes priorities lanes emptied_due uniques remembered logs
+-- INCLUDE: _budget
+-- KEYS: archive records crashes priorities lanes origins uniques remembered logs
 
 local REMEMBER_MS = 600000 -- a finished id is remembered at least this long, so that a client's repeat is recognised
-local BESIDE = { 'archive', 'records', 'crashes', 'priorities', 'lanes', 'emptied_due' }
+local BESIDE = { 'archive', 'records', 'crashes', 'priorities', 'lanes', 'origins' }
+local TRIM = 1000 -- what one call spends on it beside its other work
 
 -- Keys that forgotten jobs still hold are free. A window goes on.
 local function forget_keys(k, ids)
@@ -32,26 +34,33 @@ local function forget(k, row, ids, scores, now)
       young[#young + 1], young[#young + 2] = scores[i], id
     end
   end
-  redis.call('DEL', unpack(logs))
+  redis.call('UNLINK', unpack(logs))
   if #young > 0 then redis.call('ZADD', k.remembered, unpack(young)) end
 end
 
--- Forgets what a range of a state's set holds; `rows` are its ids with their scores. Returns how many. O(#rows).
-local function forget_rows(k, row, rows, now)
-  local ids, scores = {}, {}
-  for i = 1, #rows, 2 do ids[#ids + 1], scores[#scores + 1] = rows[i], rows[i + 1] end
-  forget(k, row, ids, scores, now)
-  return #ids
+-- Forgets slices of what a state's set holds first, for as long as the budget lasts: in all `limit` jobs at most, and only
+-- those that ended (or expire) before `moment`, or that are more than `count`. Returns how many, and whether there is more.
+local function forget_first(k, row, moment, count, limit, now)
+  local affordable_here, gone = budget_of(TRIM), 0
+  while true do
+    local want = affordable_here(gone, limit - gone)
+    if want == 0 then return gone, true end
+    local rows = redis.call('ZRANGEBYSCORE', k[row.key], '-inf', moment, 'WITHSCORES', 'LIMIT', 0, want)
+    if #rows == 0 then
+      local over = math.min(redis.call('ZCARD', k[row.key]) - count, want)
+      if over <= 0 then return gone, false end
+      rows = redis.call('ZRANGE', k[row.key], 0, over - 1, 'WITHSCORES')
+    end
+    local ids, scores = {}, {}
+    for i = 1, #rows, 2 do ids[#ids + 1], scores[#scores + 1] = rows[i], rows[i + 1] end
+    forget(k, row, ids, scores, now)
+    gone = gone + #ids
+  end
 end
 
--- Trims a state that is kept by age and by count, at most `budget` of each. O(budget).
-local function trim(k, row, now, keep_ms, keep_count, budget)
-  local zset = k[row.key]
-  local old = redis.call('ZRANGEBYSCORE', zset, '-inf', now - keep_ms, 'WITHSCORES', 'LIMIT', 0, budget)
-  local gone = forget_rows(k, row, old, now)
-  local over = math.min(redis.call('ZCARD', zset) - keep_count, budget)
-  if over > 0 then gone = gone + forget_rows(k, row, redis.call('ZRANGE', zset, 0, over - 1, 'WITHSCORES'), now) end
-  local past = redis.call('ZRANGEBYSCORE', k.remembered, '-inf', now - REMEMBER_MS, 'LIMIT', 0, budget)
+-- Ids that need not be remembered any more are not; at most `limit`. Returns whether there are more.
+local function forget_remembered(k, limit, now)
+  local past = redis.call('ZRANGEBYSCORE', k.remembered, '-inf', now - REMEMBER_MS, 'LIMIT', 0, limit)
   if #past > 0 then redis.call('ZREM', k.remembered, unpack(past)) end
-  return gone
+  return #past == limit
 end

@@ -2,7 +2,7 @@
 -- INCLUDE: _live _due _lanes
 -- KEYS: ready ordered priorities lanes token
 
--- Makes ids waiting, at the back of their line or (front) at its head. O(#ids); at most 1,000 ids.
+-- Makes ids waiting, at the back of their line, or (front) at its head: the last one is first then. O(#ids); at most 1,000 ids.
 local function push_ready(k, ids, front)
   if #ids == 0 then return end
   local plain, ordered = ids, false
@@ -23,15 +23,7 @@ local function push_ready(k, ids, front)
       end
     end
   end
-  if #plain > 0 then
-    if front then
-      local backwards = {}
-      for i = #plain, 1, -1 do backwards[#backwards + 1] = plain[i] end
-      redis.call('LPUSH', k.ready, unpack(backwards))
-    else
-      redis.call('RPUSH', k.ready, unpack(plain))
-    end
-  end
+  if #plain > 0 then redis.call(front and 'LPUSH' or 'RPUSH', k.ready, unpack(plain)) end
   if #plain > 0 or ordered then wake(k) end
 end
 

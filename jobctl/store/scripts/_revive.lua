@@ -1,5 +1,6 @@
 -- How the bodies of ended jobs come back to life.
--- KEYS: bodies archive crashes records queues
+-- INCLUDE: _budget
+-- KEYS: bodies archive crashes
 
 local MINTED_LENGTH = 20 -- ids of jobctl have this length; stock messages have a UUID
 
@@ -12,17 +13,21 @@ local function renewed(id, body, now)
   return string.sub(body, 1, math.max(0, #body - 50) + at - 1) .. string.format('"message_timestamp":%.0f}', now)
 end
 
--- Nobody would ever delete the records of jobs that only stock workers run. O(#ids).
-local function drop_records_of_stock(k, queue, ids)
-  if #ids > 0 and redis.call('SISMEMBER', k.queues, queue) == 0 then redis.call('HDEL', k.records, unpack(ids)) end
-end
-
--- An archived body becomes live again.
-local function revive_body(k, id)
-  local body = redis.call('HGET', k.archive, id)
-  if not body then return false end
-  redis.call('HSET', k.bodies, id, renewed(id, body, time_ms()))
-  redis.call('HDEL', k.archive, id)
-  redis.call('HDEL', k.crashes, id)
-  return true
+-- Archived bodies become live again. Returns the ids of those that had one: without it nothing could run. O(#ids).
+local function revive_bodies(k, ids, now)
+  if #ids == 0 then return ids end
+  local good, fields = {}, {}
+  local bodies = redis.call('HMGET', k.archive, unpack(ids))
+  spend_bytes(bodies)
+  for i, body in ipairs(bodies) do
+    if body then
+      good[#good + 1] = ids[i]
+      fields[#fields + 1], fields[#fields + 2] = ids[i], renewed(ids[i], body, now)
+    end
+  end
+  if #good == 0 then return good end
+  redis.call('HDEL', k.archive, unpack(good)) -- first: at maxmemory the first write must not need memory
+  redis.call('HSET', k.bodies, unpack(fields))
+  if redis.call('EXISTS', k.crashes) == 1 then redis.call('HDEL', k.crashes, unpack(good)) end
+  return good
 end

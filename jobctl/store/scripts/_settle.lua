@@ -1,35 +1,68 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
--- INCLUDE: _token _lanes _unique
--- KEYS: running cancels progress uniques expiring
+-- INCLUDE: _budget _lanes _unique
+-- KEYS: running cancels progress uniques expiring records
 
-local progress_seen -- whether any job of the queue tells its progress; most queues have none
-
--- Takes a job out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns true if somebody
--- asked that the job stops.
-local function release(k, id)
-  redis.call('HDEL', k.running, id)
-  if progress_seen == nil then progress_seen = redis.call('EXISTS', k.progress) == 1 end
-  if progress_seen then redis.call('HDEL', k.progress, id) end
-  return redis.call('HDEL', k.cancels, id) == 1
-end
-
--- Calls finish(id, at, asked) for each job from ARGV[first] on, `width` arguments each, whose token is the current one.
--- It runs no more then, and the slots of its lane are free (finish may change the lane); `asked` says that somebody
--- cancelled it. Returns the indexes (from 0) of the others.
-local function each_current(k, queue, first, width, finish)
-  local late, current, ids = {}, {}, {}
-  for at = first, #ARGV, width do
-    local id = ARGV[at]
-    if holds(k, id, ARGV[at + 1]) then
-      ids[#ids + 1] = id
-      current[#current + 1] = { at, release(k, id) }
+-- The attempts of a slice whose token is the current one, by id: where each is in ARGV. Adds the indexes (from 0) of the
+-- others to `late`.
+local function current_of(k, first, from, to, width, late)
+  local ids, places, seen, current = {}, {}, {}, {}
+  for at = from, to, width do ids[#ids + 1] = ARGV[at] end
+  for i, reservation in ipairs(redis.call('HMGET', k.running, unpack(ids))) do
+    local id, at = ids[i], from + (i - 1) * width
+    local token = ARGV[at + 1] .. '|'
+    if reservation and not seen[id] and string.sub(reservation, 1, #token) == token then
+      seen[id] = true
+      current[#current + 1], places[#places + 1] = id, at
     else
       late[#late + 1] = (at - first) / width
     end
   end
-  free_slots(k, queue, ids)
-  for i, id in ipairs(ids) do finish(id, current[i][1], current[i][2]) end
+  return current, places
+end
+
+-- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
+-- somebody asked that it stops. O(#ids).
+local function release(k, ids)
+  redis.call('HDEL', k.running, unpack(ids))
+  if redis.call('EXISTS', k.progress) == 1 then redis.call('HDEL', k.progress, unpack(ids)) end
+  if redis.call('EXISTS', k.cancels) == 0 then return {} end
+  local asked = redis.call('HMGET', k.cancels, unpack(ids))
+  redis.call('HDEL', k.cancels, unpack(ids))
+  return asked
+end
+
+-- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
+-- Calls finish(ids, at, asked) with those whose token is the current one: their ids, where each is in ARGV, and whether
+-- somebody cancelled it. They run no more then, and the slots of their lanes are free.
+-- Returns {how many attempts were gone through, the indexes (from 0) of those that are not current}.
+local function each_current(k, queue, first, width, finish)
+  local late = {}
+  local done = each_slice(first, width, function(from, to)
+    local ids, at = current_of(k, first, from, to, width, late)
+    if #ids == 0 then return end
+    local asked = release(k, ids)
+    free_slots(k, queue, ids)
+    finish(ids, at, asked)
+  end)
+  table.insert(late, 1, done)
   return late
+end
+
+-- Writes the records of jobs, which are `offset` arguments after where each is in ARGV; an empty one leaves what is there.
+local function write_records(k, ids, at, offset)
+  local fields = {}
+  for i, id in ipairs(ids) do
+    local record = ARGV[at[i] + offset]
+    if record ~= '' then fields[#fields + 1], fields[#fields + 2] = id, record end
+  end
+  if #fields > 0 then redis.call('HSET', k.records, unpack(fields)) end
+  spend_bytes(fields)
+end
+
+-- Adds what is `offset` arguments after where a job is in ARGV to `events`, if it says anything.
+local function tell(events, at, offset)
+  local event = ARGV[at + offset]
+  if event ~= '' then events[#events + 1] = event end
 end
 
 -- Jobs have ended as `event` says (completed, dead, cancelled): they hold no unique key and never expire. O(#ids).

@@ -1,9 +1,10 @@
 -- Taking a live job out of where it is.
--- INCLUDE: _live _due _lanes
+-- INCLUDE: _live _lanes
 -- KEYS: bodies stale ordered
 
 -- Takes a job that does not run out of its place. Returns its row of LIVE or LISTED (nil if it is not live; the row of
--- the running state says that nothing was done), then its score: its place in a line, or its time.
+-- the running state says that nothing was done), then its score: its place in a line, or its time. Whoever has taken
+-- jobs out refreshes the index of due times.
 local function take_out(k, queue, id)
   if redis.call('HEXISTS', k.bodies, id) == 0 then return nil end
   local row, detail = place_of(k, id)
@@ -14,7 +15,6 @@ local function take_out(k, queue, id)
     return row, unpark(k, queue, id)
   elseif row.key ~= 'running' then
     redis.call('ZREM', k[row.key], id)
-    if row.timed then refresh_due(k, queue) end
   end
   return row, tonumber(detail)
 end

@@ -1,28 +1,31 @@
 -- Ends attempts that failed for good: the job is a dead letter, with its reason and all its attempts in the record. A job
 -- that somebody cancelled meanwhile is cancelled instead.
 -- INCLUDE: _settle _archive _groups _events
--- KEYS: records
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON)
--- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
--- Cost: O(jobs)
+-- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
+--          was changed for these
+-- Cost: O(jobs), within the budget
 
 local now = time_ms()
-local events, dead, cancelled = {}, {}, {}
-local late = each_current(K, ARGV[1], 3, 6, function(id, at, asked)
-  redis.call('HSET', K.records, id, ARGV[at + 2])
-  if asked then
-    cancel_now(K, id, now)
-    cancelled[#cancelled + 1] = id
-    return
+local events, ended = {}, {}
+local done = each_current(K, ARGV[1], 3, 6, function(ids, at, asked)
+  write_records(K, ids, at, 2)
+  local dead, cancelled = {}, {}
+  for i, id in ipairs(ids) do
+    if asked[i] then
+      cancelled[#cancelled + 1] = id
+    else
+      bury_in_group(K, id, ARGV[at[i] + 4], ARGV[at[i] + 5], now)
+      dead[#dead + 1] = id
+      tell(events, at[i], 3)
+    end
+    ended[#ended + 1] = id
   end
-  archive_body(K, id)
-  bury_in_group(K, id, ARGV[at + 4], ARGV[at + 5], now)
-  dead[#dead + 1] = id
-  if ARGV[at + 3] ~= '' then events[#events + 1] = ARGV[at + 3] end
+  archive(K, dead)
+  cancel_now(K, cancelled, now)
+  over(K, dead, 'dead')
+  over(K, cancelled, 'cancelled')
 end)
-over(K, dead, 'dead')
-over(K, cancelled, 'cancelled')
 publish_events(K, events, ARGV[2])
-announce(K, ARGV[1], dead)
-announce(K, ARGV[1], cancelled)
-return late
+announce(K, ARGV[1], ended)
+return done

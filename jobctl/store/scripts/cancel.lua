@@ -1,30 +1,38 @@
 -- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
--- INCLUDE: _take_out _archive _settle _events
+-- INCLUDE: _budget _take_out _archive _settle _due _events
 -- KEYS: cancels control
 -- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
--- Returns: for each job the state it was in, or 'ended' if it is not live
--- Cost: O(jobs)
+-- Returns: {how many jobs were gone through, for each of them the state it was in, or 'ended' if it is not live}
+-- Cost: O(jobs), within the budget
 
-local queue, may_stop, maxlen = ARGV[1], ARGV[2] == '1', ARGV[3]
+local queue, may_stop = ARGV[1], ARGV[2] == '1'
 local now = time_ms()
-local states, events, ended = {}, {}, {}
-for i = 4, #ARGV, 2 do
-  local id = ARGV[i]
-  local row = take_out(K, queue, id)
-  states[#states + 1] = row and row.state or 'ended'
-  if row and row.state == 'running' then
-    if may_stop then
-      redis.call('HDEL', K.cancels, id) -- first, since Redis at maxmemory refuses a script whose first write is an HSET
-      redis.call('HSET', K.cancels, id, now)
-      redis.call('PUBLISH', K.control, 'cancel ' .. queue .. ' ' .. id)
-    end
-  elseif row then
-    cancel_now(K, id, now)
-    ended[#ended + 1] = id
-    if ARGV[i + 1] ~= '' then events[#events + 1] = ARGV[i + 1] end
-  end
+local out, events, ended, seen = { 0 }, {}, {}, {}
+
+local function mark(id)
+  redis.call('HDEL', K.cancels, id) -- first, since Redis at maxmemory refuses a script whose first write is an HSET
+  redis.call('HSET', K.cancels, id, now)
+  redis.call('PUBLISH', K.control, 'cancel ' .. queue .. ' ' .. id)
 end
-over(K, ended, 'cancelled')
-publish_events(K, events, maxlen)
-announce(K, queue, ended)
-return states
+
+out[1] = each_slice(4, 2, function(from, to)
+  local ids = {}
+  for at = from, to, 2 do
+    local id = ARGV[at]
+    local row = not seen[id] and take_out(K, queue, id)
+    out[#out + 1] = row and row.state or 'ended'
+    if row and row.state == 'running' then
+      if may_stop then mark(id) end
+    elseif row then
+      seen[id] = true
+      ids[#ids + 1], ended[#ended + 1] = id, id
+      tell(events, at, 1)
+    end
+  end
+  cancel_now(K, ids, now)
+  over(K, ids, 'cancelled')
+end)
+refresh_due(K, queue)
+publish_events(K, events, ARGV[3])
+announce(K, ARGV[1], ended)
+return out

@@ -1,18 +1,40 @@
--- Moves dead letters to the trash, from which they can be restored until they expire.
--- INCLUDE: _groups
+-- Moves dead letters to the trash, from which they can be restored until they expire: those that are named, or those of
+-- groups, the oldest first.
+-- INCLUDE: _budget _archive _groups
 -- KEYS: trash
--- ARGV: ttl_ms, then for each job: id, group
--- Returns: for each job 1 if it was discarded, 0 if it was not dead any more
--- Cost: O(jobs)
+-- ARGV: ttl_ms, 'ids', then for each job: id, group
+--       ttl_ms, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), then the groups
+-- Returns: ids: {how many jobs were gone through, for each of them 1 if it was discarded, 0 if it was not dead any more}
+--          groups: {discarded, 0, groups that are done, 0}
+-- Cost: O(jobs + groups), within the budget
 
 local expires = time_ms() + tonumber(ARGV[1])
-local done = {}
-for i = 2, #ARGV, 2 do
-  if unbury(K, ARGV[i], ARGV[i + 1]) then
-    redis.call('ZADD', K.trash, expires, ARGV[i])
-    done[#done + 1] = 1
-  else
-    done[#done + 1] = 0
-  end
+
+local function discard(ids, group, in_row)
+  unbury(K, ids, group, in_row) -- first: at maxmemory the first write must not need memory
+  add_scored(K.trash, ids, expires)
+  return 0
 end
-return done
+
+if ARGV[2] == 'groups' then
+  local groups = { unpack(ARGV, 6) }
+  local gone, done = each_group(K, groups, { ARGV[4], ARGV[5] }, tonumber(ARGV[3]), 0, function(ids, group)
+    return discard(ids, group, true)
+  end)
+  return { gone, 0, done, 0 }
+end
+
+local out = { 0 }
+out[1] = each_slice(3, 2, function(from, to)
+  local ids, groups, gone = {}, {}, {}
+  for at = from, to, 2 do ids[#ids + 1], groups[#groups + 1] = ARGV[at], ARGV[at + 1] end
+  for group, members in pairs(still_dead(K, ids, groups)) do
+    discard(members, group, false)
+    for _, id in ipairs(members) do gone[id] = true end
+  end
+  for _, id in ipairs(ids) do
+    out[#out + 1] = gone[id] and 1 or 0
+    gone[id] = nil
+  end
+end)
+return out

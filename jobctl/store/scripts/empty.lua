@@ -1,41 +1,65 @@
 -- Moves jobs of a queue that do not run to the trash, one bounded batch a call.
--- INCLUDE: _live _list _lanes _due _archive _settle _events
--- KEYS: ready emptied emptied_due
+-- INCLUDE: _budget _live _list _lanes _due _archive _settle _events
+-- KEYS: ready trash origins
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
--- Cost: O(limit)
+-- Cost: O(limit), within the budget
 
 local queue, expires, limit = ARGV[1], time_ms() + tonumber(ARGV[2]), tonumber(ARGV[3])
-local moved = {}
-local function to_trash(id)
-  archive_body(K, id)
-  redis.call('ZADD', K.emptied, expires, id)
-  moved[#moved + 1] = id
+local moved, looked_at = {}, 0
+
+-- `origins` say for each job where it comes from: STATE, or STATE|DUE if it is to get its time back when it is restored.
+local function to_trash(ids, origins)
+  if #ids == 0 then return end
+  archive(K, ids)
+  add_scored(K.trash, ids, expires)
+  local fields = {}
+  for i, id in ipairs(ids) do
+    fields[2 * i - 1], fields[2 * i] = id, origins[i]
+    moved[#moved + 1] = id
+  end
+  redis.call('HSET', K.origins, unpack(fields))
+  over(K, ids, 'cancelled')
 end
 
--- What had a time gets it back when it is restored.
-local function take_all(row, want)
-  local rows = redis.call('ZRANGE', K[row.key], 0, want - 1, 'WITHSCORES')
+local function take_slice(row, want)
+  local rows, ids, origins = redis.call('ZRANGE', K[row.key], 0, want - 1, 'WITHSCORES'), {}, {}
   for i = 1, #rows, 2 do
-    local id = rows[i]
-    if row.key == 'limited' then unpark(K, queue, id) else redis.call('ZREM', K[row.key], id) end
-    if row.timed then redis.call('HSET', K.emptied_due, id, row.state .. '|' .. rows[i + 1]) end
-    to_trash(id)
+    ids[#ids + 1] = rows[i]
+    origins[#origins + 1] = row.timed and row.state .. '|' .. rows[i + 1] or row.state
+    if row.key == 'limited' then unpark(K, queue, rows[i]) end
   end
+  if #ids > 0 and row.key ~= 'limited' then redis.call('ZREM', K[row.key], unpack(ids)) end
+  to_trash(ids, origins)
+  return #ids
+end
+
+local function list_slice(_, want)
+  local entries = redis.call('LPOP', K.ready, want)
+  if not entries then return 0 end
+  local ids, origins = live_of(K, entries), {}
+  for i in ipairs(ids) do origins[i] = LISTED.state end
+  to_trash(ids, origins)
+  return #entries
+end
+
+-- Takes slices of one place as long as there are some, and the budget lasts.
+local function take_all(row, slice)
+  repeat
+    local want = affordable(looked_at, limit - looked_at)
+    local got = want > 0 and slice(row, want) or 0
+    looked_at = looked_at + got
+  until got == 0 or got < want
 end
 
 local left = 0
 for _, row in ipairs(LIVE) do
   if row.state ~= 'running' then
-    if #moved < limit then take_all(row, limit - #moved) end
+    take_all(row, take_slice)
     left = left + redis.call('ZCARD', K[row.key])
   end
 end
+if left == 0 then take_all(LISTED, list_slice) end -- entries of other places are stale in the list
 refresh_due(K, queue)
-if #moved < limit then
-  local entries = redis.call('LPOP', K.ready, limit - #moved)
-  for _, id in ipairs(entries and live_of(K, entries) or {}) do to_trash(id) end
-end
-over(K, moved, 'cancelled')
 announce(K, queue, moved)
 return { #moved, left + redis.call('LLEN', K.ready) }

@@ -1,17 +1,21 @@
--- Deletes what has lain in the trash past its time, and trims the jobs that `keep` keeps, of a quiet queue.
+-- Deletes what has lain in the trash past its time, and trims the jobs that `keep` keeps.
 -- INCLUDE: _ended _forget
 -- ARGV: limit, keep_ms, keep_count
--- Returns: how many trashed jobs were deleted
--- Cost: O(limit)
+-- Returns: {how many trashed jobs were deleted, how many others, 1 if there is more to do}
+-- Cost: O(limit), within the budget
 
 local now, limit = time_ms(), tonumber(ARGV[1])
-local deleted = 0
+local trashed, others, more = 0, 0, false
 for _, row in ipairs(ENDED) do
+  local gone, left = 0, false
   if row.expires then
-    local past = redis.call('ZRANGEBYSCORE', K[row.key], '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)
-    deleted = deleted + forget_rows(K, row, past, now)
+    gone, left = forget_first(K, row, now, math.huge, limit, now)
+    trashed = trashed + gone
   elseif row.kept then
-    trim(K, row, now, tonumber(ARGV[2]), tonumber(ARGV[3]), limit)
+    gone, left = forget_first(K, row, now - tonumber(ARGV[2]), tonumber(ARGV[3]), limit, now)
+    others = others + gone
   end
+  more = more or left
 end
-return deleted
+more = forget_remembered(K, limit, now) or more
+return { trashed, others, more and 1 or 0 }

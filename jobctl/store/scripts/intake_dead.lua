@@ -1,23 +1,27 @@
 -- Takes in what stock workers left dead: from .XQ to jobctl's dead letters, with a record made of its options. A message
 -- whose job is known already only leaves the inbox.
--- INCLUDE: _groups
+-- INCLUDE: _budget _groups
 -- KEYS: stock_dead stock_dead_bodies bodies archive records stock_queues
 -- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch ms)
--- Returns: how many were taken in
--- Cost: O(messages)
+-- Returns: {how many messages were gone through, how many of them were taken in}
+-- Cost: O(messages), within the budget
 
 local taken, now = 0, time_ms() -- nothing died in the future: a bulk change would pass it over
-for i = 2, #ARGV, 7 do
-  local stock_id, id = ARGV[i], ARGV[i + 1]
-  if redis.call('ZREM', K.stock_dead, stock_id) == 1 then
-    redis.call('HDEL', K.stock_dead_bodies, stock_id)
-    if redis.call('HEXISTS', K.bodies, id) == 0 and redis.call('HEXISTS', K.archive, id) == 0 then
-      redis.call('HSET', K.archive, id, ARGV[i + 2])
-      redis.call('HSET', K.records, id, ARGV[i + 3])
-      bury_in_group(K, id, ARGV[i + 4], ARGV[i + 5], math.min(tonumber(ARGV[i + 6]), now))
-      taken = taken + 1
-    end
-  end
+
+local function take(at)
+  local stock_id, id = ARGV[at], ARGV[at + 1]
+  if redis.call('ZREM', K.stock_dead, stock_id) == 0 then return end
+  redis.call('HDEL', K.stock_dead_bodies, stock_id)
+  if redis.call('HEXISTS', K.bodies, id) == 1 or redis.call('HEXISTS', K.archive, id) == 1 then return end
+  spend_bytes({ ARGV[at + 2], ARGV[at + 3] })
+  redis.call('HSET', K.archive, id, ARGV[at + 2])
+  redis.call('HSET', K.records, id, ARGV[at + 3])
+  bury_in_group(K, id, ARGV[at + 4], ARGV[at + 5], math.min(tonumber(ARGV[at + 6]), now))
+  taken = taken + 1
 end
+
+local done = each_slice(2, 7, function(from, to)
+  for at = from, to, 7 do take(at) end
+end)
 redis.call('SADD', K.stock_queues, ARGV[1])
-return taken
+return { done, taken }

@@ -1,27 +1,35 @@
 -- Ends jobs that are past their time and do not run: dead letters with the reason.
--- INCLUDE: _live _take_out _archive _groups _settle _events
--- KEYS: expiring records
+-- INCLUDE: _budget _live _take_out _archive _groups _settle _due _events
+-- KEYS: expiring
 -- ARGV: queue, event_maxlen, then for each job: id, record, event, group, group info (JSON)
--- Returns: how many died
--- Cost: O(jobs)
+-- Returns: {how many jobs were gone through, how many of them died}
+-- Cost: O(jobs), within the budget
 
 local now = time_ms()
-local events, dead = {}, {}
-for i = 3, #ARGV, 5 do
-  local id = ARGV[i]
-  local at = tonumber(redis.call('ZSCORE', K.expiring, id))
-  if at and at <= now and place_of(K, id).state ~= 'running' then
-    redis.call('ZREM', K.expiring, id)
-    if take_out(K, ARGV[1], id) then
-      archive_body(K, id)
-      redis.call('HSET', K.records, id, ARGV[i + 1])
-      bury_in_group(K, id, ARGV[i + 3], ARGV[i + 4], now)
-      dead[#dead + 1] = id
-      events[#events + 1] = ARGV[i + 2]
+local events, ended = {}, {}
+
+-- Whether a job is past its time and was taken out of its place.
+local function is_over(id)
+  local at = tonumber(redis.call('ZSCORE', K.expiring, id) or nil)
+  if not at or at > now or place_of(K, id).state == 'running' then return false end
+  redis.call('ZREM', K.expiring, id)
+  return take_out(K, ARGV[1], id) ~= nil
+end
+
+local done = each_slice(3, 5, function(from, to)
+  local ids, places = {}, {}
+  for at = from, to, 5 do
+    if is_over(ARGV[at]) then
+      ids[#ids + 1], places[#places + 1], ended[#ended + 1] = ARGV[at], at, ARGV[at]
+      bury_in_group(K, ARGV[at], ARGV[at + 3], ARGV[at + 4], now)
+      tell(events, at, 2)
     end
   end
-end
-over(K, dead, 'dead')
+  archive(K, ids)
+  write_records(K, ids, places, 1)
+  over(K, ids, 'dead')
+end)
+refresh_due(K, ARGV[1])
 publish_events(K, events, ARGV[2])
-announce(K, ARGV[1], dead)
-return #dead
+announce(K, ARGV[1], ended)
+return { done, #ended }

@@ -1,14 +1,12 @@
 -- Changes the priority of jobs that have not ended. One that waits goes to its new place: by its age where the line is
 -- kept by age (a lane, a priority other than 0), else to the back.
--- INCLUDE: _live _take_out _lanes _ready _due
+-- INCLUDE: _budget _live _take_out _lanes _ready _due
 -- KEYS: bodies priorities lanes ordered token
 -- ARGV: queue, priority, then ids
--- Returns: for each job 1 if it was changed, 0 if it has ended or is unknown
--- Cost: O(ids)
+-- Returns: {how many ids were gone through, for each of them 1 if it has that priority now, 0 if it has ended or is unknown}
+-- Cost: O(ids), within the budget
 
 local priority = tonumber(ARGV[2])
-local done = {}
-
 -- The list keeps no score.
 local function place_anew(id, row, score)
   local sequence = score and score % PRIORITY_STEP or redis.call('INCR', K.token)
@@ -22,17 +20,21 @@ local function place_anew(id, row, score)
   end
 end
 
-for i = 3, #ARGV do
-  local id = ARGV[i]
-  local live = redis.call('HEXISTS', K.bodies, id) == 1
-  done[#done + 1] = live and 1 or 0
-  if live and tonumber(redis.call('HGET', K.priorities, id) or '0') ~= priority then
-    local moves = place_of(K, id).line
-    local row, score
-    if moves then row, score = take_out(K, ARGV[1], id) end
-    redis.call('HDEL', K.priorities, id)
-    if priority ~= 0 then redis.call('HSET', K.priorities, id, priority) end
-    if moves then place_anew(id, row, score) end
-  end
+local function change(id)
+  if redis.call('HEXISTS', K.bodies, id) == 0 then return 0 end
+  if tonumber(redis.call('HGET', K.priorities, id) or '0') == priority then return 1 end
+  local moves = place_of(K, id).line
+  local row, score
+  if moves then row, score = take_out(K, ARGV[1], id) end
+  redis.call('HDEL', K.priorities, id)
+  if priority ~= 0 then redis.call('HSET', K.priorities, id, priority) end
+  if moves then place_anew(id, row, score) end
+  return 1
 end
-return done
+
+local out = { 0 }
+out[1] = each_slice(3, 1, function(from, to)
+  for at = from, to do out[#out + 1] = change(ARGV[at]) end
+end)
+refresh_due(K, ARGV[1])
+return out

@@ -1,38 +1,55 @@
 -- Brings jobs back from the trash: discarded dead letters are dead again; emptied jobs wait again, or for their time.
--- INCLUDE: _due _unique _groups _revive _ready
--- KEYS: trash emptied emptied_due delayed retrying
+-- INCLUDE: _budget _live _due _unique _groups _revive _ready
+-- KEYS: trash origins
 -- ARGV: queue, then for each job: id, group, group info, died_at ms (of use only for a dead letter)
--- Returns: for each job 1 if it was restored, 0 if it was not in the trash
--- Cost: O(jobs)
+-- Returns: {how many jobs were gone through, for each of them 1 if it was restored, 0 if it was not in the trash or has no
+--          body}
+-- Cost: O(jobs), within the budget
 
-local done, lives, back = {}, {}, {}
+local now = time_ms()
+local out = { 0 }
 
 -- Gives an emptied job its time back. Returns false if it had none, or it is past.
-local function wait_for_due(id)
-  local kept = redis.call('HGET', K.emptied_due, id)
-  if not kept then return false end
-  redis.call('HDEL', K.emptied_due, id)
-  local state, at = string.match(kept, '^(%a+)|(.+)$')
-  if tonumber(at) <= time_ms() then return false end
-  redis.call('ZADD', state == 'retrying' and K.retrying or K.delayed, at, id)
+local function wait_for_due(id, origin)
+  local state, at = string.match(origin, '^(%a+)|(.+)$')
+  if not state or tonumber(at) <= now then return false end
+  for _, row in ipairs(TIMED) do
+    if row.state == state then redis.call('ZADD', K[row.key], at, id) end
+  end
   due_by(K, ARGV[1], tonumber(at))
   return true
 end
 
-for i = 2, #ARGV, 4 do
-  local id, group = ARGV[i], ARGV[i + 1]
-  local restored = 0
-  if redis.call('ZREM', K.trash, id) == 1 then
-    bury_in_group(K, id, group, ARGV[i + 2], ARGV[i + 3])
-    restored = 1
-  elseif redis.call('ZSCORE', K.emptied, id) and revive_body(K, id) then
-    redis.call('ZREM', K.emptied, id)
-    lives[#lives + 1] = id
-    if not wait_for_due(id) then back[#back + 1] = id end
-    restored = 1
+local function revive(ids, origins)
+  local good, waiting = revive_bodies(K, ids, now), {}
+  if #good == 0 then return good end
+  redis.call('ZREM', K.trash, unpack(good))
+  redis.call('HDEL', K.origins, unpack(good))
+  for _, id in ipairs(good) do
+    if not wait_for_due(id, origins[id]) then waiting[#waiting + 1] = id end
   end
-  done[#done + 1] = restored
+  reclaim_keys(K, good)
+  push_ready(K, waiting, false)
+  return good
 end
-reclaim_keys(K, lives)
-push_ready(K, back, false)
-return done
+
+out[1] = each_slice(2, 4, function(from, to)
+  local ids, done, emptied, origin_of = {}, {}, {}, {}
+  for at = from, to, 4 do ids[#ids + 1] = ARGV[at] end
+  local origins = redis.call('HMGET', K.origins, unpack(ids))
+  for i, expires in ipairs(redis.call('ZMSCORE', K.trash, unpack(ids))) do
+    local id, at = ids[i], from + (i - 1) * 4
+    if expires and origins[i] and not origin_of[id] then
+      emptied[#emptied + 1], origin_of[id] = id, origins[i]
+    elseif expires and not origins[i] and redis.call('ZREM', K.trash, id) == 1 then
+      bury_in_group(K, id, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+      done[id] = true
+    end
+  end
+  for _, id in ipairs(revive(emptied, origin_of)) do done[id] = true end
+  for _, id in ipairs(ids) do
+    out[#out + 1] = done[id] and 1 or 0
+    done[id] = nil
+  end
+end)
+return out

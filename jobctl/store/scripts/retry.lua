@@ -1,29 +1,35 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
--- INCLUDE: _limits _settle _archive _due _events
--- KEYS: records bodies retrying
+-- INCLUDE: _settle _limits _archive _due _events
+-- KEYS: bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
 --       pause_ms ('0' for none)
--- Returns: the indexes (from 0) of the attempts that are no longer current; nothing was changed for them
--- Cost: O(jobs)
+-- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
+--          was changed for these
+-- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local late = each_current(K, ARGV[1], 3, 7, function(id, at, asked)
-  redis.call('HSET', K.records, id, ARGV[at + 3])
-  if ARGV[at + 5] ~= '' then redis.call('HSET', K.bodies, id, ARGV[at + 5]) end
-  penalise_lane(K, id, tonumber(ARGV[at + 6]), now)
-  if asked then
-    cancel_now(K, id, now)
-    ended[#ended + 1] = id
-  else
-    local due = now + tonumber(ARGV[at + 2])
-    redis.call('ZADD', K.retrying, due, id)
-    due_by(K, ARGV[1], due)
+local done = each_current(K, ARGV[1], 3, 7, function(ids, at, asked)
+  write_records(K, ids, at, 3)
+  local cancelled, first = {}, nil
+  for i, id in ipairs(ids) do
+    local body = ARGV[at[i] + 5]
+    if body ~= '' then redis.call('HSET', K.bodies, id, body) end
+    penalise_lane(K, id, tonumber(ARGV[at[i] + 6]), now)
+    if asked[i] then
+      cancelled[#cancelled + 1], ended[#ended + 1] = id, id
+    else
+      local due = now + tonumber(ARGV[at[i] + 2])
+      redis.call('ZADD', K.retrying, due, id)
+      if not first or due < first then first = due end
+    end
+    tell(events, at[i], 4)
   end
-  if ARGV[at + 4] ~= '' then events[#events + 1] = ARGV[at + 4] end
+  if first then due_by(K, ARGV[1], first) end
+  cancel_now(K, cancelled, now)
+  over(K, cancelled, 'cancelled')
 end)
-over(K, ended, 'cancelled')
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
-return late
+return done

@@ -1,24 +1,68 @@
--- Retries ended jobs: dead or cancelled ones become waiting again, under the same id. Where a job lies decides, not its
--- group: a job that died once keeps the group in its record when it is retried and then cancelled.
--- INCLUDE: _groups _revive _unique _ready
--- KEYS: archive cancelled
--- ARGV: queue, then for each job: id, group ('' if it has none)
--- Returns: for each job 1 if it was revived, 0 if it was not dead or cancelled any more or has no body
--- Cost: O(jobs)
+-- Retries ended jobs, which wait again under the same id: those that are named (dead or cancelled ones), or the dead
+-- letters of groups, the oldest first, without reading what they are. Where a job lies decides, not its group: a job that
+-- died once keeps the group in its record when it is retried and then cancelled.
+-- INCLUDE: _budget _groups _revive _unique _ready
+-- KEYS: cancelled records queues
+-- ARGV: queue, 'ids', then for each job: id, group ('' if it has none)
+--       queue, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group,
+--       then the groups
+-- Returns: ids: {how many jobs were gone through, for each of them 1 if it was revived, 0 if it was not dead or cancelled
+--          any more or has no body}
+--          groups: {retried, without a body (left as they are), groups that are done, letters to pass over in the next}
+-- Cost: O(jobs + groups), within the budget
 
-local done, ids = {}, {}
-for i = 2, #ARGV, 2 do
-  local id, group = ARGV[i], ARGV[i + 1]
-  local known = redis.call('HEXISTS', K.archive, id) == 1 -- without a body nothing could run: it stays where it is seen
-  local ended = known and ((group ~= '' and unbury(K, id, group)) or redis.call('ZREM', K.cancelled, id) == 1)
-  if ended and revive_body(K, id) then
-    ids[#ids + 1] = id
-    done[#done + 1] = 1
-  else
-    done[#done + 1] = 0
-  end
+local now = time_ms()
+local is_stock = redis.call('SISMEMBER', K.queues, ARGV[1]) == 0
+
+-- Jobs that were taken from where they had ended wait.
+local function wait(ids)
+  if #ids == 0 then return end
+  -- Nobody would ever delete the records of jobs that only stock workers run.
+  if is_stock then redis.call('HDEL', K.records, unpack(ids)) end
+  reclaim_keys(K, ids)
+  push_ready(K, ids, false)
 end
-drop_records_of_stock(K, ARGV[1], ids)
-reclaim_keys(K, ids)
-push_ready(K, ids, false)
-return done
+
+if ARGV[2] == 'groups' then
+  local stuck, groups, span = 0, { unpack(ARGV, 7) }, { ARGV[4], ARGV[5] }
+  local gone, done, passed = each_group(K, groups, span, tonumber(ARGV[3]), tonumber(ARGV[6]), function(ids, group)
+    local good = revive_bodies(K, ids, now)
+    unbury(K, good, group, #good == #ids)
+    wait(good)
+    stuck = stuck + #ids - #good
+    return #ids - #good
+  end)
+  return { gone - stuck, stuck, done, passed }
+end
+
+local out = { 0 }
+out[1] = each_slice(3, 2, function(from, to)
+  local ids, groups, group_of, ended = {}, {}, {}, {}
+  for at = from, to, 2 do ids[#ids + 1], groups[#groups + 1] = ARGV[at], ARGV[at + 1] end
+  for group, members in pairs(still_dead(K, ids, groups)) do
+    for _, id in ipairs(members) do group_of[id] = group end
+  end
+  for i, at in ipairs(redis.call('ZMSCORE', K.cancelled, unpack(ids))) do
+    local id = ids[i]
+    if at then group_of[id] = '' end
+    if group_of[id] and not ended[id] then
+      ended[#ended + 1], ended[id] = id, true
+    end
+  end
+  local leaving, good = {}, revive_bodies(K, ended, now)
+  for _, id in ipairs(good) do
+    local group = group_of[id]
+    leaving[group] = leaving[group] or {}
+    table.insert(leaving[group], id)
+    group_of[id] = 1
+  end
+  for group, members in pairs(leaving) do
+    if group == '' then redis.call('ZREM', K.cancelled, unpack(members)) else unbury(K, members, group, false) end
+  end
+  wait(good)
+  for _, id in ipairs(ids) do
+    out[#out + 1] = group_of[id] == 1 and 1 or 0
+    group_of[id] = nil
+  end
+end)
+return out

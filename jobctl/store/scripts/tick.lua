@@ -53,6 +53,6 @@ end
 redis.call('HSET', K.cursors, name .. '|run', (expected == ARGV[2] and first or ARGV[2]) .. ' ' .. ARGV[3])
 if was_taken() then return { 'taken', now, before, set_back } end
 local said = enqueue_jobs(K, ARGV[4], { ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] })
-if said[2] == 'skipped' or said[2] == 'conflict' then return { 'held', now, before, set_back } end
+if said[3] == 'skipped' or said[3] == 'conflict' then return { 'held', now, before, set_back } end
 redis.call('HSET', K.cursors, name .. '|job', ARGV[5])
 return { 'enqueued', now, before, set_back }

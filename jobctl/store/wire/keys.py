@@ -98,12 +98,9 @@ class Keys:
     def trash(self, queue: str) -> str:
         return self._of("trash", queue)
 
-    def emptied(self, queue: str) -> str:
-        return self._of("emptied", queue)
-
-    def emptied_due(self, queue: str) -> str:
-        """When delayed and retrying jobs of an emptied queue were due: they get their time back with a restore."""
-        return self._of("emptied_due", queue)
+    def origins(self, queue: str) -> str:
+        """Where jobs of an emptied queue come from; dead letters that were discarded have no entry."""
+        return self._of("origins", queue)
 
     def remembered(self, queue: str) -> str:
         return self._of("remembered", queue)

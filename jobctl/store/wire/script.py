@@ -70,7 +70,7 @@ _ANY_LAYOUT = "-- ANY-LAYOUT"
 
 def parts(name: str) -> tuple[str, ...]:
     """A script's files in the order in which they are put together: what a file includes comes before it."""
-    found: dict[str, None] = {"_common": None}
+    found: dict[str, None] = {}
 
     def add(each: str) -> None:
         for include in _header(_read(each), "INCLUDE"):
@@ -79,7 +79,8 @@ def parts(name: str) -> tuple[str, ...]:
         found[each] = None
 
     add(name)
-    return tuple(found)
+    first = ("_common", "_budget") if "_budget" in found else ("_common",)
+    return tuple(dict.fromkeys((*first, *found)))
 
 
 @cache

@@ -1,0 +1,72 @@
+"""Script calls that go through many rows: in pieces of bounded size, and on from where a call's budget ended.
+
+A script that does so takes its rows last, and answers first with how many of them it went through, at least one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import msgspec
+
+from jobctl.store.wire.namespace import Namespace
+from jobctl.store.wire.script import Argument
+
+BATCH = 500
+"""Rows in one call."""
+MAX_BYTES = 1_000_000
+"""Bytes of rows in one call, unless a single one is larger."""
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """What a script is to go through in one queue: the arguments before the rows, and the rows."""
+
+    script: str
+    queue: str
+    head: tuple[Argument, ...]
+    rows: Sequence[tuple[Argument, ...]]
+
+
+def each(store: Namespace, work: Rows) -> list[Any]:
+    """Run a script over its rows; what it answers for each of them, in their order."""
+    return [value for _, _, values in walk(store, work) for value in values]
+
+
+def walk(store: Namespace, work: Rows) -> Iterator[tuple[int, int, list[Any]]]:
+    """Run a script over its rows. After each call: the place of its first row, how many it went through, and the rest
+    of its answer."""
+    done = 0
+    while done < len(work.rows):
+        count, *values = store.run(work.script, work.queue, *work.head, *_piece(work.rows, done))
+        yield done, count, values
+        done += count
+
+
+def run(store: Namespace, works: Sequence[Rows]) -> list[list[tuple[int, list[Any]]]]:
+    """Run scripts over their rows, several in one round trip. For each: (the place of a call's first row, its answer
+    without the count). Every call is atomic by itself; so are all that went before one that fails."""
+    done, out = [0] * len(works), [[] for _ in works]  # type: ignore[var-annotated]
+    left = [i for i, work in enumerate(works) if work.rows]
+    while left:
+        calls = []
+        for i in left:
+            work = works[i]
+            calls.append(store.call(work.script, work.queue, *work.head, *_piece(work.rows, done[i])))
+        for i, (count, *values) in zip(left, store.run_many(calls), strict=True):
+            out[i].append((done[i], values))
+            done[i] += int(count)
+        left = [i for i in left if done[i] < len(works[i].rows)]
+    return out
+
+
+def _piece(rows: Sequence[tuple[Argument, ...]], start: int) -> Iterator[Argument]:
+    """The arguments of the rows that the next call takes."""
+    room, end = MAX_BYTES, start
+    for row in rows[start : start + BATCH]:
+        room -= sum(len(part) for part in row if isinstance(part, str | bytes))
+        if room < 0 and end > start:
+            break
+        end += 1
+    return chain.from_iterable(rows[start:end])
