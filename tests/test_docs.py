@@ -218,6 +218,8 @@ SECTIONS: Mapping[str, Any] = {
     "Concurrency": table.CONCURRENCY.mapping,
     "Unique jobs": table.UNIQUE,
     "`schedules.NAME`": table.SCHEDULE,
+    "`worker`": table.WORKER,
+    "`worker.middleware`": table.MIDDLEWARE.mapping,
 }
 
 

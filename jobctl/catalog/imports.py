@@ -30,6 +30,13 @@ def folder(catalog: Catalog) -> str:
     return str(Path(catalog.path or "jobs.yaml").resolve().parent)
 
 
+def make_importable(catalog: Catalog) -> None:
+    """From now on, what the catalog names is imported from its folder first."""
+    place = folder(catalog)
+    if place not in sys.path:
+        sys.path.insert(0, place)
+
+
 def import_target(target: str) -> Any:
     """What `module:name` names. Raises whatever the import raises, or AttributeError."""
     module, _, attributes = target.partition(":")
@@ -43,24 +50,36 @@ def _check(catalog: Catalog, job: JobType) -> Problem | None:
     kind = kind_of(job.handler)
     target = kind.target(job.handler)
     reason = None if target is None else _reason(kind, target)
-    if reason is None:
-        return None
-    where = f"jobs.{job.name}.{kind.name}"
+    return None if reason is None else placed(catalog, f"jobs.{job.name}.{kind.name}", *reason)
+
+
+def placed(catalog: Catalog, where: str, message: str, hint: str = "") -> Problem:
+    """A problem with the value at a dotted path of the catalog."""
     line, column = catalog.positions.get(where, (1, 1))
-    return Problem(catalog.path or "jobs.yaml", line, column, where, *reason)
+    return Problem(catalog.path or "jobs.yaml", line, column, where, message, hint)
 
 
 def _reason(kind: Kind, target: str) -> tuple[str, str] | None:
     """What is wrong with a target and what may help."""
+    found, problem = resolve(target)
+    return kind.unfit(target, found) if problem is None else problem
+
+
+def resolve(target: str) -> tuple[Any, tuple[str, str] | None]:
+    """What a target names; or None, with why it does not import and what may help."""
     try:
-        found = import_target(target)
+        return import_target(target), None
     except AttributeError as error:
         names = dir(sys.modules.get(target.partition(":")[0], object()))
-        return f"`{target}` does not import: {error}", did_you_mean(target.rpartition(":")[2], names)
+        return None, (f"`{target}` does not import: {error}", did_you_mean(target.rpartition(":")[2], names))
     except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything when imported
-        text = printable(" ".join(str(error).split())[:200])
-        return f"`{target}` does not import: {type(error).__name__}: {text}", ""
-    return kind.unfit(target, found)
+        return None, (f"`{target}` does not import: {in_a_line(error)}", "")
+
+
+def in_a_line(error: BaseException) -> str:
+    """The class and the start of the message of what imported code raised."""
+    text = printable(" ".join(str(error).split())[:200])
+    return f"{type(error).__name__}: {text}"
 
 
 @contextmanager

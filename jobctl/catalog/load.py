@@ -9,7 +9,7 @@ from typing import Any
 from jobctl.catalog import limits, templating
 from jobctl.catalog.fields import INVALID
 from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
-from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, Queue
+from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, MiddlewareSpec, Queue, WorkerSettings
 from jobctl.catalog.problems import CatalogError, Problem
 from jobctl.catalog.report import Report
 from jobctl.catalog.schedules import read_schedule
@@ -85,8 +85,15 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
         max_payload_bytes=max_payload,
         unknown_after_ms=values.get("unknown_after", built_in.unknown_after_ms),
         default_keep=defaults.keep,
+        worker=_worker(values.get("worker", {})),
         positions=report.positions(),
     )
+
+
+def _worker(values: Mapping[str, Any]) -> WorkerSettings:
+    """What is under `worker:`. A middleware is a target, or a mapping with one under `use`."""
+    given = (item if isinstance(item, dict) else {"use": item} for item in values.get("middleware", ()))
+    return WorkerSettings(tuple(MiddlewareSpec(item.get("use", ""), item.get("options")) for item in given))
 
 
 def _queues(

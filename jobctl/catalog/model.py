@@ -127,6 +127,20 @@ class Schedule(msgspec.Struct, frozen=True):
     payload: Mapping[str, Any] = {}
 
 
+class MiddlewareSpec(msgspec.Struct, frozen=True):
+    """An entry of `worker.middleware`: a Dramatiq middleware, or what makes one when it is called with `options`."""
+
+    target: str
+    options: Mapping[str, Any] | None = None
+    """None: none were given, so that `target` may be a middleware that is made already."""
+
+
+class WorkerSettings(msgspec.Struct, frozen=True):
+    """What is under `worker:`."""
+
+    middleware: tuple[MiddlewareSpec, ...] = ()
+
+
 class Catalog(msgspec.Struct, frozen=True):
     """A whole catalog: the allow-list of what may run."""
 
@@ -138,6 +152,7 @@ class Catalog(msgspec.Struct, frozen=True):
     max_payload_bytes: int = 262_144
     unknown_after_ms: int = 900_000
     default_keep: Keep = Keep()
+    worker: WorkerSettings = WorkerSettings()
     positions: Mapping[str, tuple[int, int]] = {}
     """Line and column of every value of the file, by its dotted path (`jobs.send-email.python`)."""
 

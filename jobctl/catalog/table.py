@@ -16,6 +16,7 @@ from jobctl.catalog.readers import (
     RATE,
     REDACT,
     SIZE,
+    TARGET,
     TEMPLATE,
 )
 from jobctl.catalog.shapes import Either, Field, ListOf, MapOf, Object
@@ -173,6 +174,26 @@ SCHEDULE = Object(
     rule={"oneOf": [{"required": ["cron"]}, {"required": ["every"]}], "dependentRequired": {"timezone": ["cron"]}},
 )
 
+MIDDLEWARE = Either(
+    "`module:name`, or a mapping with `use`",
+    scalar=TARGET,
+    mapping=Object(
+        {
+            "use": Field(TARGET, "A Dramatiq middleware, its class, or a function that returns one.", required=True),
+            "options": Field(Json(mapping=True), "What the class or the function is called with."),
+        },
+        "a mapping such as `{use: module:Class, options: {...}}`",
+    ),
+)
+WORKER = Object(
+    {
+        "middleware": Field(
+            ListOf(MIDDLEWARE, "a list of middleware"),
+            "Dramatiq middleware that `jobctl worker` runs jobs with, in this order, after jobctl's own.",
+        ),
+    }
+)
+
 CATALOG = Object(
     {
         "version": Field(Integer(1, 1), "The version of this format: 1.", required=True),
@@ -181,6 +202,7 @@ CATALOG = Object(
         "queues": Field(MapOf(QUEUE, QUEUE_NAME), "Settings of queues; a queue need not be listed."),
         "jobs": Field(MapOf(JOB, NAME), "The job types: what may run."),
         "schedules": Field(MapOf(SCHEDULE, NAME), "When jobs are enqueued by themselves."),
+        "worker": Field(WORKER, "What worker processes have besides the jobs."),
         "alerts": Field(ListOf(_ALERT), "Whom to tell, and when.", later=True),
         "max_payload": Field(SIZE, "The largest payload, as JSON; 256KiB if not given."),
         "unknown_after": Field(DURATION, "How long a job whose type no worker knows waits before it is dead."),

@@ -18,7 +18,7 @@ class ActorHandler(PythonHandler):
 
     def __init__(self, actor: Any) -> None:
         super().__init__(_function(actor))
-        self.actor_name = actor.actor_name
+        self.actor = actor
 
 
 def build(spec: ActorSpec, surroundings: Surroundings) -> ActorHandler:

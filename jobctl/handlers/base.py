@@ -119,8 +119,8 @@ class Handler(ABC):
     enforces_deadline = False
     """Whether it ends an attempt itself at its deadline or when it is cancelled. Of one that does not, the engine
     raises AttemptTimeout or AttemptCancelled in the thread that runs it."""
-    actor_name: str | None = None
-    """By what name messages mean it, if not by the job type's."""
+    actor: Any = None
+    """The existing Dramatiq actor that it runs, whose name messages carry."""
 
     @abstractmethod
     def __call__(self, attempt: Attempt) -> Any:

@@ -63,9 +63,11 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
     """
     plan = _Plan(settings, options)
     catalog, text = plan.read()
-    check(plan.child(catalog, text))
+    found = check(plan.child(catalog, text))
     plan.url = redis_url(settings)
     logs.setup(options.log_format, options.log_level)
+    for warning in found.warnings:
+        _log.warning("%s", sanitize(str(warning)))
     store = open_store(settings, catalog, url=plan.url, timeout_s=CALL_S)
     _greet(store, wait=not options.burst)
     plan.liveness = liveness = StoreLiveness(store, catalog, lease_ms)

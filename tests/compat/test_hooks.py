@@ -165,13 +165,13 @@ class _SkipByPayload(Middleware):
     ("case", "expected"),
     [
         ("success", ENQUEUE + PROCESS + ACK),
-        ("retry", ENQUEUE + FAIL + ACK + FAIL + NACK),
+        ("retry", ENQUEUE + FAIL + RETRY + ACK + FAIL + NACK),
         ("failure", ENQUEUE + FAIL + NACK),
         ("skip", ENQUEUE + SKIP + ACK),
         ("later", ENQUEUE + SKIP[:1] + RETRY + SKIP[1:] + ACK + FAIL + NACK),
     ],
 )
-def test_jobctls_own_worker_fires_the_same_but_for_a_retrys_enqueue(
+def test_jobctls_own_worker_fires_the_same(
     case: str, expected: list[str], run_ours: Callable[[str, int], list[str]]
 ) -> None:
     assert run_ours(case, int(case == "retry")) == expected

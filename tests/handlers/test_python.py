@@ -189,7 +189,7 @@ def broker():
 def test_an_actor_runs_as_the_function_that_it_wraps(handler, module, new_run, kind):
     name = module(f"import dramatiq\n@dramatiq.actor(queue_name='mail')\n{kind} send(a, b): return [a, b]")
     actor = handler(ActorSpec(f"{name}:send"))
-    assert actor.actor_name == "send"
+    assert actor.actor.actor_name == "send"
     assert actor.enforces_deadline is (kind == "async def")
     assert actor(new_run({"b": 2}, args=(1,)).attempt) == [1, 2]
 

@@ -14,6 +14,7 @@ from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
+    from jobctl.catalog.problems import Problem
 
 COLUMNS = (
     Column("FILE", "file"),
@@ -29,7 +30,7 @@ COLUMNS = (
 def validate(
     ctx: Context,
     path: Annotated[Path | None, typer.Argument(help="The catalog (default: --catalog).", show_default=False)] = None,
-    imports: Annotated[bool, typer.Option("--import", help="Also import what python: and actor: name.")] = False,
+    imports: Annotated[bool, typer.Option("--import", help="Also import what the catalog names.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of catalogs.")] = False,
 ) -> int | None:
     """Check a catalog and report every problem in it.
@@ -38,8 +39,9 @@ def validate(
     """
     if schema:
         return _print_schema(ctx)
+    catalog_path = path or ctx.settings.catalog_path
     try:
-        catalog = _load(path or ctx.settings.catalog_path, imports)
+        catalog, warnings = _imported(catalog_path) if imports else (_load(catalog_path), ())
     except UsageError as error:
         problems = getattr(error, "problems", None)
         if problems is None or ctx.output is Output.TABLE:
@@ -48,21 +50,22 @@ def validate(
         return error.exit_code
     if ctx.output is not Output.TABLE:
         ctx.emit([], COLUMNS)
+    for warning in warnings:
+        ctx.say(f"warning: {warning}")
     ctx.say(_summary(catalog))
     return 0
 
 
-def _load(path: Path, imports: bool) -> Catalog:
-    from jobctl.catalog.load import CatalogError, load
+def _load(path: Path) -> Catalog:
+    from jobctl.catalog.load import load
 
-    catalog = load(path)
-    if imports:
-        from jobctl.catalog.imports import check_imports
+    return load(path)
 
-        problems = check_imports(catalog)
-        if problems:
-            raise CatalogError(problems)
-    return catalog
+
+def _imported(path: Path) -> tuple[Catalog, tuple[Problem, ...]]:
+    from jobctl.ops.validate import try_imports
+
+    return try_imports(path)
 
 
 def _print_schema(ctx: Context) -> int:

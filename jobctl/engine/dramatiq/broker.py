@@ -11,10 +11,10 @@ from dramatiq.broker import Broker, Consumer
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import current_millis, dq_name
 from dramatiq.message import Message
-from dramatiq.middleware import Callbacks, CurrentMessage, Middleware, Pipelines
+from dramatiq.middleware import Middleware, MiddlewareError
 from dramatiq.middleware.retries import Retries as StockRetries
 
-from jobctl.engine.dramatiq.holding import Again, HeldMessage
+from jobctl.engine.dramatiq.holding import OWN_OPTIONS, Again, Ending, HeldMessage
 from jobctl.engine.dramatiq.middleware.retries import Retries
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, canonical, encode
@@ -25,15 +25,6 @@ from jobctl.store.wire.connection import connect
 if TYPE_CHECKING:
     from jobctl.engine.dramatiq.presence import Presence
 
-STOCK_OPTIONS = frozenset(
-    {
-        "max_retries", "min_backoff", "max_backoff", "retry_when", "throws", "on_retry_exhausted",
-        "time_limit", "max_age", "notify_shutdown", "store_results", "result_ttl",
-    }
-)  # fmt: skip
-"""Options of existing actors that `jobctl worker` accepts so that their modules import. There the catalog decides."""
-OWN_OPTIONS = frozenset({"redis_message_id", "eta"})
-"""Options that middleware sees, as with the stock broker, and that a body does not need: Redis knows them."""
 UNKNOWN_AFTER_MS = 900_000
 RETRIES = 3
 """How often a command whose connection broke is sent again. Every command of this broker may run twice."""
@@ -82,6 +73,7 @@ class JobctlBroker(RedisBroker):
         self.store = store or Store(client, namespace, cluster=cluster)
         self.at_work: dict[JobRef, HeldMessage] = {}
         """What `jobctl worker` runs in this process."""
+        self.ending = Ending()
         self._presence: Presence | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -98,8 +90,18 @@ class JobctlBroker(RedisBroker):
         """Enqueue a message; `delay` in milliseconds, without an upper bound. Returns it as the stock broker does.
 
         A message that this process runs at the moment is not added again: once its attempt has ended, the same job is
-        retried, in the step that ends the attempt.
+        retried, in the step that ends the attempt. What a hook cannot enqueue after an attempt makes the attempt fail.
         """
+        try:
+            return self._enqueue(message, delay)
+        except MiddlewareError:
+            raise
+        except Exception as error:
+            if (ending := self.ending.message) is not None:
+                ending.undone = error
+            raise
+
+    def _enqueue(self, message: Message[Any], delay: int | None) -> Message[Any]:
         queue = canonical(message.queue_name)
         held = self._held(queue, message)
         options: dict[str, Any] = {"redis_message_id": message.message_id}
@@ -110,7 +112,7 @@ class JobctlBroker(RedisBroker):
         message = message.copy(queue_name=name, options=options)
         self.emit_before("enqueue", message, delay)
         if held is not None:
-            held.again = Again(_body(message, queue), delay or 0)
+            held.again = Again(body_of(message, queue), delay or 0)
         else:
             self._add(message, queue, f"+{delay}" if delay else "0")
         self.emit_after("enqueue", message, delay)
@@ -133,7 +135,7 @@ class JobctlBroker(RedisBroker):
     def _add(self, message: Message[Any], queue: str, due: str) -> None:
         actor = self.actors.get(message.actor_name)
         priority = actor.priority if actor else 0
-        body = _body(message, queue)
+        body = body_of(message, queue)
         reply = self.store.run("enqueue", queue, queue, message.actor_name, message.message_id, body, priority, due, "")
         if any(outcome.outcome == "known" for _, outcome in said(reply)):
             _log.warning("message %s was enqueued before; it is left as it is", message.message_id)
@@ -169,7 +171,10 @@ class JobctlBroker(RedisBroker):
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "process_message" and isinstance(args[0], HeldMessage):
             args[0].end(kwargs.get("result"), kwargs.get("exception"))
-        super().emit_after(signal, *args, **kwargs)
+            with self.ending.of(args[0]):
+                super().emit_after(signal, *args, **kwargs)
+        else:
+            super().emit_after(signal, *args, **kwargs)
 
     def flush(self, queue_name: str) -> None:
         """Move what waits in a queue to the trash. What runs goes on, and dead letters stay."""
@@ -191,16 +196,8 @@ class JobctlBroker(RedisBroker):
             self._presence.stop()
 
 
-def worker_broker(client: redis.Redis, namespace: str, store: Store | None = None) -> JobctlBroker:
-    """The broker of `jobctl worker`, where the catalog sees to retries, time limits and shutdown, not middleware."""
-    broker = JobctlBroker(
-        client=client, namespace=namespace, store=store, middleware=[CurrentMessage(), Callbacks(), Pipelines()]
-    )
-    broker.actor_options |= STOCK_OPTIONS
-    return broker
-
-
-def _body(message: Message[Any], queue: str) -> bytes:
+def body_of(message: Message[Any], queue: str) -> bytes:
+    """A message as it is stored."""
     return encode(
         Body(
             queue,

@@ -16,7 +16,7 @@ from jobctl.catalog.kinds.actor import ActorSpec
 from jobctl.catalog.model import JobType, Keep, RetryPolicy
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.outcome import MAX_CRASHES, Outcome
-from jobctl.engine.dramatiq.holding import HeldMessage, give_back
+from jobctl.engine.dramatiq.holding import HeldMessage, give_back, options_of
 from jobctl.engine.dramatiq.presence import Presence
 from jobctl.engine.liveness.strays import Strays
 from jobctl.errors import RedisUnavailable
@@ -153,7 +153,7 @@ class JobctlConsumer(Consumer):
             actor_name=body.actor_name,
             args=tuple(body.args),
             kwargs=body.kwargs,
-            options=_options(body, record, reserved.id),
+            options=options_of(body, record, reserved.id),
             message_id=body.message_id,
             message_timestamp=body.message_timestamp,
         )
@@ -180,7 +180,7 @@ class JobctlConsumer(Consumer):
 
     def _outcome(self, message: HeldMessage) -> Outcome:
         """What becomes of the job."""
-        failure = message.failure or message._exception
+        failure = message.failure or message._exception or message.undone
         if message.started is None:
             return self._not_begun(message, failure)
         job = self._running(message)
@@ -246,16 +246,6 @@ def lost(error: RedisUnavailable) -> ConnectionClosed:
 def write(store: Store, outcome: Outcome) -> bool:
     """Write an outcome; True if the attempt was no longer the current one."""
     return bool(store.settle.write([store.settle.end(outcome.kind, outcome.queue, [outcome.ended], KEEP)])[0])
-
-
-def _options(body: codec.Body, record: codec.Record, job_id: str) -> dict[str, Any]:
-    """The options as a stock worker expects them. `retries` never exceeds those of the present budget."""
-    options = {**body.options, "redis_message_id": job_id}
-    options.pop("eta", None)
-    retries = options.get("retries")
-    if isinstance(retries, int):
-        options["retries"] = min(retries, record.count - record.spent) if record.count else retries
-    return options
 
 
 def _described(failure: BaseException | None, using: Scrubber | None = None) -> Failure:

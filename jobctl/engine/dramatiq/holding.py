@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,9 @@ from jobctl.store import Store
 from jobctl.store.data.codec import Body, Record
 from jobctl.store.data.ids import JobRef
 from jobctl.store.nouns.settle import Ended, Reserved
+
+OWN_OPTIONS = frozenset({"redis_message_id", "eta"})
+"""Options that middleware sees, as with the stock broker, and that a body does not need: Redis knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class HeldMessage(MessageProxy):
         self.result: Any = None
         self.failure: BaseException | None = None
         self.again: Again | None = None
+        self.undone: Exception | None = None
+        """Why a hook could not enqueue what was to follow the attempt: a pipeline's next message, a callback."""
         self.outcome: Outcome | None = None
 
     def begin(self) -> None:
@@ -67,10 +73,41 @@ class LazyMessage(HeldMessage):
             actor_name=body.actor_name,
             args=tuple(body.args),
             kwargs=body.kwargs,
-            options={**body.options, "redis_message_id": self.reserved.id},
+            options=self._options(),
             message_id=body.message_id,
             message_timestamp=body.message_timestamp,
         )
+
+    def _options(self) -> dict[str, Any]:
+        """With the number of retries so far, which stands in the record and not in the body."""
+        options = options_of(self.body, self.record, self.reserved.id)
+        if (retries := self.record.count - self.record.spent) > 0:
+            options["retries"] = retries
+        return options
+
+
+class Ending(threading.local):
+    """The message whose attempt has just ended in this thread, while hooks run that may enqueue what follows it."""
+
+    message: HeldMessage | None = None
+
+    @contextmanager
+    def of(self, message: HeldMessage) -> Iterator[None]:
+        self.message = message
+        try:
+            yield
+        finally:
+            self.message = None
+
+
+def options_of(body: Body, record: Record, job_id: str) -> dict[str, Any]:
+    """The options as Dramatiq's middleware expects them. `retries` never exceeds those of the present budget."""
+    options = {**body.options, "redis_message_id": job_id}
+    options.pop("eta", None)
+    retries = options.get("retries")
+    if isinstance(retries, int):
+        options["retries"] = min(retries, record.count - record.spent) if record.count else retries
+    return options
 
 
 class Holdings:

@@ -1,94 +1,146 @@
-"""Dramatiq's middleware hooks around one message, without calling those that nobody overrides."""
+"""Dramatiq's middleware hooks around one message of `jobctl worker`, without calling those that nobody overrides."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from dramatiq.broker import Broker, MessageProxy
-from dramatiq.middleware import Callbacks, Middleware, MiddlewareError, Pipelines
+from dramatiq.broker import MessageProxy
+from dramatiq.common import current_millis, dq_name
+from dramatiq.message import Message
+from dramatiq.middleware import Callbacks, GroupCallbacks, Middleware, MiddlewareError, Pipelines
 
-from jobctl.engine.dramatiq.holding import HeldMessage
+from jobctl.engine.dramatiq.holding import Ending, HeldMessage
 
 _BY_OPTION: Mapping[type[Middleware], frozenset[str]] = {
     Callbacks: frozenset({"on_success", "on_failure"}),
     Pipelines: frozenset({"pipe_target"}),
+    GroupCallbacks: frozenset({"group_completion_uuid"}),
 }
 """Middleware that does nothing after a message without one of these options."""
-_ACK, _NACK = ("before_ack", "after_ack"), ("before_nack", "after_nack")
+_AT_END = ("enqueue", "ack", "nack")
 
 _log = logging.getLogger("jobctl.worker")
 
 
+class Serving(Protocol):
+    """What hooks need of the broker that they are called with."""
+
+    @property
+    def middleware(self) -> list[Middleware]: ...
+
+    @property
+    def actors(self) -> Mapping[str, Any]: ...
+
+    @property
+    def ending(self) -> Ending: ...
+
+
 class Hooks:
-    """`before_process_message` in the order of the middleware, `after_process_message` in reverse, as Dramatiq does.
+    """Each `before_…` hook in the order of the middleware, each `after_…` hook in reverse, as Dramatiq does.
 
     A hook's own failure is logged and changes nothing; a MiddlewareError before the job (SkipMessage) is raised.
     """
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Serving) -> None:
         self._broker = broker
+        self._of_actor: dict[str, list[Middleware]] = {}
 
     @cached_property
     def _before(self) -> list[Middleware]:
-        return [m for m in self._broker.middleware if _overrides(m, "before_process_message")]
+        return self._who("before_process_message")
 
     @cached_property
     def _after(self) -> list[Middleware]:
-        return [m for m in reversed(self._broker.middleware) if _overrides(m, "after_process_message")]
+        return self._who("after_process_message")
 
     @cached_property
-    def _always_after(self) -> list[Middleware]:
-        return [m for m in self._after if type(m) not in _BY_OPTION]
-
-    def _after_of(self, actor_name: str, options: Mapping[str, Any]) -> list[Middleware]:
-        """Those that may do something after a message; most messages and actors have no options at all."""
-        actor = self._broker.actors[actor_name]
-        if not options and not actor.options:
-            return self._always_after
-        given = {*options, *actor.options}
-        return [m for m in self._after if type(m) not in _BY_OPTION or not _BY_OPTION[type(m)].isdisjoint(given)]
+    def _skipped(self) -> list[Middleware]:
+        return self._who("after_skip_message")
 
     @cached_property
     def _at_end(self) -> dict[str, list[Middleware]]:
-        middleware = self._broker.middleware
-        return {
-            name: [
-                m for m in (middleware if name.startswith("before") else reversed(middleware)) if _overrides(m, name)
-            ]
-            for name in _ACK + _NACK
-        }
+        return {hook: self._who(hook) for end in _AT_END for hook in (f"before_{end}", f"after_{end}")}
+
+    def _who(self, hook: str) -> list[Middleware]:
+        """The middleware that overrides a hook, in the order in which it is called."""
+        ours = self._broker.middleware
+        ordered = ours if hook.startswith("before") else reversed(ours)
+        return [m for m in ordered if getattr(type(m), hook) is not getattr(Middleware, hook)]
+
+    def _after_of(self, actor_name: str, options: Mapping[str, Any]) -> list[Middleware]:
+        """Those that may do something after a message; most messages and actors have none of the options."""
+        known = self._of_actor.get(actor_name)
+        if known is None:
+            known = self._of_actor[actor_name] = self._asked(self._broker.actors[actor_name].options)
+        return self._asked({**options, **self._broker.actors[actor_name].options}) if options else known
+
+    def _asked(self, options: Mapping[str, Any]) -> list[Middleware]:
+        return [m for m in self._after if type(m) not in _BY_OPTION or not _BY_OPTION[type(m)].isdisjoint(options)]
 
     def before(self, message: MessageProxy) -> None:
+        """Raises MiddlewareError as a hook does."""
         for middleware in self._before:
             try:
-                middleware.before_process_message(self._broker, message)
+                middleware.before_process_message(self._broker, message)  # type: ignore[arg-type]
             except MiddlewareError:
                 raise
             except Exception:  # noqa: BLE001 - as Dramatiq does: a middleware's defect must not fail the job
-                _log.critical("unexpected failure in before_process_message of %r", middleware, exc_info=True)
+                _told("before_process_message", middleware)
 
     def after(self, message: HeldMessage, result: Any, failure: BaseException | None) -> None:
-        for middleware in self._after_of(message.body.actor_name, message.body.options):
-            try:
-                middleware.after_process_message(self._broker, message, result=result, exception=failure)
-            except Exception:  # noqa: BLE001 - as above
-                _log.critical("unexpected failure in after_process_message of %r", middleware, exc_info=True)
+        """What a hook could not enqueue is `message.undone` then."""
+        interested = self._after_of(message.body.actor_name, message.body.options)
+        if not interested:
+            return
+        with self._broker.ending.of(message):
+            for middleware in interested:
+                try:
+                    middleware.after_process_message(
+                        self._broker,  # type: ignore[arg-type]
+                        message,
+                        result=result,
+                        exception=failure,
+                    )
+                except Exception:  # noqa: BLE001 - as above
+                    _told("after_process_message", middleware)
+
+    def skipped(self, message: HeldMessage) -> None:
+        """A hook has skipped the message."""
+        with self._broker.ending.of(message):
+            self._call("after_skip_message", self._skipped, message)
+
+    def again(self, message: HeldMessage, delay_ms: int) -> Message[Any] | None:
+        """A retry, which Redis adds in the step that ends the attempt: to Dramatiq, the message is enqueued anew.
+
+        Returns the message as the hooks have left it; None if there are none.
+        """
+        if not (self._at_end["before_enqueue"] or self._at_end["after_enqueue"]):
+            return None
+        options = {"eta": current_millis() + delay_ms}
+        if (retries := message.record.count - message.record.spent) > 0:
+            options["retries"] = retries
+        copy: Message[Any] = message.copy(queue_name=dq_name(message.reserved.queue), options=options)
+        for hook in ("before_enqueue", "after_enqueue"):
+            self._call(hook, self._at_end[hook], copy, delay_ms)
+        return copy
 
     def ended(self, message: MessageProxy, *, dead: bool) -> None:
         """An attempt's outcome is decided: a dead letter is a nack to Dramatiq, everything else an ack."""
         if dead:
             message.fail()
-        at_end = self._at_end
-        for name in _NACK if dead else _ACK:
-            for middleware in at_end[name]:
-                try:
-                    getattr(middleware, name)(self._broker, message)
-                except Exception:  # noqa: BLE001 - as above
-                    _log.critical("unexpected failure in %s of %r", name, middleware, exc_info=True)
+        for hook in ("before_nack", "after_nack") if dead else ("before_ack", "after_ack"):
+            self._call(hook, self._at_end[hook], message)
+
+    def _call(self, hook: str, who: list[Middleware], *args: Any) -> None:
+        for middleware in who:
+            try:
+                getattr(middleware, hook)(self._broker, *args)
+            except BaseException:  # noqa: BLE001 - what becomes of the job is decided: nothing may get between
+                _told(hook, middleware)
 
 
-def _overrides(middleware: Middleware, hook: str) -> bool:
-    return getattr(type(middleware), hook) is not getattr(Middleware, hook)
+def _told(hook: str, middleware: Middleware) -> None:
+    _log.critical("unexpected failure in %s of %r", hook, middleware, exc_info=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import partial
-from typing import Any
-
-from dramatiq.middleware import SkipMessage
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 
 from jobctl import clock
-from jobctl.context import activate
 from jobctl.engine import logs
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.admission import held_back
@@ -18,15 +16,15 @@ from jobctl.engine.attempt.interrupt import Guard
 from jobctl.engine.attempt.outcome import MAX_CRASHES, Alias, Outcome
 from jobctl.engine.attempt.verdict import Running
 from jobctl.engine.attempt.voice import Voice
-from jobctl.engine.dramatiq.broker import JobctlBroker
-from jobctl.engine.dramatiq.holding import HeldMessage, LazyMessage
-from jobctl.engine.dramatiq.hooks import Hooks
+from jobctl.engine.dramatiq.holding import LazyMessage
+from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
+from jobctl.engine.process.runner import Runner
 from jobctl.engine.process.runtime import Runtime, Task
 from jobctl.engine.process.slots import SlotTable
 from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
-from jobctl.handlers.failure import Failure, forget
+from jobctl.handlers.failure import Failure
 from jobctl.store.data import codec
 from jobctl.store.nouns.settle import Reserved
 
@@ -43,7 +41,7 @@ class JobThread(threading.Thread):
         self,
         number: int,
         runtime: Runtime,
-        broker: JobctlBroker,
+        broker: WorkerBroker,
         desk: Desk,
         committer: Committer,
         slots: SlotTable | None,
@@ -54,11 +52,13 @@ class JobThread(threading.Thread):
         self.guard = Guard(armed)
         self._runtime = runtime
         self._broker = broker
-        self._hooks = Hooks(broker)
+        self._runner = Runner(runtime, broker, self.guard)
         self._desk = desk
         self._committer = committer
         self._slots = slots
-        self._once = broker.store.once
+        self._inbox: Iterator[Reserved | None] = iter(desk.inbox.get, object())
+        self._hand: deque[Reserved | None] = deque()
+        self._ended: tuple[Outcome, float | None] | None = None
         self._job: Running | None = None
         self._announced: Running | None = None
         self._voice: Voice | None = None
@@ -67,13 +67,37 @@ class JobThread(threading.Thread):
 
     def run(self) -> None:
         self._broker.emit_after("worker_thread_boot", self)
-        while not self.given_up and (reserved := self._desk.inbox.get()) is not None:
+        more = True
+        while more and not self.given_up:
+            try:
+                more = self._turn()
+            except BaseException as late:  # noqa: BLE001 - see _turn
+                _log.warning("an interrupt (%s) came too late and is ignored", type(late).__name__)
+        self._broker.emit_before("worker_thread_shutdown", self)
+
+    def _turn(self) -> bool:
+        """Run the next job to its end; False when there is none any more.
+
+        A middleware that interrupts jobs (TimeLimit, dramatiq-abort) raises an exception in this thread, and one that
+        is late arrives here. Wherever that is, the job in hand is ended: if it is not known how, it is given back.
+        """
+        if not self._hand:
+            self._hand.extend(islice(self._inbox, 1))  # in one step for the interpreter: an interrupt cannot lose it
+            reserved = self._hand[0]
+            if reserved is None:
+                return False
             if self._slots:
                 self._slots.begin(self.number, reserved.token, reserved.queue, reserved.id)
-            outcome, duration = self._process(reserved)
+            self._ended = self._process(reserved)
+        reserved = self._hand[0]
+        if reserved is not None:
+            if self._ended is None:
+                self.guard.disarm()
             self._job = self._voice = None
-            self._end(reserved, outcome, duration)
-        self._broker.emit_before("worker_thread_shutdown", self)
+            self._end(reserved, *(self._ended or (verdict.given_back(reserved), None)))
+            self._hand.clear()
+            self._ended = None
+        return True
 
     def _end(self, reserved: Reserved, outcome: Outcome, duration: float | None) -> None:
         self._desk.end(reserved, duration)
@@ -130,14 +154,21 @@ class JobThread(threading.Thread):
         if body.message_id != reserved.id:
             self._committer.submit(Alias(reserved.queue, body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
+        outcome: Outcome | None
         if task is None:
-            return verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)
-        if reserved.crashes >= MAX_CRASHES:
+            outcome = verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)
+        elif reserved.crashes >= MAX_CRASHES:
             why = f"its worker died {reserved.crashes} times while running it"
-            return verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
-        record.unknown = None
-        job = Running(reserved, task.type, body, record, _text_or_none(body.options.get("label")))
-        return held_back(job, self._runtime.flows.of(task.type), self._desk.paused_types) or (job, task)
+            outcome = verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
+        else:
+            record.unknown = None
+            job = Running(reserved, task.type, body, record, _text_or_none(body.options.get("label")))
+            outcome = held_back(job, self._runtime.flows.of(task.type), self._desk.paused_types)
+            if outcome is None:
+                return job, task
+        if outcome.kind == "bury":
+            self._runner.refused(LazyMessage(reserved, body, record))
+        return outcome
 
     def _attempt(self, job: Running, task: Task) -> Outcome:
         job.started_ms, job.started = clock.now_ms(), clock.monotonic()
@@ -164,79 +195,10 @@ class JobThread(threading.Thread):
         self._desk.begin(reserved, token)
         if self._slots:
             self._slots.limit(self.number, attempt.deadline)
-        outcome = self._guarded(job, task, attempt)
+        outcome = self._runner.run(job, task, attempt)
         voice.finish()
         _log_end(job)
         return outcome
-
-    def _guarded(self, job: Running, task: Task, attempt: Attempt) -> Outcome:
-        """Run the handler under its time limit. At most one interrupt arrives, and only inside this function."""
-        message = LazyMessage(job.reserved, job.body, job.record)
-        at_work, ref = self._broker.at_work, job.reserved.ref
-        at_work[ref] = message
-        result: Any = None
-        failure: BaseException | None = None
-        ended = False
-        try:
-            try:
-                self.guard.arm(attempt.deadline, attempt.cancel, interrupts=task.interrupts)
-                result, failure = self._run(task, attempt, message)
-                ended = True
-            finally:
-                self.guard.disarm()
-        except (AttemptTimeout, AttemptCancelled) as interrupt:
-            self.guard.disarm()
-            if not ended:
-                failure = interrupt
-        at_work.pop(ref, None)  # a late attempt of the same job may have run here, too
-        outcome = self._judged(job, message, result, failure, attempt.cancel.reason)
-        forget(failure)
-        del failure  # this frame is the caller of those in its traceback: it must not hold them, nor they it
-        return outcome
-
-    def _judged(
-        self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None, stopped: str | None
-    ) -> Outcome:
-        """What becomes of the job. One that a middleware enqueued again comes later; of a failed one the catalog
-        decides. `stopped` is why the attempt was asked to stop, if it was."""
-        if failure is not None and stopped == "shutdown":
-            return verdict.given_back(job.reserved)
-        if failure is not None and stopped == "cancelled":
-            # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
-            failure = AttemptCancelled()
-        if message.again is not None and failure is None and not message.failed:
-            self._hooks.ended(message, dead=False)
-            return verdict.put_off(job.reserved, job.record, message.again.delay_ms, message.again.body)
-        if message.failed and failure is None:
-            failure = RuntimeError("a middleware failed the message")
-        outcome = verdict.completed(job, result) if failure is None else verdict.failed(job, failure)
-        self._hooks.ended(message, dead=outcome.kind == "bury")
-        return outcome
-
-    def _run(self, task: Task, attempt: Attempt, message: HeldMessage) -> tuple[Any, BaseException | None]:
-        """Call the actor between Dramatiq's hooks."""
-        current = attempt.current(self._runtime.enqueue, partial(self._side_effect, self._job))
-        hooks = self._hooks
-        try:
-            hooks.before(message)
-            with activate(current):
-                result = None if message.failed else task.run(attempt)
-            hooks.after(message, result, None)
-        except SkipMessage:
-            self._broker.emit_after("skip_message", message)
-            return None, None
-        except BaseException as failure:  # noqa: BLE001 - SystemExit and the interrupts are failures of the attempt too
-            hooks.after(message, None, failure)
-            return None, failure
-        return result, None
-
-    def _side_effect(self, job: Running | None, step: str, key: str, value: str, keep_ms: int) -> tuple[str, str, str]:
-        """What `jobctl.once` asks of Redis."""
-        if job is None:
-            return "late", "", ""
-        reserved = job.reserved
-        said = self._once.step(step, key, reserved.queue, reserved.id, reserved.token, value, keep_ms)
-        return said.state, said.by, said.value
 
 
 def _log_start(job: Running) -> None:

@@ -20,7 +20,8 @@ import msgspec
 
 from jobctl.catalog.imports import check_imports
 from jobctl.catalog.problems import CatalogError, Problem
-from jobctl.engine.dramatiq.broker import worker_broker
+from jobctl.engine.dramatiq.application import equip, unprovided
+from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.config import ChildConfig
 from jobctl.engine.process.entry import read_config
 from jobctl.engine.process.process import read_catalog
@@ -35,7 +36,7 @@ _NOWHERE = "redis://localhost"
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What is wrong: problems with a place in the catalog, or else one error without.
+    """What is wrong: problems with a place in the catalog, or else one error without; and what else is to be told.
 
     The first field is required: that tells an answer from the question, which lies in the same file.
     """
@@ -43,33 +44,68 @@ class Findings(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     message: str = ""
     hint: str = ""
+    warnings: tuple[Problem, ...] = ()
+    """What works, but not as the application may believe."""
+    forks: tuple[str, ...] = ()
+    """The functions, as `module:name`, that its middleware wants to be run in processes of their own."""
+
+    def check(self) -> None:
+        """Raise CatalogError or UsageError with what would keep a worker process from starting."""
+        if self.problems:
+            raise CatalogError(self.problems)
+        if self.message:
+            raise UsageError(self.message, self.hint)
 
 
-def check(config: ChildConfig) -> None:
-    """Import and compile every job type that `config` serves; connects to nothing.
+class Preflight:
+    """A process that tries a catalog out. `findings` is None until it has ended; `close` frees what it took."""
 
-    Raises CatalogError or UsageError with what would keep a worker process from starting.
-    """
-    found = _findings(config)
-    if found.problems:
-        raise CatalogError(found.problems)
-    if found.message:
-        raise UsageError(found.message, found.hint)
+    def __init__(self, config: ChildConfig) -> None:
+        """Start it. It imports and compiles every job type that `config` serves, and connects to nothing."""
+        self._fd = shared_file(0)
+        try:
+            os.write(self._fd, config.encode())
+            argv = [sys.executable, "-m", "jobctl.engine.process.preflight", str(self._fd)]
+            # what modules print when they are imported is not this command's data
+            self._process = subprocess.Popen(argv, pass_fds=(self._fd,), stdin=subprocess.DEVNULL, stdout=2)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    @property
+    def findings(self) -> Findings | None:
+        code = self._process.poll()
+        if code is None:
+            return None
+        answer = os.pread(self._fd, os.fstat(self._fd).st_size, 0)
+        with contextlib.suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(answer, type=Findings)
+        return Findings((), f"importing what the catalog names ended the process, with exit code {code}")
+
+    def wait(self) -> Findings:
+        """What it found, once it has ended."""
+        self._process.wait()
+        findings = self.findings
+        assert findings is not None
+        return findings
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._fd)
 
 
-def _findings(config: ChildConfig) -> Findings:
-    fd = shared_file(0)
+def check(config: ChildConfig) -> Findings:
+    """Try out what `config` serves. Raises CatalogError or UsageError with what would keep a worker from starting."""
+    preflight = Preflight(config)
     try:
-        os.write(fd, config.encode())
-        argv = [sys.executable, "-m", "jobctl.engine.process.preflight", str(fd)]
-        # what modules print when they are imported is not this command's data
-        done = subprocess.run(argv, pass_fds=(fd,), stdin=subprocess.DEVNULL, stdout=2, check=False)
-        answer = os.pread(fd, os.fstat(fd).st_size, 0)
+        findings = preflight.wait()
     finally:
-        os.close(fd)
-    with contextlib.suppress(msgspec.MsgspecError):
-        return msgspec.json.decode(answer, type=Findings)
-    return Findings((), f"importing what the catalog names ended the process, with exit code {done.returncode}")
+        preflight.close()
+    findings.check()
+    return findings
 
 
 def main(argv: Sequence[str]) -> int:
@@ -86,15 +122,18 @@ def main(argv: Sequence[str]) -> int:
 def _try_out(config: ChildConfig) -> Findings:
     catalog = read_catalog(config)
     served = {name: job for name, job in catalog.jobs.items() if config.queues is None or job.queue in config.queues}
-    broker = worker_broker(connect(_NOWHERE), catalog.namespace)
+    broker = WorkerBroker(connect(_NOWHERE), catalog.namespace)
     dramatiq.set_broker(broker)  # before modules with actors are imported
+    problems = (*equip(broker, catalog), *check_imports(msgspec.structs.replace(catalog, jobs=served)))
+    if problems:
+        return Findings(problems)
     try:
-        problems = check_imports(msgspec.structs.replace(catalog, jobs=served))
-        if not problems:
-            prepare(catalog, broker, environment(), {}, _no_enqueue, config.queues)
+        runtime = prepare(catalog, broker, environment(), {}, _no_enqueue, config.queues)
     except UsageError as error:
-        return Findings(getattr(error, "problems", ()), error.message, error.hint)
-    return Findings(problems)
+        return Findings((), error.message, error.hint)
+    actors = {task.type.name: actor for task in runtime.tasks.values() if (actor := task.run.actor) is not None}
+    forks = tuple(f"{fork.__module__}:{fork.__name__}" for middleware in broker.middleware for fork in middleware.forks)
+    return Findings((), warnings=unprovided(broker, catalog, actors), forks=forks)
 
 
 def _no_enqueue(*_args: Any, **_options: Any) -> None:

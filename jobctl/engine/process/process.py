@@ -8,13 +8,17 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import dramatiq
+
 from jobctl import clock
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.model import Catalog
+from jobctl.catalog.problems import CatalogError
 from jobctl.engine import logs
 from jobctl.engine.attempt.interrupt import Watchdog
 from jobctl.engine.attempt.verdict import given_back
-from jobctl.engine.dramatiq.broker import worker_broker
+from jobctl.engine.dramatiq.application import equip
+from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.config import CLEAN, LEFT_JOBS, RECYCLE, ChildConfig
 from jobctl.engine.process.control import Control
@@ -50,7 +54,7 @@ class Worker:
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
-        self.broker = worker_broker(client, namespace, self.store)
+        self.broker = _broker(catalog, WorkerBroker(client, namespace, self.store))
         self.runtime = prepare(
             catalog,
             self.broker,
@@ -169,6 +173,14 @@ class Worker:
     def desk_stop(self) -> None:
         for _ in self.threads:
             self.desk.inbox.put(None)
+
+
+def _broker(catalog: Catalog, broker: WorkerBroker) -> WorkerBroker:
+    """The broker for everything that is imported from now on, with the application's middleware."""
+    dramatiq.set_broker(broker)
+    if problems := equip(broker, catalog):
+        raise CatalogError(problems)
+    return broker
 
 
 def _enqueuer(producer: Producer) -> Callable[..., str]:

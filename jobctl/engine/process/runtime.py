@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 import dramatiq
 
+from jobctl.catalog.imports import folder, make_importable
 from jobctl.catalog.model import Catalog, JobType
-from jobctl.engine.dramatiq.broker import JobctlBroker
+from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.flow import Flows
 from jobctl.handlers import build
 from jobctl.handlers.base import Handler
@@ -62,7 +62,7 @@ class Runtime:
 
 def prepare(
     catalog: Catalog,
-    broker: JobctlBroker,
+    broker: WorkerBroker,
     env: Mapping[str, str],
     environment: Mapping[str, str],
     enqueue: Callable[..., Any],
@@ -72,28 +72,36 @@ def prepare(
 
     Raises UsageError for one that cannot work.
     """
-    folder = Path(catalog.path).resolve().parent if catalog.path else Path.cwd()
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    dramatiq.set_broker(broker)
+    make_importable(catalog)
     tasks: dict[str, Task] = {}
     for job_type in catalog.jobs.values():
         if queues is not None and job_type.queue not in queues:
             continue
-        handler = build(job_type, env=env, folder=folder)
+        handler = build(job_type, env=env, folder=Path(folder(catalog)))
         task = Task(job_type, handler, not handler.enforces_deadline)
-        for name in {job_type.name, handler.actor_name or job_type.name}:
+        actor = handler.actor
+        for name in {job_type.name, actor.actor_name if actor is not None else job_type.name}:
             tasks[name] = task
-            broker.actors.pop(name, None)
-            dramatiq.Actor(
-                _entry(job_type.name),
-                broker=broker,
-                actor_name=name,
-                queue_name=job_type.queue,
-                priority=job_type.priority,
-                options={},
-            )
+            _declare(broker, job_type, name, actor)
+    broker.adopt()
     return Runtime(tasks, enqueue, Flows(catalog), environment, catalog.unknown_after_ms)
+
+
+def _declare(broker: WorkerBroker, job_type: JobType, name: str, actor: dramatiq.Actor[Any, Any] | None) -> None:
+    """Let the broker have an actor of that name, with the catalog's queue and priority. An existing one stands for
+    itself if it agrees; else another one does, with its options, for middleware looks at these."""
+    place = (job_type.queue, job_type.priority)
+    if actor is not None and broker.actors.get(name) is actor and (actor.queue_name, actor.priority) == place:
+        return
+    broker.actors.pop(name, None)
+    dramatiq.Actor(
+        _entry(job_type.name),
+        broker=broker,
+        actor_name=name,
+        queue_name=job_type.queue,
+        priority=job_type.priority,
+        options=dict(actor.options) if actor is not None else {},
+    )
 
 
 def _entry(name: str) -> Callable[..., Any]:

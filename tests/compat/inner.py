@@ -1,0 +1,74 @@
+"""A worker process of jobctl's own, inside the test's process: fast to start, and its middleware can be looked at."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+
+from jobctl.catalog.load import load
+from jobctl.engine.process.config import ChildConfig
+from jobctl.engine.process.process import Worker
+from jobctl.store.nouns.jobs import Found
+from tests.support import eventually
+
+NAMESPACE = "inner"
+
+
+class Inner:
+    """Starts workers over catalogs and modules that a test writes; `stop` ends them."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.folder = folder
+        self.url = redis_url
+        self._workers: list[Worker] = []
+        self._modules: list[str] = []
+        self._broker = dramatiq.broker.global_broker
+
+    def module(self, name: str, source: str) -> None:
+        """Write a module that the catalog may name."""
+        (self.folder / f"{name}.py").write_text(source)
+        self._modules.append(name)
+
+    def worker(self, catalog: str, *, threads: int = 1) -> Worker:
+        """A worker, not started yet. Raises what would keep it from starting."""
+        path = self.folder / "jobs.yaml"
+        path.write_text(f"version: 1\nnamespace: {NAMESPACE}\n{catalog}")
+        config = ChildConfig(name="h:1:x:0", catalog_path=str(path), redis_url=self.url, threads=threads, grace_s=5.0)
+        worker = Worker(config, load(path), None, {})
+        self._workers.append(worker)
+        return worker
+
+    def start(self, catalog: str, *, threads: int = 1) -> Worker:
+        worker = self.worker(catalog, threads=threads)
+        worker.start()
+        return worker
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            if worker.fetcher.ident is not None:
+                worker.fetcher.stop()
+                worker.fetcher.join()
+                worker.desk_stop()
+                for thread in worker.threads:
+                    thread.join(5.0)
+                worker.committer.finish(5.0)
+                worker.control.stop()
+                worker.watchdog.stop()
+        for name in self._modules:
+            sys.modules.pop(name, None)
+        if str(self.folder) in sys.path:
+            sys.path.remove(str(self.folder))
+        dramatiq.set_broker(self._broker)
+
+
+def ended(worker: Worker, message: Any, timeout: float = 10.0) -> Found:
+    """The job of a message, once it is over."""
+
+    def look() -> Found | None:
+        job = worker.store.jobs.find(message.message_id)
+        return job if job is not None and job.state in ("completed", "dead", "cancelled") else None
+
+    return eventually(look, timeout)  # type: ignore[return-value]
