@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -104,9 +104,12 @@ class Scrubber:
             return MARK
 
 
-def scrub(using: Scrubber | None, text: str | None) -> str | None:
-    """`text` scrubbed, where there are both."""
-    return using(text) if using is not None and text else text
+Text = TypeVar("Text", str, None, "str | None")
+
+
+def scrub(using: Scrubber | None, text: Text, *, end: bool = False) -> Text:
+    """`text` scrubbed, where there are both. `end`: it was cut there."""
+    return using(text, end=end) if using is not None and text else text
 
 
 def number_forms(value: float) -> set[str]:

@@ -19,6 +19,7 @@ from jobctl.errors import UsageError
 from jobctl.handlers.base import Attempt, Handler, HandlerFailure, Surroundings
 from jobctl.handlers.http_address import Address, redirected
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, rendering
+from jobctl.scrubbing import Scrubber, scrub
 from jobctl.version import __version__
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _FRAMING = ("content-length", "transfer-encoding", "connection")
 _SECRET = ("authorization", "proxy-authorization", "cookie")
 _RETRYABLE = (408, 429)
 _EXCERPT = 300
+MIN_SECRET = 6
+"""Shorter parts of a secret header are not looked for in answers: `Bearer abc` would blot out each `abc`."""
 
 
 class HttpHandler(Handler):
@@ -54,14 +57,18 @@ class HttpHandler(Handler):
 
     def __call__(self, attempt: Attempt) -> dict[str, Any]:
         request, secrets = self._request(attempt)
-        answer = self._follow(request, attempt)
-        text = _without(secrets, answer.body.decode(errors="replace"))
-        scrub = partial(attempt.scrub, end=len(answer.body) >= MAX_BODY)
-        if 200 <= answer.status < 300:
-            return {"status": answer.status, "body": _result(answer, text, scrub)}
-        raise _failure(request, answer, scrub(text))
+        try:
+            answer = self._follow(request, attempt)
+            cut = len(answer.body) >= MAX_BODY
+            text = scrub(secrets, answer.body.decode(errors="replace"), end=cut)
+            if 200 <= answer.status < 300:
+                return {"status": answer.status, "body": _result(answer, text, partial(attempt.scrub, end=cut))}
+            raise _failure(request, answer, attempt.scrub(text, end=cut))
+        except HandlerFailure as failure:  # what the other side says may hold what it was sent, wherever it says it
+            failure.args = (scrub(secrets, str(failure)),)
+            raise
 
-    def _request(self, attempt: Attempt) -> tuple[Request, list[str]]:
+    def _request(self, attempt: Attempt) -> tuple[Request, Scrubber | None]:
         from jobctl.handlers.http_exchange import Request
 
         with rendering():
@@ -158,18 +165,20 @@ class _Headers:
         self._secret = {
             name for name, value in headers.items() if isinstance(value, External) or name.lower() in _SECRET
         }
-        self._basic = None
+        self._basic, self._inside = None, []
         if credentials is not None and "authorization" not in {name.lower() for name in headers}:
             self._basic = _basic(credentials)
+            self._inside = [credentials, credentials.partition(":")[2]]
 
-    def render(self, known: Names) -> tuple[dict[str, str], list[str]]:
-        """The headers, and the secrets among their values."""
-        headers = {name: _one_line(render(known)) for name, render in self._render.items()}
-        secrets = [headers[name] for name in self._secret]
+    def render(self, known: Names) -> tuple[dict[str, str], Scrubber | None]:
+        """The headers, and what takes the secrets among their values out of texts."""
+        texts = {name: render(known) for name, render in self._render.items()}
+        secrets = [texts[name] for name in self._secret]
         if self._basic is not None:
-            headers["Authorization"] = self._basic
-            secrets.append(self._basic)
-        return headers, secrets
+            texts["Authorization"] = self._basic
+            secrets += [self._basic, *self._inside]
+        parts = (part for secret in secrets for part in (secret, *secret.split()) if len(part) >= MIN_SECRET)
+        return {name: _one_line(text) for name, text in texts.items()}, Scrubber.of(parts)
 
 
 def _basic(credentials: str) -> str:
@@ -223,11 +232,3 @@ def _result(answer: Answer, text: str, scrub: Callable[[str], str]) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def _without(secrets: list[str], text: str) -> str:
-    """The text with every secret blotted out: some servers answer with the request that they got."""
-    parts = {part for secret in secrets for part in (secret, *secret.split()) if len(part) >= 6}
-    for part in sorted(parts, key=len, reverse=True):
-        text = text.replace(part, "***")
-    return text

@@ -106,6 +106,8 @@ class Reply:
     """Answer the head, drip bytes of the body until this is set."""
     stall: bool = False
     """With `hold`: send the body and then nothing, and say in the head that the connection's end is the body's."""
+    reason: str | None = None
+    """The reason phrase; None for the usual one."""
 
 
 @dataclass
@@ -142,7 +144,7 @@ class Server:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 server.received.append(Received(self.command, self.path, headers, self.rfile.read(length)))
                 reply = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
-                self.send_response(reply.status)
+                self.send_response(reply.status, reply.reason)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 if reply.stall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -154,7 +155,37 @@ def test_secrets_never_reach_messages_or_results(send, server, reply):
     assert "answered 500" in message
     for secret in ("hunter22", "Ym9iOmh1bnRlcjIy", "topsecret", "payload-value", "bob"):
         assert secret not in message
-    assert send(spec, {"t": "1"}, KEY="topsecret")["body"] == "***"
+    assert send(spec, {"t": "1"}, KEY="topsecret")["body"] == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"you sent": "to\\/pse\\u0063ret"}',
+        b'{"you sent": "\\u0074\\u006f\\u002f\\u0070\\u0073\\u0065\\u0063\\u0072\\u0065\\u0074"}',
+        b'{"inner": "{\\"you sent\\": \\"to\\\\/psecret\\"}"}',
+        b"you sent to%2Fpsecret",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_secret_that_comes_back_in_another_spelling_is_found(send, server, reply, body, status):
+    spec = HttpSpec(server.url, headers={"X-Key": External("env", "KEY")})
+    headers = {"Content-Type": "application/json"} if body[:1] == b"{" else {}
+    server.replies = [reply(status, headers, body)]
+    if status == 200:
+        told = json.dumps(send(spec, KEY="to/psecret")["body"])
+    else:
+        told = str(failure(send, spec, KEY="to/psecret"))
+    assert "[redacted]" in told
+    assert "secret" not in json.dumps(json.loads(told)) if status == 200 else "secret" not in told
+
+
+def test_a_secret_in_a_reason_phrase_is_found(send, server, reply):
+    spec = HttpSpec(server.url, headers={"X-Key": External("env", "KEY")})
+    server.replies = [reply(403, {}, b"", reason="no access for topsecret")]
+    message = str(failure(send, spec, KEY="topsecret"))
+    assert "no access for [redacted]" in message
+    assert "topsecret" not in message
 
 
 def test_redirects_are_followed_on_the_same_origin(send, server, reply):
