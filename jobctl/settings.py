@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jobctl import profiles
 from jobctl.errors import UsageError
-from jobctl.urls import check, redacted, split_password
+from jobctl.urls import check, redacted, split_password, unquoted_keys
 
 DEFAULT_CATALOG = "jobs.yaml"
 STATE_FOLDER = ".jobctl"
@@ -209,9 +209,9 @@ def _redis(
 
 def refuse_password(url: str) -> None:
     """Refuse a URL of the command line that holds a password: everyone on the machine can read it in `ps`."""
-    if redacted(url) != url:
+    check(url)
+    if redacted(url) != unquoted_keys(url):
         raise UsageError(
             "a Redis password does not belong on the command line, where everyone can read it",
             "set JOBCTL_REDIS_URL, JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE",
         )
-    check(url)

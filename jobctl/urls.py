@@ -10,16 +10,28 @@ from jobctl.errors import UsageError
 
 SCHEMES = ("redis", "rediss", "unix")
 SENTINEL = "+sentinel"
-_QUERY_PASSWORD = re.compile(r"([?&]password=)[^&#]*", re.IGNORECASE)
+_QUERY_PASSWORD = re.compile(r"([?&][^=&#]*(?:pass|pwd|secret|token)[^=&#]*=)[^&#]*", re.IGNORECASE)
+"""`password`, `ssl_password`, and whatever else looks like one."""
+HIDDEN = "***"
 
 
 def redacted(url: str) -> str:
-    """The URL as it may be shown to anyone: the password is `***`, however badly the URL is formed."""
+    """The URL as it may be shown to anyone: passwords are `***`, however badly the URL is formed.
+
+    Of a text without `://` nobody knows which part is the password: it is hidden whole.
+    """
     head, separator, rest = url.partition("://")
+    if not separator:
+        return HIDDEN
     userinfo, at, host = rest.rpartition("@")
-    if separator and at and ":" in userinfo:
-        rest = f"{userinfo.partition(':')[0]}:***@{host}"
-    return _QUERY_PASSWORD.sub(r"\1***", f"{head}{separator}{rest}")
+    if at and ":" in userinfo:
+        rest = f"{userinfo.partition(':')[0]}:{HIDDEN}@{host}"
+    return _QUERY_PASSWORD.sub(rf"\1{HIDDEN}", unquoted_keys(f"{head}{separator}{rest}"))
+
+
+def unquoted_keys(url: str) -> str:
+    """The URL with the names of its query parameters as they are read: `%70assword` is `password`."""
+    return re.sub(r"(?<=[?&])[^=&#]*", lambda name: unquote(name.group()), url)
 
 
 def split_password(url: str) -> tuple[str, str | None]:
@@ -48,9 +60,8 @@ def check(url: str) -> None:
     """Raise UsageError unless `url` is a Redis URL that jobctl can connect to."""
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise UsageError(
-            f"{redacted(url)!r} is not a Redis URL", "write redis://HOST:PORT/DB, rediss://… or unix:///PATH"
-        )
+        hint = "write redis://HOST:PORT/DB, rediss://… or unix:///PATH"
+        raise UsageError("the Redis URL does not begin with a scheme (it is not shown: it may hold a password)", hint)
     if scheme.removesuffix(SENTINEL) not in SCHEMES or scheme == f"unix{SENTINEL}":
         raise UsageError(
             f"a Redis URL cannot begin with {scheme}://", "use redis://, rediss://, redis+sentinel:// or unix://"

@@ -86,7 +86,7 @@ def test_a_profiles_password_never_goes_to_another_server(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("localhost:6379", "is not a Redis URL"),
+        ("localhost:6379", "does not begin with a scheme"),
         ("http://host", "cannot begin with http://"),
         ("redis+sentinel://host", "does not name the service"),
         ("redis://host:port", "is not a Redis URL"),
@@ -97,6 +97,34 @@ def test_a_profiles_password_never_goes_to_another_server(tmp_path: Path) -> Non
 def test_a_url_that_cannot_work_is_refused(tmp_path: Path, url: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         resolve(redis=url, environ=env(tmp_path))
+
+
+SECRET_URLS = (
+    "redis://user:hush-hush@host/0",
+    "redis://:hush-hush@host",
+    "redis://:hush@hush-hush@host",
+    "redis://host/0?password=hush-hush",
+    "redis://host/0?%70assword=hush-hush&db=1",
+    "rediss://host/0?ssl_password=hush-hush",
+    "rediss://host/0?SSL_Password=hush-hush",
+    "unix:///run/redis.sock?password=hush-hush",
+    "redis+sentinel://:hush-hush@a,b/main",
+)
+UNREADABLE_URLS = ("hush-hush", ":hush-hush@host:6379", "redis:/user:hush-hush@host", "user:hush-hush@host")
+
+
+@pytest.mark.parametrize("url", [*SECRET_URLS, *UNREADABLE_URLS])
+def test_a_password_is_neither_taken_from_the_command_line_nor_shown(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(redis=url, environ=env(tmp_path))
+    assert "hush-hush" not in f"{caught.value} {caught.value.message} {caught.value.hint} {redacted(url)}"
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://host:1/0?socket_timeout=1", "redis://user@host", "unix:///run/my.sock?d%62=1"]
+)
+def test_a_url_without_a_password_is_taken_from_the_command_line(tmp_path: Path, url: str) -> None:
+    assert resolve(redis=url, environ=env(tmp_path)).redis_url
 
 
 @pytest.mark.parametrize(
