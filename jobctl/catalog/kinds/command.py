@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jobctl.catalog.kinds.base import External, Kind, Spec, read_secrets
+from jobctl.catalog.kinds.shells import code_templates
 from jobctl.catalog.templates import is_template
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from jobctl.catalog.report import Report
     from jobctl.catalog.shapes import Field
 
-_SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "fish")
 _IN_COMMAND = "put it beside `args`: `command: {args: [...], env: {...}, cwd: ...}`"
 
 
@@ -66,20 +64,10 @@ class _CommandKind(Kind):
                 f"the program is fixed, found {shown(argv[0])}",
                 "only arguments may be templates",
             )
-        for index in _shell_templates(argv):
-            hint = 'pass the value as an argument of its own: `sh -c \'echo "$1"\' sh "{{ name }}"`'
-            report.add((*args_path, index), "a payload cannot become part of a shell line", hint)
+        for index in code_templates(argv):
+            hint = 'pass the value as an argument after it: `sh -c \'echo "$1"\' sh "{{ name }}"`, or in `env`'
+            report.add((*args_path, index), "a payload cannot become part of a shell line or of a program", hint)
         return CommandSpec(argv, read_secrets(values.get("env", {}), (*path, "env"), report), values.get("cwd"))
-
-
-def _shell_templates(argv: tuple[str, ...]) -> list[int]:
-    """Indices of templates that a shell would read as its program: the first operand after `-c`."""
-    if PurePosixPath(argv[0]).name not in _SHELLS:
-        return []
-    for index, argument in enumerate(argv[1:], start=1):
-        if re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", argument):
-            return [index + 1] if index + 1 < len(argv) and is_template(argv[index + 1]) else []
-    return []
 
 
 KIND = _CommandKind()
