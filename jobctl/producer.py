@@ -28,7 +28,7 @@ class Producer:
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self.store = store
         self.catalog = catalog
-        self._checks: dict[str, Callable[[Any], None]] = {}
+        self._fits: dict[str, Callable[[Any], Any]] = {}
         self._labels: dict[str, Callable[[Mapping[str, Any]], str]] = {}
         self._flows = Flows(catalog)
 
@@ -51,7 +51,7 @@ class Producer:
         -1000 (first) to 1000 or high, normal, low. Raises UsageError for whatever does not fit.
         """
         job_type = payloads.job_type(self.catalog, type)
-        encoded = self._check(job_type, payload, encoded)
+        payload, encoded = self._fit(job_type, payload, encoded)
         job_id = self._id(job_type, id)
         flow = self._flows.of(job_type)
         if flow is not None and flow.delay_ms and delay is None and at is None:
@@ -87,19 +87,21 @@ class Producer:
             raise conflict(job, done.other)
         return standing(job, done), done
 
-    def _check(self, job_type: JobType, payload: Mapping[str, Any], encoded: bytes | None) -> bytes:
-        """The payload's JSON, once it is known to fit."""
-        check = self._checks.get(job_type.name)
-        if check is None:
-            check = self._checks[job_type.name] = payloads.validator(job_type).check
-        check(payload)
-        if encoded is None:
+    def _fit(
+        self, job_type: JobType, given: Mapping[str, Any], encoded: bytes | None
+    ) -> tuple[Mapping[str, Any], bytes]:
+        """The payload with its schema's defaults, and its JSON, once it is known to fit."""
+        fit = self._fits.get(job_type.name)
+        if fit is None:
+            fit = self._fits[job_type.name] = payloads.validator(job_type).fit
+        payload = fit(given)
+        if encoded is None or payload is not given:
             try:
                 encoded = msgspec.json.encode(payload)
             except (TypeError, ValueError, RecursionError) as problem:
                 raise UsageError(f"the payload cannot be written as JSON: {problem}") from problem
         payloads.check_size(len(encoded), self.catalog.max_payload_bytes)
-        return encoded
+        return payload, encoded
 
     def _id(self, job_type: JobType, given: str | None) -> str:
         if given is None:

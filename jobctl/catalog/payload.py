@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jobctl import redaction
+from jobctl.catalog.defaults import filled, has_defaults, resolved
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.catalog.problems import did_you_mean, dotted, nearest, printable
 from jobctl.errors import UsageError
@@ -22,17 +23,28 @@ _ORDER = ("null", "boolean", "integer", "number", "string")
 
 
 class Validator:
-    """Checks payloads of one job type. Compiled once; thread-safe."""
+    """Checks payloads of one job type and fills in the defaults of its schema. Compiled once; thread-safe."""
 
-    __slots__ = ("_compiled", "_is_valid", "_job_type")
+    __slots__ = ("_compiled", "_is_valid", "_job_type", "_with_defaults")
 
     def __init__(self, job_type: JobType) -> None:
         self._job_type = job_type
         self._compiled = compile_schema(job_type.payload_schema or {"type": "object"})
         self._is_valid = self._compiled.is_valid
+        self._with_defaults = has_defaults(job_type.payload_schema)
+
+    def fit(self, payload: Any) -> Any:
+        """The payload with the schema's defaults for what it leaves out; the same object where there are none.
+
+        Raises UsageError with everything that is wrong, in one line.
+        """
+        if self._with_defaults:
+            payload = filled(self._job_type.payload_schema or {}, payload)
+        self.check(payload)
+        return payload
 
     def check(self, payload: Any) -> None:
-        """Raise UsageError with everything that is wrong, in one line."""
+        """Raise UsageError with everything that is wrong with a payload whose defaults are filled in, in one line."""
         try:
             valid = self._is_valid(payload)
         except ValueError as error:
@@ -42,7 +54,9 @@ class Validator:
             raise UsageError(f"the payload does not fit `{self._job_type.name}`: {problems}")
 
     def problems(self, payload: Any) -> list[tuple[tuple[str | int, ...], str]]:
-        """Each problem's path inside the payload and its text, path included. At most 20."""
+        """Each problem's path inside the payload, defaults filled in, and its text, path included. At most 20."""
+        if self._with_defaults:
+            payload = filled(self._job_type.payload_schema or {}, payload)
         found: list[tuple[tuple[str | int, ...], str]] = []
         shown = redaction.hide(self._job_type.redact, payload)
         for error in self._compiled.iter_errors(payload):
@@ -149,23 +163,7 @@ def nearest_type(catalog: Catalog, name: str) -> UsageError:
 
 def _property(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The schema of one key of the payload, local references followed."""
-    properties, others = schema.get("properties", {}), schema.get("additionalProperties")
-    found = properties.get(key, others)
-    for _ in range(8):
-        if not isinstance(found, Mapping):
-            return {}
-        if "$ref" not in found:
-            return found
-        found = _pointed(schema, found["$ref"])
-    return {}
-
-
-def _pointed(schema: Mapping[str, Any], reference: str) -> Any:
-    place: Any = schema
-    for part in reference.removeprefix("#").split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        place = place.get(name) if isinstance(place, Mapping) else None
-    return place if reference.startswith("#/") else None
+    return resolved(schema.get("properties", {}).get(key, schema.get("additionalProperties")), schema)
 
 
 def _from_options(schema: Mapping[str, Any], text: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobctl import clock
 from jobctl.catalog.kinds.base import External
-from jobctl.catalog.kinds.http import HttpSpec
-from jobctl.catalog.templates import TemplateProblem, compile_text, compile_value, is_template
+from jobctl.catalog.kinds.http import TOKEN, HttpSpec, header_problem
+from jobctl.catalog.templates import TemplateProblem, compile_text, compile_value
 from jobctl.errors import UsageError
 from jobctl.handlers.base import Attempt, Handler, HandlerFailure, Surroundings
 from jobctl.handlers.http_address import Address, redirected
@@ -32,8 +31,6 @@ MAX_RESULT = 16_384
 """The most characters of an answer that are kept as the job's result."""
 MAX_RETRY_AFTER_MS = 86_400_000
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_FRAMING = ("content-length", "transfer-encoding", "connection")
 _SECRET = ("authorization", "proxy-authorization", "cookie")
 _RETRYABLE = (408, 429)
 _EXCERPT = 300
@@ -134,7 +131,7 @@ def _failure(request: Request, answer: Answer, text: str) -> HandlerFailure:
 
 def build(spec: HttpSpec, surroundings: Surroundings) -> HttpHandler:
     """Compile the request. Raises UsageError, TemplateProblem."""
-    if not _TOKEN.fullmatch(spec.method):
+    if not TOKEN.fullmatch(spec.method):
         raise UsageError(f"job {surroundings.job_type}: {spec.method!r} is not an HTTP method")
     return HttpHandler(spec, surroundings)
 
@@ -160,7 +157,8 @@ class _Headers:
         self, headers: Mapping[str, str | External], surroundings: Surroundings, credentials: str | None
     ) -> None:
         for name, value in headers.items():
-            _check_header(name, value, surroundings.job_type)
+            if problem := header_problem(name, value):
+                raise UsageError(f"job {surroundings.job_type}: {name!r}: {problem}")
         self._render = {name: compile_setting(value, surroundings) for name, value in headers.items()}
         self._secret = {
             name for name, value in headers.items() if isinstance(value, External) or name.lower() in _SECRET
@@ -185,13 +183,6 @@ def _basic(credentials: str) -> str:
     """RFC 7617; a user without a password still has the colon."""
     pair = credentials if ":" in credentials else credentials + ":"
     return "Basic " + base64.b64encode(pair.encode()).decode()
-
-
-def _check_header(name: str, value: str | External, job_type: str) -> None:
-    if not _TOKEN.fullmatch(name) or name.lower() in _FRAMING:
-        raise UsageError(f"job {job_type}: the header {name!r} cannot be set")
-    if name.lower() == "host" and isinstance(value, str) and is_template(value):
-        raise UsageError(f"job {job_type}: the Host header cannot be a template")
 
 
 def _one_line(text: str) -> str:

@@ -45,10 +45,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
 
 
-def check(catalog: Catalog, job_type: JobType, payload: Mapping[str, Any]) -> None:
-    """Raise UsageError for a payload that enqueue would refuse too."""
-    payloads.validator(job_type).check(payload)
-    payloads.check_size(len(msgspec.json.encode(payload)), catalog.max_payload_bytes)
+def fit(catalog: Catalog, job_type: JobType, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload as enqueue would write it, defaults filled in. Raises UsageError for one that it would refuse."""
+    values: dict[str, Any] = payloads.validator(job_type).fit(payload)
+    payloads.check_size(len(msgspec.json.encode(values)), catalog.max_payload_bytes)
+    return values
 
 
 def run(

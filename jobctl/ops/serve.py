@@ -181,7 +181,7 @@ def schedulable(settings: Settings) -> Catalog:
 
     for schedule in catalog.schedules.values():
         try:
-            payload.validator(payload.job_type(catalog, schedule.job)).check(schedule.payload)
+            payload.validator(payload.job_type(catalog, schedule.job)).fit(schedule.payload)
         except UsageError as error:
             raise UsageError(f"schedule {schedule.name}: {error.message}", error.hint) from error
     return catalog

@@ -38,12 +38,12 @@ FREE = JobType("free", PythonSpec("m:f"))
 
 def refusal(payload: Any, job: JobType = SEND) -> str:
     with pytest.raises(UsageError) as caught:
-        validator(job).check(payload)
+        validator(job).fit(payload)
     return str(caught.value)
 
 
 def test_a_payload_that_fits_is_accepted() -> None:
-    validator(SEND).check({"to": "a@example.com", "count": 1})
+    validator(SEND).fit({"to": "a@example.com", "count": 1})
 
 
 def test_all_that_does_not_fit_is_said_in_one_line() -> None:
@@ -152,3 +152,43 @@ def test_an_unknown_job_type_is_told_the_nearest() -> None:
         job_type(catalog, "sned-email")
     with pytest.raises(UsageError, match="the catalog has report, send-email"):
         job_type(catalog, "zzz")
+
+
+NESTED = {
+    "properties": {
+        "a": {"default": 1},
+        "b": {"properties": {"c": {"$ref": "#/$defs/c"}, "d": {"default": [1]}}},
+        "items": {"items": {"properties": {"n": {"default": 0}}}},
+        "none": {"default": None},
+    },
+    "allOf": [{"properties": {"e": {"default": "x"}}}],
+    "anyOf": [{"properties": {"f": {"default": 1}}}, {}],
+    "required": ["a"],
+    "$defs": {"c": {"type": "string", "default": "deep"}},
+}
+
+
+def test_defaults_are_filled_in_at_every_level_that_is_there() -> None:
+    fit = validator(JobType("t", PythonSpec("m:f"), payload_schema=NESTED)).fit
+    assert fit({}) == {"a": 1, "none": None, "e": "x"}
+    assert fit({"b": {}, "items": [{}, {"n": 5}], "a": 2, "e": 3}) == {
+        "b": {"c": "deep", "d": [1]}, "items": [{"n": 0}, {"n": 5}], "a": 2, "e": 3, "none": None,
+    }  # fmt: skip
+    given_whole = {"a": 2, "e": 3, "none": 1}
+    assert fit(given_whole) is given_whole
+    first = fit({"b": {}})
+    first["b"]["d"].append(2)
+    assert fit({"b": {}})["b"]["d"] == [1]
+
+
+def test_a_default_that_does_not_fit_is_refused_as_if_it_had_been_given() -> None:
+    job = JobType("t", PythonSpec("m:f"), payload_schema={"properties": {"a": {"type": "integer", "default": "x"}}})
+    assert "a: expected integer" in refusal({}, job)
+
+
+def test_a_schema_that_refers_to_itself_ends_with_the_payload() -> None:
+    schema = {"properties": {"next": {"$ref": "#"}, "n": {"default": 0}}}
+    fit = validator(JobType("t", PythonSpec("m:f"), payload_schema=schema)).fit
+    assert fit({"next": {"next": {}}}) == {"n": 0, "next": {"n": 0, "next": {"n": 0}}}
+    endless = {"properties": {"a": {"$ref": "#/properties/a"}}}
+    assert validator(JobType("t", PythonSpec("m:f"), payload_schema=endless)) is not None

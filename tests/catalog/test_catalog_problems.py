@@ -120,6 +120,13 @@ def test_the_error_is_a_usage_error_that_counts() -> None:
             "version: 1\njobs: {a: {command: {args: [env], env: {A: {env: X, file: Y}}}}}",
             "env.A: expected `{env: NAME}`",
         ),
+        *(
+            (
+                f"version: 1\njobs: {{a: {{http: {{url: 'http://h/', headers: {{{name}: '{{{{ x }}}}'}}}}}}}}",
+                "cannot be",
+            )
+            for name in ("Content-Length", "transfer-encoding", "Connection", "Host")
+        ),
         ("version: 1\njobs: {a: {command: [ls], cwd: /}}", "unknown key `cwd`; put it beside `args`"),
     ],
 )

@@ -269,3 +269,18 @@ def test_a_reader_that_goes_away_ends_it_quietly(lab: Cli) -> None:
 
     assert err == ""
     assert process.returncode != 0
+
+
+def test_a_default_of_the_schema_is_in_the_payload_of_each_job(lab: Cli) -> None:
+    more = """
+  copy:
+    command: [echo, "{{ level }}"]
+    payload: {properties: {level: {default: 3}, target: {properties: {folder: {default: /tmp}}}}}
+"""
+    catalog = lab.cwd / "jobs.yaml"
+    catalog.write_text(catalog.read_text().replace("\njobs:\n", f"\njobs:{more}", 1))
+    line = '{"type": "copy", "payload": {"target": {}}}'
+    assert lab("enqueue", "copy", "target:={}").code == 0
+    assert lab("enqueue", "--from", "-", input=line).code == 0
+    payloads = [job["payload"] for job in lab("job", "ls", "job:copy", "-o", "json").json()]
+    assert payloads == [{"target": {"folder": "/tmp"}, "level": 3}] * 2

@@ -113,3 +113,20 @@ def test_enqueueing_inside_it_works_where_there_is_one(lab: Cli) -> None:
     child = lab("run", "parent").json()
 
     assert lab("job", "show", child, "-o", "json").json()["payload"] == {"name": "child"}
+
+
+DEFAULTED = """
+version: 1
+jobs:
+  copy:
+    command: [echo, "{{ source }} to {{ target.folder }}", "{{ level }}"]
+    payload:
+      required: [source]
+      properties: {source: {}, level: {type: integer, default: 3}, target: {properties: {folder: {default: /tmp}}}}
+"""
+
+
+def test_a_default_of_the_schema_is_there_for_templates(cli: Cli) -> None:
+    (cli.cwd / "jobs.yaml").write_text(DEFAULTED)
+    done = cli("run", "copy", "source=a", "target:={}")
+    assert (done.code, done.err.splitlines()[0]) == (0, "a to /tmp 3")

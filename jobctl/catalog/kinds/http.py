@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jobctl.catalog.report import Report
     from jobctl.catalog.shapes import Field
 
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+_FRAMING = ("content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _ORIGIN = r"(?i:https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
 
@@ -69,14 +71,27 @@ class _HttpKind(Kind):
             report.add((*path, "body"), "expected at most one of `json` and `body`, found both")
         headers = read_secrets(values.get("headers", {}), (*path, "headers"), report)
         for name, value in headers.items():
-            if isinstance(value, str) and re.search(r"[\r\n]", value):
-                report.add((*path, "headers", name), "a header's value is one line, found several")
+            if problem := header_problem(name, value):
+                report.add((*path, "headers", name), problem)
         spec = HttpSpec(values["url"], headers=headers, json=values.get("json"), body=values.get("body"))
         return msgspec.structs.replace(
             spec,
             method=values.get("method", spec.method),
             timeout_ms=values.get("timeout", spec.timeout_ms),
         )
+
+
+def header_problem(name: str, value: str | External) -> str | None:
+    """Why a header cannot be sent, or None."""
+    if not TOKEN.fullmatch(name):
+        return "expected the name of a header"
+    if name.lower() in _FRAMING:
+        return f"the header {name} cannot be set: it follows from the connection and the body"
+    if name.lower() == "host" and isinstance(value, str) and is_template(value):
+        return "the header Host cannot be a template: a payload must not choose the host"
+    if isinstance(value, str) and re.search(r"[\r\n]", value):
+        return "a header's value is one line, found several"
+    return None
 
 
 def _check_url(url: str, path: Path, report: Report) -> None:

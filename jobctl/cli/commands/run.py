@@ -56,7 +56,7 @@ def run(
     found = job_type(catalog, type)
     limit = catalog.max_payload_bytes
     values = payloads.build(found, arguments or [], payload, limit=limit, read_stdin=lambda n: read_stdin(ctx, n))
-    ops.check(catalog, found, values)
+    values = ops.fit(catalog, found, values)
     if isinstance(ctx.stdout, io.TextIOWrapper):
         ctx.stdout.reconfigure(line_buffering=True)
     with _stdout_to_stderr(redaction.scrubber(found.redact, values)):
