@@ -42,6 +42,10 @@ class RedisUnavailable(JobctlError):
     exit_code = 3
 
 
+class RedisForbidden(RedisUnavailable):
+    """The Redis user may not do this."""
+
+
 class RedisFull(RedisUnavailable):
     """Redis is at its `maxmemory` and refuses what would need more."""
 

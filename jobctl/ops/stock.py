@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobctl.errors import RedisForbidden
+
 if TYPE_CHECKING:
     from jobctl.store import Store
 
@@ -22,13 +24,16 @@ class Inbox:
 
 
 def take_in(store: Store, queues: Iterable[str], *, write: bool, limit: int | None = TAKEN_FOR_A_LOOK) -> Inbox:
-    """Take in the stock dead letters of queues, at most `limit`; without `write` they are only counted."""
+    """Take in the stock dead letters of queues, at most `limit`; they are only counted without `write`, or where the
+    Redis user may not write."""
     taken = left = 0
     for queue in queues:
         waiting = store.stock.count_dead(queue)
         if waiting and write and (limit is None or taken < limit):
-            came = store.stock.take_dead(queue, None if limit is None else limit - taken)
-            taken += came
+            try:
+                taken += store.stock.take_dead(queue, None if limit is None else limit - taken)
+            except RedisForbidden:
+                write = False
             waiting = store.stock.count_dead(queue)
         left += waiting
     return Inbox(taken, left)

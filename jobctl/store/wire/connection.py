@@ -10,7 +10,7 @@ import redis
 import redis.backoff
 import redis.retry
 
-from jobctl.errors import JobctlError, RedisFull, RedisUnavailable, UsageError
+from jobctl.errors import JobctlError, RedisForbidden, RedisFull, RedisUnavailable, UsageError
 from jobctl.store.wire import topology
 from jobctl.urls import address, is_sentinel, redacted, split_password
 
@@ -99,9 +99,12 @@ def translate(error: BaseException, url: str = "") -> JobctlError | None:
         return None
     where = redacted(url) if url else NAMELESS
     what, hint = _meaning(error)
-    kind = RedisFull if what == FULL else RedisUnavailable
+    kind = RedisFull if what == FULL else RedisForbidden if hint == ASK else RedisUnavailable
     return kind(f"{where} {what}", hint)
 
+
+ASK = "docs/security.md has the rights that a producer, worker, reader and operator need"
+"""The hint for a Redis user who may not run a command or touch a key."""
 
 _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
     (
@@ -109,7 +112,7 @@ _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
         "refused the user name or password",
         "check JOBCTL_REDIS_PASSWORD",
     ),
-    (redis.exceptions.NoPermissionError, "does not permit this: {error}", "ask for the command and key"),
+    (redis.exceptions.NoPermissionError, "does not permit this: {error}", ASK),
     (redis.exceptions.BusyLoadingError, "is still loading its data", "try again in a moment"),
     (redis.exceptions.ReadOnlyError, "is read-only: it is a replica", "give the address of the primary"),
     (redis.exceptions.OutOfMemoryError, FULL, "raise it or remove jobs"),
@@ -122,7 +125,8 @@ _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
 _BY_PREFIX: tuple[tuple[str, str, str], ...] = (
     ("NOAUTH", "wants a password", "set JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE"),
     ("WRONGPASS", "refused the user name or password", "check JOBCTL_REDIS_PASSWORD"),
-    ("NOPERM", "does not permit this: {error}", "ask for the command and key"),
+    ("NOPERM", "does not permit this: {error}", ASK),
+    ("ACL failure", "does not permit this: {error}", ASK),
     ("OOM", FULL, "raise it or remove jobs"),
     ("READONLY", "is read-only: it is a replica", "give the address of the primary"),
     ("LOADING", "is still loading its data", "try again in a moment"),
