@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jobctl.ops.doctor.check import Check
 from jobctl.store.data import records
 from jobctl.store.nouns import logs
 
@@ -31,6 +32,7 @@ RECORDS = {
     "Key of a limit": records.LimitKeyRow,
     "Event": records.Event,
     "Process": records.ProcessRow,
+    "Check": Check,
 }
 
 

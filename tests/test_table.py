@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from jobctl.cli.bulk.run import PARTS
@@ -25,7 +26,7 @@ from jobctl.cli.view.card import card
 from jobctl.cli.view.lines import EventLines
 from jobctl.cli.view.queues import COLUMNS as QUEUES
 from jobctl.cli.view.table import Column, display_width, table, wrapped
-from jobctl.ops.doctor import Check
+from jobctl.ops.doctor.check import Check
 from jobctl.settings import Settings
 from jobctl.store.data.records import (
     DeadGroup,
@@ -86,7 +87,7 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
         ps.COLUMNS,
         ProcessRow(
             name="build-7:1:a", kind="scheduler", host="build-7.internal", pid=4_194_304, queues=(QUEUE, "default"),
-            processes=16, threads=256, running=4_096, memory_mb=12_345.6, started_at=AT, beat_s=1.5,
+            processes=16, threads=256, running=4_096, memory_mb=12_345.6, started_at=AT, beat_s=1.5, hanging=12,
         ),
     ),
     "profile ls": (
@@ -96,7 +97,7 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
             catalog="/etc/shop/jobs.yaml", read_only=True, production=True, cluster=False,
         ),
     ),
-    "doctor": (doctor.COLUMNS, Check("stock workers", "fail", TEXT, "stop it, or let it be one of jobctl's own")),
+    "doctor": (doctor.COLUMNS, Check("stock workers", "fail", TEXT, "stop it, or let it be one of jobctl's own", AT)),
 }  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def test_names_are_whole_up_to_twenty_characters_and_texts_share_the_rest() -> N
 
 
 def test_advice_goes_under_its_row_where_there_is_no_room_beside_it_and_is_never_cut() -> None:
-    columns, record = LISTS["doctor"]
+    columns, record = LISTS["doctor"][0], msgspec.structs.replace(LISTS["doctor"][1], since=None)
     head, *lines = table(screen(), [record], columns, 60).text.splitlines()
     assert head.split() == ["CHECK", "STATUS", "FOUND"]
     assert " ".join(" ".join(line[23:] for line in lines).split()) == f"{record.found} {record.advice}"

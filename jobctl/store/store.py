@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.dead import Dead
     from jobctl.store.nouns.events import Events
     from jobctl.store.nouns.expiry import Expiry
+    from jobctl.store.nouns.ghosts import Ghosts
     from jobctl.store.nouns.jobs import Jobs
     from jobctl.store.nouns.limits import Limits
     from jobctl.store.nouns.logs import Logs
@@ -62,6 +63,12 @@ class Store(Namespace):
         from jobctl.store.nouns.dead import Dead
 
         return Dead(self)
+
+    @cached_property
+    def ghosts(self) -> Ghosts:
+        from jobctl.store.nouns.ghosts import Ghosts
+
+        return Ghosts(self)
 
     @cached_property
     def processes(self) -> Processes:

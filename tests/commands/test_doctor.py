@@ -12,9 +12,16 @@ import redis
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
+from jobctl.catalog.load import load
+from jobctl.engine.liveness.liveness import StoreLiveness
+from jobctl.flow import specs
+from jobctl.store import Store
 from jobctl.store.nouns import server
+from jobctl.store.nouns.processes import ChildInfo, Hanging, ProcessInfo
 from jobctl.store.wire.layout import LAYOUT
+from tests.commands import made
 from tests.integration.servers import HOST, Node, running
+from tests.project import Project
 from tests.support import Cli, Ran, eventually
 
 ROOT = Path(server.__file__).parents[1]
@@ -170,7 +177,120 @@ def test_a_late_beat_is_told(cli: Cli, serve: Serve) -> None:
 
 def test_the_table_is_for_people(cli: Cli, serve: Serve) -> None:
     ran = cli("doctor", env={"JOBCTL_REDIS_URL": serve().url, "JOBCTL_NAMESPACE": "shop"})
-    assert ran.out.splitlines()[0].split() == ["CHECK", "STATUS", "FOUND", "ADVICE"]
+    assert ran.out.splitlines()[0].split() == ["CHECK", "STATUS", "SINCE", "FOUND", "ADVICE"]
+
+
+SHOP = """\
+version: 1
+namespace: lab
+queues: {mail: {rate_limit: 1/h}}
+jobs:
+  send: {command: [echo], queue: mail}
+  note: {command: [echo]}
+"""
+
+
+def findings(cli: Cli) -> dict[str, dict[str, Any]]:
+    return {row["check"]: row for row in cli("doctor", "-o", "json").json()}
+
+
+@pytest.fixture
+def shop(redis_cli: Cli) -> Cli:
+    (redis_cli.cwd / "jobs.yaml").write_text(SHOP)
+    return redis_cli
+
+
+def serving(store: Store, *queues: str, child: ChildInfo | None = None) -> None:
+    """A worker with two processes of 24 threads is alive."""
+    children = (child or ChildInfo(name="h:1:a:1", pid=2, running=0, memory_mb=1.0),)
+    info = ProcessInfo(
+        name="h:1:a",
+        kind="worker",
+        host="h",
+        pid=1,
+        queues=queues,
+        processes=2,
+        threads=24,
+        started_ms=1,
+        children=children,
+    )
+    store.processes.beat(info)
+
+
+def test_a_job_type_whose_queue_nobody_serves_is_told(shop: Cli, redis_client: redis.Redis) -> None:
+    store = Store(redis_client, "lab")
+    serving(store, "default")
+    row = findings(shop)["served types"]
+    assert (row["status"], row["found"]) == ("warn", "no worker serves the queue of send (queue mail)")
+    assert "jobctl worker --queues mail" in row["advice"]
+    serving(store, "default", "mail")
+    assert findings(shop)["served types"]["status"] == "ok"
+
+
+def test_many_dead_letters_are_told_with_what_to_type_next(shop: Cli, redis_client: redis.Redis) -> None:
+    store = Store(redis_client, "lab")
+    made.dead(store, 99)
+    row = findings(shop)["dead letters"]
+    assert (row["status"], row["found"]) == ("ok", "99")
+    made.dead(store, 1_205, queue="mail")
+    row = findings(shop)["dead letters"]
+    assert (row["status"], row["found"]) == ("warn", "1,304: 1,205 in mail, 99 in default")
+    assert "`jobctl dead groups`" in row["advice"]
+    assert row["since"] is not None
+
+
+def test_jobs_that_are_held_by_a_limit_that_is_no_more_are_told(shop: Cli, redis_client: redis.Redis) -> None:
+    store = Store(redis_client, "lab")
+    store.limits.define("mail", specs(load(shop.cwd / "jobs.yaml"), "mail"))  # as a worker does
+    for _ in range(3):
+        assert shop("enqueue", "send").code == 0
+    store.settle.fetch("w", ["mail"], 10)
+    assert findings(shop)["held jobs"]["status"] == "ok"
+    (shop.cwd / "jobs.yaml").write_text(SHOP.replace("{rate_limit: 1/h}", "{}"))
+    row = findings(shop)["held jobs"]
+    assert (row["status"], row["found"]) == ("warn", "held by what is no longer there: 2 of queue:mail by a limit")
+    assert row["since"] is not None
+
+
+def test_a_job_that_another_dashboard_deleted_is_told_and_goes_by_itself(shop: Cli, redis_client: redis.Redis) -> None:
+    store = Store(redis_client, "lab")
+    job_id = shop("enqueue", "note", "--delay", "1h").out.strip()
+    redis_client.hdel("lab:default.msgs", job_id)
+    assert shop("queue", "ls", "default", "-o", "json").json()[0]["delayed"] == 1
+    row = findings(shop)["ghosts"]
+    assert (row["status"], row["found"]) == ("warn", "ids without a job: 1 in default")
+    StoreLiveness(store, load(shop.cwd / "jobs.yaml")).sweep()
+    assert findings(shop)["ghosts"]["status"] == "ok"
+    assert shop("queue", "ls", "default", "-o", "json").json()[0]["delayed"] == 0
+
+
+def test_threads_that_hang_past_their_time_limit_are_told(shop: Cli, redis_client: redis.Redis) -> None:
+    store = Store(redis_client, "lab")
+    serving(store, "default", "mail")
+    assert findings(shop)["threads"]["status"] == "ok"
+    since = store.processes.now_ms() - 150_000
+    late = (Hanging("mail", "job-7", since),)
+    child = ChildInfo(name="h:1:a:1", pid=2, running=0, memory_mb=1.0, hanging=48, hanging_jobs=late)
+    serving(store, "default", "mail", child=child)
+    row = findings(shop)["threads"]
+    assert row["status"] == "fail"
+    assert row["found"] == "48 of 48 threads hang past the time limit of their job, on h pid 1: job-7"
+    assert row["since"] is not None
+    assert "2m ago" in shop("doctor").out
+    assert shop("ps", "-o", "json").json()[0]["hanging"] == 48
+
+
+def test_a_thread_that_nothing_interrupts_is_seen_from_outside(project: Project) -> None:
+    project.start("worker", "--processes=1", "--threads=1")
+    job = project.client.enqueue("slow", {"n": 1, "s": 60})
+
+    def told() -> dict[str, Any] | None:
+        row = findings(project.cli)["threads"]
+        return row if row["status"] == "fail" else None
+
+    row = eventually(told, 40, "the thread to be told")
+    assert row["found"].startswith("1 of 1 threads hang past the time limit of their job")
+    assert job.id in row["found"]
 
 
 def test_every_command_of_the_scripts_and_the_store_is_asked_for() -> None:

@@ -70,6 +70,22 @@ def test_only_what_executes_past_its_limit_is_overdue() -> None:
     assert supervisor.overdue(20.0) == []
 
 
+def test_what_goes_on_past_its_limit_hangs_also_once_it_is_given_up() -> None:
+    child, supervisor = pair(4)
+    for thread, (token, deadline) in enumerate([("late", 10.0), ("in-time", 30.0), ("earlier", 5.0)]):
+        child.begin(thread, token, "default", token)
+        child.limit(thread, deadline)
+    child.end(2)
+    child.give_up(2)
+    assert [(attempt.id, deadline) for attempt, deadline in supervisor.hanging(20.0)] == [
+        ("earlier", 5.0),
+        ("late", 10.0),
+    ]
+    assert [attempt.id for attempt in supervisor.executing()] == ["late", "in-time"]
+    child.end(2)
+    assert [attempt.id for attempt, _ in supervisor.hanging(20.0)] == ["late"]
+
+
 def test_a_child_sees_when_redis_was_last_told_of_it() -> None:
     child, supervisor = pair(1)
     assert child.beaten_at == 0

@@ -10,6 +10,7 @@ _STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 COLUMNS = (
     Column("CHECK", "check"),
     Column("STATUS", "status", importance=9, style=lambda status: _STYLES.get(status, "")),
+    Column("SINCE", "since", importance=7),
     Column("FOUND", "found", importance=8, least=NAME, wrap=True),
     Column("ADVICE", "advice", under=True),
 )
@@ -21,7 +22,7 @@ def doctor(ctx: Context) -> int:
 
     One row a check. Exit code 1 if any of them fails; warnings do not count. Nothing is changed.
     """
-    from jobctl.ops.doctor import examine
+    from jobctl.ops.doctor.examine import examine
 
     rows = examine(lambda: ctx.store(retries=2), ctx.catalog_if_any)
     ctx.emit(rows, COLUMNS)

@@ -15,6 +15,7 @@ COLUMNS = (
     Column("PROCESSES", "processes", right=True, importance=4),
     Column("THREADS", "threads", right=True, importance=4),
     Column("RUNNING", "running", right=True, importance=8, silent=ABSENT),
+    Column("HANGING", "hanging", right=True, importance=8, style=lambda text: "red" if text != "0" else "dim"),
     Column("MEMORY", lambda row: f"{row.memory_mb:,.0f} MB", right=True, importance=6),
     Column("STARTED", "started_at", importance=3),
     Column("BEAT", lambda row: f"{row.beat_s:.1f}s ago", right=True, importance=7),

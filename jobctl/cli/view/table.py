@@ -111,7 +111,8 @@ def _fitted(
     shown: list[int] = []
     first = columns[0].importance > 0
     for n in sorted(range(len(columns)), key=lambda n: (n > 0 or not first, n in silent, -columns[n].importance)):
-        if n not in under and (not shown or _total([least[m] for m in (*shown, n)]) <= width):
+        taken = [(natural if n in silent else least)[m] for m in shown]  # what says nothing takes no room from a text
+        if n not in under and (not shown or _total([*taken, least[n]]) <= width):
             shown.append(n)
     widths = {n: least[n] for n in sorted(shown)}
     spare = width - _total(list(widths.values()))

@@ -162,6 +162,9 @@ class StoreLiveness:
         for queue in names:
             keep = self.catalog.queue(queue).keep
             self._store.queues.expire(queue, keep.completed_ms, keep.count)
+        for queue, ghosts in self._store.ghosts.counts(names).items():
+            if ghosts and (dropped := self._store.ghosts.sweep(queue)):
+                _log.warning("forgot %d ids of queue %s: another program deleted their jobs", dropped, queue)
 
     def _recover(
         self,

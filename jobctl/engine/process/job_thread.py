@@ -126,6 +126,8 @@ class JobThread(threading.Thread):
         _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
         failure = AttemptCancelled() if self.guard.reason == "cancelled" else AttemptTimeout()
         self._end(job.reserved, verdict.failed(job, failure), now - job.started)
+        if self._slots:
+            self._slots.give_up(self.number)
 
     def hush(self) -> None:
         """Write what the running attempt has said; it is about to be given up or back."""

@@ -27,7 +27,7 @@ _TIME = struct.Struct("@d")
 _AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT = 0, 8, 16, 20, 24
 _DEADLINE = 304
 _STATE = SLOT_SIZE - 1
-_IDLE, _EXECUTING = 0, 1
+_IDLE, _EXECUTING, _GIVEN_UP = 0, 1, 2
 
 
 class Executing(NamedTuple):
@@ -79,6 +79,10 @@ class SlotTable:
     def end(self, thread: int) -> None:
         """The attempt of thread number `thread` is over and its outcome is committed, or given up."""
         self._map[SLOT_SIZE * (thread + 1) + _STATE] = _IDLE
+
+    def give_up(self, thread: int) -> None:
+        """The attempt of thread number `thread` is over for Redis, but the thread cannot be made to end it."""
+        self._map[SLOT_SIZE * (thread + 1) + _STATE] = _GIVEN_UP
 
     def bump(self) -> None:
         """The child's main loop is alive; call it about once a second."""
@@ -139,13 +143,24 @@ class SlotTable:
         late = (s for s in self._slots() if 0 < _TIME.unpack_from(self._map, s + _DEADLINE)[0] < before)
         return [attempt for start in late if (attempt := self._attempt(start))]
 
+    def hanging(self, before: float) -> list[tuple[Executing, float]]:
+        """The attempts that go on though they had to end before the time `before`, given up or not, and when each had
+        to: the earliest first."""
+        found = []
+        for start in self._slots():
+            deadline = _TIME.unpack_from(self._map, start + _DEADLINE)[0]
+            if 0 < deadline < before and self._map[start + _STATE] != _IDLE:
+                found.append((self._read(start), deadline))
+        return sorted(found, key=lambda one: one[1])
+
     def _slots(self) -> range:
         """Where the slots begin."""
         return range(SLOT_SIZE, SLOT_SIZE * (self.threads + 1), SLOT_SIZE)
 
     def _attempt(self, start: int) -> Executing | None:
-        if self._map[start + _STATE] != _EXECUTING:
-            return None
+        return self._read(start) if self._map[start + _STATE] == _EXECUTING else None
+
+    def _read(self, start: int) -> Executing:
         text = self._map[start + 1 : start + 1 + self._map[start]].decode(errors="replace")
         token, _, rest = text.partition(" ")
         return Executing(token, *rest.partition(" ")[::2])

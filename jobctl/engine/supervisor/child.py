@@ -11,7 +11,10 @@ from jobctl.engine.process.config import CHILD_COMMAND, ChildConfig
 from jobctl.engine.process.entry import RETIRE
 from jobctl.engine.process.slots import SlotTable, shared_file
 from jobctl.engine.tools.processes import resident_bytes
-from jobctl.store.nouns.processes import ChildInfo
+from jobctl.store.nouns.processes import SHOWN, ChildInfo, Hanging
+
+HANGING_S = 6.0
+"""A thread hangs if it goes on for so long past its job's time limit; a command has 5 s to end after SIGTERM."""
 
 
 class Child:
@@ -55,7 +58,17 @@ class Child:
 
     def info(self) -> ChildInfo:
         memory_mb = round(resident_bytes(self.pid) / 1e6, 1)
-        return ChildInfo(name=self.name, pid=self.pid, running=self.slots.running, memory_mb=memory_mb)
+        now, now_ms = clock.monotonic(), clock.now_ms()
+        late = self.slots.hanging(now - HANGING_S)
+        jobs = [Hanging(job.queue, job.id, now_ms - round((now - deadline) * 1000)) for job, deadline in late[:SHOWN]]
+        return ChildInfo(
+            name=self.name,
+            pid=self.pid,
+            running=self.slots.running,
+            memory_mb=memory_mb,
+            hanging=len(late),
+            hanging_jobs=tuple(jobs),
+        )
 
     def close(self) -> None:
         """Free what the supervisor holds for it, once it has ended."""

@@ -248,7 +248,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A live supervisor (worker) or scheduler. `beat_s` is the age of its last heartbeat, in seconds."""
+    """A live supervisor (worker) or scheduler. `beat_s` is the age of its last heartbeat, in seconds.
+
+    `hanging` counts threads that go on with a job past its time limit, the first since `hanging_since`; `hanging_jobs`
+    are ids of some of these jobs.
+    """
 
     name: str
     kind: str
@@ -261,3 +265,6 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float
     started_at: datetime
     beat_s: float
+    hanging: int = 0
+    hanging_since: datetime | None = None
+    hanging_jobs: tuple[str, ...] = ()

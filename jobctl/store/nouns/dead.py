@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -86,6 +87,15 @@ class Dead:
     def count(self, queue: str) -> int:
         with mapping():
             return int(self._store.client.zcard(self._store.keys.dead(queue)))
+
+    def oldest(self, queues: Iterable[str]) -> datetime | None:
+        """When the oldest dead letter of some queues died."""
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.zrange(self._store.keys.dead(queue), 0, 0, withscores=True)
+            rows = [row for page in pipe.execute() for row in page]
+        return clock.to_datetime(min(at for _, at in rows)) if rows else None
 
     def groups(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> list[DeadGroup]:
         """The error groups of a queue with what died in a time span, the largest first. Reads the indexes alone."""

@@ -7,6 +7,7 @@ A limit is `r:TYPE` (rate) or `c:TYPE` (concurrency) of a job type, `R` or `C` o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -117,12 +118,21 @@ class Limits:
             yield [_key(one) for one in page]
             start += PAGE
 
+    def parked(self, queue: str) -> dict[str, int]:
+        """How many jobs of a queue wait for each limit; the limit of a pause of a type is `p:TYPE`."""
+        with mapping():
+            found = self._store.client.hgetall(self._store.keys.of_limits(queue, "parked"))
+        return {ids.read(limit): int(count) for limit, count in sorted(found.items())}
+
     def paused_types(self, queue: str) -> list[str]:
         """The job types of a queue of which jobs wait for the end of a pause of their type."""
+        return [limit[2:] for limit in self.parked(queue) if limit.startswith("p:")]
+
+    def held_since(self, queue: str) -> datetime | None:
+        """Since when the job of a queue that waits longest is limited."""
         with mapping():
-            parked = self._store.client.hkeys(self._store.keys.of_limits(queue, "parked"))
-        names = (ids.read(name) for name in parked)
-        return sorted(name[2:] for name in names if name.startswith("p:"))
+            first = self._store.client.zrange(self._store.keys.limited(queue), 0, 0, withscores=True)
+        return clock.to_datetime(first[0][1]) if first else None
 
     def look_again(self, queue: str, *limits: str) -> None:
         """Let who waits for these limits be looked at now."""
@@ -138,8 +148,7 @@ class Limits:
         client, keys = self._store.client, self._store.keys
         with mapping():
             specs = {ids.read(k): ids.read(v) for k, v in client.hgetall(keys.limits(queue)).items()}
-            parked = {ids.read(k): int(v) for k, v in client.hgetall(keys.of_limits(queue, "parked")).items()}
-        specs = {**(catalog or {}), **specs}
+        specs, parked = {**(catalog or {}), **specs}, self.parked(queue)
         names = {name.removesuffix("|set") for name in specs} | {name for name in parked if name[0] != "p"}
         return [self._row(queue, limit, specs, parked.get(limit, 0)) for limit in sorted(names)]
 

@@ -17,17 +17,32 @@ from jobctl.store.wire.connection import mapping
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
+SHOWN = 5
+"""Jobs that go on past their limits which a process names; of more, the number is told."""
 LEASE_MS = 15_000
 """A process that has not beaten for this long is lost."""
 
 
+class Hanging(msgspec.Struct, frozen=True, array_like=True):
+    """A job that goes on past its time limit, since `since_ms` (epoch ms)."""
+
+    queue: str
+    job_id: str
+    since_ms: int
+
+
 class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker process as its supervisor sees it. Its leases are kept alive by the supervisor's beat."""
+    """A worker process as its supervisor sees it. Its leases are kept alive by the supervisor's beat.
+
+    `hanging` counts the threads that go on past their job's time limit; `hanging_jobs` are the first few of these.
+    """
 
     name: str
     pid: int
     running: int
     memory_mb: float
+    hanging: int = 0
+    hanging_jobs: tuple[Hanging, ...] = ()
 
 
 class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +152,7 @@ class Processes:
 
 
 def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
+    late = sorted((one for child in state.children for one in child.hanging_jobs), key=lambda one: one.since_ms)
     return ProcessRow(
         name=state.name,
         kind=state.kind,
@@ -149,4 +165,7 @@ def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
         memory_mb=round(state.memory_mb, 1),
         started_at=clock.to_datetime(state.started_ms),
         beat_s=round(max(0, age_ms) / 1000, 1),
+        hanging=sum(child.hanging for child in state.children),
+        hanging_since=clock.to_datetime(late[0].since_ms) if late else None,
+        hanging_jobs=tuple(one.job_id for one in late[:SHOWN]),
     )

@@ -1,17 +1,14 @@
-"""What breaks the promises here: checks of the server, of who works, and of the catalog."""
+"""Checks of the server: its version, settings and state, and what it lets this user do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.ops import doctor_catalog, doctor_work
+from jobctl.errors import RedisUnavailable
+from jobctl.ops.doctor.check import Check
 
 if TYPE_CHECKING:
-    from jobctl.catalog.model import Catalog
     from jobctl.store import Store
 
 OLDEST = (6, 2)
@@ -22,47 +19,7 @@ CANNOT_TELL = "cannot tell"
 ASK = "ask whoever runs the server"
 
 
-class Check(msgspec.Struct, frozen=True):
-    """One thing that was looked at. `status`: ok, warn or fail; `found` is what is, `advice` what to do."""
-
-    check: str
-    status: str
-    found: str
-    advice: str = ""
-
-
-def examine(store: Callable[[], Store], catalog: Callable[[], Catalog | None]) -> list[Check]:
-    """Look at everything. Nothing is changed, and what cannot be seen is a row."""
-    read, loaded = _catalog(catalog)
-    rows = [read]
-    try:
-        opened = store()
-        rows += server(opened)
-        rows += [Check(*row) for row in doctor_work.checks(opened, loaded)]
-        rows += [Check(*row) for row in doctor_catalog.checks(opened, loaded)] if loaded else []
-    except RedisUnavailable as error:
-        rows.append(Check("redis", "fail", error.message, error.hint))
-    except UsageError:
-        if read.status == "ok":
-            raise
-        advice = "correct the catalog, or give the namespace with --namespace"
-        rows.append(Check("redis", "warn", "not looked at: the catalog says which namespace to look at", advice))
-    return rows
-
-
-def _catalog(catalog: Callable[[], Catalog | None]) -> tuple[Check, Catalog | None]:
-    try:
-        found = catalog()
-    except JobctlError as error:
-        problems = getattr(error, "problems", ())
-        text = f"{len(problems)} problems" if problems else error.message
-        return Check("catalog", "fail", text, "run `jobctl validate`"), None
-    if found is None:
-        return Check("catalog", "ok", "none here; job types and schedules are not checked"), None
-    return Check("catalog", "ok", f"{found.path} is valid"), found
-
-
-def server(store: Store) -> Iterator[Check]:
+def checks(store: Store) -> Iterator[Check]:
     """Checks of the server. Raises RedisUnavailable when it does not answer."""
     yield _latency(store.server.latency_ms())
     info = store.server.info()

@@ -1,4 +1,4 @@
-"""Checks of what Redis holds against the catalog at hand: rows of (check, status, found, advice)."""
+"""Checks of schedules: where their cursors stand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobctl import clock
 from jobctl.engine.scheduler.ticks import following
-from jobctl.ops.doctor_work import Row, listed
+from jobctl.ops.doctor.check import Check, listed
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 
 
-def checks(store: Store, catalog: Catalog) -> Iterator[Row]:
+def checks(store: Store, catalog: Catalog) -> Iterator[Check]:
     """Look at the cursors of the catalog's schedules."""
     if catalog.schedules:
         yield _cursors(store, catalog)
 
 
-def _cursors(store: Store, catalog: Catalog) -> Row:
+def _cursors(store: Store, catalog: Catalog) -> Check:
     """A cursor that is ahead of Redis's clock was moved by a wrong one: the ticks before it would pass unused."""
     now_ms, wrong = store.processes.now_ms(), []
     for name, cursor in store.schedules.cursors(catalog.schedules).items():
@@ -32,9 +32,9 @@ def _cursors(store: Store, catalog: Catalog) -> Row:
             at_ms, from_ms = cursor.set_back
             wrong.append(f"{name} was set back from {_iso(from_ms)} at {_iso(at_ms)}")
     if not wrong:
-        return "schedules", "ok", "none is ahead of Redis's clock", ""
+        return Check("schedules", "ok", "none is ahead of Redis's clock")
     advice = "a clock was wrong: set all by NTP; a scheduler sets such a cursor back with its next tick"
-    return "schedules", "warn", listed(wrong), advice
+    return Check("schedules", "warn", listed(wrong), advice)
 
 
 def _iso(ms: int) -> str:

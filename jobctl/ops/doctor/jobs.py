@@ -1,0 +1,92 @@
+"""Checks of jobs that nobody will run, or that want attention: pauses, backlogs, dead letters, ghosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobctl import flow
+from jobctl.catalog.kinds.actor import ActorSpec
+from jobctl.ops import pauses
+from jobctl.ops.doctor.check import Check, listed
+from jobctl.ops.limits import name_of
+from jobctl.store.nouns.pauses import of_type
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
+
+MANY_DEAD = 100
+"""Dead letters are part of a normal day; so many want somebody's attention."""
+
+
+def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
+    """Look at what waits, and at what has died."""
+    queues = store.queues.names()
+    yield _pauses(store)
+    if catalog is not None:
+        yield _types(store, queues, catalog)
+        yield _backlogs(store, queues, catalog)
+    yield _dead(store, queues)
+    yield _ghosts(store, queues)
+
+
+def _pauses(store: Store) -> Check:
+    rows = pauses.ls(store)
+    if rows:
+        advice = f"if that is over: `{pauses.resume_command(rows[0])}`"
+        return Check("pauses", "warn", listed(map(pauses.sentence, rows)), advice)
+    return Check("pauses", "ok", "nothing is paused")
+
+
+def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:
+    known = set(catalog.jobs)
+    for job in catalog.jobs.values():
+        if isinstance(job.handler, ActorSpec):
+            known.add(job.handler.target.rpartition(":")[2])
+    unknown = sorted({name for queue in queues for name in store.server.waiting_types(queue)} - known)
+    if unknown:
+        found = f"jobs wait whose type is not in the catalog: {listed(unknown)}"
+        return Check("job types", "warn", found, "add the types to the catalog, or cancel the jobs")
+    return Check("job types", "ok", "the catalog has every job type that waits")
+
+
+def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
+    """Jobs that are held by a limit that the catalog does not have, or by a pause that is over."""
+    paused, stuck, oldest = store.pauses.now(), [], None
+    own = {job.queue for job in catalog.jobs.values()} | set(catalog.queues)
+    for queue in (name for name in queues if name in own):
+        known = flow.specs(catalog, queue)
+        for limit, count in store.limits.parked(queue).items():
+            gone = of_type(limit[2:]) not in paused if limit.startswith("p:") else limit not in known
+            if count and gone:
+                what = "an ended pause" if limit.startswith("p:") else "a limit"
+                stuck.append(f"{count} of {name_of(queue, limit)} by {what}")
+                since = store.limits.held_since(queue)
+                oldest = min(filter(None, (oldest, since)), default=None)
+    if stuck:
+        found = f"held by what is no longer there: {listed(stuck)}"
+        return Check("held jobs", "warn", found, "send workers a SIGHUP: they apply the catalog to what waits", oldest)
+    return Check("held jobs", "ok", "every limit that holds jobs is in the catalog")
+
+
+def _dead(store: Store, queues: list[str]) -> Check:
+    counts = {queue: count for queue in queues if (count := store.dead.count(queue))}
+    total = sum(counts.values())
+    if not total:
+        return Check("dead letters", "ok", "none")
+    if total < MANY_DEAD:
+        return Check("dead letters", "ok", f"{total}")
+    most = sorted(counts, key=lambda queue: -counts[queue])
+    found = f"{total:,}: {listed(f'{counts[queue]:,} in {queue}' for queue in most)}"
+    return Check("dead letters", "warn", found, "see why with `jobctl dead groups`", store.dead.oldest(most))
+
+
+def _ghosts(store: Store, queues: list[str]) -> Check:
+    """Entries whose body is gone: somebody else's dashboard deleted the job, and left its id where it waited."""
+    ghosts = {queue: count for queue, count in store.ghosts.counts(queues).items() if count}
+    if ghosts:
+        found = f"ids without a job: {listed(f'{count} in {queue}' for queue, count in sorted(ghosts.items()))}"
+        advice = "another program deleted their bodies; workers drop such ids within minutes: let one run"
+        return Check("ghosts", "warn", found, advice)
+    return Check("ghosts", "ok", "every id has its job")

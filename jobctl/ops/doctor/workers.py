@@ -1,0 +1,104 @@
+"""Checks of who works on a namespace: workers, their threads, schedulers, and stock Dramatiq."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from jobctl import clock
+from jobctl.ops.doctor.check import Check, listed
+from jobctl.store.nouns.processes import LEASE_MS
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
+    from jobctl.store.data.records import ProcessRow, QueueRow
+
+LATE_MS = LEASE_MS // 2
+RUN_WORKER = "run `jobctl worker`"
+
+
+def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
+    """Look at workers and their threads, schedulers, beats, and stock clients."""
+    queues, processes = store.queues.names(), store.processes.ls()
+    serving = store.processes.serving()
+    yield _workers(store.queues.depth(queues), serving)
+    if catalog is not None and serving:
+        yield _served(catalog, serving)
+    yield _threads([row for row in processes if row.kind == "worker"])
+    yield _beats(store)
+    yield _scheduler(processes, catalog)
+    yield _stock(store, queues)
+    yield _inboxes(store, queues)
+
+
+def _workers(depths: list[QueueRow], serving: dict[str, int]) -> Check:
+    waits = [(row, row.waiting + (row.limited or 0)) for row in depths if not row.paused and not serving.get(row.queue)]
+    if stuck := [(row, count) for row, count in waits if count]:
+        found = f"no worker serves {listed(f'{row.queue} ({count} waiting)' for row, count in stuck)}"
+        oldest = max((row.oldest_waiting_s or 0 for row, _ in stuck), default=0)
+        since = clock.to_datetime(clock.now_ms() - round(oldest * 1000)) if oldest else None
+        return Check("workers", "fail", found, RUN_WORKER, since)
+    if not serving:
+        return Check("workers", "warn", "no worker runs", RUN_WORKER)
+    return Check("workers", "ok", f"{len(serving)} queues are served")
+
+
+def _served(catalog: Catalog, serving: dict[str, int]) -> Check:
+    """Workers may serve some of the catalog's queues only; what is enqueued to the others waits."""
+    unserved = [f"{job.name} (queue {job.queue})" for job in catalog.jobs.values() if not serving.get(job.queue)]
+    if unserved:
+        queues = sorted({job.queue for job in catalog.jobs.values() if not serving.get(job.queue)})
+        advice = f"run `jobctl worker --queues {','.join(queues[:3])}`, or add it to a worker's --queues"
+        return Check("served types", "warn", f"no worker serves the queue of {listed(unserved)}", advice)
+    return Check("served types", "ok", "the queue of every job type has a worker")
+
+
+def _threads(workers: list[ProcessRow]) -> Check:
+    """Threads that run a job past its time limit, and could not be interrupted."""
+    hung = [row for row in workers if row.hanging]
+    if not hung:
+        return Check("threads", "ok", "no job runs past its time limit")
+    lost, all_of_them = sum(row.hanging for row in hung), sum(row.processes * row.threads for row in workers)
+    where = listed(f"{row.host} pid {row.pid}" for row in hung)
+    jobs = listed(job for row in hung for job in row.hanging_jobs)
+    found = f"{lost} of {all_of_them} threads hang past the time limit of their job, on {where}: {jobs}"
+    advice = "see `jobctl job show ID`, restart that worker, and give such jobs `isolate: true`"
+    since = min((row.hanging_since for row in hung if row.hanging_since), default=None)
+    return Check("threads", "fail" if lost * 2 >= all_of_them else "warn", found, advice, since)
+
+
+def _beats(store: Store) -> Check:
+    late = {name: age for name, age in store.processes.beats().items() if age >= LATE_MS}
+    if late:
+        found = listed(f"{name}, {age / 1000:.0f} s ago" for name, age in sorted(late.items()))
+        advice = "see whether that process, its host or its network hangs; other workers take over its jobs"
+        return Check("beats", "warn", f"late: {found}", advice)
+    return Check("beats", "ok", "every process has given a sign of life")
+
+
+def _scheduler(processes: list[ProcessRow], catalog: Catalog | None) -> Check:
+    running = sum(row.kind == "scheduler" for row in processes)
+    wanted = len(catalog.schedules) if catalog else 0
+    if wanted and not running:
+        return Check("scheduler", "fail", f"{wanted} schedules and no scheduler", "run `jobctl scheduler`")
+    return Check("scheduler", "ok", f"{running} running" if running else "none needed")
+
+
+def _stock(store: Store, queues: list[str]) -> Check:
+    seen, held = store.server.stock_processes(queues)
+    if held:
+        found = f"a stock Dramatiq worker holds messages of {listed(held)}"
+        return Check("stock workers", "fail", found, "stop it, or let its broker be jobctl.broker.JobctlBroker")
+    if seen:
+        found = f"{seen} stock Dramatiq processes were seen in the last minute"
+        return Check("stock workers", "warn", found, "producers are welcome; workers must not serve these queues")
+    return Check("stock workers", "ok", "none")
+
+
+def _inboxes(store: Store, queues: list[str]) -> Check:
+    left = store.server.inboxes(queues)
+    if left:
+        found = f"not taken in yet: {listed(f'{count} in {queue}' for queue, count in sorted(left.items()))}"
+        return Check("stock inboxes", "warn", found, f"a worker takes them in within seconds: {RUN_WORKER}")
+    return Check("stock inboxes", "ok", "empty")
