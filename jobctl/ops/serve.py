@@ -17,8 +17,8 @@ from jobctl.engine.process.config import (
     default_processes,
     default_threads,
 )
-from jobctl.engine.process.preflight import check
-from jobctl.engine.process.process import queues_of
+from jobctl.engine.process.preflight import Preflight, check
+from jobctl.engine.process.process import queues_of, read_catalog
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.scheduler.ticks import following
 from jobctl.engine.supervisor.supervisor import Supervisor
@@ -75,8 +75,9 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
         SupervisorOptions(processes=plan.processes, max_memory=options.max_memory),
         plan.child(catalog, text),
         liveness,
-        plan.reload,
+        plan,
         Notifier(*notify_socket()),
+        found.forks,
     )
     return supervisor.run()
 
@@ -130,12 +131,17 @@ class _Plan:
         self.liveness: StoreLiveness | None = None
 
     def reload(self) -> ChildConfig:
-        """Read the catalog again; raises when it is broken. New processes find out whether its targets import."""
-        catalog, text = self.read()
-        child = self.child(catalog, text)
+        """Read the catalog again; raises when it is broken."""
+        return self.child(*self.read())
+
+    def try_out(self, child: ChildConfig) -> Preflight:
+        """Import what the catalog names, in a process of its own."""
+        return Preflight(child)
+
+    def adopt(self, child: ChildConfig) -> None:
+        """Recover the jobs of the dead by the catalog that the living work with."""
         if self.liveness:
-            self.liveness.catalog = catalog
-        return child
+            self.liveness.catalog = read_catalog(child)
 
     def read(self) -> tuple[Catalog, str]:
         """The catalog and the text that it was read from."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from jobctl.engine import logs
 from jobctl.engine.process.config import ChildConfig, SupervisorOptions
+from jobctl.engine.process.preflight import Findings
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
@@ -53,6 +54,29 @@ class Recorder:
         return 0
 
 
+class Plan:
+    """Gives the same configuration again, which passes every trial; "broken" gives none, "unfit" does not pass."""
+
+    def __init__(self, verdict: str, child: ChildConfig) -> None:
+        self._verdict = verdict
+        self._child = child
+        self.findings = Findings((), message="does not import" if verdict == "unfit" else "")
+
+    def reload(self) -> ChildConfig:
+        if self._verdict == "broken":
+            raise UsageError("jobs.yaml:1:1: broken")
+        return self._child
+
+    def try_out(self, _child: ChildConfig) -> Plan:
+        return self
+
+    def adopt(self, _child: ChildConfig) -> None:
+        say("adopted")
+
+    def close(self) -> None:
+        say("closed")
+
+
 def main() -> int:
     given = json.loads(sys.argv[1])
     logs.setup("json")
@@ -63,11 +87,6 @@ def main() -> int:
         **given["child"],
     }
 
-    def reload() -> ChildConfig:
-        if given.get("reload") == "broken":
-            raise UsageError("jobs.yaml:1:1: broken")
-        return ChildConfig(**child)
-
     options = SupervisorOptions(
         command=(sys.executable, "-m", "tests.engine.fake_child"), **given.get("options", {"processes": 1})
     )
@@ -75,7 +94,7 @@ def main() -> int:
         options,
         ChildConfig(**child),
         Recorder(given.get("redis", "up")),
-        reload,
+        Plan(given.get("reload", "ok"), ChildConfig(**child)),
         Notifier(given.get("notify"), given.get("watchdog_us")),
     )
     say("start", name=supervisor.name)

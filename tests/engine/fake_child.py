@@ -1,7 +1,7 @@
 """A worker process without Redis: the real entry, with a job loop that behaves as the test asks.
 
 `environment["behaviour"]` chooses; "first" in front of it means that only the supervisor's first child
-behaves so.
+behaves so, "later" that all but its first two do.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def run(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     behaviour = config.environment["behaviour"]
     if behaviour.startswith("first "):
         behaviour = behaviour.removeprefix("first ") if config.name.endswith(":1") else "work"
+    if behaviour.startswith("later "):
+        behaviour = behaviour.removeprefix("later ") if int(config.name.rpartition(":")[2]) > 2 else "work"
     return int(globals()[behaviour](config, slots, stop))
 
 

@@ -133,6 +133,25 @@ def test_sighup_with_a_broken_catalog_keeps_the_old_children(start: Start) -> No
     assert worker.beat_of(2) == old
 
 
+def test_sighup_with_a_catalog_that_does_not_pass_its_trial_starts_nothing(start: Start) -> None:
+    worker = start("work", reload="unfit")
+    worker.log("is ready")
+    old = worker.beat_of(2)
+    worker.signal(signal.SIGHUP)
+    assert "does not import" in worker.log("reload refused")["message"]
+    assert worker.beat_of(2) == old
+
+
+def test_sighup_keeps_the_old_children_when_the_new_ones_do_not_start(start: Start) -> None:
+    worker = start("later crash")
+    worker.log("is ready")
+    old = worker.beat_of(2)
+    worker.signal(signal.SIGHUP)
+    worker.log("reload failed, the old processes stay")
+    assert set(worker.beat_of(2)) == set(old)
+    assert not [event for event in worker.seen if event.get("event") == "adopted"]
+
+
 def test_a_child_that_recycles_itself_is_replaced_at_once(start: Start) -> None:
     worker = start("first recycle", processes=1)
     worker.log("is ready")

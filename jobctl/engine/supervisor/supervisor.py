@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -15,14 +15,15 @@ from jobctl.engine.liveness.heartbeats import Heartbeats, Liveness
 from jobctl.engine.process.config import ChildConfig, SupervisorOptions
 from jobctl.engine.supervisor.child import Child, spawn
 from jobctl.engine.supervisor.crew import Crew
+from jobctl.engine.supervisor.forks import Forks
 from jobctl.engine.supervisor.health import Health
 from jobctl.engine.supervisor.recovery import Recovery
+from jobctl.engine.supervisor.reload import Plan, Reload
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.processes import process_name, resident_bytes
 from jobctl.errors import INTERRUPTED, UsageError
 from jobctl.store.nouns.processes import ProcessInfo
-from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +33,14 @@ KILL_MARGIN_S = 3.0
 tenth of a second, on a busy machine more than one; 25 s of grace, this and a last call are less than 30 s."""
 LAST_CALL_S = KILL_MARGIN_S + 0.25
 """No call to Redis starts later than this after the end of the grace; a call takes 1 s at most."""
-REPLACE_READY_S = 60.0
-"""A reload is given up when the new processes are not ready after this many seconds."""
 
 
 class Supervisor:
     """Runs worker processes made from `child`, whose name is replaced.
 
-    `reload` reads and checks the catalog again and returns what new processes are made from; it raises when
-    anything is wrong with it, and then the running processes stay. Make and run it in the main thread.
+    `plan` gives what new processes are made from when the catalog is to be read again; while anything is wrong with
+    that, the running processes stay. `forks` are functions of the application's middleware that want processes of their
+    own. Make and run it in the main thread.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Supervisor:
         options: SupervisorOptions,
         child: ChildConfig,
         liveness: Liveness,
-        reload: Callable[[], ChildConfig],
+        plan: Plan,
         notifier: Notifier | None = None,
+        forks: Sequence[str] = (),
     ) -> None:
         self.name = process_name()
         self._options = options
-        self._template = self._next = child
-        self._reload = reload
+        self._template = child
         self._notifier = notifier or Notifier()
         self._started_ms = clock.now_ms()
         self._beats = Heartbeats(liveness, self.info)
@@ -64,10 +64,10 @@ class Supervisor:
         self._beat_due = False
         self._recovery = Recovery(self._beats, self._loop.later)
         self._crew = self._new_crew(child)
-        self._candidate: Crew | None = None
-        self._candidate_until = 0.0
+        self._reload = Reload(plan, self._new_crew, child)
+        self._forks = Forks(self._loop.later)
+        self._targets = forks
         self._old: list[Crew] = []
-        self._reload_again = False
         self._announced = ""
         self._ready = False
         self._stop_at: float | None = None
@@ -86,6 +86,7 @@ class Supervisor:
         log.info("worker %s: %d processes of %d threads", self.name, self._options.processes, self._threads)
         try:
             self._crew.fill()
+            self._forks.use(self._targets, self._template)
             self._schedule()
             while not self._done():
                 loop.run_once()
@@ -93,6 +94,8 @@ class Supervisor:
         finally:
             for crew in self._crews():
                 crew.stop(signal.SIGKILL)
+            self._reload.close()
+            self._forks.close()
             loop.close()
         log.info("worker %s ended", self.name)
         return self._exit_code
@@ -133,7 +136,7 @@ class Supervisor:
         return Crew(size, lambda: self._spawn(template), self._recovery.lost, self._loop.later, template.burst)
 
     def _crews(self) -> list[Crew]:
-        return [self._crew, *self._old, *([self._candidate] if self._candidate else [])]
+        return [self._crew, *self._old, *([self._reload.crew] if self._reload.crew else [])]
 
     def _spawn(self, template: ChildConfig) -> Child:
         self._spawned += 1
@@ -163,6 +166,7 @@ class Supervisor:
         for crew in self._crews():
             crew.reap()
         self._old = [crew for crew in self._old if not crew.ended]
+        self._forks.look()
 
     # readiness and health
 
@@ -174,7 +178,7 @@ class Supervisor:
             log.info("worker %s is ready", self.name)
             self._notifier.ready(self._status())
         self._announce()
-        settled = self._ready and self._candidate is None
+        settled = self._ready and not self._reload.busy
         self._loop.later(1.0 if settled else 0.05, self._watch)
 
     def _status(self) -> str:
@@ -190,7 +194,7 @@ class Supervisor:
             self._notifier.status(status)
 
     def _check_health(self) -> None:
-        if self._stop_at is None and self._candidate is None:
+        if self._stop_at is None and self._reload.crew is None:
             self._health.check(self._crew)
         for crew in self._crews():
             self._health.log_stalls(crew)
@@ -208,42 +212,29 @@ class Supervisor:
         if self._template.burst:
             log.warning("SIGHUP is ignored in burst mode")
             return
-        if self._candidate:
-            self._reload_again = True
+        if self._reload.busy:
+            self._reload.again = True
             return
         self._notifier.reloading()
-        try:
-            self._next = self._reload()
-        except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running worker
-            for line in str(error).splitlines():
-                log.error("reload refused, the old catalog stays: %s", sanitize(line))
-            self._reload_over()
-            return
-        log.info("reloading: starting %d new processes", self._options.processes)
-        self._candidate = self._new_crew(self._next)
-        self._candidate_until = clock.monotonic() + REPLACE_READY_S
-        self._candidate.fill()
+        self._reload.begin()
 
     def _settle_reload(self) -> None:
         """Switch to the new processes once they are ready; keep the old ones when they cannot start."""
-        new = self._candidate
-        if new is None or self._stop_at is not None:
+        done = self._reload.step() if self._stop_at is None else None
+        if done is None:
             return
-        if new.ready:
-            self._crew.retire()
-            self._old.append(self._crew)
-            self._crew, self._template = new, self._next
+        if done.crew is not None:
+            leaving = self._crew if done.taken else done.crew
+            leaving.retire()
+            self._old.append(leaving)
+        if done.crew is not None and done.taken:
+            self._crew, self._template = done.crew, done.child
+            self._forks.use(done.findings.forks, done.child)
             log.info("reloaded: the old processes finish what they run")
-        elif new.crashes or clock.monotonic() >= self._candidate_until:
-            new.retire()
-            self._old.append(new)
+        elif done.crew is not None:
             log.error("reload failed, the old processes stay: the new ones do not start")
-        else:
-            return
-        self._candidate = None
         self._reload_over()
-        if self._reload_again:
-            self._reload_again = False
+        if self._reload.again:
             self._start_reload()
 
     def _reload_over(self) -> None:
