@@ -27,7 +27,7 @@ LAYERS = (
 """A module imports from its own layer and from those above it in this list, never from those below."""
 
 ROOMS = {
-    "engine": ("logs", "tools", "attempt", "liveness", "dramatiq", "process", "supervisor", "scheduler", "server"),
+    "engine": ("tools", "logs", "attempt", "liveness", "dramatiq", "process", "supervisor", "scheduler", "server"),
     "store": ("data", "wire", "nouns", "store"),
 }
 """The same inside a part that has rooms: a room imports from itself and from those before it."""

@@ -7,18 +7,15 @@ id or a traceback is not, so that lines of several processes on one pipe do not 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import threading
-import time
 import traceback
-from queue import SimpleQueue
 
 import msgspec
 
 from jobctl import clock
 from jobctl.context import running
+from jobctl.engine.tools.sink import Sink
 from jobctl.text import sanitize
 
 FORMATS = ("auto", "text", "json")
@@ -27,72 +24,7 @@ ATTEMPTS = logging.getLogger("jobctl.attempts")
 
 LABEL_LIMIT, MESSAGE_LIMIT, LINE_LIMIT, TRACEBACK_LIMIT = 120, 300, 2_000, 20_000
 
-PIPE_BUF = 4_096
-"""Writes up to this size do not mix with those of other processes on the same pipe."""
-GATHER_S = 0.01
-"""How long the writer lets lines gather: waking it for each would cost a job's thread more than the line itself."""
-
 _encode = msgspec.json.Encoder().encode
-
-
-class Sink:
-    """Where lines go: a descriptor and a form."""
-
-    def __init__(self, fd: int, as_json: bool) -> None:
-        self.fd = fd
-        self.as_json = as_json
-        self._queue: SimpleQueue[bytes | None] | None = None
-        self._writer: threading.Thread | None = None
-
-    def write_behind(self) -> None:
-        """From now on a thread of its own writes what gathers, so that a job's thread never waits for a system call.
-
-        A process that is killed loses what it logged in its last moments, a few milliseconds.
-        """
-        self._queue = SimpleQueue()
-        self._writer = threading.Thread(target=self._write_gathered, args=(self._queue,), name="logs", daemon=True)
-        self._writer.start()
-
-    def flush(self) -> None:
-        """Write what has gathered, and write directly from now on."""
-        queue, self._queue = self._queue, None
-        if queue is not None and self._writer is not None:
-            queue.put(None)
-            self._writer.join(2.0)
-
-    def write(self, line: bytes) -> None:
-        """Write one line, now or a moment later."""
-        queue = self._queue  # once: flush may take it away meanwhile
-        if queue is None:
-            self._write_now(line)
-        else:
-            queue.put(line)
-
-    def _write_gathered(self, queue: SimpleQueue[bytes | None]) -> None:
-        ended = False
-        while not ended:
-            gathered = [queue.get()]
-            if gathered[0] is not None:
-                time.sleep(GATHER_S)
-            while not queue.empty():
-                gathered.append(queue.get())
-            ended = None in gathered
-            chunk = b""
-            for line in gathered:
-                if line is None or len(chunk) + len(line) > PIPE_BUF:
-                    self._write_now(chunk)
-                    chunk = b""
-                chunk += line or b""
-            self._write_now(chunk)
-
-    def _write_now(self, line: bytes) -> None:
-        """One write for a line. A reader that is gone or a full disk must not stop a worker: such lines are
-        lost."""
-        with contextlib.suppress(OSError):
-            written = os.write(self.fd, line)
-            while written < len(line):
-                line = line[written:]
-                written = os.write(self.fd, line)
 
 
 class LineHandler(logging.Handler):
@@ -104,12 +36,13 @@ class LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self.sink.write(_json_line(record) if self.sink.as_json else _text_line(record))
+            self.sink.write(_line(record))
         except Exception:  # noqa: BLE001 - a message with wrong arguments must not stop the work
             self.handleError(record)
 
 
 _sink: Sink | None = None
+_as_json = False
 _second: tuple[int, str] = (-1, "")
 
 
@@ -118,11 +51,11 @@ def setup(log_format: str = "auto", level: str = "INFO", fd: int = 2) -> None:
 
     Raises ValueError for an unknown format or level.
     """
-    global _sink
+    global _sink, _as_json
     if log_format not in FORMATS:
         raise ValueError(f"unknown log format {log_format!r}; one of {', '.join(FORMATS)}")
-    as_json = log_format == "json" or (log_format == "auto" and not os.isatty(fd))
-    _sink = Sink(fd, as_json)
+    _as_json = log_format == "json" or (log_format == "auto" and not os.isatty(fd))
+    _sink = Sink(fd, _own_line)
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)
@@ -169,7 +102,7 @@ def attempt_started(
     job_id, job_type, queue = sanitize(job_id), sanitize(job_type), sanitize(queue)
     label = sanitize(label, LABEL_LIMIT) if label else None
     sink = _sink
-    if sink is None or not sink.as_json:
+    if sink is None or not _as_json:
         line = f"start {job_type} {job_id} attempt={attempt} queue={queue}{_quoted(' label', label)}"
         _emit(logger, logging.INFO, line, started_ms)
         return
@@ -210,7 +143,7 @@ def attempt_finished(
     error = sanitize(error, LABEL_LIMIT) if error else None
     message = sanitize(message, MESSAGE_LIMIT) if message else None
     sink = _sink
-    if sink is None or not sink.as_json:
+    if sink is None or not _as_json:
         line = f"{outcome} {job_type} {job_id} attempt={attempt} queue={queue}{_quoted(' label', label)}"
         line += f" duration={duration_s:.3f}s"
         _emit(logger, level, f"{line} {error}: {message or ''}" if error else line, clock.now_ms())
@@ -244,6 +177,15 @@ def _emit(logger: logging.Logger, level: int, line: str, at_ms: int) -> None:
         return
     name = "INFO   " if level == logging.INFO else "WARNING"
     _sink.write(f"{timestamp(at_ms)} {name} {line}\n".encode())
+
+
+def _own_line(text: str) -> bytes:
+    """What the log says of itself."""
+    return _line(logging.makeLogRecord({"name": __name__, "levelname": "WARNING", "msg": text}))
+
+
+def _line(record: logging.LogRecord) -> bytes:
+    return _json_line(record) if _as_json else _text_line(record)
 
 
 def _json_line(record: logging.LogRecord) -> bytes:

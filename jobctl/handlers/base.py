@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,10 +63,10 @@ class Attempt(msgspec.Struct, frozen=True):
     """One run of a job, as its handler sees it.
 
     `deadline` is on `clock.monotonic()`. `environment` is added to a command's environment (job id, attempt,
-    connection). `log` takes ("stdout" | "stderr" | "log", text) and bounds what it keeps; `progress` takes (done, total
-    or None, message or None). `args` holds the positional arguments that a stock Dramatiq message may carry; jobs of
-    jobctl have none. `scrub` takes the payload's redacted values out of a text, for one that is to be cut:
-    half a secret is not found any more.
+    connection). `log` takes ("stdout" | "stderr" | "log", text) and returns for how many seconds to say no more, 0 as a
+    rule: what is said nevertheless is bounded. `progress` takes (done, total or None, message or None). `args` holds
+    the positional arguments that a stock Dramatiq message may carry; jobs of jobctl have none. `scrub` takes the
+    payload's redacted values out of a text, for one that is to be cut: half a secret is not found any more.
     """
 
     job_id: str
@@ -75,12 +76,17 @@ class Attempt(msgspec.Struct, frozen=True):
     payload: Mapping[str, Any]
     deadline: float
     cancel: CancelToken
-    log: Callable[[str, str], None]
+    log: Callable[[str, str], float]
     args: Sequence[Any] = ()
     label: str | None = None
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
     progress: Callable[[float, float | None, str | None], None] = unheard
     scrub: Callable[..., str] = unchanged
+
+    def say(self, text: str) -> None:
+        """Add a line to the log, and wait if there are too many."""
+        if (wait := self.log("log", text)) > 0:
+            time.sleep(wait)
 
     def current(self, enqueuer: Callable[..., Any], side_effect: SideEffect = unrecorded) -> Current:
         """What `jobctl.current()` is for the code that this attempt runs."""
@@ -93,7 +99,7 @@ class Attempt(msgspec.Struct, frozen=True):
             label=self.label,
             enqueuer=enqueuer,
             stopping=lambda: self.cancel.cancelled,
-            logger=lambda text: self.log("log", text),
+            logger=self.say,
             progresser=self.progress,
             scrub=self.scrub,
             side_effect=side_effect,

@@ -133,6 +133,11 @@ class _Inside:
     def _tell(self, run: _Run, verb: str, **values: Any) -> None:
         self.say(Frame(verb, run.number, values=values))
 
+    def _log(self, run: _Run, stream: str, text: str) -> float:
+        """The worker reads no more lines than it keeps: sending is waiting."""
+        self._tell(run, "log", stream=stream, text=run.text(text))
+        return 0.0
+
     def ask(self, run: int, verb: str, **values: Any) -> Any:
         """What the worker answers. Raises what it says that it raised."""
         number, box = next(self._ids), SimpleQueue[Frame]()
@@ -194,7 +199,7 @@ class _Inside:
             payload=given["payload"],
             deadline=clock.monotonic() + given["left_s"],
             cancel=run.token,
-            log=lambda stream, text: self._tell(run, "log", stream=stream, text=run.text(text)),
+            log=lambda stream, text: self._log(run, stream, text),
             progress=lambda done, total, message: self._tell(
                 run, "progress", done=done, total=total, message=None if message is None else run.text(message)
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -141,7 +142,8 @@ class _Talk:
             case "logged":
                 _log(values)
             case "log" if frame.run == self._number:
-                self._attempt.log(values["stream"], values["text"])
+                if (wait := self._attempt.log(values["stream"], values["text"])) > 0:
+                    time.sleep(wait)  # meanwhile nothing is read, and the job waits when its line is full
             case "progress" if frame.run == self._number:
                 self._attempt.progress(values["done"], values["total"], values["message"])
             case _ if frame.id:

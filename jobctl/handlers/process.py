@@ -9,7 +9,8 @@ import selectors
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -21,6 +22,7 @@ MAX_LINE = 8_192
 """A longer line is passed on in pieces of this many characters."""
 TAIL = 4_096
 """How many of the last characters of stderr are kept for the failure's message."""
+CHUNK = 65_536
 DRAIN_S = 0.5
 """How long to go on reading when a process that left the group holds the pipes open."""
 
@@ -61,12 +63,14 @@ class _Reader:
         self._waker = Waker()
         self._lines = {pipe.fileno(): _Lines() for pipe in group.pipes}
         self._sinks = dict(zip(self._lines, ("stdout", "stderr"), strict=True))
+        self._open = set(self._lines)
+        self._unsaid: deque[tuple[str, str]] = deque()
+        self._quiet_until = 0.0
         self._pidfd = open_pidfd(group.pid)
 
     def __enter__(self) -> _Reader:
         for descriptor in self._lines:
             os.set_blocking(descriptor, False)
-            self._selector.register(descriptor, selectors.EVENT_READ)
         self._selector.register(self._waker.reader, selectors.EVENT_READ)
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ)
@@ -104,33 +108,52 @@ class _Reader:
     def drain(self) -> None:
         """Read what is still in the pipes, without waiting for a process that escaped with them."""
         until = clock.monotonic() + DRAIN_S
-        while self._open_pipes() and (left := until - clock.monotonic()) > 0:
+        while self._open and (left := until - clock.monotonic()) > 0:
+            self._say(math.inf)
             self._pump(left)
         for descriptor, lines in self._lines.items():
-            lines.finish(self._log(descriptor))
+            self._take(descriptor, lines.finish())
+        self._say(math.inf)
 
     def _pump(self, timeout: float) -> None:
+        """Wait for one of what there is to wait for. The pipes are read when the lines of before are said: whoever
+        writes more than is kept has to wait."""
+        self._say(now := clock.monotonic())
         if self._pidfd is None:
             timeout = min(timeout, POLL_S)
-        for key, _ in self._selector.select(min(timeout, 3600.0)):
+        if self._unsaid:
+            timeout = min(timeout, self._quiet_until - now)
+        self._listen()
+        for key, _ in self._selector.select(max(0.0, min(timeout, 3600.0))):
             if key.fd in self._lines:
                 self._read(key.fd)
             else:  # the leader ended, or a cancel: said once, and the caller looks
                 self._selector.unregister(key.fd)
 
-    def _read(self, descriptor: int) -> None:
-        chunk = os.read(descriptor, 65_536)
-        if chunk:
-            self._lines[descriptor].feed(chunk, self._log(descriptor))
-        else:
+    def _listen(self) -> None:
+        """Select on the pipes, or not while there are lines to say."""
+        wanted = set() if self._unsaid else self._open
+        listening = self._lines.keys() & self._selector.get_map().keys()
+        for descriptor in wanted - listening:
+            self._selector.register(descriptor, selectors.EVENT_READ)
+        for descriptor in listening - wanted:
             self._selector.unregister(descriptor)
 
-    def _open_pipes(self) -> bool:
-        registered = self._selector.get_map() or {}
-        return any(descriptor in registered for descriptor in self._lines)
+    def _read(self, descriptor: int) -> None:
+        chunk = os.read(descriptor, CHUNK)
+        if chunk:
+            self._take(descriptor, self._lines[descriptor].feed(chunk))
+        else:
+            self._open.discard(descriptor)
 
-    def _log(self, descriptor: int) -> Callable[[str], None]:
-        return lambda line: self._attempt.log(self._sinks[descriptor], line)
+    def _take(self, descriptor: int, lines: Iterable[str]) -> None:
+        self._unsaid.extend((self._sinks[descriptor], line) for line in lines)
+
+    def _say(self, now: float) -> None:
+        """Pass lines on, until there are too many for the moment; with `math.inf`, all of them."""
+        while self._unsaid and now >= self._quiet_until:
+            wait = self._attempt.log(*self._unsaid.popleft())
+            self._quiet_until = now + wait
 
 
 class _Lines:
@@ -141,27 +164,28 @@ class _Lines:
         self._pending = ""
         self.tail = ""
 
-    def feed(self, chunk: bytes, emit: Callable[[str], None], *, final: bool = False) -> None:
+    def feed(self, chunk: bytes, *, final: bool = False) -> Iterator[str]:
+        """The lines that the chunk completes, long ones in pieces."""
         text = self._decode(chunk, final)
         self.tail = (self.tail + text)[-TAIL:]
         *lines, self._pending = (self._pending + text).split("\n")
         for line in lines:
-            self._emit(line.removesuffix("\r"), emit)
+            yield from _pieces(line.removesuffix("\r"))
         while len(self._pending) > MAX_LINE:
-            emit(self._pending[:MAX_LINE])
+            yield self._pending[:MAX_LINE]
             self._pending = self._pending[MAX_LINE:]
 
-    def finish(self, emit: Callable[[str], None]) -> None:
+    def finish(self) -> Iterator[str]:
         """The last line, if no newline ended it."""
-        self.feed(b"", emit, final=True)
+        yield from self.feed(b"", final=True)
         if self._pending:
-            self._emit(self._pending, emit)
+            yield from _pieces(self._pending)
             self._pending = ""
 
-    @staticmethod
-    def _emit(line: str, emit: Callable[[str], None]) -> None:
-        for start in range(0, max(1, len(line)), MAX_LINE):
-            emit(line[start : start + MAX_LINE])
+
+def _pieces(line: str) -> Iterator[str]:
+    for start in range(0, max(1, len(line)), MAX_LINE):
+        yield line[start : start + MAX_LINE]
 
 
 class Waker:

@@ -76,6 +76,11 @@ def run(
     job_id = Mint().new(job_type.queue)
     using = redaction.scrubber(job_type.redact, payload)
     scrub: Callable[..., str] = using or unchanged
+
+    def told(stream: str, line: str) -> float:
+        log(stream, scrub(line))
+        return 0.0
+
     attempt = Attempt(
         job_id=job_id,
         type=job_type.name,
@@ -84,7 +89,7 @@ def run(
         payload=payload,
         deadline=clock.monotonic() + job_type.timeout_ms / 1000,
         cancel=CancelToken(),
-        log=lambda stream, line: log(stream, scrub(line)),
+        log=told,
         environment={**environment, "JOBCTL_JOB_ID": job_id, "JOBCTL_ATTEMPT": "1", "JOBCTL_TOKEN": RUN_TOKEN},
         progress=lambda done, total, message: log("log", scrub(text.progress(done, total, message))),
         scrub=scrub,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +15,11 @@ from jobctl.engine.attempt.outcome import Lines, Outcome, Reach
 from jobctl.engine.attempt.verdict import given_back
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
+from jobctl.engine.process.spool import LINE_BYTES, MAX_BYTES, Spool
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.jobs import to_job
-from jobctl.store.nouns.logs import Batch, LogLine
+from jobctl.store.nouns.logs import MAX_LINES, Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told
 from jobctl.store.nouns.settle import Ended
 from tests.store.moves import Moves
@@ -87,6 +90,55 @@ def test_lines_and_progress_are_there_before_the_end_and_of_progress_the_latest(
     assert found is not None
     assert (progress := to_job(found).progress) is not None
     assert progress.done == 2
+
+
+def test_lines_are_bounded_while_redis_is_away_and_ends_are_not(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    moves = Moves(store)
+    moves.enqueue("a", "b")
+    loud, calm = moves.fetch(2)
+    send, away, tried = store.run_many, threading.Event(), threading.Event()
+
+    def answer(calls: Sequence[Any]) -> list[Any]:
+        tried.set()
+        if away.is_set():
+            raise RedisUnavailable("away")
+        return send(calls)
+
+    monkeypatch.setattr(store, "run_many", answer)
+    away.set()
+    committer = Committer(store, Catalog(), Desk(2).committed)
+    committer.start()
+    committer.submit(Lines("work", Batch("b", calm.token, (LogLine(1, 0, "log", "first"),))))
+    assert tried.wait(10.0)
+    count, text = 500, "x" * 2000
+    for n in range(40):
+        lines = tuple(LogLine(1, n, "log", text) for _ in range(count))
+        committer.submit(Lines("work", Batch("a", loud.token, lines)))
+        committer.submit(Reach("work", Reached("a", loud.token, Told(n, 2, 1))))
+    committer.submit(Outcome("complete", "work", Ended("a", loud.token, b"{}")))
+    committer.submit(Outcome("complete", "work", Ended("b", calm.token, b"{}")))
+    away.clear()
+    assert committer.finish(30.0)
+    assert [moves.state(i) for i in "ab"] == ["completed", "completed"]
+    assert [line.text for line in store.logs.read("work", "b")] == ["first"]
+    kept = [line.text for line in store.logs.read("work", "a")]
+    assert (len(kept), set(kept)) == (MAX_LINES, {text})
+    missing = int(re.search(r"(\d+) log lines are left out: Redis", caplog.text)[1])  # type: ignore[index]
+    assert MAX_BYTES < (40 * count - missing) * (len(text) + LINE_BYTES) + 2 * MAX_BYTES < 4 * MAX_BYTES
+
+
+def test_a_line_says_how_many_are_missing() -> None:
+    spool = Spool()
+    text = "x" * 2000
+    for n in range(MAX_BYTES // (2000 + LINE_BYTES) + 5):
+        spool.add(Lines("work", Batch("a", "1-1", (LogLine(1, n, "log", text),))))
+    lines, _, lost = spool.take()
+    first, *others = [line for said in lines for line in said.batch.lines]
+    assert lost == 5
+    assert (first.text, first.at, others[0].at) == ("… 5 lines left out: Redis was away …", 4, 5)
+    assert spool.take() == ([], [], 0)
 
 
 def test_a_group_that_is_sent_again_adds_no_line_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

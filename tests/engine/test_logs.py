@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from jobctl.engine import logs
+from jobctl.engine.tools.sink import MAX_BEHIND, Sink
 
 Setup = Callable[..., Callable[[], str]]
 
@@ -48,6 +49,23 @@ def test_an_attempt_is_two_json_lines(setup: Setup) -> None:
     assert started == {"level": "info", "event": "attempt_started", **job}
     outcome = {"outcome": "failed", "duration_s": 0.25, "error": "ValueError", "message": "no"}
     assert finished == {"level": "warning", "event": "attempt_finished", **job, **outcome}
+
+
+def test_a_log_that_nobody_reads_takes_so_much_memory_and_no_more() -> None:
+    read_end, write_end = os.pipe()
+    sink = Sink(write_end, lambda text: f"{text}\n".encode())
+    sink.write_behind()
+    line, count = b"x" * 999 + b"\n", 2 * MAX_BEHIND // 1000
+    for _ in range(count):
+        sink.write(line)
+    with os.fdopen(read_end) as reader:
+        kept = 0
+        while (said := reader.readline()) == line.decode():
+            kept += 1
+    assert said.startswith(f"{count - kept:,} lines of this log were left out")
+    assert MAX_BEHIND // 1000 <= kept < count
+    sink.flush()
+    os.close(write_end)
 
 
 def test_an_attempt_reads_well_on_a_terminal(setup: Setup) -> None:
@@ -97,7 +115,7 @@ def test_a_traceback_is_one_json_line(setup: Setup) -> None:
 def test_a_reader_that_is_gone_does_not_stop_the_work() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    logs.Sink(write_end, as_json=True).write(b"line\n")
+    Sink(write_end, str.encode).write(b"line\n")
     os.close(write_end)
 
 

@@ -11,10 +11,10 @@ from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.catalog.model import JobType
 from jobctl.engine.attempt.outcome import Lines, Reach
 from jobctl.engine.attempt.verdict import Running
-from jobctl.engine.attempt.voice import EVERY_S, GATHERED, Voice
+from jobctl.engine.attempt.voice import EVERY_S, MAX_TEXT, PACE_S, Voice
 from jobctl.handlers import process
 from jobctl.store.data import codec
-from jobctl.store.nouns.logs import MAX_LINE
+from jobctl.store.nouns.logs import MAX_LINE, MAX_LINES
 from jobctl.store.nouns.progress import MAX_MESSAGE
 from jobctl.store.nouns.settle import Reserved
 
@@ -79,16 +79,36 @@ def test_a_last_word_waits_no_longer_than_until_the_next_tick(said: Said, now: l
     assert (said.done, said.lines) == ([1, 2], [["one"], ["two"]])
 
 
-def test_many_lines_go_out_together_and_all_before_the_end(said: Said, now: list[float]) -> None:
+def test_lines_of_a_flood_go_out_together_and_whoever_says_more_is_told_to_wait(said: Said, now: list[float]) -> None:
     speaker = voice(said)
-    for n in range(GATHERED + 3):
-        speaker.log("stdout", str(n))
+    waits = [speaker.log("stdout", str(n)) for n in range(MAX_LINES + 1)]
+    assert waits == [0.0] * MAX_LINES + [pytest.approx(PACE_S)]
+    now[0] += PACE_S
+    assert speaker.log("stdout", "on") == 0.0
     speaker.progress(1, None, None)
     speaker.progress(2, None, None)
     speaker.finish()
-    assert [len(batch) for batch in said.lines] == [1, GATHERED, 2]
+    assert [len(batch) for batch in said.lines] == [1, MAX_LINES, 1]
     speaker.tick(now[0] + 10)
     assert said.done == [1]
+
+
+def test_long_lines_are_a_flood_sooner(said: Said, now: list[float]) -> None:
+    speaker = voice(said)
+    waits = [speaker.log("stdout", "x" * MAX_LINE) for _ in range(200)]
+    assert [wait > 0 for wait in waits].index(True) == MAX_TEXT // MAX_LINE
+    speaker.finish()
+    assert sum(map(len, said.lines[-1][1:])) <= MAX_TEXT
+
+
+def test_of_what_is_said_too_fast_the_last_is_kept_and_the_rest_counted(said: Said, now: list[float]) -> None:
+    speaker = voice(said)
+    for n in range(MAX_LINES + 301):
+        speaker.log("stdout", str(n))
+    speaker.finish()
+    first, *others = said.lines[1]
+    assert first == "… 300 lines left out: too many at once …"
+    assert (len(others), others[0], others[-1]) == (MAX_LINES, "301", str(MAX_LINES + 300))
 
 
 def test_what_is_said_is_bounded_and_can_be_written(said: Said, now: list[float]) -> None:

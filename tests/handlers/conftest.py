@@ -37,14 +37,16 @@ def new_run() -> Callable[..., Run]:
         *,
         seconds: float = 20.0,
         on_line: Callable[[Run, str], None] | None = None,
+        wait: float = 0.0,
         **fields: Any,
     ) -> Run:
         lines: list[tuple[str, str]] = []
 
-        def log(stream: str, text: str) -> None:
+        def log(stream: str, text: str) -> float:
             lines.append((stream, text))
             if on_line is not None:
                 on_line(run, text)
+            return wait
 
         deadline = time.monotonic() + seconds
         known = {"job_id": "job-1", "type": "sample", "queue": "default", "number": 1}

@@ -163,6 +163,13 @@ def test_a_flood_on_both_streams_neither_blocks_nor_grows(handler, new_run):
     assert len(str(problem)) < process.TAIL
 
 
+def test_a_flood_is_read_no_faster_than_it_is_kept(handler, new_run):
+    run = new_run(seconds=0.5, wait=0.02)
+    with pytest.raises(AttemptTimeout):
+        handler(CommandSpec(("yes",)))(run.attempt)
+    assert 0 < len(run.lines) * len("y\n") <= 3 * process.CHUNK
+
+
 def pids(line: str) -> list[int]:
     return [int(word) for word in line.split()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 
 from jobctl import clock, scrubbing
 from jobctl.engine.attempt.outcome import Lines, Outbox, Reach
@@ -13,7 +14,10 @@ from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told, following
 
 EVERY_S = 0.25
 """Lines and progress of one attempt are written this often at most; of progress, the latest wins."""
-GATHERED = 50
+PACE_S = 0.1
+"""Where there are more lines than are kept, they are written this often: whoever says more has to wait."""
+MAX_TEXT = 256_000
+"""How many characters of lines are gathered, besides MAX_LINES lines, until they are written."""
 
 _lock = threading.Lock()
 """One for all attempts: a voice is made for every one, and the lock is held for moments."""
@@ -22,25 +26,39 @@ _lock = threading.Lock()
 class Voice:
     """The lines and the progress of one attempt. Any thread may speak; `tick` is called a few times a second."""
 
-    __slots__ = ("_cut", "_job", "_last", "_lines", "_logged", "_outbox", "_reached", "_told")
+    __slots__ = ("_cut", "_job", "_last", "_left_out", "_lines", "_logged", "_outbox", "_reached", "_size", "_told")
 
     def __init__(self, outbox: Outbox, job: Running) -> None:
         self._outbox = outbox
         self._job = job
-        self._lines: list[LogLine] = []
+        self._lines: deque[LogLine] = deque()
+        self._size = self._left_out = 0
         self._told: Told | None = None
         self._last: Told | None = None
         self._logged = self._reached = 0.0
         self._cut = ""
 
-    def log(self, stream: str, text: str) -> None:
-        """Add a line."""
+    def log(self, stream: str, text: str) -> float:
+        """Add a line. For how many seconds no more should be said: until what was gathered is written. Of more that is
+        said meanwhile the oldest lines are left out, and a line says how many."""
         line = LogLine(self._job.number, clock.now_ms(), stream, self._line(stream, text)[:MAX_LINE])
         with _lock:
+            self._write_if_due(now := clock.monotonic())
+            while self._full:
+                self._size -= len(self._lines.popleft().text)
+                self._left_out += 1
             self._lines.append(line)
-            now = clock.monotonic()
-            if len(self._lines) >= GATHERED or now - self._logged >= EVERY_S:
-                self._write_lines(now)
+            self._size += len(line.text)
+            self._write_if_due(now)
+            return max(0.0, self._logged + PACE_S - now) if self._full else 0.0
+
+    @property
+    def _full(self) -> bool:
+        return len(self._lines) >= MAX_LINES or self._size > MAX_TEXT - MAX_LINE
+
+    def _write_if_due(self, now: float) -> None:
+        if now - self._logged >= (PACE_S if self._full else EVERY_S):
+            self._write_lines(now)
 
     def progress(self, done: float, total: float | None, message: str | None) -> None:
         """Say how far the attempt is."""
@@ -80,8 +98,13 @@ class Voice:
     def _write_lines(self, now: float) -> None:
         if self._lines:
             reserved = self._job.reserved
-            batch = Batch(reserved.id, reserved.token, tuple(self._lines[-MAX_LINES:]))
+            if self._left_out:
+                first = self._lines[0]
+                gap = f"… {self._left_out:,} line{'s' * (self._left_out != 1)} left out: too many at once …"
+                self._lines.appendleft(LogLine(first.attempt, first.at, "log", gap))
+            batch = Batch(reserved.id, reserved.token, tuple(self._lines))
             self._lines.clear()
+            self._size = self._left_out = 0
             self._logged = now
             self._outbox.submit(Lines(reserved.queue, batch))
 

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 
 from jobctl.catalog.model import Catalog
 from jobctl.engine.attempt.outcome import Alias, Item, Lines, Outcome, Reach
+from jobctl.engine.process.spool import Spool
 from jobctl.errors import RedisFull, RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.logs import Batch
@@ -32,12 +33,16 @@ class Committer(threading.Thread):
         self._store = store
         self._catalog = catalog
         self._written = written
-        self._inbox: SimpleQueue[Item | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Outcome | Alias | Spool | None] = SimpleQueue()
+        self._spool = Spool()
         self._giving_up = threading.Event()
         self._complete = False
 
     def submit(self, item: Item) -> None:
-        self._inbox.put(item)
+        if isinstance(item, Outcome | Alias):
+            self._inbox.put(item)
+        elif self._spool.add(item):
+            self._inbox.put(self._spool)  # there is something in it again
 
     def finish(self, timeout_s: float) -> bool:
         """Write what is left and end; False if Redis did not answer in time (its jobs are then recovered later)."""
@@ -51,18 +56,19 @@ class Committer(threading.Thread):
         ending = False
         while not ending:
             group, ending = self._gather()
-            self._write(group)
+            self._write(group, *self._said())
             if len(group) > 1 and not ending:
                 self._giving_up.wait(GATHER_S)
         self._complete = True
 
-    def _gather(self) -> tuple[list[Item], bool]:
-        """Everything that waits, at least one thing."""
-        group: list[Item] = []
+    def _gather(self) -> tuple[list[Outcome | Alias], bool]:
+        """Everything that waits; waits for something, which may be that there are lines to write."""
+        group: list[Outcome | Alias] = []
         item = self._inbox.get()
         try:
             while item is not None:
-                group.append(item)
+                if not isinstance(item, Spool):
+                    group.append(item)
                 if len(group) >= MAX_GROUP:
                     return group, False
                 item = self._inbox.get_nowait()
@@ -70,10 +76,18 @@ class Committer(threading.Thread):
             return group, False
         return group, True
 
-    def _write(self, group: list[Item]) -> None:
+    def _said(self) -> tuple[list[Lines], list[Reach]]:
+        """What attempts said before the ends that were gathered, and perhaps a little after."""
+        lines, reached, lost = self._spool.take()
+        if lost:
+            _log.warning("%d log lines are left out: Redis was away for long", lost)
+        return lines, reached
+
+    def _write(self, group: list[Outcome | Alias], lines: list[Lines], reached: list[Reach]) -> None:
         pause, failed = FIRST_PAUSE_S, False
         while True:
             try:
+                self._send_said(lines, reached, repeated=failed)
                 self._send(group, repeated=failed)
                 break
             except RedisUnavailable as error:
@@ -87,12 +101,11 @@ class Committer(threading.Thread):
             _log.info("Redis answers again; %d outcomes written", len(group))
         self._written([item.ended.token for item in group if isinstance(item, Outcome)])
 
-    def _send(self, group: list[Item], *, repeated: bool) -> None:
+    def _send(self, group: list[Outcome | Alias], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
         aliases = [(item.queue, item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
         if aliases:
             self._store.jobs.add_aliases(aliases)
-        self._send_said(group, repeated)
         for item in group:
             if isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
@@ -105,24 +118,21 @@ class Committer(threading.Thread):
             for job_id, _ in late if not repeated else ():
                 _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
 
-    def _send_said(self, group: list[Item], repeated: bool) -> None:
+    def _send_said(self, lines: list[Lines], reached: list[Reach], *, repeated: bool) -> None:
         """Log lines and progress, before the outcomes, which end what they belong to. Without memory they are left
         out: jobs must end all the same."""
-        lines: dict[str, list[Batch]] = {}
-        reached: dict[str, dict[str, Reached]] = {}
-        for item in group:
-            if isinstance(item, Lines):
-                lines.setdefault(item.queue, []).append(item.batch)
-            elif isinstance(item, Reach):
-                reached.setdefault(item.queue, {})[item.reached.token] = item.reached  # of several, the latest
-        if not lines and not reached:
-            return
+        batches: dict[str, list[Batch]] = {}
+        for some in lines:
+            batches.setdefault(some.queue, []).append(some.batch)
+        latest: dict[str, list[Reached]] = {}
+        for reach in reached:
+            latest.setdefault(reach.queue, []).append(reach.reached)
         calls = [
-            (call, [batch.job_id for batch in batches])
-            for queue, said in lines.items()
-            for call, batches in self._store.logs.calls(queue, said, self._keep_ms(queue), repeated=repeated)
+            (call, [batch.job_id for batch in group])
+            for queue, all_of_it in batches.items()
+            for call, group in self._store.logs.calls(queue, all_of_it, self._keep_ms(queue), repeated=repeated)
         ]
-        calls += [(self._store.progress.call(queue, [*latest.values()]), []) for queue, latest in reached.items()]
+        calls += [(self._store.progress.call(queue, told), []) for queue, told in latest.items()]
         try:
             replies = self._store.run_many([call for call, _ in calls])
         except RedisFull:
