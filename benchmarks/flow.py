@@ -68,9 +68,9 @@ def _starts(producer: Producer, queue: str) -> dict[str, list[int]]:
     bodies = store.client.hgetall(store.keys.archive(queue))
     for job_id, data in store.client.hgetall(store.keys.records(queue)).items():
         record = codec.decode_record(data)
-        if job_id in bodies and record.started is not None:
+        if job_id in bodies and record.began is not None:
             key = str(codec.decode_body(bodies[job_id]).kwargs.get("k", ""))
-            out.setdefault(key, []).append(record.started)
+            out.setdefault(key, []).append(record.began)
     return {key: sorted(times) for key, times in out.items()}
 
 

@@ -17,7 +17,7 @@ from jobctl.store.data.ids import JobRef
 from jobctl.store.data.newjob import NewJob, fresh
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import TERMINAL
-from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.shown import to_job
 
 
 class Client:
@@ -58,7 +58,7 @@ class Client:
         found = self._store.jobs.find(job_id, [job.queue])
         if found is None and done.outcome == "skipped":
             return forgotten(job, job_id)
-        return self.job(job_id, job.queue) if found is None else to_job(found)
+        return self.job(job_id, job.queue) if found is None else to_job(self._store.jobs.detailed(found))
 
     def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
         """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written.
@@ -79,7 +79,7 @@ class Client:
         found = self._store.jobs.find(id, None if queue is None else [queue])
         if found is None:
             raise NothingMatched(f"no job {id}")
-        return to_job(found)
+        return to_job(self._store.jobs.detailed(found))
 
     def wait(self, id: str, timeout: float | None = None, *, queue: str | None = None) -> Job:  # noqa: A002
         """Wait until a job has ended (completed, dead or cancelled) and return it; `timeout` in seconds.

@@ -21,7 +21,7 @@ from jobctl.errors import OperationFailed
 from jobctl.settings import STATE_FOLDER
 from jobctl.store import Store
 from jobctl.store.data.records import Job
-from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.shown import to_job
 from jobctl.store.wire.connection import connect
 
 NAMESPACE = "demo"
@@ -42,7 +42,7 @@ class Eyes:
         found = self._store.jobs.find(job_id)
         if found is None:
             raise OperationFailed(f"the demo failed: there is no job {job_id}")
-        return to_job(found)
+        return to_job(self._store.jobs.detailed(found))
 
     def dead(self, queue: str) -> int:
         """How many dead letters a queue has."""

@@ -15,7 +15,7 @@ from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import BulkResult, Event
 from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns import events
-from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.shown import to_job
 
 BATCH = 200
 _DEAF = "it is in a call that nothing interrupts, caught the exception, or is a command, which has 5 s to end"

@@ -48,7 +48,7 @@ def show(
         inbox = {f.id: f for name in names for f in _inbox(store, name, INBOX_SHOWN)}
         found = {job_id: known or inbox.get(job_id) for job_id, known in found.items()}
     dead = [f for f in found.values() if f is not None and f.state == "dead"]
-    letters = [to_letter(f, unredacted=unredacted) for f in dead]
+    letters = [to_letter(f if f.attempts else store.jobs.detailed(f), unredacted=unredacted) for f in dead]
     if letters:
         return letters
     other = next((f for f in found.values() if f is not None), None)

@@ -9,7 +9,7 @@ from jobctl.producer import Producer, forgotten, key_words
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.data.records import EnqueuedJob, Job
-from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.shown import to_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def record(store: Store, accepted: Accepted) -> EnqueuedJob:
     found = store.jobs.find(accepted.id, [accepted.job.queue])
     if found is None and accepted.outcome != "skipped":
         raise NothingMatched(f"job {accepted.id} is gone already", "its queue keeps no finished jobs: see `keep`")
-    job = forgotten(accepted.job, accepted.id) if found is None else to_job(found)
+    job = forgotten(accepted.job, accepted.id) if found is None else to_job(store.jobs.detailed(found))
     return outcome(job, accepted)
 
 

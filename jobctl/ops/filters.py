@@ -1,9 +1,9 @@
 """The one filter grammar: `queue:email state:dead error~timeout args.user=42 since:2h`.
 
 Several values of one key are alternatives; different keys must all hold. `queue:`, `job:`, `label:` and `args.KEY=`
-take `*` as a wildcard. `error~text` is found anywhere in the error's class or message, whatever its case;
-`error~/pattern/` is a regular expression. `args.KEY=` compares a payload's value as text (`args.a.b=` looks inside
-objects).
+take `*` as a wildcard. `error~text` is found anywhere in the error's class and the first 500 characters of its message,
+whatever its case; `error~/pattern/` is a regular expression. `args.KEY=` compares a payload's value as text
+(`args.a.b=` looks inside objects).
 """
 
 from __future__ import annotations

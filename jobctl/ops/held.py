@@ -9,8 +9,8 @@ from jobctl.ops.limits import kind_of, name_of, spelled
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import Hold, Job
 from jobctl.store.data.states import BY_NAME
-from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.pauses import EVERYTHING, Pause, of_type
+from jobctl.store.nouns.shown import to_job
 
 if TYPE_CHECKING:
     from jobctl.store import Store
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def shown(store: Store, found: Found, *, unredacted: bool = False) -> Job:
     """The record of a job, with what holds it."""
+    found = store.jobs.detailed(found)
     job = to_job(found, unredacted=unredacted)
     if not BY_NAME[found.state].line:
         return job

@@ -20,8 +20,8 @@ from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.data.ids import JobRef, minted_at
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import STATES, TERMINAL
-from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import LogLine
+from jobctl.store.nouns.shown import to_job
 
 SCAN_BUDGET = 20_000
 """How many jobs a listing looks at before it stops and says so."""
@@ -40,7 +40,7 @@ def locate(store: Store, job_id: str, queue: str | None = None) -> Found:
 
 def find(store: Store, job_id: str, queue: str | None = None) -> Job:
     """A job in any state. Raises as `locate` does."""
-    return to_job(locate(store, job_id, queue))
+    return to_job(store.jobs.detailed(locate(store, job_id, queue)))
 
 
 def locate_all(store: Store, ids: Sequence[str], queue: str | None = None) -> tuple[list[Found], list[JobctlError]]:

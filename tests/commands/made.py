@@ -9,7 +9,7 @@ import redis
 from jobctl import clock
 from jobctl.fingerprint import fingerprint
 from jobctl.store import Store
-from jobctl.store.data import codec
+from jobctl.store.data import attempts, codec
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.settle import Ended, Reserved
@@ -53,10 +53,21 @@ def dead(
 def _ended(reserved: Reserved, job_type: str, error: str, message: str, traceback: str | None) -> Ended:
     now = clock.now_ms()
     group = fingerprint(job_type, error, message, traceback)
-    record = codec.Record(error=error, message=message, group=group, finished=now, retries=0)
-    record.add(codec.Lived(1, "failed", "host", 7, now, 0.25, error, message, traceback))
-    info = codec.encode(GroupInfo(job_type, error, message))
-    return Ended(reserved.id, reserved.token, codec.encode(record), group=group, group_info=info)
+    record = codec.Record(group=group, type=job_type, finished=now, retries=0)
+    lived = attempts.Lived(1, "failed", "host", 7, now, 0.25, error, message, traceback)
+    record.add(lived)
+    record.fail(error, message)
+    attempt, trace = attempts.encode(lived)
+    info = codec.encode(GroupInfo(job_type, error, record.message))
+    return Ended(
+        reserved.id,
+        reserved.token,
+        codec.encode(record),
+        attempt=attempt,
+        trace=trace,
+        group=group,
+        group_info=info,
+    )
 
 
 def states(st: Store, ids: list[str]) -> list[str]:

@@ -55,7 +55,7 @@ def test_a_pause_ends_by_itself(lab: Cli, store: Store, worker: START, target: t
     eventually(lambda: state(store, job_id) == "completed")
     found = store.jobs.find(job_id)
     assert found is not None
-    assert (found.record.started or 0) >= clock.to_ms(datetime.fromisoformat(until))
+    assert (found.record.began or 0) >= clock.to_ms(datetime.fromisoformat(until))
     assert store.pauses.now() == {}
 
 

@@ -17,7 +17,7 @@ from jobctl.producer import Producer
 from jobctl.scrubbing import MARK
 from jobctl.store import Store
 from jobctl.store.nouns.dead import to_letter
-from jobctl.store.nouns.jobs import to_job
+from jobctl.store.nouns.shown import to_job
 from tests.support import Cli, eventually
 
 CATALOG = """

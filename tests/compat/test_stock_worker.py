@@ -51,7 +51,7 @@ def start() -> Iterator[Start]:
 def found(broker: JobctlBroker, message: Any) -> Found:
     job = broker.store.jobs.find(message.message_id)
     assert job is not None
-    return job
+    return broker.store.jobs.detailed(job)
 
 
 def state(broker: JobctlBroker, message: Any) -> str:
@@ -66,8 +66,9 @@ def test_a_dead_letter_has_its_reason_and_every_attempt(broker: JobctlBroker, st
     message = fail.send()
     start(broker)
     eventually(lambda: state(broker, message) == "dead")
-    record = found(broker, message).record
-    assert [a.outcome for a in record.attempts] == ["failed"] * 3
+    job = found(broker, message)
+    record = job.record
+    assert [a.outcome for a in job.attempts] == ["failed"] * 3
     assert (record.error, record.message, record.retries) == ("ValueError", "no good", 2)
 
 
@@ -83,7 +84,7 @@ def test_a_dead_letter_that_is_retried_has_its_whole_budget_again(broker: Jobctl
     start(broker)
     eventually(lambda: state(broker, message) == "dead")
     job = found(broker, message)
-    broker.store.run("revive", "default", "default", job.id, job.record.group or "")
+    broker.store.jobs.revive("default", [(job.id, job.record.group or "")])
     eventually(lambda: len(runs) == 4)
     eventually(lambda: state(broker, message) == "dead")
 
@@ -248,7 +249,7 @@ def test_the_jobs_of_a_worker_that_died_are_recovered_by_another(
     assert liveness._judge(["default"], {broker.presence.name}, thorough=False) == 1
     eventually(lambda: state(broker, message) == "completed")
     consumer.ack(held)  # too late, and without effect
-    assert [a.outcome for a in found(broker, message).record.attempts] == ["lost", "completed"]
+    assert [a.outcome for a in found(broker, message).attempts] == ["lost", "completed"]
     consumer.close()
 
 

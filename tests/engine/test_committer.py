@@ -18,10 +18,10 @@ from jobctl.engine.process.desk import Desk
 from jobctl.engine.process.spool import LINE_BYTES, MAX_BYTES, Spool
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import MAX_LINES, Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told
 from jobctl.store.nouns.settle import Ended
+from jobctl.store.nouns.shown import to_job
 from tests.store.moves import Moves
 
 

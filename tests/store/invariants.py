@@ -16,6 +16,8 @@ I8  The limited jobs are those in lanes, each in its own. A lane that is not emp
     or in the line of one of its buckets. A bucket is in `holds` if and only if its line is not empty.
 I9  A concurrency's slots are as many as jobs of its lanes run; what is counted as waiting for a limit waits in a lane.
 I10 A namespace in which something lies has the number of its layout, and the notice for programs that know no number.
+I11 Attempts and results belong to existing jobs. A traceback is kept if and only if attempts name it, and its uses are
+    how many do.
 
 A stock worker holds its jobs in `__acks__` sets: those count as running. A queue that only stock workers serve is held
 to I2, I3 and I5 alone: they end jobs without a word to records and counts. Everything about a queue is read in one
@@ -39,7 +41,7 @@ from tests.store import limits
 LIVE_SETS = tuple(p.key for s in ALL if not s.ended and s.name != "waiting" for p in s.places)
 """Where live jobs are that do not wait for a worker alone."""
 TIMED_SETS = tuple(p.key for s in ALL if s.moment == "due" for p in s.places)
-BESIDE = ("records", "priorities", "crashes", "lanes", "uniques")
+BESIDE = ("records", "results", "priorities", "crashes", "lanes", "uniques")
 ENDED_SETS = tuple(p.key for s in ALL if s.ended for p in s.places)
 
 
@@ -60,6 +62,9 @@ class View:
     cancels: set[bytes]
     progress: set[bytes]
     infos: set[bytes]
+    attempts: dict[bytes, bytes]
+    traces: set[bytes]
+    trace_uses: dict[bytes, int]
     expiring: set[bytes]
     hold: float | None
     turns: bool
@@ -115,7 +120,18 @@ def _logs(store: Store) -> list[str]:
 def _queues(store: Store) -> list[str]:
     """Every queue that has a key of ours, registered or not."""
     found, prefix = {q.decode() for q in store.client.smembers(store.keys.queues())}, f"{store.keys.prefix}:@"
-    names = (*LIVE_SETS, *ENDED_SETS, "archive", "ordered", "records", "priorities", "crashes", "cancels", "progress")
+    names = (
+        *LIVE_SETS,
+        *ENDED_SETS,
+        "archive",
+        "ordered",
+        "records",
+        "attempts",
+        "priorities",
+        "crashes",
+        "cancels",
+        "progress",
+    )
     known = {getattr(store.keys, name)("") for name in names}
     for key in store.client.scan_iter(f"{prefix}*", count=1000):
         text = key.decode("utf-8", "replace")
@@ -139,6 +155,7 @@ def _view(store: Store, queue: str) -> View:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
     for name in (*BESIDE, "cancels", "progress", "groups"):
         pipe.hkeys(getattr(keys, name)(queue))
+    pipe.hgetall(keys.attempts(queue)).hkeys(keys.traces(queue)).hgetall(keys.trace_uses(queue))
     pipe.zrange(keys.expiring(queue), 0, -1).zrange(keys.of_limits(queue, "holds"), 0, 0, withscores=True)
     pipe.exists(keys.of_limits(queue, "turns"))
     pipe.zscore(keys.due(), queue).sismember(keys.queues(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
@@ -165,6 +182,9 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         cancels=set(next(got)),
         progress=set(next(got)),
         infos=set(next(got)),
+        attempts=next(got),
+        traces=set(next(got)),
+        trace_uses={digest: int(uses) for digest, uses in next(got).items()},
         expiring=set(next(got)),
         hold=next(iter(dict(next(got)).values()), None),
         turns=bool(next(got)),
@@ -181,6 +201,7 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     yield from _ended(view)
     yield from _named("I3: live and archived", view.bodies & view.archive)
     yield from _grouped(view)
+    yield from _traced(view)
     if view.stock:
         return
     waiting = view.bodies.difference(*view.live.values())
@@ -188,6 +209,7 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     yield from _live(view, waiting)
     for name, ids in view.beside.items():
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
+    yield from _named("I11: attempts of no job", view.attempts.keys() - view.bodies - view.archive)
     yield from _named("I4: to expire, and ended", view.expiring - view.bodies)
     yield from _named("I4: asked to stop, not running", view.cancels - running)
     yield from _due(view)
@@ -223,6 +245,14 @@ def _grouped(view: View) -> Iterator[str]:
     yield from _named("I5: dead, in no group", view.ended["dead"] - counted.keys())
     yield from _named("I5: in a group, not dead", counted.keys() - view.ended["dead"])
     yield from _named("I5: groups named and empty, or not named", view.infos ^ view.groups.keys())
+
+
+def _traced(view: View) -> Iterator[str]:
+    digests = (line.split(b" ")[0] for lines in view.attempts.values() for line in lines.split(b"\n"))
+    named = Counter(digest for digest in digests if digest != b"-")
+    if named != view.trace_uses:
+        yield f"I11: tracebacks used {dict(named)}, counted {view.trace_uses}"
+    yield from _named("I11: tracebacks named and not kept, or kept and not named", named.keys() ^ view.traces)
 
 
 def _due(view: View) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from jobctl.store import Store
-from jobctl.store.data import codec
+from jobctl.store.data import attempts, codec
 from jobctl.store.data.codec import Body
 from jobctl.store.data.newjob import Enqueued, NewJob
 from jobctl.store.nouns.dead import GroupInfo
@@ -21,6 +21,12 @@ KEEP_MS, KEEP_COUNT = 86_400_000, 100_000
 
 def body(job_id: str, queue: str = QUEUE) -> bytes:
     return codec.encode(Body(queue, "act", [], {}, {}, job_id, 0))
+
+
+def failed(job: Reserved, *, traced: bool = True) -> tuple[bytes, bytes]:
+    """An attempt that failed, as it is stored. Some jobs share a traceback."""
+    trace = f"Traceback of {len(job.id) % 3}\nBoom: {job.id}\n" if traced else None
+    return attempts.encode(attempts.Lived(1, "failed", "h", 1, 1, 0.1, "Boom", job.id, trace))
 
 
 class Moves:
@@ -49,21 +55,31 @@ class Moves:
         return self._settle(jobs, self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
 
     def retry(self, *jobs: Reserved, delay_ms: int = 60_000) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}", delay_ms=delay_ms) for job in jobs]
+        ended = [Ended(job.id, job.token, b"{}", b"", *failed(job), delay_ms=delay_ms) for job in jobs]
         return self._settle(jobs, self.store.settle.retry(jobs[0].queue, ended))
 
     def bury(self, *jobs: Reserved, group: str = "g1") -> list[int]:
         record = codec.encode(codec.Record(error="Boom", group=group, finished=1))
         info = msgspec.json.encode(GroupInfo("act", "Boom", group))
-        ended = [Ended(job.id, job.token, record, group=group, group_info=info) for job in jobs]
+        ended = [Ended(job.id, job.token, record, b"", *failed(job), group=group, group_info=info) for job in jobs]
         return self._settle(jobs, self.store.settle.bury(jobs[0].queue, ended))
 
     def cancelled(self, *jobs: Reserved) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}") for job in jobs]
+        ended = [Ended(job.id, job.token, b"{}", b"", failed(job, traced=False)[0]) for job in jobs]
         return self._settle(jobs, self.store.settle.cancelled(jobs[0].queue, ended))
 
     def requeue(self, *jobs: Reserved, crashed: bool = False, lane: str = "", pause_ms: int = 0) -> list[int]:
-        ended = [Ended(job.id, job.token, crashed=crashed, lane=lane, pause_ms=pause_ms) for job in jobs]
+        ended = [
+            Ended(
+                job.id,
+                job.token,
+                attempt=failed(job, traced=False)[0] if crashed else b"",
+                crashed=crashed,
+                lane=lane,
+                pause_ms=pause_ms,
+            )
+            for job in jobs
+        ]
         return self._settle(jobs, self.store.settle.requeue(jobs[0].queue, ended))
 
     def cancel(self, *ids: str, queue: str = QUEUE, running: bool = True) -> list[str]:

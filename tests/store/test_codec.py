@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobctl.store.data.codec import (
-    MAX_ATTEMPTS_KEPT,
-    NO_RESULT,
-    Lived,
-    Record,
-    decode_body,
-    decode_record,
-    encode,
-    new_body,
-)
+from jobctl.store.data.attempts import Lived, Ran
+from jobctl.store.data.codec import Record, decode_body, decode_record, encode, new_body
 
 
-@pytest.mark.parametrize("result", [b'{"a":1}', b"[1,2]", b'"text"', b"3", b"null"])
-def test_a_record_keeps_its_result_and_its_attempts(result: bytes) -> None:
-    record = Record(result=msgspec.Raw(result))
-    record.add(Lived(1, "completed", "host", 2, 3, 0.5))
-
-    back = decode_record(encode(record))
-
-    assert bytes(back.result) == result
-    assert [attempt.outcome for attempt in back.attempts] == ["completed"]
+def test_a_record_comes_back_as_it_was() -> None:
+    record = Record(count=2, spent=1, retries=3, group="g", type="t", label="l", finished=9)
+    record.fail("ValueError", "no good")
+    assert decode_record(encode(record)) == record
 
 
-def test_a_record_without_a_result_stays_without_one_however_often_it_is_written() -> None:
-    once = decode_record(encode(Record(count=2)))
-    twice = decode_record(encode(once))
+def test_a_record_that_says_nothing_is_empty() -> None:
+    assert encode(Record(count=2)) == b'{"n":2}'
 
-    assert twice.result is NO_RESULT
-    assert encode(twice) == b'{"n":2}'
+
+@pytest.mark.parametrize("text", ["x" * 60_000, "\x01" * 60_000, "ü" * 60_000])
+def test_a_record_is_short_whatever_an_error_says(text: str) -> None:
+    record = Record()
+    record.fail(text, text)
+    assert len(encode(record)) < 6 * 750
+    assert (record.message or "").endswith("…")
+
+
+def test_the_attempt_that_completed_a_job_says_when_it_began_unless_another_one_did() -> None:
+    once, twice = Record(), Record()
+    once.complete(Ran("host", 1, 1000, 0.5))
+    twice.add(Lived(1, "failed", "host", 1, 500, 0.1))
+    twice.complete(Ran("host", 1, 1000, 0.5))
+    assert (once.began, once.count, twice.began, twice.count) == (1000, 1, 500, 2)
 
 
 @given(st.binary(max_size=200))
@@ -64,11 +62,3 @@ def test_deep_nesting_and_bad_text_are_rubbish_like_any_other(data: bytes) -> No
 def test_a_payload_comes_back_as_it_went(payload: dict[str, object]) -> None:
     body = decode_body(new_body("id", "t", "q", payload, 1, {}))
     assert (body.message_id, body.actor_name, body.queue_name, body.payload) == ("id", "t", "q", payload)
-
-
-def test_of_many_attempts_the_first_and_the_latest_are_kept_and_all_are_counted() -> None:
-    record = Record()
-    for number in range(1, 101):
-        record.add(Lived(number, "failed", "h", 1, number, 0.1))
-    numbers = [attempt.number for attempt in record.attempts]
-    assert (record.count, numbers[0], numbers[-1], len(numbers)) == (100, 1, 100, MAX_ATTEMPTS_KEPT)

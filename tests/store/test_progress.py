@@ -8,10 +8,10 @@ import pytest
 
 from jobctl.store import Store
 from jobctl.store.data.records import Progress
-from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.logs import Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told, following
 from jobctl.store.nouns.settle import Reserved
+from jobctl.store.nouns.shown import to_job
 from tests.store.moves import QUEUE, Moves
 
 

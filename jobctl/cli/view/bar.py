@@ -72,7 +72,7 @@ class Bars:
             self._live = None
 
     def _see(self, found: Found) -> None:
-        from jobctl.store.nouns.jobs import to_job
+        from jobctl.store.nouns.shown import to_job
 
         if not found.progress:
             if self._shown.pop(found.ref, None) is not None:

@@ -19,8 +19,9 @@ from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailur
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
 from jobctl.scrubbing import Scrubber
-from jobctl.store.data import codec
-from jobctl.store.data.codec import Lived, Record
+from jobctl.store.data import attempts, codec
+from jobctl.store.data.attempts import Lived, Ran
+from jobctl.store.data.codec import Record
 from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
 from jobctl.store.nouns.dead import GroupInfo
@@ -35,7 +36,7 @@ PID = os.getpid()
 class Running:
     """A reserved job whose body has been read. `record` is this attempt's to change: it is written back whole.
 
-    `started` and `expires_at` are on `clock.monotonic()`.
+    `started` and `expires_at` are on `clock.monotonic()`. `lived` is its attempt, once that is over and counts.
     """
 
     reserved: Reserved
@@ -46,6 +47,7 @@ class Running:
     started_ms: int = 0
     started: float = 0.0
     expires_at: float | None = None
+    lived: Lived | None = None
     scrub: Scrubber | None = field(init=False, default=None)
     """Takes the payload's secrets out of whatever is written about this job."""
 
@@ -63,13 +65,14 @@ class Running:
 def completed(job: Running, result: object) -> Outcome:
     """The attempt succeeded."""
     duration = clock.monotonic() - job.started
-    job.record.add(_lived(job, "completed", duration, None))
-    record = job.record
-    data = encode_result(result, job.scrub)
-    record.result = msgspec.Raw(data) if data else codec.NO_RESULT
-    record.error = record.message = record.group = None
+    record, number = job.record, job.number
+    record.complete(Ran(HOST, PID, job.started_ms, round(duration, 6)))
     record.spent, record.retries = record.count, job.type.retries.max
-    return _outcome("complete", job, _event(job, "completed", duration, None))
+    job.lived = Lived(number, "completed", HOST, PID, job.started_ms, round(duration, 6))
+    event = _event(job, "completed", duration, None)
+    reserved, found = job.reserved, encode_result(result, job.scrub) or b""
+    ended = Ended(reserved.id, reserved.token, codec.encode(record), event, result=found)
+    return Outcome("complete", reserved.queue, ended)
 
 
 def failed(job: Running, failure: BaseException) -> Outcome:
@@ -130,9 +133,9 @@ def retried(
     `pause_ms` is for how long the other side wants to be left alone by all jobs of the same rate limit.
     """
     duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
-    job.record.add(_lived(job, lived, duration, what))
+    _count(job, lived, duration, what)
     job.record.retries = job.type.retries.max
-    job.record.error, job.record.message = what.error, what.message
+    job.record.fail(what.error, what.message)
     event = _event(job, "retrying", duration, what)
     return _outcome("retry", job, event, delay_ms=delay_ms, body=body, pause_ms=pause_ms)
 
@@ -140,10 +143,12 @@ def retried(
 def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
     """The attempt failed and was the last: the job is a dead letter."""
     duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
-    job.record.add(_lived(job, lived, duration, what))
+    _count(job, lived, duration, what)
     job.record.retries = job.type.retries.max
     reserved = job.reserved
-    ended = bury(reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6))
+    ended = bury(
+        reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6), lived=job.lived
+    )
     return Outcome("bury", reserved.queue, ended)
 
 
@@ -157,8 +162,9 @@ def cancelled(job: Running) -> Outcome:
     """The attempt stopped because its job was cancelled."""
     duration = clock.monotonic() - job.started
     what = Failure("Cancelled", "cancelled while it was running")
-    job.record.add(_lived(job, "cancelled", duration, what))
-    job.record.error, job.record.message, job.record.spent = what.error, what.message, job.record.count
+    _count(job, "cancelled", duration, what)
+    job.record.fail(what.error, what.message)
+    job.record.spent = job.record.count
     return _outcome("cancelled", job, _event(job, "cancelled", duration, what))
 
 
@@ -205,9 +211,11 @@ def bury(
     *,
     label: str | None,
     duration: float | None,
+    lived: Lived | None = None,
 ) -> Ended:
-    """The end of a job that is now a dead letter."""
-    record.error, record.message = what.error, what.message
+    """The end of a job that is now a dead letter, by an attempt that `lived` or without one."""
+    record.fail(what.error, what.message)
+    record.type, record.label = job_type, label
     record.group = fingerprint(job_type, what.error, what.message, what.traceback)
     record.finished, record.spent = clock.now_ms(), record.count
     event = Event(
@@ -218,19 +226,22 @@ def bury(
         queue=reserved.queue,
         label=label,
         attempt=record.count,
-        error=what.error,
-        message=what.message,
+        error=record.error,
+        message=record.message,
         duration_s=duration,
         host=HOST,
         pid=PID,
     )
+    attempt, trace = attempts.encode(lived) if lived else (b"", b"")
     return Ended(
         id=reserved.id,
         token=reserved.token,
         record=codec.encode(record),
         event=events.encode(event),
+        attempt=attempt,
+        trace=trace,
         group=record.group,
-        group_info=codec.encode(GroupInfo(job_type, what.error, what.message)),
+        group_info=codec.encode(GroupInfo(job_type, record.error, record.message)),
     )
 
 
@@ -246,18 +257,11 @@ def _timed_out(failure: BaseException) -> bool:
     return isinstance(failure, HandlerFailure) and "timeout" in failure.match
 
 
-def _lived(job: Running, outcome: str, duration: float, what: Failure | None) -> Lived:
-    return Lived(
-        job.number,
-        outcome,
-        HOST,
-        PID,
-        job.started_ms,
-        round(duration, 6),
-        what.error if what else None,
-        what.message if what else None,
-        what.traceback if what else None,
-    )
+def _count(job: Running, outcome: str, duration: float, what: Failure) -> None:
+    """The attempt counts, and did not complete its job."""
+    trace, took = what.traceback, round(duration, 6)
+    job.lived = Lived(job.number, outcome, HOST, PID, job.started_ms, took, what.error, what.message, trace)
+    job.record.add(job.lived)
 
 
 def _event(job: Running, kind: str, duration: float, what: Failure | None) -> bytes:
@@ -270,8 +274,8 @@ def _event(job: Running, kind: str, duration: float, what: Failure | None) -> by
             queue=job.reserved.queue,
             label=job.label,
             attempt=job.record.count,
-            error=what.error if what else None,
-            message=what.message if what else None,
+            error=codec.brief(what.error, codec.MAX_ERROR) if what else None,
+            message=codec.brief(what.message) if what else None,
             duration_s=round(duration, 6),
             host=HOST,
             pid=PID,
@@ -282,7 +286,11 @@ def _event(job: Running, kind: str, duration: float, what: Failure | None) -> by
 def _outcome(
     kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"", pause_ms: int = 0
 ) -> Outcome:
-    reserved = job.reserved
-    record = codec.encode(job.record)
-    ended = Ended(reserved.id, reserved.token, record, event, delay_ms, body=body, pause_ms=pause_ms)
+    """The outcome of an attempt that counts."""
+    assert job.lived is not None
+    reserved, record = job.reserved, codec.encode(job.record)
+    attempt, trace = attempts.encode(job.lived)
+    ended = Ended(
+        reserved.id, reserved.token, record, event, attempt, trace, b"", delay_ms, body=body, pause_ms=pause_ms
+    )
     return Outcome(kind, reserved.queue, ended)

@@ -13,13 +13,13 @@ from jobctl.handlers.base import AttemptTimeout
 from jobctl.handlers.failure import Failure
 from jobctl.store import Store
 from jobctl.store.data import codec
-from jobctl.store.data.codec import Lived
+from jobctl.store.data.attempts import Lived, encode
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
-from jobctl.store.nouns.jobs import to_job
 from jobctl.store.nouns.processes import LEASE_MS, ProcessInfo
 from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.nouns.shown import to_job
 
 THOROUGH_S = 60.0
 """How often every reservation is looked at when nothing calls for it sooner."""
@@ -218,22 +218,23 @@ def supervisor_of(worker: str) -> str:
     return worker.rpartition(":")[0]
 
 
-def _add_lost(found: Found) -> Failure:
-    """Record the attempt that ended with its worker; the crash is counted beside the record, not as a retry."""
+def _add_lost(found: Found) -> Lived:
+    """The attempt that ended with its worker, counted; the crash is counted beside the record, not as a retry."""
     what = Failure("WorkerLost", f"the worker process {found.worker} died while it ran the job")
     started = int(found.detail.rpartition("|")[2])
     host, _, rest = found.worker.partition(":")
     pid = int(rest.partition(":")[0]) if rest.partition(":")[0].isdigit() else 0
     duration = max(0, clock.now_ms() - started) / 1000
     record = found.record
-    record.add(Lived(record.count + 1, "lost", host, pid, started, duration, what.error, what.message))
+    lived = Lived(record.count + 1, "lost", host, pid, started, duration, what.error, what.message)
+    record.add(lived)
     record.spent += 1
-    record.error, record.message = what.error, what.message
-    return what
+    record.fail(what.error, what.message)
+    return lived
 
 
 def _lost(found: Found) -> Ended:
-    what = _add_lost(found)
+    lived = _add_lost(found)
     job = to_job(found)
     event = Event(
         at=clock.to_datetime(clock.now_ms()),
@@ -243,14 +244,15 @@ def _lost(found: Found) -> Ended:
         queue=found.queue,
         label=job.label,
         attempt=found.record.count,
-        error=what.error,
-        message=what.message,
+        error=found.record.error,
+        message=found.record.message,
     )
     return Ended(
         id=found.id,
         token=found.token,
         record=codec.encode(found.record),
         event=events.encode(event),
+        attempt=encode(lived)[0],
         crashed=True,
     )
 
@@ -264,8 +266,8 @@ def _expired(found: Found) -> Ended:
 
 
 def _killer(found: Found) -> Ended:
-    _add_lost(found)
+    lived = _add_lost(found)
     job = to_job(found)
     what = Failure("WorkerKilled", f"its worker died {found.crashes + 1} times while running it")
     reserved = Reserved(found.queue, found.id, found.token, found.body, b"", found.crashes)
-    return verdict.bury(reserved, job.type, found.record, what, label=job.label, duration=None)
+    return verdict.bury(reserved, job.type, found.record, what, label=job.label, duration=None, lived=lived)

@@ -211,10 +211,9 @@ def _log_start(job: Running) -> None:
 
 
 def _log_end(job: Running) -> None:
-    record = job.record
-    if not record.attempts or record.count != record.attempts[-1].number:
+    last = job.lived
+    if last is None:
         return
-    last = record.attempts[-1]
     logs.attempt_finished(
         logs.ATTEMPTS,
         job.reserved.id,

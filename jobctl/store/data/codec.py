@@ -1,6 +1,6 @@
-"""Bodies (Dramatiq messages) and records (what jobctl knows of a job beyond its body), to bytes and back.
+"""Bodies (Dramatiq messages) and records (what lists say of a job beyond its body), to bytes and back.
 
-Scripts never decode either. A record is written whole by whoever holds the job's token.
+Scripts never decode either.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from typing import Any
 
 import msgspec
 
-from jobctl import clock
 from jobctl.errors import UsageError
 from jobctl.store.data import ids
-from jobctl.store.data.records import AttemptRecord
+from jobctl.store.data.attempts import Lived, Ran
 
-MAX_ATTEMPTS_KEPT = 25
-"""Of a job with more attempts, the first and the latest ones are kept; `attempt_count` stays true."""
+MAX_ERROR, MAX_MESSAGE = 200, 500
+"""Characters of an error's class and of its message in what lists read. `job show` has the whole message."""
 
 ARGS_KEY = "$args"
 """Where positional arguments of a stock message appear in the payload."""
@@ -37,67 +36,70 @@ class Body(msgspec.Struct, omit_defaults=False):
         return {ARGS_KEY: self.args, **self.kwargs} if self.args else self.kwargs
 
 
-class Lived(msgspec.Struct, array_like=True, omit_defaults=True):
-    """An attempt as it is stored. `started` in epoch ms, `duration` in seconds."""
-
-    number: int
-    outcome: str
-    host: str
-    pid: int
-    started: int
-    duration: float
-    error: str | None = None
-    message: str | None = None
-    traceback: str | None = None
-
-
-NO_RESULT = msgspec.Raw()
-"""Of a job without a result. Always this object: msgspec leaves out what *is* the default, and it decodes no object
-into `Raw | None`."""
-
 _SHORT = {
-    "attempts": "a",
     "count": "n",
     "spent": "b",
-    "result": "r",
     "error": "e",
     "message": "m",
     "group": "g",
+    "type": "t",
+    "label": "l",
     "retries": "x",
     "started": "s",
     "finished": "f",
     "unknown": "u",
+    "ran": "d",
 }
 
 
 class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
-    """What jobctl knows of a job beyond its body.
+    """What lists say of a job beyond its body: short, and written whole by whoever holds the job's token.
 
-    `count` is the number of attempts in all; `spent` is how many of them were before the present budget of retries
-    began (a retried dead letter starts a new budget). `retries` is the policy's maximum when it last ran. Times in
-    epoch ms. `unknown` is since when no worker knew its type.
+    `count` is the number of attempts in all, which lie apart (see attempts.py); `spent` is how many of them were before
+    the present budget of retries began (a retried dead letter starts a new budget). `retries` is the policy's maximum
+    when it last ran. `error` and `message` are those of the last failure, cut by `fail`. Times in epoch ms; `started`
+    is left out where `ran` says it. `unknown` is since when no worker knew its type. Of a dead letter, `type` and
+    `label` are its body's. `ran` is the attempt that completed the job.
     """
 
-    attempts: list[Lived] = []
     count: int = 0
     spent: int = 0
-    result: msgspec.Raw = NO_RESULT
     error: str | None = None
     message: str | None = None
     group: str | None = None
+    type: str | None = None
+    label: str | None = None
     retries: int | None = None
     started: int | None = None
     finished: int | None = None
     unknown: int | None = None
+    ran: Ran | None = None
 
     def add(self, attempt: Lived) -> None:
-        """Append an attempt, dropping from the middle when there are too many."""
-        self.attempts.append(attempt)
+        """There was another attempt, that did not complete the job."""
         self.count = attempt.number
         if self.started is None:
             self.started = attempt.started
-        if len(self.attempts) > MAX_ATTEMPTS_KEPT:
-            del self.attempts[1]
+
+    def complete(self, ran: Ran) -> None:
+        """The next attempt completed the job."""
+        self.count += 1
+        self.ran = ran
+        self.error = self.message = self.group = self.type = self.label = None
+
+    def fail(self, error: str | None, message: str | None) -> None:
+        """Why the job failed last."""
+        self.error, self.message = brief(error, MAX_ERROR), brief(message)
+
+    @property
+    def began(self) -> int | None:
+        """When the first attempt began."""
+        return self.ran.started if self.started is None and self.ran is not None else self.started
+
+
+def brief(text: str | None, limit: int = MAX_MESSAGE) -> str | None:
+    """A text as it stands in records, events and groups, whole where it is short."""
+    return text if text is None or len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 _encoder = msgspec.json.Encoder()
@@ -143,21 +145,6 @@ def new_body(
 def canonical(queue: str) -> str:
     """The queue a body belongs to: a stock producer's `email.DQ` is read as `email`."""
     return queue.removesuffix(".DQ")
-
-
-def attempt_record(attempt: Lived) -> AttemptRecord:
-    """A stored attempt in the machine format."""
-    return AttemptRecord(
-        number=attempt.number,
-        outcome=attempt.outcome,
-        error=attempt.error,
-        message=attempt.message,
-        traceback=attempt.traceback,
-        host=attempt.host,
-        pid=attempt.pid,
-        started_at=clock.to_datetime(attempt.started),
-        duration_s=attempt.duration,
-    )
 
 
 def enqueued_ms(job_id: str, body: Body | None) -> int | None:

@@ -6,11 +6,15 @@ import msgspec
 
 from jobctl import redaction
 from jobctl.store.data import codec
+from jobctl.store.data.attempts import Lived
 from jobctl.store.data.ids import JobRef
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it lies in Redis, undecoded parts included; what operations work on."""
+    """A job as it lies in Redis, undecoded parts included; what operations work on.
+
+    `attempts` (the oldest first) and `result` (JSON) are empty until `Jobs.details` has read them.
+    """
 
     id: str
     queue: str
@@ -25,6 +29,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int = 0
     progress: bytes = b""
     rules: redaction.Rules = redaction.unruled
+    attempts: tuple[Lived, ...] = ()
+    result: bytes = b""
 
     @property
     def ref(self) -> JobRef:

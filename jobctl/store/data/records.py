@@ -51,7 +51,10 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held`."""
+    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held`.
+
+    `attempts` is empty in lists, which do not read them.
+    """
 
     id: str
     type: str

@@ -12,8 +12,9 @@ from jobctl import clock
 from jobctl.store.data import codec, ids
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import DeadGroup, DeadLetter
-from jobctl.store.nouns.jobs import Jobs, to_job
+from jobctl.store.nouns.jobs import Jobs
 from jobctl.store.nouns.queues import TRASH_MS
+from jobctl.store.nouns.shown import to_job
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.steps import Rows

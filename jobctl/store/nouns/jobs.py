@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from msgspec.structs import replace
 
-from jobctl import clock, redaction
+from jobctl import clock
 from jobctl.errors import UsageError
-from jobctl.store.data import codec, ids
+from jobctl.store.data import attempts, codec, ids
+from jobctl.store.data.attempts import Lived
 from jobctl.store.data.found import Found
-from jobctl.store.data.hidden import hidden
 from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
-from jobctl.store.data.records import Hold, Job
 from jobctl.store.data.states import BY_NAME
-from jobctl.store.nouns import progress
 from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import BATCH, EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 QUEUES_A_CALL = 250
+CLOSE = 5
+"""Jobs whose attempts one call brings: each may be some hundred kilobytes."""
 ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
 
@@ -148,6 +148,26 @@ class Jobs:
             rules=self._store.rules,
         )
 
+    def detailed(self, found: Found) -> Found:
+        """The same job, with its attempts and its result."""
+        return self.details(found.queue, [found])[0]
+
+    def details(self, queue: str, found: Sequence[Found]) -> list[Found]:
+        """The same jobs of a queue, with their attempts and results."""
+        out: list[Found] = []
+        for start in range(0, len(found), CLOSE):
+            batch = found[start : start + CLOSE]
+            rows = self._store.run("details", queue, *(job.id for job in batch))
+            out += [_detailed(job, row) for job, row in zip(batch, rows, strict=True)]
+        return out
+
+    def results(self, queue: str, found: Sequence[Found]) -> list[Found]:
+        """The same jobs of a queue, with their results."""
+        with mapping():
+            key, client = self._store.keys.results(queue), self._store.client
+            kept = client.hmget(key, [ids.write(job.id) for job in found]) if found else []
+        return [replace(job, result=result or b"") for job, result in zip(found, kept, strict=True)]
+
     def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
         """The jobs of a queue in one state, newest first where Redis keeps that order, in batches."""
         for job_ids in self._ids(queue, state, batch):
@@ -219,55 +239,10 @@ def _text(value: Any) -> str:
     return ids.read(value) if isinstance(value, bytes) else str(value)
 
 
-def to_job(found: Found, *, unredacted: bool = False, held: tuple[Hold, ...] = ()) -> Job:
-    """The machine format of a job. A body that cannot be read shows as type "?" with no payload.
-
-    What is to be hidden of its payload is hidden here, in the payload and in all that was made from it; `unredacted`
-    leaves the payload as it is.
-    """
-    try:
-        body = codec.decode_body(found.body)
-    except ValueError:
-        body = None
-    record, options = found.record, body.options if body else {}
-    enqueued = codec.enqueued_ms(found.id, body)
-    due, started, finished = _times(found)
-    job = Job(
-        id=found.id,
-        type=body.actor_name if body else "?",
-        queue=found.queue,
-        state=found.state,
-        priority=found.priority,
-        label=options.get("label"),
-        parent=options.get("parent"),
-        payload=body.payload if body else None,
-        enqueued_at=clock.to_datetime(enqueued) if enqueued is not None else None,
-        due_at=clock.to_datetime(due) if due else None,
-        started_at=clock.to_datetime(started) if started else None,
-        finished_at=clock.to_datetime(finished) if finished else None,
-        max_retries=record.retries,
-        attempt_count=record.count,
-        attempts=tuple(codec.attempt_record(attempt) for attempt in record.attempts),
-        progress=progress.record(found.progress),
-        result=msgspec.json.decode(record.result) if record.result is not codec.NO_RESULT else None,
-        error=record.error,
-        message=record.message,
-        held=held,
-    )
-    patterns = redaction.combined(options, found.rules(job.type))
-    return hidden(job, patterns, payload_too=not unredacted) if patterns else job
-
-
-def _times(found: Found) -> tuple[int | None, int | None, int | None]:
-    """(due, started, finished) in epoch ms, from the state's detail and the record."""
-    due, started, finished = None, found.record.started, None
-    match BY_NAME[found.state].moment:
-        case "due":
-            due = round(float(found.detail))
-        case "started":
-            started = int(found.detail.rpartition("|")[2])
-        case "finished":
-            finished = round(float(found.detail))
-        case "expires":
-            finished = found.record.finished
-    return due, started, finished
+def _detailed(job: Found, row: Sequence[bytes]) -> Found:
+    """A job with what details.lua said of it."""
+    lines, result, *traces = row
+    lived = attempts.decode(lines, dict(zip(traces[::2], traces[1::2], strict=True))) if lines else ()
+    if (ran := job.record.ran) is not None:
+        lived += (Lived(job.record.count, "completed", ran.host, ran.pid, ran.started, ran.duration),)
+    return replace(job, attempts=lived, result=result)

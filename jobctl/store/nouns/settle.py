@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """One attempt that is over. `record` and `event` are encoded; an empty event is not published.
+    """One attempt that is over. `record` and `event` are encoded; an empty event is not published. `attempt` and
+    `trace` are what data.attempts.encode makes, `result` is JSON; each is empty if there is none.
 
     `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
     because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
@@ -33,6 +34,9 @@ class Ended(msgspec.Struct, frozen=True):
     token: str
     record: bytes = b""
     event: bytes = b""
+    attempt: bytes = b""
+    trace: bytes = b""
+    result: bytes = b""
     delay_ms: int = 0
     group: str = ""
     group_info: bytes = b""
@@ -84,19 +88,19 @@ class Settle:
         return Fetched(reply[0], reply[1], jobs, paused)
 
     def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.record, j.event) for j in jobs]
+        rows = [(j.id, j.token, j.record, j.event, j.result) for j in jobs]
         return Rows("complete", queue, (queue, keep_ms, keep_count, EVENTS_KEPT), rows)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms) for j in jobs]
+        rows = [(j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms, j.attempt, j.trace) for j in jobs]
         return Rows("retry", queue, (queue, EVENTS_KEPT), rows)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.record, j.event, j.group, j.group_info) for j in jobs]
+        rows = [(j.id, j.token, j.record, j.event, j.group, j.group_info, j.attempt, j.trace) for j in jobs]
         return Rows("bury", queue, (queue, EVENTS_KEPT), rows)
 
     def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.record, j.event) for j in jobs]
+        rows = [(j.id, j.token, j.record, j.event, j.attempt) for j in jobs]
         return Rows("cancelled", queue, (queue, EVENTS_KEPT), rows)
 
     def requeue(self, queue: str, jobs: Sequence[Ended]) -> Rows:
@@ -104,7 +108,7 @@ class Settle:
         to_back = [j for j in jobs if j.lane]
         to_head = [j for j in reversed(jobs) if not j.lane]  # each goes before those that went before it
         rows = [
-            (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms)
+            (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms, j.attempt)
             for j in (*to_back, *to_head)
         ]
         return Rows("requeue", queue, (queue, EVENTS_KEPT), rows)

@@ -11,7 +11,7 @@ import msgspec
 
 from jobctl import clock, redaction, scrubbing
 from jobctl.fingerprint import fingerprint
-from jobctl.store.data import codec, ids
+from jobctl.store.data import attempts, codec, ids
 from jobctl.store.data.found import Found
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.jobs import Jobs
@@ -37,6 +37,7 @@ class Letter(msgspec.Struct, frozen=True):
     record: codec.Record
     info: GroupInfo
     died_ms: int
+    lived: attempts.Lived | None = None
 
 
 class Stock:
@@ -90,6 +91,7 @@ class Stock:
                 cancelling=False,
                 crashes=0,
                 rules=self._store.rules,
+                attempts=(letter.lived,) if letter.lived else (),
             )
             for _, letter in self._read(queue, 0, limit, newest=True)
         ]
@@ -114,7 +116,8 @@ class Stock:
 
 def _row(letter: Letter) -> tuple[str | bytes | int, ...]:
     record, info = codec.encode(letter.record), codec.encode(letter.info)
-    return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms)
+    lived, trace = attempts.encode(letter.lived) if letter.lived else (b"", b"")
+    return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms, lived, trace)
 
 
 def _aliases(queue: str, found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str, str]]:
@@ -147,11 +150,11 @@ def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: fl
     trace = scrubbing.scrub(secrets, trace) or "" if isinstance(trace, str) else ""
     error, message = read_reason(trace)
     failed = retries if isinstance(retries, int) and 0 <= retries < 1_000_000 else 0
+    lived = None
     if trace:
         # The stored body is the one of the last retry: it tells of the attempt before the one that killed the job.
         number = record.count + max(1, failed)
-        lived = codec.Lived(number, "failed", "?", 0, died_ms, 0.0, error, message, trace[-MAX_TRACEBACK:])
-        record.attempts.append(lived)
+        lived = attempts.Lived(number, "failed", "?", 0, died_ms, 0.0, error, message, trace[-MAX_TRACEBACK:])
     record.count += failed + 1
     record.spent = record.count
     body.queue_name = queue
@@ -162,13 +165,22 @@ def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: fl
         data = codec.encode(body)
     except (TypeError, ValueError, RecursionError) as problem:
         return _filed(job_id, data, record, GroupInfo(body.actor_name, "Quarantined", str(problem)), "")
-    return _filed(job_id, data, record, GroupInfo(body.actor_name, error, message), trace)
+    return _filed(job_id, data, record, GroupInfo(body.actor_name, error, message), trace, lived)
 
 
-def _filed(job_id: str, body: bytes, record: codec.Record, info: GroupInfo, trace: str) -> Letter:
-    record.error, record.message = info.error, info.message
+def _filed(
+    job_id: str,
+    body: bytes,
+    record: codec.Record,
+    info: GroupInfo,
+    trace: str,
+    lived: attempts.Lived | None = None,
+) -> Letter:
+    record.fail(info.error, info.message)
+    record.type = info.type
     record.group = fingerprint(info.type, info.error or "", info.message or "", trace)
-    return Letter(job_id, body, record, info, record.finished or 0)
+    brief = GroupInfo(info.type, record.error, record.message)
+    return Letter(job_id, body, record, brief, record.finished or 0, lived)
 
 
 _RAISED = re.compile(r"(?P<name>[^\W\d][\w.]*(?:\.<locals>\.\w+)*)(?:: (?P<message>.*))?", re.DOTALL)

@@ -1,9 +1,9 @@
 -- Deleting ended jobs for good.
--- INCLUDE: _budget
--- KEYS: archive records crashes priorities lanes origins uniques remembered logs
+-- INCLUDE: _budget _attempts
+-- KEYS: archive records results crashes priorities lanes origins uniques remembered logs
 
 local REMEMBER_MS = 600000 -- a finished id is remembered at least this long, so that a client's repeat is recognised
-local BESIDE = { 'archive', 'records', 'crashes', 'priorities', 'lanes', 'origins' }
+local BESIDE = { 'archive', 'records', 'results', 'crashes', 'priorities', 'lanes', 'origins' }
 local TRIM = 1000 -- what one call spends on it beside its other work
 
 -- Keys that forgotten jobs still hold are free. A window goes on.
@@ -26,6 +26,7 @@ local function forget(k, row, ids, scores, now)
   for _, name in ipairs(BESIDE) do
     if redis.call('EXISTS', k[name]) == 1 then redis.call('HDEL', k[name], unpack(ids)) end
   end
+  drop_attempts(k, ids)
   forget_keys(k, ids)
   local logs, young = {}, {}
   for i, id in ipairs(ids) do

@@ -48,16 +48,21 @@ local function each_current(k, queue, first, width, finish)
   return late
 end
 
--- Writes the records of jobs, which are `offset` arguments after where each is in ARGV; an empty one leaves what is there.
-local function write_records(k, ids, at, offset)
+-- Writes the texts of jobs into a hash, which are `offset` arguments after where each is in ARGV; an empty one leaves what
+-- is there.
+local function write_texts(key, ids, at, offset)
   local fields = {}
   for i, id in ipairs(ids) do
-    local record = ARGV[at[i] + offset]
-    if record ~= '' then fields[#fields + 1], fields[#fields + 2] = id, record end
+    local text = ARGV[at[i] + offset]
+    if text ~= '' then fields[#fields + 1], fields[#fields + 2] = id, text end
   end
-  if #fields > 0 then redis.call('HSET', k.records, unpack(fields)) end
+  if #fields == 0 then return end
+  redis.call('HSET', key, unpack(fields))
   spend_bytes(fields)
 end
+
+-- Writes the records of jobs, as write_texts does.
+local function write_records(k, ids, at, offset) write_texts(k.records, ids, at, offset) end
 
 -- Adds what is `offset` arguments after where a job is in ARGV to `events`, if it says anything.
 local function tell(events, at, offset)

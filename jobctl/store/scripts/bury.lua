@@ -1,15 +1,17 @@
--- Ends attempts that failed for good: the job is a dead letter, with its reason and all its attempts in the record. A job
--- that somebody cancelled meanwhile is cancelled instead.
--- INCLUDE: _settle _archive _groups _events
--- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON)
+-- Ends attempts that failed for good: the job is a dead letter, with its reason in its record. A job that somebody
+-- cancelled meanwhile is cancelled instead.
+-- INCLUDE: _settle _archive _attempts _groups _events
+-- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON), attempt ('' if
+--       there was none), its traceback
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 3, 6, function(ids, at, asked)
+local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
   write_records(K, ids, at, 2)
+  add_attempts(K, ids, at, 6, true)
   local dead, cancelled = {}, {}
   for i, id in ipairs(ids) do
     if asked[i] then

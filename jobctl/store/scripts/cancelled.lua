@@ -1,14 +1,15 @@
 -- Ends attempts that stopped because their job was cancelled.
--- INCLUDE: _settle _archive _events
--- ARGV: queue, event_maxlen, then for each job: id, token, record, event
+-- INCLUDE: _settle _archive _attempts _events
+-- ARGV: queue, event_maxlen, then for each job: id, token, record, event, attempt
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 3, 4, function(ids, at)
+local done = each_current(K, ARGV[1], 3, 5, function(ids, at)
   write_records(K, ids, at, 2)
+  add_attempts(K, ids, at, 4, false)
   cancel_now(K, ids, now)
   over(K, ids, 'cancelled')
   for i, id in ipairs(ids) do

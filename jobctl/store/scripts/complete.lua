@@ -1,17 +1,18 @@
--- Ends attempts that succeeded: the body goes to the archive, the record with the result beside it.
+-- Ends attempts that succeeded: the body goes to the archive, the record and the result lie beside it.
 -- INCLUDE: _settle _archive _ended _forget _events
--- KEYS: crashes completed
--- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event
+-- KEYS: crashes results completed
+-- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event, result ('' for null)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget, and a smaller one for trimming
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 5, 4, function(ids, at)
+local done = each_current(K, ARGV[1], 5, 5, function(ids, at)
   if redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
   archive(K, ids)
   write_records(K, ids, at, 2)
+  write_texts(K.results, ids, at, 4)
   add_scored(K.completed, ids, now)
   over(K, ids, 'completed')
   for i, id in ipairs(ids) do

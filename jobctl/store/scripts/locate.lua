@@ -1,4 +1,5 @@
 -- Says where jobs of this queue are, in one consistent look.
+-- READS
 -- INCLUDE: _budget _live _ended
 -- KEYS: bodies archive records crashes priorities cancels lanes expiring progress
 -- ARGV: ids

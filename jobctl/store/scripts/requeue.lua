@@ -1,20 +1,22 @@
--- Gives reservations back: to the head of their line on drain, or for a worker that died (then with the lost attempt in
--- the record and a crash counted); to the back of their lane when only the worker found that they have one, and maybe
+-- Gives reservations back: to the head of their line on drain, or for a worker that died (then with the lost attempt,
+-- and a crash counted); to the back of their lane when only the worker found that they have one, and maybe
 -- that they expire; and to the head of their lane when the other side asked for a pause, which slows its rate limits
--- down. A job that somebody cancelled meanwhile is cancelled instead. No attempt is consumed. Of those that go to the
+-- down. A job that somebody cancelled meanwhile is cancelled instead. No retry is consumed. Of those that go to the
 -- head the last one given is the first there: whoever gives the oldest last keeps their order, also over several calls.
--- INCLUDE: _settle _limits _archive _ready _events
+-- INCLUDE: _settle _limits _archive _attempts _ready _events
 -- KEYS: crashes lanes expiring
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
---       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it)
+--       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it), attempt ('' if there
+--       was none)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the reservations that are no longer current};
 --          nothing was changed for these
 -- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
+local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
   write_records(K, ids, at, 2)
+  add_attempts(K, ids, at, 8, false)
   local first, last, cancelled = {}, {}, {}
   for i, id in ipairs(ids) do
     local lane = ARGV[at[i] + 5]

@@ -1,17 +1,18 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
--- INCLUDE: _settle _limits _archive _due _events
+-- INCLUDE: _settle _limits _archive _attempts _due _events
 -- KEYS: bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
---       pause_ms ('0' for none)
+--       pause_ms ('0' for none), attempt ('' if there was none), its traceback
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 3, 7, function(ids, at, asked)
+local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
   write_records(K, ids, at, 3)
+  add_attempts(K, ids, at, 7, true)
   local cancelled, first = {}, nil
   for i, id in ipairs(ids) do
     local body = ARGV[at[i] + 5]

@@ -1,7 +1,7 @@
 -- Retries ended jobs, which wait again under the same id: those that are named (dead or cancelled ones), or the dead
 -- letters of groups, the oldest first, without reading what they are. Where a job lies decides, not its group: a job that
 -- died once keeps the group in its record when it is retried and then cancelled.
--- INCLUDE: _budget _groups _revive _unique _ready
+-- INCLUDE: _budget _groups _revive _attempts _unique _ready
 -- KEYS: cancelled records queues
 -- ARGV: queue, 'ids', then for each job: id, group ('' if it has none)
 --       queue, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group,
@@ -18,7 +18,10 @@ local is_stock = redis.call('SISMEMBER', K.queues, ARGV[1]) == 0
 local function wait(ids)
   if #ids == 0 then return end
   -- Nobody would ever delete the records of jobs that only stock workers run.
-  if is_stock then redis.call('HDEL', K.records, unpack(ids)) end
+  if is_stock then
+    redis.call('HDEL', K.records, unpack(ids))
+    drop_attempts(K, ids)
+  end
   reclaim_keys(K, ids)
   push_ready(K, ids, false)
 end

@@ -1,4 +1,5 @@
 -- Says which of several queues have a job of that id, in whatever state.
+-- READS
 -- KEYS-EACH: bodies archive
 -- ARGV: id
 -- Returns: the places of the queues (from 0)

@@ -77,6 +77,18 @@ class Keys:
     def records(self, queue: str) -> str:
         return self._of("records", queue)
 
+    def attempts(self, queue: str) -> str:
+        return self._of("attempts", queue)
+
+    def traces(self, queue: str) -> str:
+        return self._of("traces", queue)
+
+    def trace_uses(self, queue: str) -> str:
+        return self._of("trace_uses", queue)
+
+    def results(self, queue: str) -> str:
+        return self._of("results", queue)
+
     def archive(self, queue: str) -> str:
         return self._of("archive", queue)
 

@@ -21,14 +21,12 @@ MARKS = ("queues", "stock_queues", "token", "due", "notice", "processes", "beats
 """Keys of which one is there wherever a jobctl of layout 1 has written anything."""
 
 
-def guard() -> str:
-    """The first lines of a script. KEYS[1] is `layout`."""
-    return "\n".join(
-        (
-            "local layout = redis.call('GET', KEYS[1])",
-            f"if layout ~= '{LAYOUT}' then return redis.error_reply('{REFUSED} ' .. (layout or '{NONE}')) end",
-        )
-    )
+def guard(*, reads: bool) -> str:
+    """The first lines of a script. KEYS[1] is `layout`. One that only reads may look at a namespace without a number:
+    whether that is one in which nothing lies was seen before."""
+    found = f"layout and layout ~= '{LAYOUT}'" if reads else f"layout ~= '{LAYOUT}'"
+    refuse = f"return redis.error_reply('{REFUSED} ' .. (layout or '{NONE}'))"
+    return f"local layout = redis.call('GET', KEYS[1])\nif {found} then {refuse} end"
 
 
 def marks(keys: Keys) -> list[str]:

@@ -95,6 +95,8 @@ class Namespace:
     def run(self, script: str, queues: str | Sequence[str], *args: Argument) -> Any:
         """Run one script: one atomic step."""
         call = self.call(script, queues, *args)
+        if call.script.reads and not self._seen:
+            self.look()
         with mapping():
             try:
                 return self._runner.run(call)
@@ -108,6 +110,8 @@ class Namespace:
         """Run several scripts in one round trip; each is atomic by itself. All run before an error is raised."""
         if not calls:
             return []
+        if not self._seen and any(call.script.reads for call in calls):
+            self.look()
         with mapping():
             replies = self._runner.run_many(calls)
             refused = [at for at, reply in enumerate(replies) if layout.is_refusal(reply)]

@@ -4,6 +4,9 @@
 (functions of `Keys`) that a file itself uses: those of a fragment come with it. The loader turns the names into the
 table K. A script with `-- KEYS-EACH:` serves several queues: keys of queues, its own and those of its fragments, are
 in Q, a table for each queue, which falls back to K for those of the namespace.
+
+Each script refuses a namespace of another layout before anything else, unless it says `-- ANY-LAYOUT`. One that says
+`-- READS` changes nothing.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ class Script:
     sha: str
     keys: tuple[str, ...]
     keys_each: tuple[str, ...]
+    reads: bool
+    """It changes nothing."""
 
     def keys_for(self, keys: Keys, queues: Sequence[str]) -> list[str]:
         """The KEYS of a call for `queues`; a script without KEYS-EACH serves exactly one queue (or none)."""
@@ -65,7 +70,7 @@ def _table(names: Sequence[str], start: str = "", first: int = 1) -> str:
     return "{" + ", ".join(f"{name} = KEYS[{start}{i}]" for i, name in enumerate(names, first)) + "}"
 
 
-_ANY_LAYOUT = "-- ANY-LAYOUT"
+_ANY_LAYOUT, _READS = "-- ANY-LAYOUT", "-- READS"
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -92,7 +97,8 @@ def load(name: str) -> Script:
     if each:
         each |= {key: None for key in named if key not in NAMESPACE_KEYS}
     keys, keys_each = tuple(key for key in named if key not in each), tuple(each)
-    head = [] if _ANY_LAYOUT in files[-1].splitlines() else [layout.guard()]
+    marks = files[-1].splitlines()
+    head = [] if _ANY_LAYOUT in marks else [layout.guard(reads=_READS in marks)]
     head.append(f"local K = {_table(keys, first=2)}")
     if each:
         head += [
@@ -103,7 +109,7 @@ def load(name: str) -> Script:
         ]
     source = "\n".join([*head, *files])
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-    return Script(name, source, sha, keys, keys_each)
+    return Script(name, source, sha, keys, keys_each, _READS in marks)
 
 
 class Call(msgspec.Struct, frozen=True):

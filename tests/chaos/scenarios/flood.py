@@ -52,9 +52,10 @@ def run(world: Arena, job_type: str, jobs: int, kill_every_s: float, late: float
 
 
 def _attempts(world: Arena, jobs: list[str]) -> tuple[int, int]:
-    """How many attempts the records hold beyond one a job, and how many of all were lost with their process."""
+    """How many attempts there were beyond one a job, and how many of all were lost with their process."""
     found = [job for at in range(0, len(jobs), 500) for job in world.store.jobs.locate("default", jobs[at : at + 500])]
-    lost = sum(attempt.outcome == "lost" for job in found for attempt in job.record.attempts)
+    detailed = world.store.jobs.details("default", found)
+    lost = sum(attempt.outcome == "lost" for job in detailed for attempt in job.attempts)
     return sum(job.record.count for job in found) - len(jobs), lost
 
 

@@ -113,8 +113,9 @@ def _ended(world: Arena, stopped: str, going: str) -> bool:
 def _unhappy(world: Arena) -> int:
     outcomes = Counter[str]()
     for queue in world.queues():
-        for found in world.store.jobs.locate(queue, [job for job in world.accepted if job]):
-            outcomes.update(attempt.outcome for attempt in found.record.attempts)
+        found = world.store.jobs.locate(queue, [job for job in world.accepted if job])
+        for job in world.store.jobs.details(queue, found):
+            outcomes.update(attempt.outcome for attempt in job.attempts)
     return outcomes.total() - outcomes["completed"]
 
 

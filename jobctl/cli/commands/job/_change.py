@@ -77,7 +77,7 @@ def _targets(
 
 
 def _line(job: Found) -> str:
-    from jobctl.store.nouns.jobs import to_job
+    from jobctl.store.nouns.shown import to_job
 
     seen = to_job(job)
     return "  ".join(part for part in (seen.id, seen.state, seen.type, seen.label) if part)
