@@ -233,7 +233,7 @@ def test_the_page_lists_every_key_of_the_catalog_and_no_other(section: str) -> N
 
 
 def test_the_page_has_a_section_for_every_shape_that_works() -> None:
-    shown = {id(shape) for shape in SECTIONS.values()} | {id(table.KEEP)}
+    shown = {id(shape) for shape in SECTIONS.values()} | {id(table.KEEP), id(table.DATE_FILE)}
     assert {id(shape) for shape in objects(table.CATALOG)} <= shown
     assert {f"keep.{key}" for key in table.KEEP.fields} <= tables(CATALOG_PAGE)["`defaults`"].keys()
 

@@ -60,7 +60,11 @@ def _kept(file: Path, key: bytes) -> Catalog:
             raise ValueError("somebody else may have written it")
         if stream.read(_HEX) != key:
             raise ValueError("of another text")
-        return msgspec.json.decode(stream.read(), type=Catalog)
+        catalog = msgspec.json.decode(stream.read(), type=Catalog)
+    for name, digest in catalog.files.items():
+        if hashlib.sha256(Path(name).read_bytes()).hexdigest() != digest:
+            raise ValueError("a file that it was made of has changed")
+    return catalog
 
 
 def _keep(file: Path, key: bytes, catalog: Catalog) -> None:

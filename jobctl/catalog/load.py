@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobctl.catalog import limits, templating
+from jobctl.catalog.exclusions import DateFiles
 from jobctl.catalog.fields import INVALID
 from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
 from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, MiddlewareSpec, Queue, WorkerSettings
@@ -72,8 +73,9 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
     jobs = {name: read_job(name, job, defaults, report) for name, job in values.get("jobs", {}).items()}
     built_in = Catalog()
     max_payload = values.get("max_payload", built_in.max_payload_bytes)
+    files = DateFiles(Path(path).parent)
     schedules = {
-        name: read_schedule(name, schedule, jobs, max_payload, report)
+        name: read_schedule(name, schedule, jobs, max_payload, files, report)
         for name, schedule in values.get("schedules", {}).items()
     }
     return Catalog(
@@ -82,6 +84,7 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
         queues=_queues(values.get("queues", {}), jobs, defaults, report),
         jobs=jobs,
         schedules=schedules,
+        files=files.digests,
         max_payload_bytes=max_payload,
         unknown_after_ms=values.get("unknown_after", built_in.unknown_after_ms),
         default_keep=defaults.keep,

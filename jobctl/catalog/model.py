@@ -117,13 +117,23 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """An entry under `schedules:`. Exactly one of `cron` and `every_ms` is set."""
+    """An entry under `schedules:`. Exactly one of `cron`, `every_ms` and `at_ms` is set. Instants are epoch ms."""
 
     name: str
     job: str
     cron: str | None = None
     every_ms: int | None = None
+    anchor_ms: int = 0
+    """A tick of `every_ms`, from which the others are counted, in both directions."""
+    at_ms: tuple[int, ...] = ()
+    """In order."""
     timezone: str = "UTC"
+    jitter_ms: int = 0
+    start_ms: int | None = None
+    end_ms: int | None = None
+    """The last instant at which a tick may be."""
+    exclude: tuple[str, ...] = ()
+    """Dates (`2026-12-25`) in `timezone` on which there are no ticks."""
     payload: Mapping[str, Any] = {}
 
 
@@ -153,6 +163,8 @@ class Catalog(msgspec.Struct, frozen=True):
     unknown_after_ms: int = 900_000
     default_keep: Keep = Keep()
     worker: WorkerSettings = WorkerSettings()
+    files: Mapping[str, str] = {}
+    """Other files that were read for it, with the SHA-256 of what they held."""
     positions: Mapping[str, tuple[int, int]] = {}
     """Line and column of every value of the file, by its dotted path (`jobs.send-email.python`)."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
+from jobctl.catalog.exclusions import is_date
 from jobctl.catalog.fields import Text
+from jobctl.catalog.report import shown
 from jobctl.catalog.shapes import Either, Field, Object
 from jobctl.catalog.units import (
     DURATION_PATTERN,
@@ -60,6 +64,27 @@ def _redact(text: str) -> str:
     return text
 
 
+def _moment(text: str) -> date:
+    """A date, or a date and time with or without an offset. Raises ValueError."""
+    try:
+        if is_date(text):
+            return date.fromisoformat(text)
+        if "T" in text or " " in text:
+            return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"expected {_MOMENT}, found {shown(text)}")
+
+
+def _day(text: str) -> str:
+    if not is_date(text):
+        raise ValueError(f"expected a date such as `2026-12-25`, found {shown(text)}")
+    return text
+
+
+_MOMENT = "a date or time such as `2026-12-24`, `2026-12-24T18:00` or `2026-12-24T18:00:00+01:00`"
+MOMENT = Text(_MOMENT, parse=_moment)
+DAY = Text("a date such as `2026-12-25`", parse=_day)
 _DURATION = "a duration such as `30s`, `5m` or `1h30m`"
 DELAY = Text(_DURATION, parse=parse_duration, extra={"pattern": DURATION_PATTERN})
 DURATION = Text(_DURATION, parse=_above_zero, extra={"pattern": DURATION_PATTERN})

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
+from jobctl import clock
+from jobctl.catalog.exclusions import DateFiles, in_order
 from jobctl.catalog.model import JobType, Schedule
-from jobctl.catalog.problems import Path, did_you_mean
+from jobctl.catalog.problems import Path, did_you_mean, one_of
 from jobctl.catalog.report import Report, shown
 
-_FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
-_SHORTHANDS = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
+_KINDS = ("cron", "every", "at")
+_IN_ZONE = frozenset(("anchor", "start", "end", "exclude"))
+"""Keys that are read in `timezone`, whatever kind of schedule it is."""
+_FIELDS = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
 _SOME_DAY = datetime(2024, 1, 1)
 _MAX_CRON = 512
 
 
 def read_schedule(
-    name: str, values: Mapping[str, Any], jobs: Mapping[str, JobType], max_payload: int, report: Report
+    name: str,
+    values: Mapping[str, Any],
+    jobs: Mapping[str, JobType],
+    max_payload: int,
+    files: DateFiles,
+    report: Report,
 ) -> Schedule:
     """One entry under `schedules:`; problems go to the report. `max_payload` is in bytes."""
     path: Path = ("schedules", name)
@@ -39,27 +40,64 @@ def read_schedule(
         _check_payload(jobs[job], payload, path, report)
     if len(json.dumps(payload).encode()) > max_payload:
         report.add((*path, "payload"), f"the payload is above `max_payload`, {max_payload} bytes")
+    zone = values.get("timezone", "UTC") if report.sound((*path, "timezone")) else "UTC"
+    start, end = (_instant(values.get(key), zone, last=key == "end") for key in ("start", "end"))
+    if start is not None and end is not None and end < start:
+        report.add((*path, "end"), "`end` lies before `start`")
+    exclude = values.get("exclude", ())
+    if isinstance(exclude, Mapping):
+        file = exclude.get("file")
+        exclude = () if file is None else files.read(file, (*path, "exclude", "file"), report)
     return Schedule(
         name=name,
         job=job,
         cron=values.get("cron"),
         every_ms=values.get("every"),
-        timezone=values.get("timezone", "UTC"),
+        anchor_ms=_instant(values.get("anchor"), zone) or 0,
+        at_ms=tuple(sorted({_instant(at, zone) or 0 for at in _listed(values.get("at", ()))})),
+        timezone=zone,
+        jitter_ms=values.get("jitter", 0),
+        start_ms=start,
+        end_ms=end,
+        exclude=in_order(exclude),
         payload=payload,
     )
 
 
+def _listed(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _instant(moment: datetime | None, zone: str, *, last: bool = False) -> int | None:
+    """Epoch ms of a moment, which is read in `zone` unless it says its own. Of a date: its first instant, or its
+    `last`."""
+    from zoneinfo import ZoneInfo
+
+    if moment is None:
+        return None
+    if type(moment) is date:
+        moment = datetime.combine(moment, time(23, 59, 59, 999_000) if last else time.min)
+    return clock.to_ms(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+
+
 def cron_problem(expression: str) -> str | None:
-    """What is wrong with a cron expression of five fields, or None. One that never fires is wrong."""
+    """What is wrong with a cron expression, or None. One that never fires is wrong."""
     from cronsim import CronSim, CronSimError
 
-    parts = expression.split()
+    from jobctl.catalog.ticks import SHORTHANDS, fields
+
+    if expression.startswith("@") and expression.strip().lower() not in SHORTHANDS:
+        return f"expected {one_of(SHORTHANDS)} or five or six fields, found {shown(expression)}"
+    second, minutes = fields(expression)
+    parts = [second, *minutes.split()]
     if len(parts) != len(_FIELDS) or len(expression) > _MAX_CRON:
-        return f"expected five fields ({', '.join(_FIELDS)}), found {shown(expression)}"
+        return (
+            f"expected five fields ({', '.join(_FIELDS[1:])}), or six with the second first, found {shown(expression)}"
+        )
     try:
-        next(CronSim(expression, _SOME_DAY))
+        next(CronSim(" ".join(parts), _SOME_DAY))
     except CronSimError as error:
-        if "day-of-month" in str(error) and _fires([*parts[:3], "*", parts[4]]):
+        if "day-of-month" in str(error) and _fires([*parts[:4], "*", parts[5]]):
             return f"the cron expression {shown(expression)} never fires: no such day in that month"
         field = str(error).removeprefix("Bad ")
         found = shown(parts[_FIELDS.index(field)]) if field in _FIELDS else shown(expression)
@@ -80,17 +118,18 @@ def _fires(parts: list[str]) -> bool:
 
 
 def _check_trigger(values: Mapping[str, Any], path: Path, report: Report) -> None:
-    given = [kind for kind in ("cron", "every") if report.given((*path, kind))]
+    given = [kind for kind in _KINDS if report.given((*path, kind))]
     if len(given) != 1:
-        found = "both" if given else "neither"
-        report.add(path, f"expected exactly one of `cron` and `every`, found {found}")
+        found = " and ".join(f"`{kind}`" for kind in given) or "none of them"
+        report.add(path, f"expected exactly one of {', '.join(f'`{kind}`' for kind in _KINDS)}, found {found}")
     cron, zone = values.get("cron"), values.get("timezone")
     if cron is not None and (problem := cron_problem(cron)):
-        shorthand = _SHORTHANDS.get(cron.strip().lower())
-        report.add((*path, "cron"), problem, f'write "{shorthand}"' if shorthand else "")
-    if given == ["every"] and report.given((*path, "timezone")):
-        reason = "`timezone` has no effect beside `every`, whose ticks are aligned to the epoch"
-        report.add_at_key((*path, "timezone"), reason, "remove it, or say when with `cron`")
+        report.add((*path, "cron"), problem)
+    if given != ["every"] and report.given((*path, "anchor")):
+        report.add_at_key((*path, "anchor"), "`anchor` says where the ticks of `every` begin", "remove it")
+    if given == ["every"] and report.given((*path, "timezone")) and not values.keys() & _IN_ZONE:
+        reason = "`timezone` has no effect beside `every` alone, whose ticks are aligned to the epoch"
+        report.add_at_key((*path, "timezone"), reason, "remove it, or say when with `cron` or `anchor`")
     if zone is not None:
         _check_zone(zone, (*path, "timezone"), report)
 

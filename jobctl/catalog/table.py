@@ -6,11 +6,13 @@ from jobctl.catalog.fields import Boolean, Choice, Integer, NumberOr, Text
 from jobctl.catalog.kinds import KINDS
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES
 from jobctl.catalog.readers import (
+    DAY,
     DELAY,
     DURATION,
     FAILURE,
     INTERVAL,
     MEMORY,
+    MOMENT,
     NAME,
     QUEUE_NAME,
     RATE,
@@ -156,22 +158,58 @@ JOB = Object(
     },
 )
 
+DATE_FILE = Object(
+    {
+        "file": Field(
+            Text("a file's path", pattern=r"^[^\n]+$"),
+            "A file of dates, one a line; a relative path counts from the catalog's folder.",
+            required=True,
+        )
+    },
+    "`{file: PATH}`",
+)
 SCHEDULE = Object(
     {
         "job": Field(NAME, "The job type to enqueue.", required=True),
-        "cron": Field(Text("a cron expression"), "Five fields: minute, hour, day, month, weekday (0 and 7: Sunday)."),
+        "cron": Field(
+            Text("a cron expression"),
+            "Five fields: minute, hour, day, month, weekday (0 and 7: Sunday); six with the second first; or `@daily`.",
+        ),
         "every": Field(INTERVAL, "The time between two jobs."),
-        "timezone": Field(Text("a time zone's name"), "The zone that `cron` is read in; UTC if not given."),
+        "anchor": Field(MOMENT, "A moment at which `every` is due; the others are counted from it."),
+        "at": Field(
+            Either("a time or a list of times", scalar=MOMENT, list=ListOf(MOMENT, "a list of times", 1)),
+            "One time or several at which a job is enqueued.",
+        ),
+        "timezone": Field(Text("a time zone's name"), "The zone that times and dates are read in; UTC if not given."),
+        "start": Field(MOMENT, "The first moment at which it may be due."),
+        "end": Field(MOMENT, "The last moment at which it may be due; of a date, its end."),
+        "exclude": Field(
+            Either(
+                "a list of dates, or `{file: PATH}`",
+                list=ListOf(DAY, "a list of dates"),
+                mapping=DATE_FILE,
+            ),
+            "Dates on which it is not due.",
+        ),
+        "jitter": Field(DURATION, "Each job starts up to this much after its tick, so that not all start at once."),
         "payload": Field(Json(mapping=True), "The payload of each job."),
         "catch_up": Field(Choice(("none", "latest", "all")), "Which missed ticks are made up for.", later=True),
         "overlap": Field(
             Choice(("allow", "skip", "queue", "cancel-running")), "What to do if one still runs.", later=True
         ),
-        "jitter": Field(DURATION, "How far ticks are spread.", later=True),
         "window": Field(DURATION, "How old a missed tick may be.", later=True),
     },
-    "a mapping with `job` and one of `cron`, `every`",
-    rule={"oneOf": [{"required": ["cron"]}, {"required": ["every"]}], "dependentRequired": {"timezone": ["cron"]}},
+    "a mapping with `job` and one of `cron`, `every`, `at`",
+    rule={
+        "oneOf": [{"required": [kind]} for kind in ("cron", "every", "at")],
+        "dependentRequired": {"anchor": ["every"]},
+        "if": {
+            "required": ["every"],
+            "not": {"anyOf": [{"required": [key]} for key in ("anchor", "start", "end", "exclude")]},
+        },
+        "then": {"not": {"required": ["timezone"]}},
+    },
 )
 
 MIDDLEWARE = Either(

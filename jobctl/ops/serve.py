@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.problems import did_you_mean
+from jobctl.catalog.ticks import following, spread_ms
 from jobctl.engine import logs
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.engine.process.config import (
@@ -20,7 +21,6 @@ from jobctl.engine.process.config import (
 from jobctl.engine.process.preflight import Preflight, check
 from jobctl.engine.process.process import queues_of, read_catalog
 from jobctl.engine.scheduler.scheduler import Scheduler
-from jobctl.engine.scheduler.ticks import following
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
@@ -114,10 +114,13 @@ class StoreTicks:
 
     def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
         """Take a tick; see engine.scheduler.feeder.Ticks."""
-        return self._store.schedules.tick(schedule.name, tick_ms, following(schedule, tick_ms), self._prepare(schedule))
+        return self._store.schedules.tick(
+            schedule.name, tick_ms, following(schedule, tick_ms), self._job(schedule, tick_ms)
+        )
 
-    def _prepare(self, schedule: Schedule) -> NewJob:
-        return self._producer.prepare(schedule.job, schedule.payload)
+    def _job(self, schedule: Schedule, tick_ms: int) -> NewJob:
+        wait_ms = spread_ms(schedule, tick_ms)
+        return self._producer.prepare(schedule.job, schedule.payload, delay=wait_ms / 1000 if wait_ms else None)
 
 
 class _Plan:

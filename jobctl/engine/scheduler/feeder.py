@@ -11,8 +11,8 @@ from typing import Protocol
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
+from jobctl.catalog.ticks import ticks
 from jobctl.engine.logs import timestamp
-from jobctl.engine.scheduler.ticks import ticks
 from jobctl.engine.tools.loop import Loop, Timer
 from jobctl.errors import RedisUnavailable
 from jobctl.store.nouns.schedules import Ticked

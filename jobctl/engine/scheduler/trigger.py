@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.engine.scheduler.ticks import ticks
+from jobctl.catalog.ticks import ticks
 
 _LONG_MS = 3_600_000
 """Above this lag a trigger looks at the last hour first, rather than at every tick since."""

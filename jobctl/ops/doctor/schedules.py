@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobctl import clock
-from jobctl.engine.scheduler.ticks import following
+from jobctl.catalog.ticks import following
 from jobctl.ops.doctor.check import Check, listed
 
 if TYPE_CHECKING:

@@ -1,0 +1,109 @@
+"""When a schedule is due: cron's own semantics by cronsim, intervals, single instants. Pure: reads no clock.
+
+A tick's identity is its instant, so two schedulers that look at different moments must agree on the ticks. Where
+cronsim, near a change of the clocks, would repeat a tick or go back, the repetition is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from jobctl import clock
+from jobctl.catalog.model import Schedule
+
+SHORTHANDS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_MINUTE_MS = 60_000
+_SOME_TIME = datetime(2024, 1, 1)
+
+
+def next_ticks(schedule: Schedule, after_ms: int, n: int) -> list[int]:
+    """The first `n` ticks later than `after_ms`, in milliseconds since the epoch, strictly increasing.
+
+    Fewer when there are no more within 50 years. Raises cronsim.CronSimError for a bad cron line and
+    zoneinfo.ZoneInfoNotFoundError for an unknown time zone.
+    """
+    return list(islice(ticks(schedule, after_ms), n))
+
+
+def following(schedule: Schedule, tick_ms: int) -> int:
+    """The tick after one; after the last one, a moment that nobody lives to see."""
+    return next(ticks(schedule, tick_ms), clock.LAST_MS)
+
+
+def ticks(schedule: Schedule, after_ms: int) -> Iterator[int]:
+    """All ticks later than `after_ms` from `start` to `end`, without those on excluded dates."""
+    if schedule.start_ms is not None:
+        after_ms = max(after_ms, schedule.start_ms - 1)
+    zone = zone_of(schedule)
+    for tick in _unbounded(schedule, after_ms):
+        if schedule.end_ms is not None and tick > schedule.end_ms:
+            return
+        if not schedule.exclude or _date(tick, zone) not in schedule.exclude:
+            yield tick
+
+
+def spread_ms(schedule: Schedule, tick_ms: int) -> int:
+    """How long after a tick its job starts: from 0 to less than `jitter`, the same for all who ask."""
+    if not schedule.jitter_ms:
+        return 0
+    digest = hashlib.sha256(f"{schedule.name}\0{tick_ms}".encode()).digest()
+    return int.from_bytes(digest[:8]) % schedule.jitter_ms
+
+
+def fields(cron: str) -> tuple[str, str]:
+    """The seconds ("0" if not given) and the other fields of a cron expression; `@daily` and its like are known."""
+    parts = SHORTHANDS.get(cron.strip().lower(), cron).split()
+    return (parts[0], " ".join(parts[1:])) if len(parts) == 6 else ("0", " ".join(parts))
+
+
+def zone_of(schedule: Schedule) -> tzinfo:
+    """The time zone of a schedule."""
+    return UTC if schedule.timezone == "UTC" else ZoneInfo(schedule.timezone)  # cronsim is faster on UTC
+
+
+def _unbounded(schedule: Schedule, after_ms: int) -> Iterator[int]:
+    if schedule.every_ms:
+        return _intervals(schedule.every_ms, schedule.anchor_ms, after_ms)
+    if schedule.cron is None:
+        return (at for at in schedule.at_ms if at > after_ms)
+    return _of_cron(schedule.cron, zone_of(schedule), after_ms)
+
+
+def _intervals(every_ms: int, anchor_ms: int, after_ms: int) -> Iterator[int]:
+    tick = after_ms - (after_ms - anchor_ms) % every_ms
+    while True:
+        tick += every_ms
+        yield tick
+
+
+def _of_cron(cron: str, zone: tzinfo, after_ms: int) -> Iterator[int]:
+    """Changes of the clocks follow cronsim, that is Debian's cron: a job at fixed times of day runs once, at the first
+    of two equal local times, and right after a gap that swallowed its time; one with `*` in hours or minutes follows
+    elapsed time. Seconds are counted inside each minute, since cronsim follows other rules with six fields."""
+    second, minutes = fields(cron)
+    seconds = [0] if second == "0" else sorted(CronSim(f"{second} {minutes}", _SOME_TIME).seconds)
+    start = after_ms - after_ms % _MINUTE_MS - 1 if len(seconds) > 1 or seconds[0] else after_ms
+    last = after_ms
+    for minute in CronSim(minutes, clock.to_datetime(start).astimezone(zone)):
+        for second_of in seconds:
+            if (tick := clock.to_ms(minute) + second_of * 1000) > last:
+                last = tick
+                yield tick
+
+
+def _date(tick_ms: int, zone: tzinfo) -> str:
+    return clock.to_datetime(tick_ms).astimezone(zone).date().isoformat()
