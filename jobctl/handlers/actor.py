@@ -23,10 +23,8 @@ class ActorHandler(PythonHandler):
 
 def build(spec: ActorSpec, surroundings: Surroundings) -> ActorHandler:
     """Import the actor, which declares itself on the broker that is set by then. Raises UsageError."""
-    import dramatiq
-
     actor = load(spec.target, surroundings.job_type)
-    if not isinstance(actor, dramatiq.Actor):
+    if not all(hasattr(actor, name) for name in ("actor_name", "fn", "send")):  # also one that flask-dramatiq wraps
         raise UsageError(
             f"job {surroundings.job_type}: {spec.target} is not a Dramatiq actor",
             "use `python:` for a plain function",

@@ -194,6 +194,26 @@ def test_an_actor_runs_as_the_function_that_it_wraps(handler, module, new_run, k
     assert actor(new_run({"b": 2}, args=(1,)).attempt) == [1, 2]
 
 
+@pytest.mark.usefixtures("broker")
+def test_an_actor_may_be_wrapped_as_flask_dramatiq_does(handler, module, new_run):
+    name = module("""
+import dramatiq
+
+class Lazy:
+    def __init__(self, fn):
+        self.fn = fn
+        self.actor = dramatiq.actor(fn)
+    def __getattr__(self, name):
+        return getattr(self.actor, name)
+    def __call__(self, *args):
+        raise AssertionError
+
+@Lazy
+def send(a, b): return [a, b]
+""")
+    assert handler(ActorSpec(f"{name}:send"))(new_run({"b": 2}, args=(1,)).attempt) == [1, 2]
+
+
 def test_a_plain_function_is_not_an_actor(handler):
     with pytest.raises(UsageError, match="not a Dramatiq actor"):
         handler(ActorSpec("json:dumps"))

@@ -17,7 +17,7 @@ from jobctl.engine.supervisor.crew import Backoff
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "jobctl.engine.process.fork")
-END_S = 2.0
+END_S = 1.0
 """How long one that was told to end may take before it is killed."""
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
+
+PATIENCE_S = 40.0
 
 
 def say(*words: object) -> None:
@@ -12,3 +16,17 @@ def say(*words: object) -> None:
         os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
     finally:
         os.close(descriptor)
+
+
+def lines(program: str) -> list[str]:
+    """What a program has said so far, without its name."""
+    text = Path("said").read_text() if Path("said").exists() else ""
+    return [line.partition(" ")[2] for line in text.splitlines() if line.partition(" ")[0] == program]
+
+
+def wait(program: str, count: int) -> list[str]:
+    """What a program has said, once that is so many lines or the patience is over."""
+    until = time.monotonic() + PATIENCE_S
+    while len(lines(program)) < count and time.monotonic() < until:
+        time.sleep(0.02)
+    return lines(program)

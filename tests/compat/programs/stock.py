@@ -1,12 +1,20 @@
-"""The broker of the programs beside this file when a stock `dramatiq` process runs them, as an application has it."""
+"""The broker of the programs when the `dramatiq` command runs them: set by a function that the command calls, as in
+Dramatiq's example `callable_broker`. `several` names it."""
 
 from __future__ import annotations
 
-import os
-
 import dramatiq
+from dramatiq.middleware import AgeLimit, Callbacks, Pipelines, Retries
+from outfit import URL, extras, limits
 
 from jobctl.broker import JobctlBroker
 
-broker = JobctlBroker(url=os.environ["PROGRAMS_URL"], namespace="programs")
-dramatiq.set_broker(broker)
+broker = JobctlBroker(
+    url=URL,
+    namespace="programs",
+    middleware=[AgeLimit(), *limits(), Callbacks(), Pipelines(), Retries(max_retries=0), *extras()],
+)
+
+
+def set_up() -> None:
+    dramatiq.set_broker(broker)
