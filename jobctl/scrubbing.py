@@ -54,6 +54,8 @@ class Scrubber:
         """`text` without the secrets. `front` and `end` say that it was cut there, perhaps in the middle of one."""
         if self._gives_up(len(text)):
             return text and MARK
+        if front and end and any(text in form for form in self._forms):
+            return text and MARK  # the middle of a secret
         spans = self._spans(text)
         if front:
             spans += ((0, _overlap(form[1:], text)) for form in self._forms)

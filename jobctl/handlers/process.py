@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -61,7 +61,7 @@ class _Reader:
         self._attempt = attempt
         self._selector = selectors.DefaultSelector()
         self._waker = Waker()
-        self._lines = {pipe.fileno(): _Lines() for pipe in group.pipes}
+        self._lines = {pipe.fileno(): _Lines(attempt.scrub) for pipe in group.pipes}
         self._sinks = dict(zip(self._lines, ("stdout", "stderr"), strict=True))
         self._open = set(self._lines)
         self._unsaid: deque[tuple[str, str]] = deque()
@@ -157,11 +157,13 @@ class _Reader:
 
 
 class _Lines:
-    """Bytes in, lines of text out; `tail` keeps the last TAIL characters."""
+    """Bytes in, lines of text out, scrubbed; `tail` keeps the last TAIL characters."""
 
-    def __init__(self) -> None:
+    def __init__(self, scrub: Callable[..., str]) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._scrub = scrub
         self._pending = ""
+        self._cut = False
         self.tail = ""
 
     def feed(self, chunk: bytes, *, final: bool = False) -> Iterator[str]:
@@ -170,22 +172,27 @@ class _Lines:
         self.tail = (self.tail + text)[-TAIL:]
         *lines, self._pending = (self._pending + text).split("\n")
         for line in lines:
-            yield from _pieces(line.removesuffix("\r"))
+            yield from self._whole(line.removesuffix("\r"))
         while len(self._pending) > MAX_LINE:
-            yield self._pending[:MAX_LINE]
+            yield self._piece(self._pending[:MAX_LINE], end=True)
             self._pending = self._pending[MAX_LINE:]
 
     def finish(self) -> Iterator[str]:
         """The last line, if no newline ended it."""
         yield from self.feed(b"", final=True)
         if self._pending:
-            yield from _pieces(self._pending)
+            yield from self._whole(self._pending)
             self._pending = ""
 
+    def _whole(self, line: str) -> Iterator[str]:
+        """The rest of a line, in pieces if it is long."""
+        for start in range(0, max(1, len(line)), MAX_LINE):
+            yield self._piece(line[start : start + MAX_LINE], end=start + MAX_LINE < len(line))
 
-def _pieces(line: str) -> Iterator[str]:
-    for start in range(0, max(1, len(line)), MAX_LINE):
-        yield line[start : start + MAX_LINE]
+    def _piece(self, text: str, *, end: bool) -> str:
+        """A piece without the secrets, not even half of one: `end` says that the line goes on."""
+        front, self._cut = self._cut, end
+        return self._scrub(text, front=front, end=end)
 
 
 class Waker:

@@ -130,3 +130,18 @@ def test_a_default_of_the_schema_is_there_for_templates(cli: Cli) -> None:
     (cli.cwd / "jobs.yaml").write_text(DEFAULTED)
     done = cli("run", "copy", "source=a", "target:={}")
     assert (done.code, done.err.splitlines()[0]) == (0, "a to /tmp 3")
+
+
+CUT = """
+version: 1
+jobs:
+  long: {command: [sh, -c, 'printf "%8186s%s\\n" "" "$1"', sh, "{{ to }}"], redact: [to], payload: {required: [to]}}
+"""
+
+
+def test_no_half_of_a_redacted_value_is_shown_where_a_long_line_is_cut(cli: Cli) -> None:
+    (cli.cwd / "jobs.yaml").write_text(CUT)
+    done = cli("run", "long", "to=sekret-word")
+    assert done.code == 0
+    assert "[redacted]" in done.err
+    assert not [part for part in ("sek", "ret", "word") if part in done.err.replace("[redacted]", "")]

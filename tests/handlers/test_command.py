@@ -18,6 +18,7 @@ from jobctl.catalog.kinds.command import CommandSpec
 from jobctl.errors import UsageError
 from jobctl.handlers import process
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.scrubbing import MARK, MIN_TEXT, Scrubber
 from tests.support import PATIENCE_S
 
 ARGUMENTS = 'import sys; print(len(sys.argv) - 1, *map(ascii, sys.argv[1:]), sep="\\n")'
@@ -265,3 +266,17 @@ def test_commands_run_side_by_side_in_threads(handler, new_run):
     for thread in threads:
         thread.join(PATIENCE_S)
     assert [run.texts("stdout") for run in runs] == [[str(number)] for number in range(8)]
+
+
+@given(st.integers(0, 12), st.integers(1, 30), st.integers(1, 3))
+def test_pieces_of_a_long_line_hold_no_part_of_a_secret(before: int, chunk: int, times: int) -> None:
+    secret, size = "sekret-" + "w0rd" * 5, 8
+    text = "x" * before + secret * times + "y" * 9
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "MAX_LINE", size)
+        lines = process._Lines(Scrubber([secret]))
+        data = text.encode()
+        said = [line for at in range(0, len(data), chunk) for line in lines.feed(data[at : at + chunk])]
+        said += lines.finish()
+    parts = {secret[at : at + MIN_TEXT] for at in range(len(secret) - MIN_TEXT + 1)}
+    assert not [line for line in said for part in parts if part in line.replace(MARK, "")]
