@@ -50,6 +50,14 @@ class RedisFull(RedisUnavailable):
     """Redis is at its `maxmemory` and refuses what would need more."""
 
 
+class WrongKind(RedisUnavailable):
+    """A key holds another type of value than jobctl keeps there."""
+
+    def __init__(self, key: str = "", what: str = "is of the wrong type") -> None:
+        hint = "`jobctl doctor` names such keys; move them away with RENAME, or use another --namespace"
+        super().__init__(f"the key {key} {what}" if key else f"a key of this namespace {what}", hint)
+
+
 class OtherLayout(RedisUnavailable):
     """The namespace was written by another version of jobctl, in a layout that this one does not know.
 

@@ -12,7 +12,19 @@ ROOT = Path(__file__).parent.parent / "jobctl"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
 
 LAYERS = (
-    ("errors", "clock", "version", "prctl", "data", "text", "redaction", "scrubbing", "spellings", "fingerprint"),
+    (
+        "errors",
+        "clock",
+        "version",
+        "prctl",
+        "data",
+        "names",
+        "text",
+        "redaction",
+        "scrubbing",
+        "spellings",
+        "fingerprint",
+    ),
     ("urls", "profiles", "settings"),
     ("catalog",),
     ("handlers", "context", "effects"),

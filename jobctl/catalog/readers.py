@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from jobctl import names
 from jobctl.catalog.exclusions import is_date
 from jobctl.catalog.fields import Text
 from jobctl.catalog.report import shown
@@ -20,11 +21,9 @@ from jobctl.redaction import MAX_PATTERN
 
 MIN_MEMORY = 32_000_000
 
-_NAME = "[A-Za-z_][A-Za-z0-9._-]{0,127}"
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
 _FAILURE = rf"^(exit:[0-9]{{1,3}}|http:[1-5]([0-9][0-9]|xx)|{_DOTTED})$"
-_NAME_RULE = "letters, digits and `. _ -` after a letter or `_`, at most 128"
 
 
 def _above_zero(text: str) -> int:
@@ -49,13 +48,6 @@ def _memory(text: str) -> int:
     if (size := parse_size(text)) < MIN_MEMORY:
         raise ValueError(f"expected at least `32MB`, which the interpreter itself needs, found `{text}`")
     return size
-
-
-def _queue(text: str) -> str:
-    """Dramatiq's suffixes and reserved names cannot be queues: their keys would be other queues' keys."""
-    if text.endswith((".DQ", ".XQ", ".msgs")) or text.startswith("__"):
-        raise ValueError(f"a queue's name cannot start with `__` or end in .DQ, .XQ or .msgs, found `{text}`")
-    return text
 
 
 def _redact(text: str) -> str:
@@ -92,8 +84,8 @@ INTERVAL = Text(_DURATION, parse=_whole_second, extra={"pattern": DURATION_PATTE
 MEMORY = Text("a size such as `512MB`", parse=_memory, extra={"pattern": SIZE_PATTERN})
 SIZE = Text("a size such as `256KiB`", parse=_size, extra={"pattern": SIZE_PATTERN})
 RATE = Text("a rate such as `100/m`", parse=parse_rate, extra={"pattern": RATE_PATTERN})
-NAME = Text(f"a name ({_NAME_RULE})", pattern=f"^{_NAME}$")
-QUEUE_NAME = Text(f"a queue's name ({_NAME_RULE})", pattern=f"^{_NAME}$", parse=_queue)
+NAME = Text(f"a name ({names.NAME_RULE})", pattern=f"^{names.NAME}$")
+QUEUE_NAME = Text(f"a queue's name ({names.NAME_RULE})", pattern=f"^{names.NAME}$", parse=names.check_queue)
 TEMPLATE = Text("text, which may be a template")
 ARGUMENT = Text("text", verbatim=True)
 TARGET = Text("`module:name`", pattern=rf"^{_DOTTED}:{_DOTTED}$")

@@ -90,6 +90,7 @@ def test_a_read_only_profile_sees_and_leaves_the_inbox(
 def test_other_queues_of_the_deployment_stay_listed(redis_cli: Cli, redis_client: redis.Redis) -> None:
     bury(redis_client, "key-1", {})
     redis_client.rpush("dramatiq:other", "x")
+    redis_client.hset("dramatiq:other.msgs", "x", "{}")
     assert redis_cli("dead", "ls", *STOCK).code == 0
     assert redis_cli("queue", "ls", *STOCK, "-o", "name").lines() == ["mail", "other"]
 

@@ -109,7 +109,7 @@ def _layout(store: Store) -> list[str]:
 
 def _logs(store: Store) -> list[str]:
     """Logs of no job. The job may go, and its log with it, while this looks."""
-    prefix, found = store.keys.logs("").removesuffix(":"), []
+    prefix, found = f"{store.keys.prefix}:@log:", []
     for key in store.client.scan_iter(f"{prefix}*", count=1000):
         queue, _, job_id = key.decode().removeprefix(prefix).partition(":")
         if store.jobs.find(job_id, [queue]) is None and store.client.exists(key):
@@ -132,7 +132,7 @@ def _queues(store: Store) -> list[str]:
         "cancels",
         "progress",
     )
-    known = {getattr(store.keys, name)("") for name in names}
+    known = {f"{prefix}{name}:" for name in names}
     for key in store.client.scan_iter(f"{prefix}*", count=1000):
         text = key.decode("utf-8", "replace")
         found |= {text.removeprefix(start) for start in known if text.startswith(start)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.keys import KIND, NAMESPACE_KEYS, Keys
 from jobctl.store.wire.script import load, parts
 
 DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
@@ -40,6 +40,17 @@ def built(name: str) -> str:
 @pytest.mark.parametrize("name", KEYS)
 def test_every_key_is_described_as_it_is_built(name: str) -> None:
     assert KEY_ROWS[name] == built(name)
+
+
+@pytest.mark.parametrize("name", sorted(KIND))
+def test_the_kind_of_a_key_is_that_of_its_row(name: str) -> None:
+    [row] = re.findall(rf"^\| `{name}` \| `NS:[^`]+` \| ([a-z ]+) \|", DOCS, re.MULTILINE)
+    assert row == {"zset": "sorted set"}.get(KIND[name], KIND[name])
+
+
+def test_every_key_that_is_one_a_queue_or_one_for_the_namespace_has_a_kind() -> None:
+    several = {*ARGUMENTS} - {"stock_acks"} | {"each_running", "finished", "control", "once", "stock_acks"}
+    assert {*KEYS} - several == {*KIND}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

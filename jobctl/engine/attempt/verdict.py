@@ -12,6 +12,7 @@ import msgspec
 from jobctl import clock, redaction, scrubbing
 from jobctl.catalog.model import JobType
 from jobctl.context import RateLimited
+from jobctl.engine.attempt import onward
 from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.retry_policy import Retry, decide
 from jobctl.fingerprint import fingerprint
@@ -186,14 +187,17 @@ def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms:
 
 
 def read_body(reserved: Reserved, record: Record) -> codec.Body | Outcome:
-    """The body of a reserved job; the outcome of one that cannot be read or lies in the wrong queue."""
+    """The body of a reserved job; the outcome of one that cannot be read, lies in the wrong queue or asks for more than
+    can be done."""
     try:
         body = codec.decode_body(reserved.body)
     except ValueError as problem:
         return refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
     if codec.canonical(body.queue_name) != reserved.queue:
-        why = f"its body names the queue `{body.queue_name}`, it lay in `{reserved.queue}`"
+        why = f"its body names the queue {body.queue_name[:60]!r}, it lay in `{reserved.queue}`"
         return refused(reserved, body.actor_name, record, Failure("Quarantined", why))
+    if body.options and (asked := onward.problem(body.options)):
+        return refused(reserved, body.actor_name, record, Failure("Quarantined", asked))
     return body
 
 

@@ -14,6 +14,7 @@ from dramatiq.message import Message
 from dramatiq.middleware import Middleware, MiddlewareError
 from dramatiq.middleware.retries import Retries as StockRetries
 
+from jobctl import names
 from jobctl.engine.dramatiq.holding import OWN_OPTIONS, Again, Ending, HeldMessage
 from jobctl.engine.dramatiq.middleware.retries import Retries
 from jobctl.store import Store
@@ -85,6 +86,10 @@ class JobctlBroker(RedisBroker):
         if type(middleware) is StockRetries:
             middleware = Retries.like(middleware)
         super().add_middleware(middleware, **place)
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Make a queue known to this broker. Raises UsageError for a name that a queue cannot have."""
+        super().declare_queue(names.queue(queue_name))
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueue a message; `delay` in milliseconds, without an upper bound. Returns it as the stock broker does.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.ops.doctor import jobs, schedules, server, workers
+from jobctl.ops.doctor import jobs, keys, schedules, server, workers
 from jobctl.ops.doctor.check import Check
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ def examine(store: Callable[[], Store], catalog: Callable[[], Catalog | None]) -
     try:
         opened = store()
         rows += server.checks(opened)
+        rows.append(found := keys.check(opened, loaded))
+        if found.status == "fail":
+            return rows  # the others would only stumble over it
         rows += workers.checks(opened, loaded)
         rows += jobs.checks(opened, loaded)
         rows += schedules.checks(opened, loaded) if loaded else []

@@ -10,6 +10,7 @@ import msgspec
 import redis
 
 from jobctl import clock
+from jobctl.names import is_queue, of_queues
 from jobctl.store.data import codec
 from jobctl.store.data.records import QueueRow
 from jobctl.store.data.states import ALL
@@ -72,20 +73,25 @@ class Queues:
         client, key = self._store.client, self._store.keys.scanned()
         with mapping():
             cached = client.get(key)
-            taken = {_text(name) for name in client.smembers(self._store.keys.stock_queues())}
+            taken = set(of_queues(client.smembers(self._store.keys.stock_queues())))
         ours = self.registered()
-        found = self.stock_names() if cached is None else _text(cached).split()
+        found = self.stock_names() if cached is None else list(of_queues(cached.split()))
         if ours and cached is None:
             with suppress(redis.RedisError):  # who may not write searches each time
                 client.set(key, " ".join(found), ex=SCANNED_S)
         return sorted({*ours, *taken, *found})
 
     def stock_names(self) -> list[str]:
-        """Queues of a stock deployment, found by one SCAN of bounded length."""
+        """Queues of a stock deployment, found by one SCAN of bounded length.
+
+        Whatever is in a queue has a body in a hash `QUEUE.msgs`; other keys may be those of another system.
+        """
         prefix, found, seen, cursor = f"{self._store.keys.prefix}:", set(), 0, 0
         with mapping():
             while seen < SCAN_BUDGET:
-                cursor, keys = self._store.client.scan(cursor, match=f"{_escaped(prefix)}*", count=1000)
+                cursor, keys = self._store.client.scan(
+                    cursor, match=f"{_escaped(prefix)}*.msgs", count=1000, _type="hash"
+                )
                 seen += 1000
                 found |= {name for key in keys if (name := _queue_of(_text(key)[len(prefix) :]))}
                 if cursor == 0:
@@ -147,11 +153,15 @@ class Queues:
     def overdue(self, now_ms: int) -> list[str]:
         """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy.
 
-        `now_ms` is on Redis's clock.
+        `now_ms` is on Redis's clock. What cannot be a queue's name is taken off the index: nothing could ever do it.
         """
+        key = self._store.keys.due()
         with mapping():
-            names = self._store.client.zrangebyscore(self._store.keys.due(), "-inf", now_ms, start=0, num=1000)
-        return [_text(name) for name in names]
+            due = self._store.client.zrangebyscore(key, "-inf", now_ms, start=0, num=1000)
+            found = list(of_queues(due))
+            if len(found) < len(due):
+                self._store.writer.zrem(key, *(name for name in due if not is_queue(_text(name))))
+        return found
 
     def inboxes(self, names: Sequence[str]) -> bool:
         """Whether stock producers or workers left anything in one of the queues."""
@@ -272,11 +282,7 @@ def _escaped(text: str) -> str:
 
 
 def _queue_of(name: str) -> str | None:
-    """The queue a stock key belongs to: `email.msgs`, `email.DQ.msgs`, `email.XQ` and `email` are all `email`."""
-    if any(c.isspace() for c in name):
-        return None
-    if name.startswith(("@", "__")):
-        return None
+    """The queue a stock hash of bodies belongs to: `email.msgs`, `email.DQ.msgs` and `email.XQ.msgs` are of `email`."""
     for suffix in (".msgs", ".DQ", ".XQ"):
         name = name.removesuffix(suffix)
-    return name or None
+    return name if is_queue(name) else None

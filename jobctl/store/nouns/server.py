@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import redis
 
 from jobctl import clock
+from jobctl.names import is_queue
 from jobctl.store.data import codec
 from jobctl.store.nouns.processes import Processes
+from jobctl.store.wire import kinds
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ _SHAPES: tuple[tuple[tuple[Any, ...], str], ...] = (
     (("LOAD", "return 1"), "SCRIPT"),
     (("0" * 40, 1, _KEY), "EVALSHA"),
     (("STREAMS", _KEY, "0"), "XREAD"),
-    ((_KEY,), "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP PTTL SMEMBERS ZCARD ZPOPMIN"),
+    ((_KEY,), "DEL EXISTS GET HGETALL HKEYS HLEN HVALS INCR LLEN LPOP PTTL SMEMBERS TYPE UNLINK ZCARD ZPOPMIN"),
     ((_KEY, 1), "BLPOP DECRBY HSCAN INCRBY LINDEX PEXPIRE ZSCAN"),
     ((_KEY, "v"), "HDEL HEXISTS HGET HMGET LPOS LPUSH PUBLISH RPUSH SADD SET SISMEMBER ZMSCORE ZRANK ZREM ZSCORE"),
     ((_KEY, "f", "v"), "HSET HSETNX"),
@@ -96,6 +99,17 @@ class Server:
                 pool.release(connection)
         return out
 
+    def wrong_keys(self, queues: Sequence[str]) -> list[kinds.WrongKey]:
+        """The keys of the namespace itself and of these queues that are of another type than jobctl keeps there."""
+        with mapping():
+            return kinds.find(self._store.connection, kinds.all_of(self._store.keys, queues))
+
+    def strange_queues(self) -> list[str]:
+        """What stands among the registered queues and can be no queue's name."""
+        with mapping():
+            members = self._store.client.smembers(self._store.keys.queues())
+        return sorted(name for name in map(_text, members) if not is_queue(name))
+
     def ahead_ms(self) -> int:
         """How far Redis's clock is ahead of this machine's."""
         before = clock.now_ms()
@@ -114,7 +128,7 @@ class Server:
             pipe = self._store.client.pipeline(transaction=False)
             pairs = [(name, queue) for name in seen for queue in queues]
             for name, queue in pairs:
-                pipe.exists(keys.stock_acks(_text(name), queue), keys.stock_acks(_text(name), f"{queue}.DQ"))
+                pipe.exists(keys.stock_acks(_text(name), queue), keys.stock_acks(_text(name), queue, delayed=True))
             replies = pipe.execute() if pairs else []
         return len(seen), sorted({queue for (_, queue), held in zip(pairs, replies, strict=True) if held})
 

@@ -1,6 +1,6 @@
 -- A side effect that is to happen once, fenced by the attempt: begun, done or given up. `once:KEY` is 'run QUEUE ID TOKEN'
 -- while an attempt is at it, and 'done ID VALUE' after it: no id has a space in it.
--- KEYS: running once
+-- KEYS: once each_running
 -- ARGV: step (begin | done | undo), key, queue, id, token, value, ttl_ms
 -- Returns: {'mine'}, {'done', id, value}, {'busy', id} or {'late'} (the attempt is not the current one)
 -- Cost: O(1)
@@ -8,9 +8,9 @@
 local step, id, token = ARGV[1], ARGV[4], ARGV[5]
 local key, mine = K.once .. ':' .. ARGV[2], 'run ' .. ARGV[3] .. ' ' .. id .. ' ' .. token
 
--- Whether the attempt that began it still runs. Its queue's hash is a computed key: `running` is given without a name.
+-- Whether the attempt that began it still runs. Its queue's hash is a computed key: each_running .. queue.
 local function at_it(queue, other, its_token)
-  local reservation = redis.call('HGET', K.running .. queue, other)
+  local reservation = redis.call('HGET', K.each_running .. queue, other)
   return reservation and string.sub(reservation, 1, #its_token + 1) == its_token .. '|'
 end
 

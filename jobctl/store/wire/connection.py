@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,9 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 import redis
 import redis.backoff
 import redis.retry
+from redis.connection import parse_url
 
-from jobctl.errors import JobctlError, RedisForbidden, RedisFull, RedisUnavailable, UsageError
-from jobctl.store.wire import topology
+from jobctl.errors import JobctlError, RedisForbidden, RedisFull, RedisUnavailable, UsageError, WrongKind
+from jobctl.store.wire import link, topology
 from jobctl.urls import address, is_sentinel, redacted, split_password
 
 CLIENT_NAME = "jobctl"
@@ -61,7 +63,7 @@ def connect(
             return topology.sentinel_client(address(bare), options)
         if cluster and not bare.startswith("unix:"):
             return topology.cluster_client(address(bare), options)
-        client = redis.Redis.from_url(bare, **options)
+        client = redis.Redis.from_url(bare, **options, connection_class=link.KINDS[_kind(bare)], primary=link.Primary())
         # an option that the URL misspells would otherwise surface as a TypeError of the first command
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
         return client
@@ -69,6 +71,12 @@ def connect(
         raise UsageError(f"the Redis URL {redacted(url)} cannot be used: {error.filename}: {error.strerror}") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"the Redis URL {redacted(url)} cannot be used: {error}") from error
+
+
+def _kind(url: str) -> type[Any]:
+    """The class of redis-py's connection that a URL means. Raises ValueError for a scheme that it does not know."""
+    kind: type[Any] = parse_url(url).get("connection_class", redis.Connection)  # type: ignore[no-untyped-call]
+    return kind
 
 
 def _check_files(url: str) -> None:
@@ -97,11 +105,17 @@ def translate(error: BaseException, url: str = "") -> JobctlError | None:
     """What a redis-py error means: one line with the (redacted) URL, why, and what to do. None for others."""
     if not isinstance(error, redis.RedisError):
         return None
+    if "WRONGTYPE" in str(error):
+        command = _COMMAND.search(str(error))
+        return WrongKind(command["key"] if command else "")
     where = redacted(url) if url else NAMELESS
     what, hint = _meaning(error)
     kind = RedisFull if what == FULL else RedisForbidden if hint == ASK else RedisUnavailable
     return kind(f"{where} {what}", hint)
 
+
+_COMMAND = re.compile(r"\([A-Z]+ (?P<key>[^\s)]+)")
+"""How redis-py names a command of a pipeline in its error."""
 
 ASK = "docs/security.md has the rights that a producer, worker, reader and operator need"
 """The hint for a Redis user who may not run a command or touch a key."""
@@ -133,7 +147,8 @@ _BY_PREFIX: tuple[tuple[str, str, str], ...] = (
     ("MISCONF", "cannot write to its disk and refuses changes", "look at its log and its disk space"),
     ("BUSY ", "is busy with another client's script", "try again in a moment"),
     ("MASTERDOWN", "has lost its primary", "give the address of the primary"),
-    ("NOREPLICAS", "has too few replicas to accept changes", ""),
+    ("NOREPLICAS", "has too few replicas to accept changes", "is it a primary of old, cut off from the others?"),
+    ("UNBLOCKED", "is no longer the primary", "try again in a moment"),
     ("max number of clients", "accepts no more connections", "raise maxclients"),
     ("CROSSSLOT", "is a cluster, which this connection does not know", "set JOBCTL_CLUSTER=1"),
     ("MOVED", "is a cluster, which this connection does not know", "set JOBCTL_CLUSTER=1"),

@@ -1,9 +1,14 @@
 """Every Redis key of a namespace, each named once. docs/redis.md says what each holds and who writes it.
 
-Queue names follow Dramatiq's rule and never hold `@`, so `NS:@…` cannot collide with a queue of a stock deployment.
+A queue's name may come from a message of anybody who can write to Redis. Every key that is made of one refuses a name
+that the catalog would refuse (UsageError): none holds `@` or `:`, so no queue's key can be another key.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobctl import names
 
 
 class Keys:
@@ -16,33 +21,33 @@ class Keys:
     # Shared with stock Dramatiq: layout fixed by it.
 
     def ready(self, queue: str) -> str:
-        return f"{self.prefix}:{queue}"
+        return f"{self.prefix}:{names.queue(queue)}"
 
     def bodies(self, queue: str) -> str:
-        return f"{self.prefix}:{queue}.msgs"
+        return f"{self.ready(queue)}.msgs"
 
     def stock_delayed(self, queue: str) -> str:
-        return f"{self.prefix}:{queue}.DQ"
+        return f"{self.ready(queue)}.DQ"
 
     def stock_delayed_bodies(self, queue: str) -> str:
-        return f"{self.prefix}:{queue}.DQ.msgs"
+        return f"{self.ready(queue)}.DQ.msgs"
 
     def stock_dead(self, queue: str) -> str:
-        return f"{self.prefix}:{queue}.XQ"
+        return f"{self.ready(queue)}.XQ"
 
     def stock_dead_bodies(self, queue: str) -> str:
-        return f"{self.prefix}:{queue}.XQ.msgs"
+        return f"{self.ready(queue)}.XQ.msgs"
 
     def stock_heartbeats(self) -> str:
         return f"{self.prefix}:__heartbeats__"
 
-    def stock_acks(self, worker: str, queue: str) -> str:
-        return f"{self.prefix}:__acks__.{worker}.{queue}"
+    def stock_acks(self, worker: str, queue: str, *, delayed: bool = False) -> str:
+        return f"{self.prefix}:__acks__.{worker}.{names.queue(queue)}{'.DQ' if delayed else ''}"
 
     # One of each for every queue.
 
     def _of(self, name: str, queue: str) -> str:
-        return f"{self.prefix}:@{name}:{queue}"
+        return f"{self.prefix}:@{name}:{names.queue(queue)}"
 
     def ordered(self, queue: str) -> str:
         return self._of("ordered", queue)
@@ -61,6 +66,10 @@ class Keys:
 
     def running(self, queue: str) -> str:
         return self._of("running", queue)
+
+    def each_running(self) -> str:
+        """What stands before a queue's name in `running`, for a script that learns the name from a value."""
+        return f"{self.prefix}:@running:"
 
     def cancels(self, queue: str) -> str:
         return self._of("cancels", queue)
@@ -217,7 +226,22 @@ class Keys:
 NAMESPACE_KEYS = frozenset(
     {
         "layout", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors",
-        "events", "finished", "control", "audit", "once",
+        "events", "finished", "control", "audit", "once", "each_running",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
+
+_KINDS = {
+    "list": "ready stock_delayed wake",
+    "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
+    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors",
+    "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash remembered "
+    "limited expiring due beats",
+    "set": "queues stock_queues",
+    "string": "stale since layout token scanned",
+    "stream": "events audit",
+}
+KIND: Mapping[str, str] = {name: kind for kind, names_of in _KINDS.items() for name in names_of.split()}
+"""The type of each key, as Redis's TYPE names it; of those that take more than a queue's name, none."""
+PER_QUEUE = tuple(name for name in KIND if name not in NAMESPACE_KEYS | {"scanned", "stock_heartbeats"})
+OF_NAMESPACE = tuple(name for name in KIND if name not in PER_QUEUE)

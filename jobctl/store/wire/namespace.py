@@ -8,10 +8,13 @@ from typing import Any
 import redis
 
 from jobctl import redaction
+from jobctl.errors import WrongKind
+from jobctl.names import of_queues
 from jobctl.store.data.ids import Mint, write
 from jobctl.store.wire import layout, topology
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.keys import Keys
+from jobctl.store.wire.kinds import explain, is_wrong_kind
 from jobctl.store.wire.script import MAX_BUILT, Argument, Call, Runner, Script, load
 
 
@@ -78,9 +81,9 @@ class Namespace:
     def call(self, script: str, queues: str | Sequence[str], *args: Argument) -> Call:
         """Prepare a script call for one queue, or for several if the script takes several."""
         loaded = load(script)
-        names = (queues,) if isinstance(queues, str) else tuple(queues)
+        served = (queues,) if isinstance(queues, str) else tuple(queues)
         sent = tuple([write(arg) if isinstance(arg, str) and not arg.isascii() else arg for arg in args])
-        return Call(loaded, self._keys_for(loaded, names), sent)
+        return Call(loaded, self._keys_for(loaded, served), sent)
 
     def _keys_for(self, script: Script, queues: tuple[str, ...]) -> tuple[str, ...]:
         """A call's keys; the same few calls are made again and again, so they are built once."""
@@ -101,6 +104,8 @@ class Namespace:
             try:
                 return self._runner.run(call)
             except redis.ResponseError as error:
+                if is_wrong_kind(error):
+                    raise self._wrong_kind(call) from error
                 if not layout.is_refusal(error):
                     raise
                 self._settle(error)
@@ -119,10 +124,16 @@ class Namespace:
                 self._settle(replies[refused[0]])
                 for at, reply in zip(refused, self._runner.run_many([calls[at] for at in refused]), strict=True):
                     replies[at] = reply
-            for reply in replies:
+            for call, reply in zip(calls, replies, strict=True):
                 if isinstance(reply, Exception):
-                    raise reply
+                    raise self._wrong_kind(call) if is_wrong_kind(reply) else reply
         return replies
+
+    def _wrong_kind(self, call: Call) -> WrongKind:
+        """The error of a script that met a key of another type."""
+        served = (len(call.keys) - 1 - len(call.script.keys)) // max(1, len(call.script.keys_each))
+        named = ("layout", *call.script.keys, *(call.script.keys_each * served))
+        return explain(self.connection, list(zip(named, call.keys, strict=True)))
 
     def _settle(self, refusal: Exception) -> None:
         """A script refused to work. It may be sent again if that was because nothing lies here yet.
@@ -147,6 +158,6 @@ class Namespace:
             pool.disconnect()
 
     def registered(self) -> list[str]:
-        """The queues that jobctl wrote to or serves, sorted."""
+        """The queues that jobctl wrote to or serves, sorted. What cannot be a queue's name is passed over."""
         with mapping():
-            return sorted(name.decode("utf-8", "replace") for name in self.client.smembers(self.keys.queues()))
+            return sorted(of_queues(self.client.smembers(self.keys.queues())))

@@ -1,60 +1,23 @@
 """Clients of a Redis whose primary moves: found through Sentinels, or as the owner of a slot in a cluster.
 
-Both work alike: each new connection asks where the primary is now, and one that turns out to talk to the wrong node
-is closed, so that the next asks again. Meanwhile callers get a ConnectionError, as when the network is down.
+Both work alike: each new connection asks where the primary is now; `link` sees to it that it is made anew in time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import redis
 import redis.crc
 import redis.sentinel
-from redis.connection import Connection, SSLConnection, parse_url
+from redis.connection import SSLConnection, parse_url
 
+from jobctl.store.wire.link import Link, Locate, Primary, SSLLink
 from jobctl.urls import Address
 
 LOCATE_TIMEOUT_S = 1.0
-WRONG_NODE = (
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.MovedError,
-    redis.exceptions.AskError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.MasterDownError,
-)
-"""What a node says that is not, or is no longer, the one to talk to."""
-
-Locate = Callable[[], tuple[str, int]]
-
-
-class _Moving:
-    """A connection that asks for its address each time it is made."""
-
-    def __init__(self, *, locate: Locate, **options: Any) -> None:
-        self._locate = locate
-        super().__init__(**options)
-
-    def _connect(self) -> Any:
-        self.host, self.port = self._locate()
-        return super()._connect()  # type: ignore[misc]
-
-    def read_response(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().read_response(*args, **options)  # type: ignore[misc]
-        except WRONG_NODE as error:
-            self.disconnect()  # type: ignore[attr-defined]
-            raise redis.ConnectionError(f"this node is not the primary to ask any more: {error}") from error
-
-
-class MovingConnection(_Moving, Connection):
-    """Without encryption."""
-
-
-class MovingSSLConnection(_Moving, SSLConnection):
-    """With TLS."""
 
 
 class _Node(Protocol):
@@ -112,7 +75,7 @@ def sentinel_client(address: Address, options: Mapping[str, Any]) -> redis.Redis
     given = _options(address, options)
     auth = str(given.pop("sentinel_auth", "")).lower() in ("1", "true", "yes")
     asking = _asking(given) if auth else {k: v for k, v in _asking(given).items() if k not in ("username", "password")}
-    if given["connection_class"] is MovingSSLConnection:
+    if given["connection_class"] is SSLLink:
         asking["ssl"] = True
     sentinels: Any = redis.sentinel.Sentinel(  # type: ignore[no-untyped-call]
         [(host, port or 26379) for host, port in address.hosts], sentinel_kwargs=asking
@@ -124,7 +87,7 @@ def cluster_client(address: Address, options: Mapping[str, Any]) -> redis.Redis:
     """A client of the node that owns a namespace's slot: see `bind`."""
     given = _options(address, options)
     asking = _asking(given)
-    if given["connection_class"] is MovingSSLConnection:
+    if given["connection_class"] is SSLLink:
         asking["ssl"] = True
 
     def node(host: str, port: int) -> redis.Redis:
@@ -136,13 +99,13 @@ def cluster_client(address: Address, options: Mapping[str, Any]) -> redis.Redis:
 def bind(client: Any, key: str) -> None:
     """Point a cluster's client at the slot of `key`; any other client is left as it is."""
     pool = getattr(client, "connection_pool", None)
-    locate = getattr(pool, "connection_kwargs", {}).get("locate")
-    if isinstance(locate, SlotOwner):
-        locate.bind(key)
+    primary = getattr(pool, "connection_kwargs", {}).get("primary")
+    if isinstance(primary, Primary) and isinstance(primary.locate, SlotOwner):
+        primary.locate.bind(key)
 
 
 def _client(options: dict[str, Any], locate: Locate) -> redis.Redis:
-    pool = redis.ConnectionPool(**options, locate=locate)
+    pool = redis.ConnectionPool(**options, primary=Primary(locate))
     # an option that the URL misspells would otherwise surface as a TypeError of the first command
     pool.connection_class(**pool.connection_kwargs)
     return redis.Redis(connection_pool=pool)
@@ -154,7 +117,7 @@ def _options(address: Address, options: Mapping[str, Any]) -> dict[str, Any]:
     tls = given.pop("connection_class", None) is SSLConnection
     given.pop("host", None)
     given.pop("port", None)
-    return {**given, "connection_class": MovingSSLConnection if tls else MovingConnection}
+    return {**given, "connection_class": SSLLink if tls else Link}
 
 
 def _asking(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""Keys that hold another type than jobctl keeps there: another system lives in the namespace, or wrote to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import redis
+
+from jobctl.errors import WrongKind
+from jobctl.store.wire.keys import KIND, OF_NAMESPACE, PER_QUEUE, Keys
+
+WORDS = {"zset": "sorted set"}
+
+
+class WrongKey(msgspec.Struct, frozen=True):
+    """A key, the type that it has and the one that jobctl keeps there, in words."""
+
+    key: str
+    found: str
+    expected: str
+
+
+def is_wrong_kind(error: BaseException) -> bool:
+    """Whether a command met a key of another type. Scripts put words around Redis's own."""
+    return isinstance(error, redis.ResponseError) and "WRONGTYPE" in str(error)
+
+
+def find(client: Any, named: Sequence[tuple[str, str]]) -> list[WrongKey]:
+    """Those of the keys, given as (name of a function of Keys, key), that are of the wrong type. Raises RedisError."""
+    pipe = client.pipeline(transaction=False)
+    for _, key in named:
+        pipe.type(key)
+    kinds = [_text(kind) for kind in pipe.execute()] if named else []
+    return [
+        WrongKey(key, WORDS.get(kind, kind), WORDS.get(KIND[name], KIND[name]))
+        for (name, key), kind in zip(named, kinds, strict=True)
+        if kind not in ("none", KIND.get(name, kind))
+    ]
+
+
+def all_of(keys: Keys, queues: Iterable[str]) -> list[tuple[str, str]]:
+    """Every key of the namespace itself and of these queues, with the name of its function."""
+    own = [(name, str(getattr(keys, name)())) for name in OF_NAMESPACE]
+    return own + [(name, str(getattr(keys, name)(queue))) for queue in queues for name in PER_QUEUE]
+
+
+def explain(client: Any, named: Sequence[tuple[str, str]]) -> WrongKind:
+    """The error for a command that met a key of another type, among these."""
+    try:
+        wrong = find(client, named)
+    except redis.RedisError:
+        wrong = []
+    return WrongKind(wrong[0].key, f"is a {wrong[0].found}, not a {wrong[0].expected}") if wrong else WrongKind()
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
