@@ -10,6 +10,7 @@ from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
 from jobctl.store.nouns.logs import KEEP_MS, MAX_LINES, Batch, LogLine
 from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import EVENTS_KEPT
 from tests.store.moves import QUEUE, Moves
 from tests.support import eventually
@@ -42,7 +43,7 @@ def test_logs_are_kept_as_long_as_the_queue_keeps_jobs(moves: Moves, store: Stor
     moves.enqueue("a")
     (job,) = moves.fetch()
     batch = Batch("a", job.token, (LogLine(1, 0, "stdout", "x"),))
-    store.run_many([call for call, _ in store.logs.calls(QUEUE, [batch], 30 * 86_400_000)])
+    steps.run(store, [store.logs.rows(QUEUE, [batch], 30 * 86_400_000)])
     assert store.client.pttl(store.keys.logs(QUEUE, "a")) > 29 * 86_400_000
 
 

@@ -15,6 +15,7 @@ from jobctl.store import Store
 from jobctl.store.nouns.logs import Batch
 from jobctl.store.nouns.progress import Reached
 from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire import steps
 
 MAX_GROUP = 500
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -127,18 +128,17 @@ class Committer(threading.Thread):
         latest: dict[str, list[Reached]] = {}
         for reach in reached:
             latest.setdefault(reach.queue, []).append(reach.reached)
-        calls = [
-            (call, [batch.job_id for batch in group])
+        logs = [
+            self._store.logs.rows(queue, all_of_it, self._keep_ms(queue), repeated=repeated)
             for queue, all_of_it in batches.items()
-            for call, group in self._store.logs.calls(queue, all_of_it, self._keep_ms(queue), repeated=repeated)
         ]
-        calls += [(self._store.progress.call(queue, told), []) for queue, told in latest.items()]
+        progress = [self._store.progress.rows(queue, told) for queue, told in latest.items()]
         try:
-            replies = self._store.run_many([call for call, _ in calls])
+            replies = steps.run(self._store, [*logs, *progress])
         except RedisFull:
-            _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(ids) for _, ids in calls))
+            _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(work.rows) for work in logs))
             return
-        for late in {ids[place] for (_, ids), places in zip(calls, replies, strict=True) if ids for place in places}:
+        for late in {row[0] for work, said in zip(logs, replies, strict=False) for row in steps.named(work, said)}:
             _log.warning("job %s: log lines of an attempt that is no longer the current one are left out", late)
 
     def _keep_ms(self, queue: str) -> int:

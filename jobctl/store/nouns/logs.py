@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl.store.nouns.events import read_on
+from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
-from jobctl.store.wire.script import Argument, Call
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -18,8 +19,6 @@ MAX_LINES = 1000
 MAX_LINE = 2000
 KEEP_MS = 7 * 86_400_000
 """How long after its last line a log is kept at least, if its job is."""
-CALL_LINES = 500
-"""About so many lines go into one script call."""
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -50,31 +49,15 @@ class Logs:
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def calls(
-        self, queue: str, batches: Sequence[Batch], keep_ms: int = KEEP_MS, *, repeated: bool = False
-    ) -> list[tuple[Call, list[Batch]]]:
-        """Prepare the script calls that add lines, each with its batches; a call answers with the places of those whose
-        attempt is over. `repeated` says that they may be there already."""
-        groups: list[list[Batch]] = []
-        room = 0
-        for batch in batches:
-            if room <= 0:
-                groups.append([])
-                room = CALL_LINES
-            groups[-1].append(batch)
-            room -= len(batch.lines)
-        return [(self._call(queue, group, max(keep_ms, KEEP_MS), repeated), group) for group in groups]
-
-    def _call(self, queue: str, batches: Sequence[Batch], keep_ms: int, repeated: bool) -> Call:
-        args: list[Argument] = []
-        for batch in batches:
-            args += (batch.job_id, batch.token, len(batch.lines), *map(_encode, batch.lines))
-        return self._store.call("log", queue, MAX_LINES, keep_ms, int(repeated), *args)
+    def rows(self, queue: str, batches: Sequence[Batch], keep_ms: int = KEEP_MS, *, repeated: bool = False) -> Rows:
+        """Prepare the adding of lines, for `steps.run`; it answers with the places of batches whose attempt is over:
+        nothing is added for them. `repeated` says that they may be there already."""
+        rows = [(batch.job_id, batch.token, b"\n".join(map(_encode, batch.lines))) for batch in batches]
+        return Rows("log", queue, (MAX_LINES, max(keep_ms, KEEP_MS), int(repeated)), rows)
 
     def append(self, queue: str, batch: Batch) -> bool:
         """Add lines; False if their attempt is over, and nothing was added. Raises RedisFull."""
-        calls = [call for call, _ in self.calls(queue, [batch])]
-        return not any(self._store.run_many(calls))
+        return not steps.each(self._store, self.rows(queue, [batch]))
 
     def read(self, queue: str, job_id: str) -> list[LogLine]:
         """All kept lines, oldest first."""

@@ -9,7 +9,8 @@ import msgspec
 
 from jobctl import clock
 from jobctl.store.data import records
-from jobctl.store.wire.script import Call
+from jobctl.store.wire import steps
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -70,14 +71,13 @@ class Progress:
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def call(self, queue: str, reached: Sequence[Reached]) -> Call:
-        """Prepare a script call; it answers with the places of attempts that are over: nothing was written for them."""
-        args = [part for one in reached for part in (one.job_id, one.token, _encode(one.told))]
-        return self._store.call("progress", queue, *args)
+    def rows(self, queue: str, reached: Sequence[Reached]) -> Rows:
+        """Prepare a write, for `steps.run`; it answers with the places of attempts that are over and left out."""
+        return Rows("progress", queue, (), [(one.job_id, one.token, _encode(one.told)) for one in reached])
 
     def write(self, queue: str, reached: Reached) -> bool:
         """Write one; False if its attempt is over. Raises RedisFull."""
-        return not self._store.run_many([self.call(queue, [reached])])[0]
+        return not steps.each(self._store, self.rows(queue, [reached]))
 
 
 def read(data: bytes) -> Told | None:

@@ -130,8 +130,7 @@ class Settle:
         """End attempts in several ways. For each: the (id, token) of those that were no longer current."""
         out = []
         for work, replies in zip(endings, steps.run(self._store, endings), strict=True):
-            late = [work.rows[start + place] for start, places in replies for place in places]
-            out.append([(str(row[0]), str(row[1])) for row in late])
+            out.append([(str(row[0]), str(row[1])) for row in steps.named(work, replies)])
         return out
 
 

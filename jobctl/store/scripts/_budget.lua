@@ -3,7 +3,7 @@
 -- how far it came; the caller goes on with the rest. The loader puts this before all other fragments, so that it counts
 -- what they do.
 
-local BUDGET = 3000 -- a unit is about a microsecond
+local BUDGET = 2000 -- a unit is one to two microseconds
 local FIRST = 5 -- jobs in the first slice, when nobody knows yet what one costs
 local GROWTH = 4 -- a slice is so many times all that was done before, at most: what comes may be larger than what came
 

@@ -4,7 +4,7 @@
 
 local REMEMBER_MS = 600000 -- a finished id is remembered at least this long, so that a client's repeat is recognised
 local BESIDE = { 'archive', 'records', 'results', 'crashes', 'priorities', 'lanes', 'origins' }
-local TRIM = 1000 -- what one call spends on it beside its other work
+local TRIM = 700 -- what one call spends on it beside its other work
 
 -- Keys that forgotten jobs still hold are free. A window goes on.
 local function forget_keys(k, ids)

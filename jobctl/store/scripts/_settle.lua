@@ -1,24 +1,6 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
--- INCLUDE: _budget _lanes _unique
+-- INCLUDE: _budget _token _lanes _unique
 -- KEYS: running cancels progress uniques expiring records
-
--- The attempts of a slice whose token is the current one, by id: where each is in ARGV. Adds the indexes (from 0) of the
--- others to `late`.
-local function current_of(k, first, from, to, width, late)
-  local ids, places, seen, current = {}, {}, {}, {}
-  for at = from, to, width do ids[#ids + 1] = ARGV[at] end
-  for i, reservation in ipairs(redis.call('HMGET', k.running, unpack(ids))) do
-    local id, at = ids[i], from + (i - 1) * width
-    local token = ARGV[at + 1] .. '|'
-    if reservation and not seen[id] and string.sub(reservation, 1, #token) == token then
-      seen[id] = true
-      current[#current + 1], places[#places + 1] = id, at
-    else
-      late[#late + 1] = (at - first) / width
-    end
-  end
-  return current, places
-end
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
 -- somebody asked that it stops. O(#ids).
@@ -31,6 +13,15 @@ local function release(k, ids)
   return asked
 end
 
+-- Leaves out attempts that come again.
+local function once_each(ids, at)
+  local out, places, seen = {}, {}, {}
+  for i, id in ipairs(ids) do
+    if not seen[id] then out[#out + 1], places[#places + 1], seen[id] = id, at[i], true end
+  end
+  return out, places
+end
+
 -- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
 -- Calls finish(ids, at, asked) with those whose token is the current one: their ids, where each is in ARGV, and whether
 -- somebody cancelled it. They run no more then, and the slots of their lanes are free.
@@ -38,7 +29,7 @@ end
 local function each_current(k, queue, first, width, finish)
   local late = {}
   local done = each_slice(first, width, function(from, to)
-    local ids, at = current_of(k, first, from, to, width, late)
+    local ids, at = once_each(current_of(k, first, from, to, width, late))
     if #ids == 0 then return end
     local asked = release(k, ids)
     free_slots(k, queue, ids)

@@ -61,6 +61,11 @@ def run(store: Namespace, works: Sequence[Rows]) -> list[list[tuple[int, list[An
     return out
 
 
+def named(work: Rows, replies: Sequence[tuple[int, list[Any]]]) -> list[tuple[Argument, ...]]:
+    """The rows whose places (from 0, in their call) a script answered with."""
+    return [work.rows[start + place] for start, places in replies for place in places]
+
+
 def _piece(rows: Sequence[tuple[Argument, ...]], start: int) -> Iterator[Argument]:
     """The arguments of the rows that the next call takes."""
     room, end = MAX_BYTES, start

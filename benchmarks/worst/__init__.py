@@ -1,0 +1,1 @@
+"""What each script costs at worst, in Redis's time."""

@@ -1,0 +1,151 @@
+"""The worst states that scripts meet: a million jobs in every state, a hundred thousand keys, 500 jobs a call that have
+three buckets, a unique key and an expiry each, records of 25 attempts with tracebacks of 4 KB.
+
+Each case puts its jobs on top of the same crowd, and then makes the calls that are measured.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from jobctl.catalog.model import Keep
+from jobctl.store import Store
+from jobctl.store.data import codec
+from jobctl.store.data.codec import Body, Record
+from jobctl.store.data.found import Found
+from jobctl.store.data.newjob import NewJob, Unique
+from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.logs import Batch, LogLine
+from jobctl.store.nouns.processes import ProcessInfo
+from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.wire import steps
+
+QUEUE = "work"
+MANY = 500
+"""Jobs in one call."""
+DAY_MS = 86_400_000
+LIMITS = {"r:act": "1000000 1000 1000 smooth", "c:act": "1000000", "c:other": "1000000", "c:shut": "1", "C": "1000000"}
+INFO = msgspec.json.encode(GroupInfo("act", "Boom", "it went wrong"))
+
+
+@dataclass
+class World:
+    """The queue that everything happens in. `size` is how many jobs the crowd has."""
+
+    store: Store
+    size: int
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def names(self, count: int) -> list[str]:
+        return [f"{number:020d}" for number in itertools.islice(self.numbers, count)]
+
+    def crowd(self) -> None:
+        """Jobs in every state; a tenth of them wait in lanes of three buckets, whose keys are all different, behind one
+        that admits nobody."""
+        self.store.limits.define(QUEUE, LIMITS)
+        part = self.size // 10
+        self.enqueue(3 * part)
+        self.enqueue(part, priority=5)
+        self.enqueue(2 * part, delay_ms=DAY_MS)
+        for kind in ("complete", "cancelled", "bury"):
+            for _ in range(part // MANY):
+                self.end(kind, self.plain(), record=codec.encode(Record()))
+        self._shut(part)
+
+    def _shut(self, count: int) -> None:
+        """Each of these waits for a bucket of its own, in which one runs."""
+        for _ in range(0, count, MANY):
+            lanes = [f"c:shut|{name}\nr:act|{name}\nc:act|{name}" for name in self.names(MANY)]
+            for _ in range(2):
+                jobs = [_job(i, lane=lane, priority=-900) for i, lane in zip(self.names(MANY), lanes, strict=True)]
+                self.store.jobs.enqueue(jobs)
+            self._fetch()
+            self.store.settle.fetch("w", [QUEUE], MANY)  # the second of each lane finds that it has to wait
+
+    def enqueue(self, count: int, **options: Any) -> list[str]:
+        ids = self.names(count)
+        for at in range(0, count, 5_000):
+            self.store.jobs.enqueue([_job(job_id, **options) for job_id in ids[at : at + 5_000]])
+        return ids
+
+    def burdened(self, **options: Any) -> list[str]:
+        """Jobs that wait in lanes of three buckets of their own, with a unique key and an expiry."""
+        ids = self.names(MANY)
+        self.store.jobs.enqueue([burdened(job_id, **options) for job_id in ids])
+        return ids
+
+    def plain(self) -> list[Reserved]:
+        """Running jobs without limits."""
+        self.enqueue(MANY, priority=-1000)
+        return self._fetch()
+
+    def running(self) -> list[Reserved]:
+        """Running jobs with all their burden."""
+        self.burdened(priority=-1000)
+        return self._fetch()
+
+    def _fetch(self) -> list[Reserved]:
+        jobs: list[Reserved] = []
+        while len(jobs) < MANY:
+            jobs += self.store.settle.fetch("w", [QUEUE], MANY - len(jobs)).jobs
+        return jobs
+
+    def end(self, kind: str, jobs: Sequence[Reserved], *, record: bytes, pause_ms: int = 0) -> None:
+        ended = [
+            Ended(j.id, j.token, record, b"{}", 1000, group=f"g{n % 50}", group_info=INFO, pause_ms=pause_ms)
+            for n, j in enumerate(jobs)
+        ]
+        self.store.settle.write([self.store.settle.end(kind, QUEUE, ended, Keep(DAY_MS, 10_000_000))])
+
+    def log(self, jobs: Sequence[Reserved]) -> None:
+        """A line for each."""
+        batches = [Batch(j.id, j.token, (LogLine(1, 0, "stdout", "x" * 200),)) for j in jobs]
+        steps.run(self.store, [self.store.logs.rows(QUEUE, batches)])
+
+    def process(self, number: int) -> ProcessInfo:
+        name = f"host:{number}:x"
+        return ProcessInfo(
+            name=name, kind="worker", host="host", pid=1, queues=(QUEUE,), processes=1, threads=1, started_ms=1
+        )
+
+    def emptied(self, count: int) -> list[Found]:
+        found: list[Found] = []
+        for page in self.store.dead.trash(QUEUE):
+            found += [job for job in page if job.lane]
+            if len(found) >= count:
+                break
+        return found[:count]
+
+    def stock_delayed(self, count: int) -> None:
+        keys, ids = self.store.keys, self.names(count)
+        self.store.client.hset(keys.stock_delayed_bodies(QUEUE), mapping={i: _stock(i, {"eta": 2**42}) for i in ids})
+        self.store.client.rpush(keys.stock_delayed(QUEUE), *ids)
+
+    def stock_dead(self, count: int) -> None:
+        keys, ids = self.store.keys, self.names(count)
+        options = {"traceback": "Traceback:\n" + "x" * 8_000 + "\nValueError: no", "retries": 1}
+        for at in range(0, count, MANY):
+            some = ids[at : at + MANY]
+            self.store.client.hset(keys.stock_dead_bodies(QUEUE), mapping={i: _stock(i, options) for i in some})
+            self.store.client.zadd(keys.stock_dead(QUEUE), dict.fromkeys(some, 1))
+
+
+def _stock(job_id: str, options: dict[str, Any]) -> bytes:
+    return codec.encode(Body(QUEUE, "act", [], {}, {"redis_message_id": job_id, **options}, job_id, 0))
+
+
+def _job(job_id: str, **options: Any) -> NewJob:
+    payload = {"to": "user@example.com", "template": "welcome", "n": 1}
+    return NewJob(id=job_id, type="act", queue=QUEUE, payload=payload, **options)
+
+
+def burdened(job_id: str, **options: Any) -> NewJob:
+    """A job in a lane of three buckets of its own, with a unique key and an expiry."""
+    options.setdefault("expires_ms", DAY_MS)
+    lane = f"r:act|{job_id}\nc:act|{job_id}\nc:other|{job_id}"
+    return _job(job_id, lane=lane, unique=Unique(f"act|{job_id}", "finished"), **options)
