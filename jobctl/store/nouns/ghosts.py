@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from jobctl.store.data import codec, ids
 from jobctl.store.data.states import ALL, Place
 from jobctl.store.nouns import counts
+from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -81,8 +83,8 @@ class Ghosts:
 
     def _drop(self, queue: str, ghosts: Sequence[str], *, dead: bool) -> int:
         groups = self._groups(queue, ghosts) if dead else [""] * len(ghosts)
-        args = [part for pair in zip(ghosts, groups, strict=True) for part in pair]
-        return int(self._store.run("drop_ghosts", queue, queue, *args))
+        rows = list(zip(ghosts, groups, strict=True))
+        return sum(steps.each(self._store, Rows("drop_ghosts", queue, (queue,), rows)))
 
     def _groups(self, queue: str, dead: Sequence[str]) -> list[str]:
         """The groups that dead letters are in, as their records say or, without a record, as the groups do."""

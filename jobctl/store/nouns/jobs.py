@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 QUEUES_A_CALL = 250
-CLOSE = 5
-"""Jobs whose attempts one call brings: each may be some hundred kilobytes."""
 ALIAS_S = 86_400
 """How long a job is found by the id that its stock producer knows."""
 
@@ -154,12 +152,10 @@ class Jobs:
 
     def details(self, queue: str, found: Sequence[Found]) -> list[Found]:
         """The same jobs of a queue, with their attempts and results."""
-        out: list[Found] = []
-        for start in range(0, len(found), CLOSE):
-            batch = found[start : start + CLOSE]
-            rows = self._store.run("details", queue, *(job.id for job in batch))
-            out += [_detailed(job, row) for job, row in zip(batch, rows, strict=True)]
-        return out
+        rows: list[Sequence[bytes]] = []
+        while len(rows) < len(found):
+            rows += self._store.run("details", queue, *(job.id for job in found[len(rows) : len(rows) + BATCH]))
+        return [_detailed(job, row) for job, row in zip(found, rows, strict=True)]
 
     def results(self, queue: str, found: Sequence[Found]) -> list[Found]:
         """The same jobs of a queue, with their results."""

@@ -1,13 +1,15 @@
 -- Brings what only a close look at jobs needs: their attempts, the tracebacks that these name, and their results.
 -- READS
+-- INCLUDE: _budget
 -- KEYS: attempts traces results
 -- ARGV: ids
--- Returns: for each id {attempts ('' if there are none, or all is in the record), result ('' if there is none), then each
---          digest that the attempts name, and its traceback}
--- Cost: O(ids), each at most 25 attempts of 4 KB and as many tracebacks of 8,000 characters
+-- Returns: for each id, as far as the budget went, {attempts ('' if there are none, or all is in the record), result ('' if
+--          there is none), then each digest that the attempts name, and its traceback}
+-- Cost: O(ids), within the budget
 
 local out = {}
-for i, id in ipairs(ARGV) do
+
+local function look(id)
   local lines = redis.call('HGET', K.attempts, id) or ''
   local row = { lines, redis.call('HGET', K.results, id) or '' }
   local seen = {}
@@ -16,6 +18,11 @@ for i, id in ipairs(ARGV) do
     seen[digest] = true
     if text then row[#row + 1], row[#row + 2] = digest, text end
   end
-  out[i] = row
+  spend_bytes(row)
+  return row
 end
+
+each_slice(1, 1, function(from, to)
+  for at = from, to do out[#out + 1] = look(ARGV[at]) end
+end)
 return out
