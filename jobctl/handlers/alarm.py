@@ -5,6 +5,7 @@ Unlike an exception that is set from another thread, it also ends a call that wa
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ class Alarm:
         signal.signal(signal.SIGTERM, self._arrived)
         for number in (signal.SIGINT, signal.SIGHUP):  # the worker's business, as is a SIGTERM from elsewhere
             signal.signal(number, _ignore)
+        os.register_at_fork(after_in_child=_plain_signals)
 
     def arm(self) -> None:
         self._pending, self._rung = None, False
@@ -58,6 +60,12 @@ class Alarm:
         if pending is not None and self._armed and not self._rung:
             self._rung = True
             raise pending
+
+
+def _plain_signals() -> None:
+    """What the job forks ends at a SIGTERM."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

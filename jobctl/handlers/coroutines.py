@@ -19,6 +19,7 @@ from jobctl.handlers.base import (
     HandlerFailure,
     interruption,
 )
+from jobctl.handlers.forks import ends_in_forks
 
 
 def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt) -> Any:
@@ -38,7 +39,8 @@ class _Loop(asyncio.SelectorEventLoop):
 async def _supervised(coroutine: Coroutine[Any, Any, Any], attempt: Attempt) -> Any:
     stopper = _Stopper(attempt)
     try:
-        return await coroutine
+        with ends_in_forks():  # before the loop is torn down, whose selector the fork shares
+            return await coroutine
     except (Exception, asyncio.CancelledError) as error:
         if stopper.interruption is not None:
             # Whatever it raised while it was being stopped: a cancelled job must not be retried as failed.

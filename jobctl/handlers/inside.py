@@ -75,7 +75,6 @@ class _Run:
 class _Inside:
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._pid = os.getpid()
         self._alarm = Alarm()
         self._runs: SimpleQueue[_Run | None] = SimpleQueue()
         self.run: _Run | None = None
@@ -153,8 +152,6 @@ class _Inside:
 
     def _answer(self, run: _Run, handler: python.PythonHandler) -> None:
         result, failure = self._attempt(run, handler)
-        if os.getpid() != self._pid:
-            os._exit(0)  # a fork of the job's came back in place of the job
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()

@@ -8,6 +8,7 @@ from typing import Any
 
 from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.handlers.base import Attempt, Handler, Surroundings, interruption
+from jobctl.handlers.forks import ends_in_forks
 from jobctl.handlers.targets import load
 
 
@@ -21,7 +22,8 @@ class PythonHandler(Handler):
     def __call__(self, attempt: Attempt) -> Any:
         if attempt.cancel.cancelled:
             raise interruption(attempt)
-        result = self.function(*attempt.args, **attempt.payload)
+        with ends_in_forks():
+            result = self.function(*attempt.args, **attempt.payload)
         if inspect.iscoroutine(result):
             from jobctl.handlers.coroutines import run
 

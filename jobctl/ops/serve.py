@@ -13,6 +13,7 @@ from jobctl.engine import logs
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.engine.process.config import (
     DEFAULT_GRACE_S,
+    DEFAULT_PATIENCE_S,
     ChildConfig,
     SupervisorOptions,
     default_processes,
@@ -42,7 +43,9 @@ _log = logging.getLogger("jobctl.worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """What `jobctl worker` was asked for. Empty `queues` are all of the catalog's; `max_memory` is bytes a process."""
+    """What `jobctl worker` was asked for. Empty `queues` are all of the catalog's; `max_memory` is bytes a process.
+
+    `patience_s` is for how long burst mode goes on without Redis."""
 
     queues: tuple[str, ...] = ()
     processes: int | None = None
@@ -51,6 +54,7 @@ class WorkerOptions:
     max_jobs: int | None = None
     max_memory: int | None = None
     grace_s: float = DEFAULT_GRACE_S
+    patience_s: float = DEFAULT_PATIENCE_S
     log_format: str = "auto"
     log_level: str = "INFO"
 
@@ -167,6 +171,7 @@ class _Plan:
             burst=options.burst,
             max_jobs=options.max_jobs,
             grace_s=options.grace_s,
+            patience_s=options.patience_s,
             log_format=options.log_format,
             log_level=options.log_level,
             environment=settings.child_environment(self.url or None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import jobctl
 from jobctl.engine.server.embedded import EmbeddedServer
-from tests.project import Project, Started, make
+from tests.project import Project, Started, gone, make
 from tests.support import PATIENCE_S, Cli, eventually
 
 
@@ -67,6 +69,19 @@ def test_with_nothing_running_and_nothing_configured_it_exits_3(cli: Cli) -> Non
 def test_a_burst_without_redis_exits_3(project: Project) -> None:
     ran = project.cli("worker", "--burst", env={"JOBCTL_REDIS_URL": "redis://127.0.0.1:1"})
     assert ran.code == 3
+
+
+def test_what_a_job_forks_ends_at_a_sigterm(project: Project) -> None:
+    project.write("work.py", "import os, time\ndef fork():\n  return os.fork() or time.sleep(300)\n")
+    project.write("jobs.yaml", "version: 1\nnamespace: test\njobs: {fork: {python: 'work:fork'}}\n")
+    project.worker().ready()
+    client = jobctl.connect(str(project.folder / "jobs.yaml"), project.url)
+    ids = [client.enqueue("fork").id for _ in range(2)]
+    project.all_are("completed", ids)
+    forked = [job.result for job in project.jobs(ids)]
+    for pid in forked:
+        os.kill(pid, signal.SIGTERM)
+    gone(forked)
 
 
 def test_a_burst_ends_when_nothing_waits_or_runs_and_leaves_what_is_not_due(project: Project) -> None:

@@ -1,7 +1,8 @@
 """A supervisor as a process of its own, over fake children. Prints what it asks of liveness, a JSON line
 each.
 
-argv: one JSON object {options, child, notify, redis: up | down | down-once, reload: ok | broken, json: ...}.
+argv: one JSON object {options, child, notify, redis: up | down | down-once | mute (no beat), reload: ok | broken,
+json: ...}.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ class Recorder:
         self.redis = redis
 
     def _reach(self) -> None:
-        if self.redis == "up":
+        if self.redis in ("up", "mute"):
             return
         if self.redis == "down-once":
             self.redis = "up"
         raise RedisUnavailable("Redis is unreachable")
 
     def beat(self, info: ProcessInfo) -> int:
+        if self.redis == "mute":
+            raise RedisUnavailable("Redis is read-only")
         pids = [child.pid for child in info.children]
         say("beat", pids=pids, names=[child.name for child in info.children], running=info.running)
         return 1

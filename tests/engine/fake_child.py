@@ -6,13 +6,14 @@ behaves so, "later" that all but its first two do.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import time
 
-from jobctl.engine.process.config import CLEAN, RECYCLE, ChildConfig
-from jobctl.engine.process.entry import main
+from jobctl.engine.process import entry
+from jobctl.engine.process.config import CLEAN, NO_REDIS, RECYCLE, ChildConfig
 from jobctl.engine.process.slots import SlotTable
 from jobctl.engine.tools.stop import StopFlag
 
@@ -54,6 +55,22 @@ def empty(_config: ChildConfig, _slots: SlotTable, _stop: StopFlag) -> int:
     return CLEAN
 
 
+def sleepy(_config: ChildConfig, slots: SlotTable, _stop: StopFlag) -> int:
+    """Something that it ran wants to do much at its exit."""
+    entry.EXIT_S = 0.3
+    atexit.register(time.sleep, 3600)
+    slots.set_ready()
+    return RECYCLE
+
+
+def broken(_config: ChildConfig, _slots: SlotTable, _stop: StopFlag) -> int:
+    return 1
+
+
+def refused(_config: ChildConfig, _slots: SlotTable, _stop: StopFlag) -> int:
+    return NO_REDIS
+
+
 def fat(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     ballast = b"x" * 150_000_000
     code = work(config, slots, stop)
@@ -78,4 +95,4 @@ def run(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], run=run))
+    sys.exit(entry.main(sys.argv[1:], run=run))

@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 
 from jobctl import clock
-from jobctl.engine.process.config import CLEAN, ORPHANED, STOPPED_NOW, ChildConfig
+from jobctl.engine.process.config import CLEAN, ORPHANED, RECYCLE, STOPPED_NOW, ChildConfig
 from jobctl.engine.process.slots import SlotTable
 from jobctl.engine.supervisor.child import Child, spawn
 from jobctl.engine.supervisor.crew import Crew
@@ -66,6 +66,10 @@ def test_a_second_sigterm_ends_it_at_once(start: Start) -> None:
     child.signal(signal.SIGTERM)
     eventually(lambda: (child.signal(signal.SIGTERM), child.poll() is not None)[1])  # type: ignore[func-returns-value]
     assert code(child) == STOPPED_NOW
+
+
+def test_it_ends_whatever_wants_to_be_done_at_its_exit(start: Start) -> None:
+    assert code(start("sleepy")) == RECYCLE
 
 
 def test_ctrl_c_is_the_supervisors_business(start: Start) -> None:

@@ -171,6 +171,24 @@ def test_a_child_that_lost_a_thread_is_replaced(start: Start) -> None:
     worker.log(":1 (pid")
 
 
+def test_burst_ends_where_no_process_comes_as_far_as_a_job(start: Start) -> None:
+    worker = start("broken", child={"burst": True})
+    assert worker.exit_code() == 1
+    assert worker.log("stays empty: jobs may be left")
+
+
+def test_burst_ends_when_redis_refuses_what_its_processes_ask(start: Start) -> None:
+    worker = start("refused", child={"burst": True})
+    assert worker.exit_code() == 3
+    assert worker.log("stays empty: jobs may be left")
+
+
+def test_burst_ends_when_redis_takes_no_beat(start: Start) -> None:
+    worker = start("work", child={"burst": True, "patience_s": 1.0}, redis="mute")
+    assert worker.exit_code() == 3
+    assert worker.log("giving up after 1 s without Redis")
+
+
 def test_burst_ends_when_every_child_found_its_queues_empty(start: Start) -> None:
     worker = start("empty", child={"burst": True})
     assert worker.exit_code() == 0

@@ -184,6 +184,28 @@ def broker():
     broker.close()
 
 
+FORKS = """
+import os, sys
+{kind} run(how):
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if how == "return":
+        return "in place of the job"
+    if how == "exit":
+        sys.exit(3)
+    raise ValueError(how)
+"""
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize(("how", "status"), [("return", 0), ("exit", 3), ("raise", 1)])
+def test_what_a_job_forks_ends_where_it_leaves_the_job(function, new_run, kind, how, status):
+    forking = function(FORKS.format(kind=kind))
+    assert forking(new_run({"how": how}).attempt) == status
+    assert forking(new_run({"how": how}).attempt) == status  # the loop is sound, too
+
+
 @pytest.mark.usefixtures("broker")
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_an_actor_runs_as_the_function_that_it_wraps(handler, module, new_run, kind):

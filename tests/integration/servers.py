@@ -60,6 +60,11 @@ class Node:
         with self.client as client:
             return client.execute_command(*command)
 
+    def configure(self, *lines: str) -> None:
+        """Add lines to the configuration, for the next start."""
+        with self._configuration.open("a") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
     def start(self) -> None:
         mode = ["--sentinel"] if self._sentinel else []
         self.process = subprocess.Popen(

@@ -50,14 +50,14 @@ class Heartbeats:
         self._liveness = liveness
         self._info = info
         self._lost: deque[tuple[str, frozenset[str], frozenset[str]]] = deque()
-        self._failing_since: float | None = None
+        self._failing: dict[str, float] = {}
         self.refused = False
         """Whether the namespace has another layout by now: this version of jobctl has no business there any more."""
 
     @property
     def outage_s(self) -> float:
-        """Seconds for which no call has succeeded; 0 while all is well."""
-        return 0.0 if self._failing_since is None else clock.monotonic() - self._failing_since
+        """Seconds for which one of the calls has not succeeded; 0 while all is well."""
+        return clock.monotonic() - min(self._failing.values()) if self._failing else 0.0
 
     @property
     def pending(self) -> int:
@@ -66,10 +66,10 @@ class Heartbeats:
 
     def beat(self) -> int | None:
         """Redis's clock (epoch ms); None if it did not answer."""
-        return self._attempt(lambda: self._liveness.beat(self._info()))
+        return self._attempt("beat", lambda: self._liveness.beat(self._info()))
 
     def sweep(self) -> None:
-        count = self._attempt(self._liveness.sweep)
+        count = self._attempt("sweep", self._liveness.sweep)
         if count:
             log.warning("recovered %d jobs of workers that died elsewhere", count)
 
@@ -82,7 +82,7 @@ class Heartbeats:
         if not self._lost:
             return
         child, executing, overdue = self._lost[0]
-        count = self._attempt(lambda: self._liveness.recover(child, executing, overdue))
+        count = self._attempt("recover", lambda: self._liveness.recover(child, executing, overdue))
         if count is None:
             self._lost.rotate(-1)  # should one of them be the reason, the others get their turn
             return
@@ -91,26 +91,26 @@ class Heartbeats:
             log.warning("recovered %d jobs of %s (%d were running)", count, child, len(executing))
 
     def leave(self, name: str) -> None:
-        self._attempt(lambda: self._liveness.leave(name))
+        self._attempt("leave", lambda: self._liveness.leave(name))
 
-    def _attempt(self, call: Callable[[], T]) -> T | None:
+    def _attempt(self, name: str, call: Callable[[], T]) -> T | None:
         """The call's result, None when it failed."""
         try:
             result = call()
         except Exception as error:  # noqa: BLE001 - whatever the store does, the supervisor goes on
-            self._failed(error)
+            self._failed(name, error)
             return None
-        if self._failing_since is not None:
-            log.warning("Redis answers again after %.1f s", self.outage_s)
-            self._failing_since = None
+        if (since := self._failing.pop(name, None)) is not None and not self._failing:
+            log.warning("Redis answers again after %.1f s", clock.monotonic() - since)
         return result
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, name: str, error: Exception) -> None:
         newly = isinstance(error, OtherLayout) and not self.refused
         self.refused = self.refused or newly
-        if self._failing_since is not None and not newly:
+        told = bool(self._failing)
+        self._failing.setdefault(name, clock.monotonic())
+        if told and not newly:
             return
-        self._failing_since = clock.monotonic()
         what = sanitize(str(error), limit=300)
         if self.refused:
             log.error("%s", what)

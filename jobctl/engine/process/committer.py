@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
+from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine.attempt.outcome import Alias, Item, Lines, Outcome, Reach
 from jobctl.engine.process.spool import Spool
@@ -37,6 +38,8 @@ class Committer(threading.Thread):
         self._inbox: SimpleQueue[Outcome | Alias | Spool | None] = SimpleQueue()
         self._spool = Spool()
         self._giving_up = threading.Event()
+        self.failing_since: float | None = None
+        """Since when nothing could be written (monotonic clock); None while Redis answers."""
         self._complete = False
 
     def submit(self, item: Item) -> None:
@@ -95,9 +98,11 @@ class Committer(threading.Thread):
                 if not failed:
                     _log.warning("cannot write %d outcomes, going on trying: %s", len(group), error)
                 failed = True
+                self.failing_since = self.failing_since or clock.monotonic()
             if self._giving_up.wait(pause):
                 return
             pause = min(pause * 2, LONGEST_PAUSE_S)
+        self.failing_since = None
         if failed:
             _log.info("Redis answers again; %d outcomes written", len(group))
         self._written([item.ended.token for item in group if isinstance(item, Outcome)])

@@ -21,8 +21,12 @@ STOPPED_NOW = 77
 LEFT_JOBS = 78
 """A child's exit code when it drained and could not write all of it to Redis: what it held is to be recovered."""
 
+NO_REDIS = 79
+"""A child's exit code in burst mode when Redis was away, or refused it, for longer than its patience."""
+
 JOBS_PER_CORE = 2
 DEFAULT_GRACE_S = 25.0
+DEFAULT_PATIENCE_S = 30.0
 CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.process.entry")
 
 
@@ -33,7 +37,8 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     `catalog_text` is the catalog as it was checked: a process that is restarted while somebody edits the file must
     get the one that works. None means that the file is read.
     `environment` is added to the environment of command jobs. `grace_s` is how long, in seconds, a draining
-    child lets its running jobs go on before it requeues them.
+    child lets its running jobs go on before it requeues them. `patience_s` is how long, in seconds, burst mode goes on
+    without Redis before it gives up.
     """
 
     name: str
@@ -48,6 +53,7 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     burst: bool = False
     max_jobs: int | None = None
     grace_s: float = DEFAULT_GRACE_S
+    patience_s: float = DEFAULT_PATIENCE_S
     log_format: str = "auto"
     log_level: str = "INFO"
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)

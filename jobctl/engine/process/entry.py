@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 RETIRE = signal.SIGUSR1
 """Stop fetching, finish what runs without hurry, requeue the rest, exit (recycling, reload)."""
 
+EXIT_S = 10.0
+"""How long exit handlers may take in all: what they have to send is sent by then, or never."""
+
 Run = Callable[[ChildConfig, SlotTable, StopFlag], int | None]
 """Works until done or stopped; returns the exit code, None for CLEAN."""
 
@@ -41,7 +44,9 @@ def main(argv: Sequence[str], run: Run | None = None) -> int:
     config = read_config(config_fd)
     slots = SlotTable(slots_fd, config.threads)
     os.close(slots_fd)
-    return _run(config, slots, stop, run)
+    code = _run(config, slots, stop, run)
+    _end_soon(code)
+    return code
 
 
 def _run(config: ChildConfig, slots: SlotTable, stop: StopFlag, run: Run | None) -> int:
@@ -60,6 +65,13 @@ def _run(config: ChildConfig, slots: SlotTable, stop: StopFlag, run: Run | None)
     finally:
         logs.flush()
     return CLEAN if code is None else code
+
+
+def _end_soon(code: int) -> None:
+    """End in a while, whatever still keeps the interpreter: exit handlers, and threads, of jobs and libraries."""
+    ender = threading.Timer(EXIT_S, os._exit, (code,))
+    ender.daemon = True
+    ender.start()
 
 
 def _load_run() -> Run:
@@ -109,10 +121,20 @@ def _handle_signals(stop: StopFlag) -> None:
     def ignore(_number: int, _frame: FrameType | None) -> None:
         """Not SIG_IGN: that would be inherited by the processes of command jobs."""
 
-    signal.signal(signal.SIGTERM, drain)
-    signal.signal(RETIRE, retire)
-    signal.signal(signal.SIGINT, ignore)
-    signal.signal(signal.SIGHUP, ignore)
+    for number, handler in (
+        (signal.SIGTERM, drain),
+        (RETIRE, retire),
+        (signal.SIGINT, ignore),
+        (signal.SIGHUP, ignore),
+    ):
+        signal.signal(number, handler)
+    os.register_at_fork(after_in_child=_plain_signals)
+
+
+def _plain_signals() -> None:
+    """What a job forks is no worker, and ends at a SIGTERM."""
+    for number in (signal.SIGTERM, RETIRE, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ class Fetcher(threading.Thread):
         self._registered = False
         self._reconcile_at = [clock.monotonic() + EVERY_S]
         self._strays = Strays(store, worker)
+        self.failing_since: float | None = None
+        """Since when nothing could be asked (monotonic clock); None while Redis answers."""
         self.connected = threading.Event()
         self.empty = threading.Event()
         """Set while the last look found nothing in any queue, and nothing is held here."""
@@ -96,6 +98,7 @@ class Fetcher(threading.Thread):
             try:
                 self._step()
                 self.connected.set()
+                self.failing_since = None
                 pause = FIRST_PAUSE_S
             except RedisUnavailable as problem:
                 if self._halt.is_set():
@@ -107,6 +110,7 @@ class Fetcher(threading.Thread):
                 self._registered = False
                 self._to_ask = self._windows
                 now = clock.monotonic()
+                self.failing_since = self.failing_since or now
                 self._reconcile_at = [now, *(now + seconds for seconds in LATE_S)]
                 self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)

@@ -20,7 +20,7 @@ from jobctl.engine.attempt.verdict import given_back
 from jobctl.engine.dramatiq.application import equip
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.committer import Committer
-from jobctl.engine.process.config import CLEAN, LEFT_JOBS, RECYCLE, ChildConfig
+from jobctl.engine.process.config import CLEAN, LEFT_JOBS, NO_REDIS, RECYCLE, ChildConfig
 from jobctl.engine.process.control import Control
 from jobctl.engine.process.desk import Desk
 from jobctl.engine.process.fetcher import Fetcher
@@ -102,10 +102,19 @@ class Worker:
             self._show_health()
             if self._config.burst and self.fetcher.empty.is_set() and self.desk.idle():
                 break
+            if self._config.burst and self._lost_patience():
+                _log.error("giving up: Redis did not do what it was asked for %.0f s", self._config.patience_s)
+                code = NO_REDIS
+                break
             if self.desk.spent():
                 code = RECYCLE
                 break
-        return code if self.drain(stop) else LEFT_JOBS
+        return code if self.drain(stop) or code == NO_REDIS else LEFT_JOBS
+
+    def _lost_patience(self) -> bool:
+        now, patience_s = clock.monotonic(), self._config.patience_s
+        failing = (self.fetcher.failing_since, self.committer.failing_since)
+        return any(since is not None and now - since >= patience_s for since in failing)
 
     def _show_health(self) -> None:
         now = clock.monotonic()
@@ -209,7 +218,7 @@ def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     worker = Worker(config, read_catalog(config), slots, job_environment())
     code = worker.run(stop)
     logs.flush()
-    if code == LEFT_JOBS:
+    if code in (LEFT_JOBS, NO_REDIS):
         for thread in worker.threads:  # what still runs was given back: it did not kill this process
             slots.end(thread.number)
     if worker.abandoned or any(thread.given_up for thread in worker.threads):

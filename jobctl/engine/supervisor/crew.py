@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from jobctl import clock
-from jobctl.engine.process.config import CLEAN, RECYCLE
+from jobctl.engine.process.config import CLEAN, NO_REDIS, RECYCLE
 from jobctl.engine.supervisor.child import Child
+from jobctl.errors import RedisUnavailable
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.1
 MAX_DELAY_S = 10.0
+MAX_VAIN = 5
+"""In burst mode a seat whose processes died so often without a single job, one after the other, stays empty."""
 HEALTHY_S = 30.0
 """A process that lived this long starts the next back-off anew."""
 
@@ -42,6 +45,7 @@ class Seat:
     child: Child | None = None
     due: float = 0.0
     finished: bool = False
+    in_vain: int = 0
     backoff: Backoff = field(default_factory=Backoff)
 
 
@@ -65,6 +69,8 @@ class Crew:
         self._burst = burst
         self._closed = False
         self.crashes = 0
+        self.failed = 0
+        """The exit code that burst mode has to end with: 0, or why seats stay empty though there may be jobs."""
 
     @property
     def seated(self) -> list[Child]:
@@ -142,11 +148,20 @@ class Crew:
             return
         if code == RECYCLE:
             seat.due = clock.monotonic()
-        elif code == CLEAN and self._burst:
+        elif self._burst and (code in (CLEAN, NO_REDIS) or self._is_in_vain(seat, child)):
             seat.finished = True
+            if code != CLEAN:
+                self.failed = self.failed or (RedisUnavailable.exit_code if code == NO_REDIS else 1)
+                log.error("the place of worker process %s stays empty: jobs may be left in the queues", child.name)
         else:
             self.crashes += 1
             self._wait(seat, lived)
+
+    def _is_in_vain(self, seat: Seat, child: Child) -> bool:
+        """Whether to stop trying. A process that dies of a job does not count: such a job is dead the third time."""
+        worked = child.slots.jobs_done or child.slots.running
+        seat.in_vain = 0 if worked else seat.in_vain + 1
+        return seat.in_vain >= MAX_VAIN
 
     def _wait(self, seat: Seat, lived_s: float) -> None:
         delay = seat.backoff.next(lived_s)

@@ -13,6 +13,7 @@ import msgspec
 from jobctl import clock
 from jobctl.engine.liveness.heartbeats import Heartbeats, Liveness
 from jobctl.engine.process.config import ChildConfig, SupervisorOptions
+from jobctl.engine.supervisor.burst import Burst
 from jobctl.engine.supervisor.child import Child, spawn
 from jobctl.engine.supervisor.crew import Crew
 from jobctl.engine.supervisor.forks import Forks
@@ -58,6 +59,7 @@ class Supervisor:
         self._notifier = notifier or Notifier()
         self._started_ms = clock.now_ms()
         self._beats = Heartbeats(liveness, self.info)
+        self._burst = Burst(self._beats, child)
         self._health = Health(options.max_memory)
         self._loop = Loop()
         self._spawned = 0
@@ -76,8 +78,9 @@ class Supervisor:
     def run(self) -> int:
         """Work until stopped, or in burst mode until the queues are empty; returns the exit code.
 
-        0 after a clean drain; 1 when processes had to be killed; 2 when the namespace was migrated to another layout;
-        130 after a second SIGINT.
+        0 after a clean drain; 1 when processes had to be killed, or (in burst mode) never got as far as a job; 2 when
+        the namespace was migrated to another layout; 3 when burst mode gave up on Redis; 130 after a
+        second SIGINT.
         """
         loop = self._loop
         loop.on_signal((signal.SIGTERM, signal.SIGINT), self._on_stop)
@@ -98,7 +101,7 @@ class Supervisor:
             self._forks.close()
             loop.close()
         log.info("worker %s ended", self.name)
-        return self._exit_code
+        return self._exit_code or self._burst.exit_code or self._crew.failed
 
     def info(self) -> ProcessInfo:
         """What a heartbeat says about this worker."""
@@ -155,8 +158,8 @@ class Supervisor:
         """Tell Redis that we live, and the children that it knows: without that they fetch nothing."""
         now = clock.monotonic()
         children = [child for crew in self._crews() for child in crew]
-        self._beats.beat()
-        for child in children if not self._beats.outage_s else ():
+        beaten = self._beats.beat() is not None
+        for child in children if beaten else ():
             child.slots.set_beaten(now)
         if self._beats.refused and self._stop_at is None:
             self._exit_code = UsageError.exit_code
@@ -194,6 +197,9 @@ class Supervisor:
             self._notifier.status(status)
 
     def _check_health(self) -> None:
+        if self._stop_at is None and self._burst.gives_up():
+            for crew in self._crews():
+                crew.retire()
         if self._stop_at is None and self._reload.crew is None:
             self._health.check(self._crew)
         for crew in self._crews():
@@ -277,7 +283,8 @@ class Supervisor:
     def _done(self) -> bool:
         if self._too_late():
             return True
-        recovered = self._beats.refused or not self._beats.pending  # of another layout: others recover what is held
+        # of another layout: others recover what is held
+        recovered = self._beats.refused or not self._beats.pending or self._burst.lost_patience
         return recovered and all(crew.ended for crew in self._crews())
 
     def _too_late(self) -> bool:
