@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from benchmarks.worst.world import DAY_MS, INFO, MANY, QUEUE, World, burdened
+from benchmarks.worst.world import DAY_MS, INFO, MANY, QUEUE, RECORD, World, burdened
 from jobctl import clock
-from jobctl.store.data import codec
-from jobctl.store.data.codec import Lived, Record
 from jobctl.store.data.newjob import NewJob, Unique
 from jobctl.store.nouns.logs import Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told
@@ -36,20 +34,6 @@ def case(script: str, what: str) -> Callable[[Steps], Steps]:
         return steps
 
     return add
-
-
-LONG = codec.encode(
-    Record(
-        attempts=[Lived(n, "failed", "Boom", "it went wrong", f"{n:04d}" * 1000, "host", 1, 1, 0.1) for n in range(25)],
-        count=25,
-        error="Boom",
-        message="it went wrong",
-        group="g1",
-        finished=1,
-    )
-)
-"""25 attempts with tracebacks of 4 KB."""
-SHORT = codec.encode(Record(result=msgspec.Raw(b"1"), group="g1", finished=1))
 
 
 @case("enqueue", "three buckets, a unique key and an expiry each")
@@ -95,23 +79,23 @@ def tick(world: World) -> Iterator[None]:
 def complete_burdened(world: World) -> Iterator[None]:
     jobs = world.running()
     yield
-    world.end("complete", jobs, record=SHORT)
+    world.end("complete", jobs)
 
 
-@case("complete", "records of 100 KB")
+@case("complete", "results of 64 KB")
 def complete_large(world: World) -> Iterator[None]:
     jobs = world.plain()
     yield
-    world.end("complete", jobs, record=LONG)
+    world.end("complete", jobs, result=b'"%b"' % (b"x" * 65_000))
 
 
 @case("complete", "`keep.count` has dropped")
 def complete_trimming(world: World) -> Iterator[None]:
     for _ in range(4):
-        world.end("complete", world.plain(), record=SHORT)
+        world.end("complete", world.plain())
     jobs = world.plain()
     yield
-    ended = [Ended(j.id, j.token, SHORT) for j in jobs]
+    ended = [Ended(j.id, j.token, RECORD) for j in jobs]
     world.store.settle.write([world.store.settle.complete(QUEUE, DAY_MS, 0, ended)])
 
 
@@ -119,42 +103,44 @@ def complete_trimming(world: World) -> Iterator[None]:
 def retry(world: World) -> Iterator[None]:
     jobs = world.running()
     yield
-    world.end("retry", jobs, record=SHORT, pause_ms=60_000)
+    world.end("retry", jobs, pause_ms=60_000)
 
 
-@case("retry", "records of 100 KB")
+@case("retry", "25 attempts with tracebacks, 200 KB a job")
 def retry_large(world: World) -> Iterator[None]:
     jobs = world.plain()
+    world.history([job.id for job in jobs])
     yield
-    world.end("retry", jobs, record=LONG)
+    world.end("retry", jobs)
 
 
 @case("bury", "three buckets, a unique key and an expiry each")
 def bury(world: World) -> Iterator[None]:
     jobs = world.running()
     yield
-    world.end("bury", jobs, record=SHORT)
+    world.end("bury", jobs)
 
 
-@case("bury", "records of 100 KB")
+@case("bury", "25 attempts with tracebacks, 200 KB a job")
 def bury_large(world: World) -> Iterator[None]:
     jobs = world.plain()
+    world.history([job.id for job in jobs])
     yield
-    world.end("bury", jobs, record=LONG)
+    world.end("bury", jobs)
 
 
 @case("cancelled", "three buckets, a unique key and an expiry each")
 def cancelled(world: World) -> Iterator[None]:
     jobs = world.running()
     yield
-    world.end("cancelled", jobs, record=SHORT)
+    world.end("cancelled", jobs)
 
 
 @case("requeue", "three buckets that are told to pause")
 def requeue(world: World) -> Iterator[None]:
     jobs = world.running()
     yield
-    world.end("requeue", jobs, record=SHORT, pause_ms=60_000)
+    world.end("requeue", jobs, pause_ms=60_000)
 
 
 @case("cancel", "three buckets, a unique key and an expiry each")
@@ -203,14 +189,14 @@ def free(world: World) -> Iterator[None]:
 @case("revive", "dead letters with three buckets and a unique key, by id")
 def revive_ids(world: World) -> Iterator[None]:
     jobs = world.running()
-    world.end("bury", jobs, record=LONG)
+    world.end("bury", jobs)
     yield
     world.store.jobs.revive(QUEUE, [(job.id, f"g{n % 50}") for n, job in enumerate(jobs)])
 
 
 @case("revive", "dead letters with three buckets and a unique key, by group")
 def revive_groups(world: World) -> Iterator[None]:
-    world.end("bury", world.running(), record=LONG)
+    world.end("bury", world.running())
     since = clock.now_ms() - 5_000
     yield
     groups, passed = [f"g{n}" for n in range(50)], 0
@@ -222,14 +208,14 @@ def revive_groups(world: World) -> Iterator[None]:
 @case("discard", "dead letters of 50 groups, by id")
 def discard_ids(world: World) -> Iterator[None]:
     jobs = world.plain()
-    world.end("bury", jobs, record=LONG)
+    world.end("bury", jobs)
     yield
     world.store.dead.discard(QUEUE, [(job.id, f"g{n % 50}") for n, job in enumerate(jobs)])
 
 
 @case("discard", "dead letters of 50 groups, by group")
 def discard_groups(world: World) -> Iterator[None]:
-    world.end("bury", world.plain(), record=LONG)
+    world.end("bury", world.plain())
     since = clock.now_ms() - 5_000
     yield
     groups = [f"g{n}" for n in range(50)]
@@ -238,29 +224,56 @@ def discard_groups(world: World) -> Iterator[None]:
         groups = groups[moved.groups_done :]
 
 
-@case("remove", "cancelled, with records of 100 KB, a unique key and a log")
+@case("remove", "cancelled, with 200 KB of attempts, a unique key and a log")
 def remove(world: World) -> Iterator[None]:
     jobs = world.running()
     world.log(jobs)
-    world.end("cancelled", jobs, record=LONG)
+    world.end("cancelled", jobs)
+    world.history([job.id for job in jobs])
     yield
     world.store.jobs.remove(QUEUE, [job.id for job in jobs])
 
 
-@case("lapse", "three buckets, a unique key, records of 100 KB")
+@case("lapse", "three buckets, a unique key and an expiry each")
 def lapse(world: World) -> Iterator[None]:
     ids = world.burdened(expires_ms=1)
     yield
-    world.store.expiry.lapse(QUEUE, [Ended(i, "", LONG, b"{}", group="g1", group_info=INFO) for i in ids])
+    world.store.expiry.lapse(QUEUE, [Ended(i, "", RECORD, b"{}", group="g1", group_info=INFO) for i in ids])
 
 
-@case("locate", "dead letters with records of 100 KB")
+@case("locate", "dead letters")
 def locate_dead(world: World) -> Iterator[None]:
     jobs = world.plain()
-    world.end("bury", jobs, record=LONG)
+    world.end("bury", jobs)
     yield
     world.store.jobs.locate(QUEUE, [job.id for job in jobs])
     world.store.dead.discard(QUEUE, [(job.id, f"g{n % 50}") for n, job in enumerate(jobs)])
+
+
+@case("details", "25 attempts with tracebacks, 200 KB a job")
+def details(world: World) -> Iterator[None]:
+    jobs = world.plain()
+    world.end("bury", jobs)
+    world.history([job.id for job in jobs])
+    found = world.store.jobs.locate(QUEUE, [job.id for job in jobs])
+    yield
+    world.store.jobs.details(QUEUE, found)
+
+
+@case("drop_ghosts", "three buckets, a unique key and an expiry each")
+def drop_ghosts(world: World) -> Iterator[None]:
+    ids = world.burdened()
+    world.store.client.hdel(world.store.keys.bodies(QUEUE), *ids)
+    yield
+    steps.run(world.store, [steps.Rows("drop_ghosts", QUEUE, (QUEUE,), [(i, "") for i in ids])])
+
+
+@case("which", "250 queues")
+def which(world: World) -> Iterator[None]:
+    queues = [f"q{n}" for n in range(250)]
+    yield
+    for job_id in world.names(20):
+        world.store.run("which", queues, job_id)
 
 
 @case("locate", "running, with all that can be beside a job")
@@ -270,7 +283,7 @@ def locate_running(world: World) -> Iterator[None]:
     steps.run(world.store, [world.store.progress.rows(QUEUE, [Reached(j.id, j.token, told) for j in jobs])])
     yield
     world.store.jobs.locate(QUEUE, [job.id for job in jobs])
-    world.end("complete", jobs, record=SHORT)
+    world.end("complete", jobs)
 
 
 @case("log", "a line each for 500 jobs")
@@ -278,7 +291,7 @@ def log_many(world: World) -> Iterator[None]:
     jobs = world.plain()
     yield
     world.log(jobs)
-    world.end("complete", jobs, record=SHORT)
+    world.end("complete", jobs)
 
 
 @case("log", "lines of 2,000 characters on a full log, repeated")
@@ -289,7 +302,7 @@ def log_long(world: World) -> Iterator[None]:
         if repeated:
             yield
         steps.run(world.store, [world.store.logs.rows(QUEUE, [Batch(job.id, job.token, lines)], repeated=repeated)])
-    world.end("complete", [job, *others], record=SHORT)
+    world.end("complete", [job, *others])
 
 
 @case("progress", "500 jobs")
@@ -298,7 +311,7 @@ def tell_progress(world: World) -> Iterator[None]:
     told = Told(1, clock.now_ms(), 2, "x" * 200)
     yield
     steps.run(world.store, [world.store.progress.rows(QUEUE, [Reached(j.id, j.token, told) for j in jobs])])
-    world.end("complete", jobs, record=SHORT)
+    world.end("complete", jobs)
 
 
 @case("look_again", "a limit of 100,000 keys that somebody waits for")
@@ -326,7 +339,7 @@ def fetch(world: World) -> Iterator[None]:
     world.enqueue(MANY, priority=-1000)
     yield
     jobs = world.store.settle.fetch("w", [QUEUE], MANY).jobs
-    world.end("complete", jobs, record=SHORT)
+    world.end("complete", jobs)
 
 
 @case("beat", "a thousand processes")

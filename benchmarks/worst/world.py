@@ -30,6 +30,8 @@ MANY = 500
 """Jobs in one call."""
 DAY_MS = 86_400_000
 LIMITS = {"r:act": "1000000 1000 1000 smooth", "c:act": "1000000", "c:other": "1000000", "c:shut": "1", "C": "1000000"}
+TRACE = 4_000
+RECORD = codec.encode(Record(count=25, error="Boom", message="it went wrong", group="g1", started=1, finished=1))
 INFO = msgspec.json.encode(GroupInfo("act", "Boom", "it went wrong"))
 
 
@@ -54,7 +56,7 @@ class World:
         self.enqueue(2 * part, delay_ms=DAY_MS)
         for kind in ("complete", "cancelled", "bury"):
             for _ in range(part // MANY):
-                self.end(kind, self.plain(), record=codec.encode(Record()))
+                self.end(kind, self.plain())
         self._shut(part)
 
     def _shut(self, count: int) -> None:
@@ -95,12 +97,24 @@ class World:
             jobs += self.store.settle.fetch("w", [QUEUE], MANY - len(jobs)).jobs
         return jobs
 
-    def end(self, kind: str, jobs: Sequence[Reserved], *, record: bytes, pause_ms: int = 0) -> None:
+    def end(self, kind: str, jobs: Sequence[Reserved], *, pause_ms: int = 0, result: bytes = b"") -> None:
+        """Each with an attempt that failed, and a traceback of its own."""
         ended = [
-            Ended(j.id, j.token, record, b"{}", 1000, group=f"g{n % 50}", group_info=INFO, pause_ms=pause_ms)
+            Ended(j.id, j.token, RECORD, b"{}", b"", b"", result, 1000, f"g{n % 50}", INFO, pause_ms=pause_ms)
             for n, j in enumerate(jobs)
         ]
+        if kind != "complete":
+            ended = [msgspec.structs.replace(e, attempt=_line(e.id, 26), trace=b"x" * TRACE) for e in ended]
         self.store.settle.write([self.store.settle.end(kind, QUEUE, ended, Keep(DAY_MS, 10_000_000))])
+
+    def history(self, ids: Sequence[str]) -> None:
+        """25 attempts for each, all with tracebacks that no other has."""
+        keys, client = self.store.keys, self.store.client
+        for job_id in ids:
+            digests = [f"{job_id}-{number}" for number in range(25)]
+            client.hset(keys.attempts(QUEUE), job_id, b"\n".join(_line(job_id, number) for number in range(25)))
+            client.hset(keys.traces(QUEUE), mapping=dict.fromkeys(digests, "x" * TRACE))
+            client.hset(keys.trace_uses(QUEUE), mapping=dict.fromkeys(digests, 1))
 
     def log(self, jobs: Sequence[Reserved]) -> None:
         """A line for each."""
@@ -133,6 +147,10 @@ class World:
             some = ids[at : at + MANY]
             self.store.client.hset(keys.stock_dead_bodies(QUEUE), mapping={i: _stock(i, options) for i in some})
             self.store.client.zadd(keys.stock_dead(QUEUE), dict.fromkeys(some, 1))
+
+
+def _line(job_id: str, number: int) -> bytes:
+    return f"{job_id}-{number} ".encode() + b'[%d,"failed","%b"]' % (number, b"m" * TRACE)
 
 
 def _stock(job_id: str, options: dict[str, Any]) -> bytes:
