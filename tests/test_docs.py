@@ -317,3 +317,11 @@ def test_a_unit_starts_a_command_that_exists_and_gives_it_time_to_stop(unit: Pat
 
 def test_there_are_units_for_what_runs_for_long() -> None:
     assert [unit.stem for unit in UNITS] == ["jobctl-scheduler", "jobctl-worker"]
+
+
+def test_every_path_of_the_map_for_contributors_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    places = [ROOT, *(folder for folder in (ROOT / "jobctl", *(ROOT / "jobctl").rglob("*")) if folder.is_dir())]
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+(?:\.(?:py|lua)|/))`", text))
+    assert len(named) > 40
+    assert not [name for name in sorted(named) if not any((place / name).exists() for place in places)]
