@@ -59,6 +59,7 @@ class Producer:
         delay_ms, at_ms, expires_ms = read_times(delay, at, expires, job_type.expires_ms)
         return NewJob(
             id=job_id,
+            named=id is not None,
             type=type,
             queue=job_type.queue,
             payload=payload,

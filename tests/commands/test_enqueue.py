@@ -107,6 +107,25 @@ def test_a_known_id_is_said_with_its_state_and_is_no_error(lab: Cli) -> None:
     assert "known already: waiting" in again.err
 
 
+def test_an_id_of_ones_own_is_known_though_its_job_was_trimmed(
+    lab: Cli, store: Store, worker: Callable[[], None]
+) -> None:
+    catalog = (lab.cwd / "jobs.yaml").read_text()
+    (lab.cwd / "jobs.yaml").write_text(catalog.replace("defaults: {", "defaults: {keep: {completed: 1h, count: 1}, "))
+    worker()
+    line = json.dumps({"type": "greet", "id": "order-8", "payload": {"name": "ann"}})
+    assert lab("enqueue", "greet", "name=ann", "--id", "order-7", "--wait").code == 0
+    assert lab("enqueue", "-", "--from", "-", "--wait", input=line).code == 0
+    assert lab("enqueue", "greet", "name=ann", "--wait").code == 0
+    assert lab("job", "show", "order-7").code == 4
+    for job_id in ("order-7", "order-8"):
+        ran = lab("enqueue", "greet", "name=ann", "--id", job_id)
+        assert (ran.code, ran.out) == (0, f"{job_id}\n")
+        assert "known already: ended, and no longer kept" in ran.err
+    left = store.client.zscore(store.keys.known("default"), "order-7") - store.processes.now_ms()
+    assert 55 * 60_000 < left <= 60 * 60_000
+
+
 def test_wait_gives_the_final_record(lab: Cli, worker: Callable[[], None]) -> None:
     worker()
     done = lab("enqueue", "greet", "name=Ada", "--wait", "-o", "json")

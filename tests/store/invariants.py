@@ -4,8 +4,8 @@ I1  An id in `.msgs` waits or is in exactly one of the other states of live jobs
     without a priority are in the list, and LLEN - stale is how many distinct ones there are.
 I2  An id in the archive is in exactly one of the states of ended jobs, and the other way round.
 I3  No id is both live and archived.
-I4  Records, priorities, crashes, lanes, unique keys and expiry belong to existing jobs, logs too; requests to
-    cancel and progress to running ones.
+I4  Records, priorities, crashes, lanes, unique keys, chosen ids and expiry belong to existing jobs, logs too; requests
+    to cancel and progress to running ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
 I6  The index of due times holds a queue if and only if it has jobs that wait for their time, or limits that somebody
     waits for, at no later time than theirs.
@@ -62,6 +62,7 @@ class View:
     cancels: set[bytes]
     progress: set[bytes]
     infos: set[bytes]
+    named: set[bytes]
     attempts: dict[bytes, bytes]
     traces: set[bytes]
     trace_uses: dict[bytes, int]
@@ -155,7 +156,9 @@ def _view(store: Store, queue: str) -> View:
         pipe.zrange(getattr(keys, name)(queue), 0, -1)
     for name in (*BESIDE, "cancels", "progress", "groups"):
         pipe.hkeys(getattr(keys, name)(queue))
-    pipe.hgetall(keys.attempts(queue)).hkeys(keys.traces(queue)).hgetall(keys.trace_uses(queue))
+    pipe.smembers(keys.named(queue)).hgetall(keys.attempts(queue)).hkeys(keys.traces(queue)).hgetall(
+        keys.trace_uses(queue)
+    )
     pipe.zrange(keys.expiring(queue), 0, -1).zrange(keys.of_limits(queue, "holds"), 0, 0, withscores=True)
     pipe.exists(keys.of_limits(queue, "turns"))
     pipe.zscore(keys.due(), queue).sismember(keys.queues(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
@@ -182,6 +185,7 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         cancels=set(next(got)),
         progress=set(next(got)),
         infos=set(next(got)),
+        named=set(next(got)),
         attempts=next(got),
         traces=set(next(got)),
         trace_uses={digest: int(uses) for digest, uses in next(got).items()},
@@ -210,6 +214,7 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     for name, ids in view.beside.items():
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
     yield from _named("I11: attempts of no job", view.attempts.keys() - view.bodies - view.archive)
+    yield from _named("I4: chosen ids of no job", view.named - view.bodies - view.archive)
     yield from _named("I4: to expire, and ended", view.expiring - view.bodies)
     yield from _named("I4: asked to stop, not running", view.cancels - running)
     yield from _due(view)

@@ -58,16 +58,73 @@ def test_an_id_is_known_for_ten_minutes_though_its_job_was_not_kept(
     finish(moves, "a", keep_ms=keep_ms, keep_count=keep_count)
     assert moves.state("a") == ""
     assert moves.enqueue("a") == [False]
-    store.client.zadd(store.keys.remembered(QUEUE), {"a": store.processes.now_ms() - 11 * MINUTE})
+    store.client.zadd(store.keys.known(QUEUE), {"a": store.processes.now_ms() - MINUTE})
     assert moves.enqueue("a") == [True]
+
+
+def known_for(store: Store, job_id: str) -> float:
+    """For how many minutes the id of a deleted job is still known."""
+    till = store.client.zscore(store.keys.known(QUEUE), job_id)
+    return 0.0 if till is None else (till - store.processes.now_ms()) / MINUTE
+
+
+@pytest.mark.parametrize("by", ["count", "age", "clean-up"])
+def test_an_id_that_a_producer_chose_is_known_for_as_long_as_the_queue_keeps_jobs(
+    moves: Moves, store: Store, by: str
+) -> None:
+    """A repeated `charge --id order-7` must not charge twice because many other jobs have completed since."""
+    moves.enqueue("order-7", named=True)
+    moves.enqueue("unnamed")
+    keep_ms = -1 if by == "age" else 60 * MINUTE
+    for job in moves.fetch(2):
+        moves.complete(job, keep_ms=keep_ms, keep_count=100 if by == "clean-up" else 0)
+    if by == "clean-up":
+        store.queues.expire(QUEUE, keep_ms, 0)
+    assert (moves.state("order-7"), moves.state("unnamed")) == ("", "")
+    assert known_for(store, "order-7") == pytest.approx(10 if by == "age" else 60, abs=0.5)
+    assert known_for(store, "unnamed") == pytest.approx(10, abs=0.5)
+    assert moves.enqueue("order-7", named=True) == [False]
+
+
+def test_an_id_that_a_producer_chose_is_known_as_long_as_its_job_is_there(moves: Moves, store: Store) -> None:
+    moves.enqueue("order-7", named=True)
+    finish_one = moves.fetch()
+    moves.complete(*finish_one)
+    store.client.zadd(store.keys.completed(QUEUE), {"order-7": store.processes.now_ms() - 600 * MINUTE})
+    assert moves.enqueue("order-7", named=True) == [False]
+    assert moves.state("order-7") == "completed"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_id_in_the_form_of_a_uuid_is_as_good_as_any_other(moves: Moves, store: Store, named: bool) -> None:
+    """What counts is who chose it: Dramatiq's producers give every message one."""
+    moves.enqueue("6a1f0f4e-7a53-4b0e-9d5e-3f1f6f3a2b11", named=named)
+    moves.complete(*moves.fetch(), keep_ms=60 * MINUTE, keep_count=0)
+    [till] = store.client.zrange(store.keys.known(QUEUE), 0, -1)
+    assert known_for(store, till.decode()) == pytest.approx(60 if named else 10, abs=0.5)
+
+
+def test_deleting_a_job_by_hand_frees_its_id_after_ten_minutes(moves: Moves, store: Store) -> None:
+    moves.enqueue("order-7", named=True)
+    moves.complete(*moves.fetch())
+    assert store.jobs.remove(QUEUE, ["order-7"]) == [True]
+    assert known_for(store, "order-7") == pytest.approx(10, abs=0.5)
+
+
+def test_what_a_known_id_costs(moves: Moves, store: Store) -> None:
+    """docs/redis.md says so: it is what grows with a queue's throughput and the age of `keep`."""
+    before = store.client.info("memory")["used_memory"]
+    for start in range(0, 32_768, 1_024):
+        store.client.zadd(store.keys.known(QUEUE), {f"order-{start + n}": start + n for n in range(1_024)})
+    assert (store.client.info("memory")["used_memory"] - before) / 32_768 < 130
 
 
 def test_remembered_ids_are_forgotten_in_time(moves: Moves, store: Store) -> None:
     finish(moves, *(f"j{i}" for i in range(50)), keep_count=0)
     for i in range(50):
-        store.client.zadd(store.keys.remembered(QUEUE), {f"j{i}": 1})
+        store.client.zadd(store.keys.known(QUEUE), {f"j{i}": 1})
     store.queues.expire(QUEUE, 86_400_000, 100)
-    assert store.client.zcard(store.keys.remembered(QUEUE)) == 0
+    assert store.client.zcard(store.keys.known(QUEUE)) == 0
 
 
 def test_completed_jobs_are_kept_by_count_the_latest_of_them(moves: Moves, store: Store) -> None:

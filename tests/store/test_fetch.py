@@ -204,7 +204,7 @@ def test_an_old_entry_in_the_list_does_not_start_a_job_that_waits_in_the_ordered
     moves.enqueue("a")
     moves.cancel("a")
     store.jobs.remove(QUEUE, ["a"])
-    store.client.delete(store.keys.remembered(QUEUE))
+    store.client.delete(store.keys.known(QUEUE))
     moves.enqueue("a", priority=10)
     moves.enqueue("b")
     assert moves.fetch_ids() == ["b"]

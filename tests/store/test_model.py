@@ -258,7 +258,7 @@ class StoreMachine(RuleBasedStateMachine):
     def forget_the_remembered(self, job_id: str) -> None:
         """As after ten minutes: an id that ended long ago is free again."""
         known = self.world.jobs.get(job_id)
-        self.store.client.zrem(self.store.keys.remembered(QUEUE), job_id)
+        self.store.client.zrem(self.store.keys.known(QUEUE), job_id)
         self.world.forgotten.discard(job_id)
         for name in ("completed", "cancelled"):
             if known and known.state == name:

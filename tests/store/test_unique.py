@@ -29,7 +29,7 @@ def holder(store: Store) -> str:
 def forget(store: Store, job_id: str) -> None:
     """As ten minutes after a job that is not kept has ended."""
     store.queues.expire(QUEUE, -1, 0)
-    store.client.zrem(store.keys.remembered(QUEUE), job_id)
+    store.client.zrem(store.keys.known(QUEUE), job_id)
 
 
 def test_a_second_job_with_the_key_is_left_out_and_told_who_holds_it(moves: Moves, store: Store) -> None:

@@ -54,7 +54,11 @@ def enqueue(
     ] = None,
     id: Annotated[  # noqa: A002 - the option's name
         str | None,
-        typer.Option("--id", help="Your own id; a known one is not enqueued again.", show_default=False),
+        typer.Option(
+            "--id",
+            help="Your own id; a known one is not enqueued again, until keep.completed after its end.",
+            show_default=False,
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end: exit 7 if it dies or is cancelled.")] = False,
     timeout: Annotated[

@@ -61,12 +61,15 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     replaced: str = ""
 
 
-class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={"lane": "l", "expires_ms": "x", "unique": "u"}):
+class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={
+    "lane": "l", "expires_ms": "x", "unique": "u", "named": "k",
+}):  # fmt: skip
     """What stands beside a job, as _enqueue.lua reads it."""
 
     lane: str = ""
     expires_ms: int | None = None
     unique: Claim | None = None
+    named: bool = False
 
 
 def _claim(unique: Unique, job_id: str) -> Claim:
@@ -82,7 +85,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again. `lane` names the
     limits that hold for it; `expires_ms` counts from enqueue, on Redis's clock. `redact` holds the patterns of what is
-    hidden of the payload wherever it is shown.
+    hidden of the payload wherever it is shown. `named`: the producer chose the id, which is remembered for longer.
     """
 
     id: str
@@ -99,13 +102,14 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     unique: Unique | None = None
     expires_ms: int | None = None
     redact: redaction.Patterns = ()
+    named: bool = False
 
     def extra(self) -> bytes:
         """What stands beside the job, as _enqueue.lua reads it."""
-        if not self.lane and self.unique is None and self.expires_ms is None:
+        if not self.lane and self.unique is None and self.expires_ms is None and not self.named:
             return b""
         unique = None if self.unique is None else _claim(self.unique, self.id)
-        return codec.encode(Extra(self.lane, self.expires_ms, unique))
+        return codec.encode(Extra(self.lane, self.expires_ms, unique, self.named))
 
     def due(self) -> str:
         """As enqueue.lua reads it."""

@@ -44,14 +44,17 @@ end
 -- the traceback, if `traced`, is the next. O(#ids).
 local function add_attempts(k, ids, at, offset, traced)
   local fields, uses, texts = {}, {}, {}
-  local before = redis.call('HMGET', k.attempts, unpack(ids))
+  local before = redis.call('EXISTS', k.attempts) == 1 and redis.call('HMGET', k.attempts, unpack(ids)) or {}
   spend_bytes(before)
   for i, id in ipairs(ids) do
     local line = ARGV[at[i] + offset]
     if line ~= '' then
+      local digest = string.match(line, '^%S+')
       fields[#fields + 1], fields[#fields + 2] = id, with_line(before[i], line, uses)
-      count_digests(line, uses, 1)
-      if traced then texts[string.match(line, '^%S+')] = ARGV[at[i] + offset + 1] end
+      if digest ~= '-' then
+        uses[digest] = (uses[digest] or 0) + 1
+        texts[digest] = traced and ARGV[at[i] + offset + 1]
+      end
     end
   end
   if #fields == 0 then return end

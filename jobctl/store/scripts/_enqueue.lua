@@ -1,22 +1,23 @@
 -- Adds jobs to a queue; an id that is known already is left alone. Shared by enqueue and tick.
 -- jobs: flat {id, body, priority, due, extra, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
--- or JSON: {l: lane, x: expires in ms, u: {n: name, m: w|s|f, t: window in ms, c: skip|fail|replace|extend, h: hold when
+-- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, u: {n: name, m: w|s|f, t: window in ms, c: skip|fail|replace|extend, h: hold when
 -- dead (0 | 1), r: the record of a job that this one replaces}}.
 -- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
 -- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
 -- INCLUDE: _budget _due _ready _take_out _archive _ended _forget _events
--- KEYS: bodies archive priorities delayed records lanes uniques expiring remembered queues
+-- KEYS: bodies archive priorities delayed records lanes uniques expiring known named queues
 
 local function is_known(k, id, live, ended, now)
   if live then return true end
   if not ended then
-    local seen = redis.call('ZSCORE', k.remembered, id)
-    return seen and tonumber(seen) > now - REMEMBER_MS
+    local till = redis.call('ZSCORE', k.known, id)
+    return till and tonumber(till) > now
   end
   local rows, ends = ends_of(k, { id })
   local row, at = rows[1], ends[1]
   if not row or not row.kept or tonumber(at) > now - REMEMBER_MS then return true end -- it can be brought back, or is young
-  forget(k, row, { id }, { at }, now)
+  if redis.call('SISMEMBER', k.named, id) == 1 then return true end
+  forget(k, row, { id }, { at }, now, 0)
   return false
 end
 
@@ -77,6 +78,7 @@ local function write_extra(k, queue, id, text, now, batch)
     what, other, due = claim(k, queue, id, extra.u, now, batch)
     if what == 'skipped' or what == 'conflict' then return what, other end
   end
+  if extra.k then redis.call('SADD', k.named, id) end
   if extra.l then redis.call('HSET', k.lanes, id, extra.l) end
   if extra.x then redis.call('ZADD', k.expiring, now + extra.x, id) end
   return what, other, due
@@ -114,7 +116,7 @@ end
 
 local function enqueue_jobs(k, queue, jobs)
   local now, said, batch, done, count = time_ms(), { 0 }, new_batch(k), 0, #jobs / 5
-  local remembers = redis.call('EXISTS', k.remembered) == 1
+  local remembers = redis.call('EXISTS', k.known) == 1
   local replaced = false
 
   -- What became of a job, if it was not simply enqueued, and the other one's id.

@@ -1,8 +1,8 @@
 -- Deleting ended jobs for good.
 -- INCLUDE: _budget _attempts
--- KEYS: archive records results crashes priorities lanes origins uniques remembered logs
+-- KEYS: archive records results crashes priorities lanes origins uniques known named logs
 
-local REMEMBER_MS = 600000 -- a finished id is remembered at least this long, so that a client's repeat is recognised
+local REMEMBER_MS = 600000 -- an id is remembered this long after its job's end, so that a client's repeat is recognised
 local BESIDE = { 'archive', 'records', 'results', 'crashes', 'priorities', 'lanes', 'origins' }
 local TRIM = 700 -- what one call spends on it beside its other work
 
@@ -18,9 +18,26 @@ local function forget_keys(k, ids)
   redis.call('HDEL', k.uniques, unpack(ids))
 end
 
--- Forgets ended jobs of one state wholly, but for their ids, if these are still young. A log's key is computed here:
--- logs .. id. O(#ids); at most 2,000 ids.
-local function forget(k, row, ids, scores, now)
+-- Of jobs that are forgotten, remembers the ids that may be enqueued again: for ten minutes from their end, and one that a
+-- producer chose for `keep_ms` if that is longer, whatever became of its job. O(#ids).
+local function keep_ids(k, row, ids, scores, now, keep_ms)
+  local known, dropped = {}, {}
+  local named = redis.call('EXISTS', k.named) == 1 and redis.call('SMISMEMBER', k.named, unpack(ids)) or {}
+  for i, id in ipairs(ids) do
+    local till = row.kept and scores[i] + REMEMBER_MS or 0
+    if named[i] == 1 then
+      dropped[#dropped + 1] = id
+      till = math.max(till, scores[i] + keep_ms)
+    end
+    if till > now then known[#known + 1], known[#known + 2] = till, id end
+  end
+  if #dropped > 0 then redis.call('SREM', k.named, unpack(dropped)) end
+  if #known > 0 then redis.call('ZADD', k.known, unpack(known)) end
+end
+
+-- Forgets ended jobs of one state wholly, but for their ids: see `keep_ids`. A log's key is computed here: logs .. id.
+-- O(#ids); at most 2,000 ids.
+local function forget(k, row, ids, scores, now, keep_ms)
   if #ids == 0 then return end
   redis.call('ZREM', k[row.key], unpack(ids))
   for _, name in ipairs(BESIDE) do
@@ -28,20 +45,15 @@ local function forget(k, row, ids, scores, now)
   end
   drop_attempts(k, ids)
   forget_keys(k, ids)
-  local logs, young = {}, {}
-  for i, id in ipairs(ids) do
-    logs[i] = k.logs .. id
-    if row.kept and tonumber(scores[i]) > now - REMEMBER_MS then
-      young[#young + 1], young[#young + 2] = scores[i], id
-    end
-  end
+  keep_ids(k, row, ids, scores, now, keep_ms)
+  local logs = {}
+  for i, id in ipairs(ids) do logs[i] = k.logs .. id end
   redis.call('UNLINK', unpack(logs))
-  if #young > 0 then redis.call('ZADD', k.remembered, unpack(young)) end
 end
 
 -- Forgets slices of what a state's set holds first, for as long as the budget lasts: in all `limit` jobs at most, and only
 -- those that ended (or expire) before `moment`, or that are more than `count`. Returns how many, and whether there is more.
-local function forget_first(k, row, moment, count, limit, now)
+local function forget_first(k, row, moment, count, limit, now, keep_ms)
   local affordable_here, gone = budget_of(TRIM), 0
   while true do
     local want = affordable_here(gone, limit - gone)
@@ -54,14 +66,14 @@ local function forget_first(k, row, moment, count, limit, now)
     end
     local ids, scores = {}, {}
     for i = 1, #rows, 2 do ids[#ids + 1], scores[#scores + 1] = rows[i], rows[i + 1] end
-    forget(k, row, ids, scores, now)
+    forget(k, row, ids, scores, now, keep_ms)
     gone = gone + #ids
   end
 end
 
 -- Ids that need not be remembered any more are not; at most `limit`. Returns whether there are more.
-local function forget_remembered(k, limit, now)
-  local past = redis.call('ZRANGEBYSCORE', k.remembered, '-inf', now - REMEMBER_MS, 'LIMIT', 0, limit)
-  if #past > 0 then redis.call('ZREM', k.remembered, unpack(past)) end
+local function forget_known(k, limit, now)
+  local past = redis.call('ZRANGEBYSCORE', k.known, '-inf', now, 'LIMIT', 0, limit)
+  if #past > 0 then redis.call('ZREM', k.known, unpack(past)) end
   return #past == limit
 end

@@ -22,8 +22,8 @@ local done = each_current(K, ARGV[1], 5, 5, function(ids, at)
 end)
 if #ended > 0 then
   local limit = 2 * #ended + 10 -- more than came: so what is kept too long becomes less
-  forget_first(K, COMPLETED, now - tonumber(ARGV[2]), tonumber(ARGV[3]), limit, now)
-  forget_remembered(K, limit, now)
+  forget_first(K, COMPLETED, now - tonumber(ARGV[2]), tonumber(ARGV[3]), limit, now, tonumber(ARGV[2]))
+  forget_known(K, limit, now)
 end
 publish_events(K, events, ARGV[4])
 announce(K, ARGV[1], ended)

@@ -20,7 +20,7 @@ local done = each_slice(2, 2, function(from, to)
     if row and not row.hash and not live[i] and not archived[i] then
       if row.key == 'limited' then unpark(K, queue, id) end
       if row.key == 'dead' then unbury(K, { id }, ARGV[from + 2 * i - 1], false) end
-      forget(K, row, { id }, { scores[i] }, now)
+      forget(K, row, { id }, { scores[i] or 0 }, now, 0)
       redis.call('ZREM', K.expiring, id)
       gone = gone + 1
     end

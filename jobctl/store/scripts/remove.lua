@@ -16,7 +16,7 @@ out[1] = each_slice(1, 1, function(from, to)
         gone[#gone + 1], scores[#scores + 1], seen[id] = id, ends[i], i
       end
     end
-    forget(K, row, gone, scores, now)
+    forget(K, row, gone, scores, now, 0)
   end
   for i, id in ipairs(ids) do out[#out + 1] = seen[id] == i and 1 or 0 end
 end)

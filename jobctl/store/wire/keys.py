@@ -123,8 +123,11 @@ class Keys:
         """Where jobs of an emptied queue come from; dead letters that were discarded have no entry."""
         return self._of("origins", queue)
 
-    def remembered(self, queue: str) -> str:
-        return self._of("remembered", queue)
+    def known(self, queue: str) -> str:
+        return self._of("known", queue)
+
+    def named(self, queue: str) -> str:
+        return self._of("named", queue)
 
     def limits(self, queue: str) -> str:
         """What the limits of a queue's jobs allow. Everything about who waits for them lies below this key."""
@@ -235,9 +238,9 @@ _KINDS = {
     "list": "ready stock_delayed wake",
     "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
     "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors",
-    "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash remembered "
+    "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats",
-    "set": "queues stock_queues",
+    "set": "queues stock_queues named",
     "string": "stale since layout token scanned",
     "stream": "events audit",
 }
