@@ -71,4 +71,4 @@ def ended(worker: Worker, message: Any, timeout: float = 10.0) -> Found:
         job = worker.store.jobs.find(message.message_id)
         return job if job is not None and job.state in ("completed", "dead", "cancelled") else None
 
-    return eventually(look, timeout)  # type: ignore[return-value]
+    return worker.store.jobs.detailed(eventually(look, timeout))  # type: ignore[arg-type]

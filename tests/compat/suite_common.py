@@ -1,4 +1,4 @@
-"""The common.py of Dramatiq's tests: what test_redis.py imports from it."""
+"""The common.py of Dramatiq's tests: what they import from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from dramatiq.worker import Worker
+
+RABBITMQ_CREDENTIALS = None
+skip_in_ci = skip_on_windows = skip_on_pypy = pytest.mark.skipif(False, reason="we are not there")
 
 
 @contextmanager

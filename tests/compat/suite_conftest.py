@@ -1,107 +1,42 @@
 """The conftest.py of Dramatiq's tests when they run on JobctlBroker. Copied beside them by test_dramatiq.py.
 
-RedisBroker is replaced before the tests import it, and what needs no address means the private server.
+RedisBroker and StubBroker are replaced before the tests import them; what needs no address means the private server.
+What needs RabbitMQ or memcached is not here: they have no part in jobctl.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import dramatiq
 import dramatiq.brokers.redis
+import dramatiq.brokers.stub
 import dramatiq.worker
 import pytest
 import redis
+from dramatiq.rate_limits import backends as rate_limits
+from dramatiq.results import backends as results
 from dramatiq.worker import Worker
 
-from jobctl.engine.dramatiq.broker import JobctlBroker
-from jobctl.engine.dramatiq.consumer import JobctlConsumer
 from jobctl.engine.dramatiq.holding import HeldMessage
 
-URL = os.environ["COMPAT_REDIS_URL"]
-PATIENCE_S = 60.0
+from .broker import PrivateRedis, PromptConsumer, TestedBroker
+from .stub import StubLike, clear_exception
+
 MOCKS_LATE = {
     "test_redis_consumer_ack_can_retry_on_connection_error",
     "test_redis_consumer_nack_can_retry_on_connection_error",
 }
 """Tests that send a message and only then put a mock in the way of its end: they count on stock's slow pick-up."""
 
-
-class PrivateRedis(redis.Redis):
-    """`redis.Redis()` is a client of the private server."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **(options or {"unix_socket_path": unquote(urlsplit(URL).path)}))
-
-
-class SteppedConsumer(JobctlConsumer):
-    """Acks and nacks through `broker.do_ack` and `broker.do_nack`, where the tests put their mocks."""
-
-    def __next__(self) -> HeldMessage | None:
-        return super().__next__() if self.broker.fetches.wait(self.timeout_s) else None
-
-    def ack(self, message: Any) -> None:
-        self._through(self.broker.do_ack, super().ack, message)
-
-    def nack(self, message: Any) -> None:
-        self._through(self.broker.do_nack, super().nack, message)
-
-    def _through(self, command: Callable[..., None], end: Callable[..., None], message: Any) -> None:
-        self.broker.ends[message.options["redis_message_id"]] = partial(end, message)
-        command(self.queue_name, message.options["redis_message_id"])
-
-
-class TestedBroker(JobctlBroker):
-    """JobctlBroker as the tests of RedisBroker construct and call it."""
-
-    __test__ = False
-
-    def __init__(self, **options: Any) -> None:
-        self.ends: dict[str, Callable[[], None]] = {}
-        self.fetches = threading.Event()
-        if "client" not in options:
-            options["url"] = URL
-        super().__init__(**options)
-
-    @property
-    def consumer_class(self) -> Any:
-        return SteppedConsumer
-
-    def do_ack(self, queue: str, message_id: str) -> None:
-        self.ends[message_id]()
-
-    do_nack = do_ack
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in ("do_ack", "do_nack"):
-            self.fetches.set()
-
-
-class PromptConsumer(dramatiq.worker.ConsumerThread):
-    """The tests look at its consumer as soon as they have sent a message, and that one announces its process first."""
-
-    def __init__(self, **options: Any) -> None:
-        self._connected = threading.Event()
-        super().__init__(**options)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "consumer" and value is not None:
-            self._connected.set()
-
-    def start(self) -> None:
-        super().start()
-        assert self._connected.wait(PATIENCE_S)
-
-
+sys.modules["dramatiq.brokers.rabbitmq"] = SimpleNamespace(RabbitmqBroker=TestedBroker)  # type: ignore[assignment]
 dramatiq.worker.ConsumerThread = PromptConsumer
 dramatiq.brokers.redis.RedisBroker = TestedBroker
+dramatiq.brokers.stub.StubBroker = StubLike
+HeldMessage.clear_exception = clear_exception
 redis.Redis = PrivateRedis
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.1  # 5 s otherwise, which two tests wait for
 dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.1
@@ -125,3 +60,55 @@ def redis_worker(redis_broker: TestedBroker) -> Iterator[Worker]:
     worker.start()
     yield worker
     worker.stop()
+
+
+@pytest.fixture
+def stub_broker() -> Iterator[StubLike]:
+    broker = StubLike()
+    broker.client.flushall()
+    broker.emit_after("process_boot")
+    dramatiq.set_broker(broker)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def stub_worker(stub_broker: StubLike) -> Iterator[Worker]:
+    worker = Worker(stub_broker, worker_timeout=100, worker_threads=32)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def redis_rate_limiter_backend() -> Any:
+    backend = rate_limits.RedisBackend()
+    backend.client.flushall()
+    return backend
+
+
+@pytest.fixture
+def stub_rate_limiter_backend() -> Any:
+    return rate_limits.StubBackend()
+
+
+@pytest.fixture(params=["redis", "stub"])
+def rate_limiter_backend(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(f"{request.param}_rate_limiter_backend")
+
+
+@pytest.fixture
+def redis_result_backend() -> Any:
+    backend = results.RedisBackend()
+    backend.client.flushall()
+    return backend
+
+
+@pytest.fixture
+def stub_result_backend() -> Any:
+    return results.StubBackend()
+
+
+@pytest.fixture(params=["redis", "stub"])
+def result_backend(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(f"{request.param}_result_backend")

@@ -181,7 +181,7 @@ def test_an_interrupt_of_a_middleware_is_a_failure_of_the_attempt(inner: Inner) 
     raise_thread_exception(worker.threads[0].ident, Interrupt)
     waiting.told.set()
     job = ended(worker, message)
-    assert [(attempt.outcome, attempt.error) for attempt in job.record.attempts] == [
+    assert [(attempt.outcome, attempt.error) for attempt in job.attempts] == [
         ("failed", "Interrupt"),
         ("completed", None),
     ]

@@ -46,10 +46,11 @@ jobs:
   hourly: {actor: "periodic:hourly"}
   foo_task: {actor: "several:foo_task"}
   bar_task: {actor: "several:bar_task"}
+  counted: {actor: "max_tasks:counted"}
 worker:
   middleware: ["outfit:limits", "outfit:extras"]
 """
-STOCK = ["-m", "dramatiq", "stock:set_up", "basic", "composed", "crawler", "limits", "periodic", "several"]
+STOCK = ["-m", "dramatiq", "stock:set_up", "basic", "composed", "crawler", "limits", "periodic", "several", "max_tasks"]
 WORKERS = {
     "dramatiq": [*STOCK, "--processes=1", "--threads=8"],
     "jobctl worker": ["-m", "jobctl", "worker", "--processes=1", "--threads=8"],
@@ -88,6 +89,8 @@ class Programs:
             "dramatiq_prom_db": str(folder / "prometheus"),
         }
         self.environment["PYTHONPATH"] += os.pathsep + str(PROGRAMS)
+        # where `dramatiq` finds its `python` when it starts itself again
+        self.environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), self.environment["PATH"]])
         (folder / "jobs.yaml").write_text(CATALOG)
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -160,3 +163,4 @@ def test_programs_do_the_same_under_both_workers(programs: Programs, by: str) ->
     programs.start(WORKERS[by])
     programs.run("-c", "import stock; stock.set_up(); import limits; limits.persistent.send()")
     eventually(lambda: programs.said("persistent") == ["begins", "stopped", "resumes", "done"], 30)
+    programs.run("-c", "import stock; stock.set_up(); import max_tasks; max_tasks.send_until_replaced()")

@@ -226,6 +226,17 @@ def test_a_worker_is_listed_while_it_lives_and_leaves_when_it_stops(broker: Jobc
     eventually(lambda: broker.store.processes.ls() == [])
 
 
+def test_a_broker_that_is_closed_leaves_at_once_though_a_consumer_is_open(broker: JobctlBroker) -> None:
+    broker.declare_queue("default")
+    next(broker.consume("default", timeout=10))
+    assert broker.store.processes.ls()
+    thread = broker.presence._thread
+    assert thread is not None
+    broker.close()
+    assert not thread.is_alive()
+    assert broker.store.processes.ls() == []
+
+
 def test_a_mere_producer_is_not_listed(broker: JobctlBroker) -> None:
     dramatiq.actor(lambda: None, broker=broker, actor_name="act").send()
     assert broker.store.processes.ls() == []

@@ -166,8 +166,8 @@ class JobctlConsumer(Consumer):
         repeated = message.outcome is not None
         if message.outcome is None:
             message.outcome = self._outcome(message)
-            forget(message.failure)
-            message.result = message.failure = None
+            forget(message.failure or message.undone)
+            message.result = message.failure = message.undone = None
         try:
             late = write(self._store, message.outcome)
         except RedisUnavailable as error:

@@ -67,8 +67,10 @@ class Presence:
             self.stop()
 
     def stop(self) -> None:
-        """Leave now."""
-        thread = self._thread
+        """Leave now, also if a consumer was not closed."""
+        with self._lock:
+            thread = self._thread
+            self._queues.clear()
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5.0)
