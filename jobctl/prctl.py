@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 _PDEATHSIG = 1
+_CAP_SYS_RESOURCE = 24
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> bool:
@@ -31,6 +33,15 @@ def dying_with_parent(number: int = signal.SIGKILL) -> Callable[[], None] | None
             os._exit(1)
 
     return arrange
+
+
+def may_lift_limits() -> bool:
+    """Whether this process may raise its own resource limits: it is root, or has CAP_SYS_RESOURCE."""
+    if sys.platform != "linux":
+        return os.geteuid() == 0
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> _CAP_SYS_RESOURCE & 1)
 
 
 def _set(option: int, value: int) -> None:

@@ -14,7 +14,8 @@ from jobctl.handlers.base import KILL_GRACE_S, HandlerFailure
 from jobctl.handlers.guard import GUARD
 
 MARK = "JOBCTL_GROUP"
-"""In the environment of what is started: by it the guard finds a group whose number it was not told in time."""
+"""In the environment of all that is started: by it the guard finds what left the group, or one that it was not told of
+in time."""
 POLL_S = 0.05
 """How often to look for the leader's end where the system has no pidfd."""
 
@@ -37,7 +38,7 @@ class Group:
             )
             self.pid = self._child.pid
             try:
-                GUARD.hold(self.pid)
+                GUARD.hold(self.pid, mark)
             except BaseException:
                 self.end()
                 raise

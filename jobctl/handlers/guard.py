@@ -1,8 +1,9 @@
-"""Kills the process groups of a worker's commands when the worker dies, however it dies.
+"""Kills what a worker's commands and isolated jobs have started: with the worker, however it dies, and, where it left
+its process group, soon after the group has ended.
 
-One small helper process a worker, started with the first command. It holds the reading end of a pipe and a
-list of process groups; the kernel closes the writing end with the worker, even on SIGKILL, and the groups
-are killed.
+One small helper process a worker (sweeper.py), started with the first command. It holds the reading end of a pipe and a
+list of process groups; the kernel closes the writing end with the worker, even on SIGKILL, and the groups are killed.
+Each group is known by a mark in its environment, which what it starts inherits, whatever session or parent it takes.
 
 Why not PR_SET_PDEATHSIG: it has to be set in the child, so by a `preexec_fn`, which runs Python and every
 fork hook between fork and exec of a threaded process and takes subprocess off vfork (27 ms instead of 1 ms
@@ -18,40 +19,9 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
-_HELPER = """
-import os, signal, sys, time
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
-held, expected = set(), set()
-for line in sys.stdin.buffer:
-    mark, what = line[:1], line[1:].strip()
-    if mark in b"+-":
-        (held.add if mark == b"+" else held.discard)(int(what))
-    else:
-        (expected.add if mark == b"?" else expected.discard)(what)
-def kill(group):
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except OSError:
-        pass
-def marked(pid):
-    try:
-        with open("/proc/%s/environ" % pid, "rb") as stream:
-            return not expected.isdisjoint(stream.read().split(b"\\0"))
-    except OSError:
-        return False
-for group in held:
-    kill(group)
-for _ in range(40 if expected and os.path.isdir("/proc") else 0):
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        if marked(pid):
-            try:
-                kill(os.getpgid(int(pid)))
-            except OSError:
-                pass
-    time.sleep(0.05)
-"""
+_HELPER = Path(__file__).with_name("sweeper.py")
 
 
 class Guard:
@@ -59,7 +29,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: set[int] = set()
+        self._held: dict[int, bytes] = {}
         self._helper: subprocess.Popen[bytes] | None = None
 
     def expect(self, mark: str) -> None:
@@ -76,18 +46,20 @@ class Guard:
         with self._lock:
             self._tell(b"!%s\n" % mark.encode())
 
-    def hold(self, group: int) -> None:
-        """From now on `group` dies with this process. Raises OSError if the helper cannot be started."""
+    def hold(self, group: int, mark: str) -> None:
+        """From now on `group`, which carries `mark`, dies with this process. Raises OSError if the helper cannot be
+        started."""
         with self._lock:
-            self._held.add(group)
-            self._tell(b"+%d\n" % group)
+            self._held[group] = mark.encode()
+            self._tell(b"+%d %s\n" % (group, mark.encode()))
 
     def release(self, group: int) -> None:
-        """Forget the group: before its leader is reaped, while the number can mean no other group."""
+        """The group has ended: what carries its mark and left it dies soon. To be said before its leader is reaped,
+        while the number can mean no other group."""
         with self._lock:
-            self._held.discard(group)
-            if self._helper is not None:
-                self._tell(b"-%d\n" % group)
+            mark = self._held.pop(group, b"")
+            if self._helper is not None and mark:
+                self._tell(b"-%d %s\n" % (group, mark))
 
     def close(self) -> None:
         """End the helper; the groups that are still held die."""
@@ -102,19 +74,19 @@ class Guard:
         """In a forked child: groups and helper are the parent's, whose pipe must not be held open here."""
         if self._helper is not None and self._helper.stdin is not None:
             self._helper.stdin.close()
-        self._lock, self._held, self._helper = threading.Lock(), set(), None
+        self._lock, self._held, self._helper = threading.Lock(), {}, None
 
     def _tell(self, line: bytes) -> None:
         if self._helper is None or self._helper.poll() is not None:
             self._helper = self._start()
-            line += b"".join(b"+%d\n" % group for group in self._held)
+            line += b"".join(b"+%d %s\n" % held for held in self._held.items())
         assert self._helper.stdin is not None
         os.write(self._helper.stdin.fileno(), line)
 
     @staticmethod
     def _start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _HELPER],
+            [sys.executable, "-I", "-S", str(_HELPER)],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

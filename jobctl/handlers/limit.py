@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import resource
 
+SPARE = 16_000_000
+"""How many bytes more a process may use to say that its job has used them all."""
+
 
 def limit_memory(limit: int | None) -> None:
     """Let allocations beyond `limit` bytes fail, which Python turns into a MemoryError; None: no limit.
 
     RLIMIT_DATA counts what is private and writable: heap, anonymous mappings, stacks of threads. RLIMIT_AS would also
     count the code of libraries and address space that is only reserved, gigabytes of it with some of them, and no
-    kernel enforces RLIMIT_RSS. Only the soft limit is set: it is a guard against mistakes, not a prison.
+    kernel enforces RLIMIT_RSS. Shared mappings count nowhere. The hard limit is set, too, so that the job cannot lift
+    it, unless it is root or has CAP_SYS_RESOURCE.
     """
     if limit is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+        most = limit + SPARE if hard == resource.RLIM_INFINITY else min(limit + SPARE, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (min(limit, most), most))
 
 
 def lift_memory() -> None:
-    """Take the limit away again."""
+    """Allow the little more that saying how the job failed may take."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -171,6 +170,28 @@ def test_a_flood_is_read_no_faster_than_it_is_kept(handler, new_run):
     assert 0 < len(run.lines) * len("y\n") <= 3 * process.CHUNK
 
 
+LEAVERS = {
+    "setsid": "setsid sleep 300 & echo $!; sleep 300",
+    "double fork": "(setsid sh -c 'sleep 300 & echo $!' &) ; sleep 300",
+    "daemon": """exec python3 -c '
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork(): os._exit(0)
+    print(os.getpid(), flush=True)
+    time.sleep(300)
+time.sleep(300)'""",
+}
+
+
+@pytest.mark.parametrize("leaver", LEAVERS)
+def test_what_left_the_group_dies_with_the_attempt(handler, new_run, gone, leaver):
+    run = new_run(on_line=lambda run, _: run.attempt.cancel.cancel("cancelled"))
+    with pytest.raises(AttemptCancelled):
+        handler(CommandSpec(("sh", "-c", LEAVERS[leaver])))(run.attempt)
+    assert gone(pids(run.texts("stdout")[0])[0])
+
+
 def pids(line: str) -> list[int]:
     return [int(word) for word in line.split()]
 
@@ -223,7 +244,6 @@ def test_a_process_that_left_the_group_with_the_pipes_does_not_hang_the_handler(
     with pytest.raises(HandlerFailure, match="exit 1"):  # the gate closes without a line
         command(run.attempt)
     (escaped,) = pids(run.texts("stdout")[0])
-    os.kill(escaped, signal.SIGKILL)
     assert gone(escaped)
 
 

@@ -19,6 +19,7 @@ from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.handlers import build, isolated, pool
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import RemoteFailure, describe
+from jobctl.prctl import may_lift_limits
 from jobctl.redaction import scrubber
 from tests.support import PATIENCE_S, eventually
 
@@ -298,6 +299,56 @@ def test_what_a_job_has_left_behind_dies_with_its_process(function, new_run, gon
     left = job(new_run().attempt)
     job.close()
     assert gone(left)
+
+
+LEAVER = """
+import os, subprocess, sys, time, jobctl
+
+def setsid():
+    jobctl.current().log(str(subprocess.Popen(["sleep", "300"], start_new_session=True).pid))
+    time.sleep(300)
+
+def double_fork():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open("left", "w") as file:
+                file.write(str(os.getpid()))
+            os.rename("left", "left.pid")
+            time.sleep(300)
+        os._exit(0)
+    while not os.path.exists("left.pid"):
+        time.sleep(0.01)
+    jobctl.current().log(open("left.pid").read())
+    time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("name", ["setsid", "double_fork"])
+def test_what_left_its_session_dies_with_it_too(
+    function, cancel_when_it_runs, current_job, gone, name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    run = cancel_when_it_runs()
+    with pytest.raises(AttemptCancelled):
+        function(LEAVER, name)(run.attempt)
+    assert gone(int(run.texts("log")[0]))
+
+
+LIFT = """
+import resource
+def run():
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (400_000_000, max(hard, 400_000_000)))
+    except ValueError:
+        return hard
+    return 0
+"""
+
+
+def test_a_job_cannot_lift_its_limit_unless_it_may_lift_any(function, new_run):
+    assert function(LIFT, memory=64_000_000)(new_run().attempt) == (0 if may_lift_limits() else 80_000_000)
 
 
 @pytest.mark.parametrize("how", ["bytearray(400_000_000)", "[bytearray(1_000_000) for _ in range(400)]"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -134,6 +135,16 @@ def test_namespace_is_the_catalogs(project: Project) -> None:
     project.all_are("completed", project.naps(1, s=0))
     keys = {key.decode().split(":")[0] for key in project.store.client.keys("*")}
     assert keys == {NAMESPACE}
+
+
+def test_what_left_the_group_of_a_command_dies_with_a_killed_worker_process(project: Project) -> None:
+    project.change("jobs.yaml", 'tree: {command: [sh, -c, "sleep 300 &', 'tree: {command: [sh, -c, "setsid sleep 300 &')
+    worker = project.worker().ready()
+    project.client.enqueue("tree")
+    pids = project.pids(2)
+    for child in project.children(worker):
+        os.kill(child, signal.SIGKILL)
+    gone(pids)
 
 
 KILLED_IN_BETWEEN = """
