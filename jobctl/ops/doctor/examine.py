@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.ops.doctor import jobs, keys, schedules, server, workers
+from jobctl.ops.doctor import jobs, keys, machine, schedules, server, workers
 from jobctl.ops.doctor.check import Check
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def examine(store: Callable[[], Store], catalog: Callable[[], Catalog | None]) -> list[Check]:
     """Look at everything. Nothing is changed, and what cannot be seen is a row."""
     read, loaded = _catalog(catalog)
-    rows = [read]
+    rows = [read, *(machine.checks(loaded) if loaded else ())]
     try:
         opened = store()
         rows += server.checks(opened)
