@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import dramatiq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,13 @@ def last() -> float:
 
 def decided(failure: BaseException, retries_done: int = 0, **policy) -> Retry | GiveUp:
     return decide(RetryPolicy(**{"jitter": False, **policy}), failure, retries_done, random.random)
+
+
+def test_dramatiqs_retry_names_its_own_delay_within_the_budget():
+    assert decided(dramatiq.Retry("soon", delay=50), delay_ms=1000) == Retry(50)
+    assert decided(dramatiq.Retry("later"), delay_ms=1000) == Retry(1000)
+    assert decided(dramatiq.Retry("never", delay=-5), delay_ms=1000) == Retry(1000)
+    assert isinstance(decided(dramatiq.Retry("again", delay=50), 3, max=3), GiveUp)
 
 
 def test_three_retries_are_four_runs():

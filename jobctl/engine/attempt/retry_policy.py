@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dramatiq.errors import Retry as AskedFor
+
 from jobctl.catalog.model import RetryPolicy
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
@@ -33,7 +35,8 @@ def decide(
     """What to do after `failure`, when `retries_done` retries have already been spent.
 
     `random` returns a float from [0, 1), as `random.random` does. A cancelled attempt is never repeated. What
-    the other side asked for (`retry_after_ms`) is a minimum for the delay, also above `max_delay`.
+    the other side asked for (`retry_after_ms`) is a minimum for the delay, also above `max_delay`. What an actor asks
+    for with Dramatiq's `raise Retry(delay=…)` is the delay.
     """
     if isinstance(failure, AttemptCancelled):
         return GiveUp("it was cancelled")
@@ -42,6 +45,8 @@ def decide(
         return GiveUp(refusal)
     if retries_done >= policy.max:
         return GiveUp(f"it failed {retries_done + 1} times and `retries.max` is {policy.max}")
+    if isinstance(failure, AskedFor) and isinstance(failure.delay, int | float) and failure.delay >= 0:
+        return Retry(int(failure.delay))
     delay = backoff_ms(policy, retries_done, random)
     if isinstance(failure, HandlerFailure) and failure.retry_after_ms is not None:
         delay = max(delay, failure.retry_after_ms)
