@@ -13,12 +13,23 @@ from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.catalog.model import JobType
 from jobctl.context import Current, current
 from jobctl.errors import JobctlError, UsageError
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, Handler, Surroundings, interruption
+from jobctl.handlers.base import (
+    Attempt,
+    AttemptCancelled,
+    AttemptTimeout,
+    Handler,
+    HandlerFailure,
+    Surroundings,
+    interruption,
+)
 from jobctl.handlers.failure import unpack
+from jobctl.handlers.limit import SPARE, held_bytes
 from jobctl.handlers.pool import Pool, Process, Target, died
 from jobctl.handlers.wire import Frame, HungUp
 from jobctl.scrubbing import Scrubber
 
+LOOK_S = 0.5
+"""How often to look at how much an attempt with limited memory holds."""
 KILL_AFTER_S = 2.0
 """How long an attempt that was told to stop may take before its process is killed."""
 
@@ -37,7 +48,7 @@ class IsolatedHandler(Handler):
         if attempt.cancel.cancelled:
             raise interruption(attempt)
         process = self._pool.take()
-        talk = _Talk(process, attempt)
+        talk = _Talk(process, attempt, self._memory)
         try:
             answer = talk.until_answered()
         except HungUp:
@@ -93,13 +104,15 @@ def build(job_type: JobType, surroundings: Surroundings) -> IsolatedHandler:
 class _Talk:
     """One attempt, as it is talked over with its process."""
 
-    def __init__(self, process: Process, attempt: Attempt) -> None:
+    def __init__(self, process: Process, attempt: Attempt, memory: int | None) -> None:
         self.stopped: AttemptTimeout | AttemptCancelled | None = None
         """Why it was told to stop, if it was."""
         self._process = process
         self._attempt = attempt
         self._number = process.runs + 1
         self._until = attempt.deadline
+        self._memory = memory
+        self._look_at = clock.monotonic() + LOOK_S
 
     def until_answered(self) -> Frame:
         """How the attempt ended. Raises HungUp when the process ended first, or was to and did not."""
@@ -114,12 +127,23 @@ class _Talk:
 
     def _hear(self) -> Frame | None:
         """Serve what the process says now, and keep the time; its answer, if that is what it says."""
-        for frame in self._process.receive(self._until - clock.monotonic()):
+        until = self._until if self._memory is None else min(self._until, self._look_at)
+        for frame in self._process.receive(until - clock.monotonic()):
             if frame.verb in ("done", "failed"):
                 return frame
             self._serve(frame)
         self._keep_time()
+        self._keep_memory()
         return None
+
+    def _keep_memory(self) -> None:
+        """Raise HandlerFailure, as for an allocation that failed, when it holds too much in mappings that it shares."""
+        if self._memory is None or clock.monotonic() < self._look_at:
+            return
+        self._look_at = clock.monotonic() + LOOK_S
+        if (held := held_bytes(self._process.pid)) > self._memory + SPARE:
+            text = f"it held {held:,} bytes, shared mappings included; its `memory` is {self._memory:,}"
+            raise HandlerFailure("MemoryError", text)
 
     def _keep_time(self) -> None:
         now = clock.monotonic()

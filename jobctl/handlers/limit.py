@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
 SPARE = 16_000_000
 """How many bytes more a process may use to say that its job has used them all."""
@@ -20,6 +21,16 @@ def limit_memory(limit: int | None) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = limit + SPARE if hard == resource.RLIM_INFINITY else min(limit + SPARE, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (min(limit, most), most))
+
+
+def held_bytes(pid: int) -> int:
+    """The memory that a process holds, shared mappings included, which no limit of its own bounds; 0 if it is gone, or
+    the system does not say."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
 
 
 def lift_memory() -> None:

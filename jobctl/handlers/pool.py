@@ -74,6 +74,10 @@ class Process:
             self.send(Frame("load", values=load))
 
     @property
+    def pid(self) -> int:
+        return self._group.pid
+
+    @property
     def alive(self) -> bool:
         return not self._group.leader_ended()
 

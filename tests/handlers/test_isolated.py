@@ -335,6 +335,16 @@ def test_what_left_its_session_dies_with_it_too(
     assert gone(int(run.texts("log")[0]))
 
 
+def test_memory_that_is_shared_counts_too(function, new_run):
+    source = (
+        "import mmap, time\ndef run():\n shared = mmap.mmap(-1, 200_000_000)\n"
+        " for at in range(0, len(shared), 4096): shared[at] = 1\n time.sleep(300)"
+    )
+    with pytest.raises(HandlerFailure, match="shared mappings included; its `memory` is 64,000,000") as caught:
+        function(source, memory=64_000_000)(new_run().attempt)
+    assert caught.value.error == "MemoryError"
+
+
 LIFT = """
 import resource
 def run():
