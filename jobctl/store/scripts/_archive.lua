@@ -6,7 +6,7 @@
 local function archive(k, ids)
   if #ids == 0 then return end
   local bodies = redis.call('HMGET', k.bodies, unpack(ids))
-  spend_bytes(bodies)
+  spend_bytes(bodies, WRITTEN)
   redis.call('HDEL', k.bodies, unpack(ids))
   local fields = {}
   for i, id in ipairs(ids) do fields[2 * i - 1], fields[2 * i] = id, bodies[i] or '' end

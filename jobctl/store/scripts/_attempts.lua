@@ -1,15 +1,30 @@
 -- The attempts of jobs, and their tracebacks. A job's attempts are lines that begin with a digest ('-' for none); a queue
 -- keeps a traceback once, as long as a line names its digest: `trace_uses` counts the lines.
--- INCLUDE: _budget
+-- INCLUDE: _budget _digests
 -- KEYS: attempts traces trace_uses
 
 local MAX_ATTEMPTS = 25 -- of more, the first and the latest are kept
 
+-- How many of these jobs, the first ones and at least one, fit into the budget of the call: what is kept of their attempts
+-- may be anything between nothing and a hundred kilobytes. `lines` are units for each attempt. O(#ids).
+local function fitting(k, ids, lines)
+  if redis.call('EXISTS', k.attempts) == 0 then return #ids end
+  local units = 0
+  for i, id in ipairs(ids) do
+    local length = redis.call('HSTRLEN', k.attempts, id)
+    units = units + length * 2 * WRITTEN + math.min(MAX_ATTEMPTS, length / 100) * lines
+    if i > 1 and not is_within(units) then return i - 1 end
+  end
+  return #ids
+end
+
+-- The same where each gets one more attempt, or where all of them go.
+local function fitting_to_add(k, ids) return fitting(k, ids, 0) end
+local function fitting_to_drop(k, ids) return fitting(k, ids, 4) end
+
 -- Counts the lines of attempts by digest into `uses`: `by` for each.
 local function count_digests(lines, uses, by)
-  for digest in string.gmatch('\n' .. lines, '\n(%S+)') do
-    if digest ~= '-' then uses[digest] = (uses[digest] or 0) + by end
-  end
+  for _, digest in ipairs(digests_of(lines)) do uses[digest] = (uses[digest] or 0) + by end
 end
 
 -- Changes how often tracebacks are used; `texts` are those of new ones. One that nothing uses is gone.
@@ -30,8 +45,9 @@ end
 -- The lines of a job with one more; above the bound the second goes.
 local function with_line(lines, line, uses)
   if not lines then return line end
-  local _, breaks = string.gsub(lines, '\n', '')
-  if breaks + 1 >= MAX_ATTEMPTS then
+  local count, at = 1, string.find(lines, '\n', 1, true)
+  while at do count, at = count + 1, string.find(lines, '\n', at + 1, true) end
+  if count >= MAX_ATTEMPTS then
     local first = string.find(lines, '\n', 1, true)
     local second = string.find(lines, '\n', first + 1, true)
     count_digests(string.sub(lines, first + 1, second - 1), uses, -1)
@@ -45,7 +61,7 @@ end
 local function add_attempts(k, ids, at, offset, traced)
   local fields, uses, texts = {}, {}, {}
   local before = redis.call('EXISTS', k.attempts) == 1 and redis.call('HMGET', k.attempts, unpack(ids)) or {}
-  spend_bytes(before)
+  spend_bytes(before, READ)
   for i, id in ipairs(ids) do
     local line = ARGV[at[i] + offset]
     if line ~= '' then
@@ -59,8 +75,8 @@ local function add_attempts(k, ids, at, offset, traced)
   end
   if #fields == 0 then return end
   redis.call('HSET', k.attempts, unpack(fields))
-  spend_bytes(fields)
-  spend_bytes(texts)
+  spend_bytes(fields, WRITTEN)
+  spend_bytes(texts, WRITTEN)
   use_traces(k, uses, texts)
 end
 
@@ -69,7 +85,7 @@ local function drop_attempts(k, ids)
   if redis.call('EXISTS', k.attempts) == 0 then return end
   local uses = {}
   local dropped = redis.call('HMGET', k.attempts, unpack(ids))
-  spend_bytes(dropped)
+  spend_bytes(dropped, READ)
   for _, lines in ipairs(dropped) do
     if lines then count_digests(lines, uses, -1) end
   end

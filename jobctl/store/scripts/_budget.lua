@@ -4,8 +4,10 @@
 -- what they do.
 
 local BUDGET = 2000 -- a unit is one to two microseconds
-local FIRST = 5 -- jobs in the first slice, when nobody knows yet what one costs
+local FIRST = 2 -- jobs in the first slice, when nobody knows yet what one costs
 local GROWTH = 4 -- a slice is so many times all that was done before, at most: what comes may be larger than what came
+local LARGEST = 100 -- jobs in any slice, for the same reason
+local READ, WRITTEN = 1.5 / 1024, 3 / 1024 -- units a byte: what is written goes to the append-only file, too
 
 local spent = 0
 local uncounted = redis.call
@@ -16,12 +18,15 @@ local redis = {
   end,
 }
 
--- Counts texts that are moved.
-local function spend_bytes(texts)
+-- Counts the bytes of texts, at READ or WRITTEN units each.
+local function spend_bytes(texts, units)
   for _, text in pairs(texts) do
-    if text then spent = spent + #text / 1024 end
+    if text then spent = spent + #text * units end
   end
 end
+
+-- Whether so many units more are within the budget of the call.
+local function is_within(units) return spent + units <= BUDGET end
 
 -- A budget that begins now. The function that it returns says how many of the jobs that are left come next, by what those
 -- that are done have cost since then; 0 when it is used up.
@@ -30,22 +35,29 @@ local function budget_of(units)
   return function(done, left)
     if done == 0 then return math.min(left, FIRST) end
     local used = spent - start
-    return math.max(0, math.min(left, GROWTH * done, math.floor((units - used) * done / used)))
+    return math.max(0, math.min(left, GROWTH * done, LARGEST, math.floor((units - used) * done / used)))
   end
 end
 
 local whole_call = budget_of(BUDGET)
 local function affordable(done, left) return whole_call(done, left) end
 
+-- Every `width`th argument of a stretch of ARGV: the first of each row.
+local function column(from, to, width)
+  local out = {}
+  for at = from, to, width do out[#out + 1] = ARGV[at] end
+  return out
+end
+
 -- Goes through the rows in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts:
--- calls take(from, to) with the places of a slice's first and last argument. Returns how many rows were gone through.
+-- calls take(from, to) with the places of a slice's first and last argument; take may return that it went through fewer.
+-- Returns how many rows were gone through.
 local function each_slice(first, width, take)
   local done, count = 0, (#ARGV - first + 1) / width
   local n = affordable(0, count)
   while n > 0 do
     local from = first + done * width
-    take(from, from + n * width - 1)
-    done = done + n
+    done = done + (take(from, from + n * width - 1) or n)
     n = affordable(done, count - done)
   end
   return done

@@ -96,7 +96,7 @@ local function new_batch(k)
     if #batch.fields > 0 then redis.call('HSET', k.bodies, unpack(batch.fields)) end
     if #batch.uniques > 0 then redis.call('HSET', k.uniques, unpack(batch.uniques)) end
     push_ready(k, batch.ready, false)
-    spend_bytes(batch.fields)
+    spend_bytes(batch.fields, WRITTEN)
     batch.fields, batch.ready, batch.uniques = {}, {}, {}
   end
   function batch.add(id, body, priority, due)

@@ -66,6 +66,8 @@ local function forget_first(k, row, moment, count, limit, now, keep_ms)
     end
     local ids, scores = {}, {}
     for i = 1, #rows, 2 do ids[#ids + 1], scores[#scores + 1] = rows[i], rows[i + 1] end
+    local fit = fitting_to_drop(k, ids)
+    for i = fit + 1, #ids do ids[i], scores[i] = nil, nil end
     forget(k, row, ids, scores, now, keep_ms)
     gone = gone + #ids
   end

@@ -18,7 +18,7 @@ local function revive_bodies(k, ids, now)
   if #ids == 0 then return ids end
   local good, fields = {}, {}
   local bodies = redis.call('HMGET', k.archive, unpack(ids))
-  spend_bytes(bodies)
+  spend_bytes(bodies, WRITTEN)
   for i, body in ipairs(bodies) do
     if body then
       good[#good + 1] = ids[i]

@@ -24,16 +24,21 @@ end
 
 -- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
 -- Calls finish(ids, at, asked) with those whose token is the current one: their ids, where each is in ARGV, and whether
--- somebody cancelled it. They run no more then, and the slots of their lanes are free.
+-- somebody cancelled it. They run no more then, and the slots of their lanes are free. `fits`, if given, says how many of
+-- a slice fit into the budget.
 -- Returns {how many attempts were gone through, the indexes (from 0) of those that are not current}.
-local function each_current(k, queue, first, width, finish)
+local function each_current(k, queue, first, width, finish, fits)
   local late = {}
   local done = each_slice(first, width, function(from, to)
-    local ids, at = once_each(current_of(k, first, from, to, width, late))
-    if #ids == 0 then return end
-    local asked = release(k, ids)
-    free_slots(k, queue, ids)
-    finish(ids, at, asked)
+    local taken = (to - from + 1) / width
+    if fits then taken = fits(k, column(from, to, width)) end
+    local ids, at = once_each(current_of(k, first, from, from + taken * width - 1, width, late))
+    if #ids > 0 then
+      local asked = release(k, ids)
+      free_slots(k, queue, ids)
+      finish(ids, at, asked)
+    end
+    return taken
   end)
   table.insert(late, 1, done)
   return late
@@ -49,7 +54,7 @@ local function write_texts(key, ids, at, offset)
   end
   if #fields == 0 then return end
   redis.call('HSET', key, unpack(fields))
-  spend_bytes(fields)
+  spend_bytes(fields, WRITTEN)
 end
 
 -- Writes the records of jobs, as write_texts does.

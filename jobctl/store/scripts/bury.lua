@@ -27,7 +27,7 @@ local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
   cancel_now(K, cancelled, now)
   over(K, dead, 'dead')
   over(K, cancelled, 'cancelled')
-end)
+end, fitting_to_add)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done

@@ -16,7 +16,7 @@ local done = each_current(K, ARGV[1], 3, 5, function(ids, at)
     ended[#ended + 1] = id
     tell(events, at[i], 3)
   end
-end)
+end, fitting_to_add)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done

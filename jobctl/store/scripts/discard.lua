@@ -26,8 +26,7 @@ end
 
 local out = { 0 }
 out[1] = each_slice(3, 2, function(from, to)
-  local ids, groups, gone = {}, {}, {}
-  for at = from, to, 2 do ids[#ids + 1], groups[#groups + 1] = ARGV[at], ARGV[at + 1] end
+  local ids, groups, gone = column(from, to, 2), column(from + 1, to, 2), {}
   for group, members in pairs(still_dead(K, ids, groups)) do
     discard(members, group, false)
     for _, id in ipairs(members) do gone[id] = true end

@@ -1,6 +1,6 @@
 -- Forgets jobs whose body is gone: another program deleted it, and left their ids behind. One that has its body, runs, or
 -- waits in the list is left alone: whoever ends it, or comes to its entry, sees to it.
--- INCLUDE: _budget _live _ended _due _lanes _groups _forget
+-- INCLUDE: _budget _live _ended _due _lanes _groups _attempts _forget
 -- KEYS: bodies archive expiring
 -- ARGV: queue, then for each job: id, its group ('' if it is not dead)
 -- Returns: {how many jobs were gone through, how many of them were forgotten}
@@ -9,8 +9,9 @@
 local queue, now, gone = ARGV[1], time_ms(), 0
 
 local done = each_slice(2, 2, function(from, to)
-  local ids = {}
-  for at = from, to, 2 do ids[#ids + 1] = ARGV[at] end
+  local ids = column(from, to, 2)
+  local taken = fitting_to_drop(K, ids)
+  for i = taken + 1, #ids do ids[i] = nil end
   local places = places_of(K, ids)
   local ends, scores = ends_of(K, ids)
   local live, archived = redis.call('HMGET', K.bodies, unpack(ids)), redis.call('HMGET', K.archive, unpack(ids))
@@ -25,6 +26,7 @@ local done = each_slice(2, 2, function(from, to)
       gone = gone + 1
     end
   end
+  return taken
 end)
 if gone > 0 then refresh_due(K, queue) end
 return { done, gone }

@@ -14,7 +14,7 @@ local function take(at)
   if redis.call('ZREM', K.stock_dead, stock_id) == 0 then return end
   redis.call('HDEL', K.stock_dead_bodies, stock_id)
   if redis.call('HEXISTS', K.bodies, id) == 1 or redis.call('HEXISTS', K.archive, id) == 1 then return end
-  spend_bytes({ ARGV[at + 2], ARGV[at + 3] })
+  spend_bytes({ ARGV[at + 2], ARGV[at + 3] }, WRITTEN)
   redis.call('HSET', K.archive, id, ARGV[at + 2])
   redis.call('HSET', K.records, id, ARGV[at + 3])
   add_attempts(K, { id }, { at }, 7, true)

@@ -15,7 +15,7 @@ local function take(id, eta)
   redis.call('HDEL', K.stock_delayed_bodies, id)
   local known = redis.call('HEXISTS', K.bodies, id) == 1 or redis.call('HEXISTS', K.archive, id) == 1
   if not body or known then return end
-  spend_bytes({ body })
+  spend_bytes({ body }, WRITTEN)
   redis.call('HSET', K.bodies, id, body)
   redis.call('ZADD', K.delayed, eta, id)
   if not first or eta < first then first = eta end

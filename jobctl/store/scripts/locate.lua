@@ -22,9 +22,9 @@ local function look(ids)
   local records, crashes, priorities = beside(K.records), beside(K.crashes), beside(K.priorities)
   local cancels, lanes, progress = beside(K.cancels), beside(K.lanes), beside(K.progress)
   local expiring = beside(K.expiring, 'ZMSCORE')
-  spend_bytes(live)
-  spend_bytes(archived)
-  spend_bytes(records)
+  spend_bytes(live, READ)
+  spend_bytes(archived, READ)
+  spend_bytes(records, READ)
 
   for i in ipairs(ids) do
     local row, detail = places[i], details[i]

@@ -20,7 +20,7 @@ end
 local function add(key, text)
   local lines = {}
   for line in string.gmatch(text, '[^\n]+') do lines[#lines + 1] = line end
-  spend_bytes(lines)
+  spend_bytes(lines, WRITTEN)
   if repeated and is_there(key, lines[#lines], #lines) then return end
   for _, line in ipairs(lines) do redis.call('XADD', key, '*', 'l', line) end
   redis.call('XTRIM', key, 'MAXLEN', '=', max_lines)

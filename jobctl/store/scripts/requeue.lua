@@ -36,7 +36,7 @@ local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
   push_ready(K, last, false)
   cancel_now(K, cancelled, now)
   over(K, cancelled, 'cancelled')
-end)
+end, fitting_to_add)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done

@@ -34,8 +34,7 @@ local function revive(ids, origins)
 end
 
 out[1] = each_slice(2, 4, function(from, to)
-  local ids, done, emptied, origin_of = {}, {}, {}, {}
-  for at = from, to, 4 do ids[#ids + 1] = ARGV[at] end
+  local ids, done, emptied, origin_of = column(from, to, 4), {}, {}, {}
   local origins = redis.call('HMGET', K.origins, unpack(ids))
   for i, expires in ipairs(redis.call('ZMSCORE', K.trash, unpack(ids))) do
     local id, at = ids[i], from + (i - 1) * 4

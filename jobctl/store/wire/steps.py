@@ -16,7 +16,7 @@ from jobctl.store.wire.script import Argument
 
 BATCH = 500
 """Rows in one call."""
-MAX_BYTES = 1_000_000
+MAX_BYTES = 500_000
 """Bytes of rows in one call, unless a single one is larger."""
 
 
