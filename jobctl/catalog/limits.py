@@ -14,8 +14,6 @@ from jobctl.catalog.units import Rate, format_duration
 
 Values = Mapping[str, Any]
 
-MAX_SLIDING = 10_000
-"""A sliding window remembers each start of its period."""
 
 _JOB_FIELDS = ("type",)
 """What `job` has in a key. With an id in it no two jobs would have the same."""
@@ -34,9 +32,6 @@ def read_rate_limit(values: Values, path: Path, keys: frozenset[str] | None, rep
     rate, window = given["rate"], given.get("window", "smooth")
     if window != "smooth" and "burst" in given:
         report.add_at_key((*place, "burst"), f"`burst` has no effect with `window: {window}`", "remove it")
-    if window == "sliding" and rate.count > MAX_SLIDING:
-        reason = f"a sliding window holds at most {MAX_SLIDING} starts in its period, found {rate.count}"
-        report.add((*place, "rate"), reason, "use `window: fixed` or smooth")
     return RateLimit(rate.count, rate.per_ms, given.get("key"), given.get("burst", 1), window)
 
 

@@ -32,7 +32,7 @@ def why(store: Store, found: Found, job_type: str) -> list[Hold]:
     scopes = {EVERYTHING: "everything", found.queue: f"queue:{found.queue}", of_type(job_type): f"type:{job_type}"}
     holds = [_pause(name, paused[scope]) for scope, name in scopes.items() if scope in paused]
     if found.state == "limited" and found.lane:
-        lane = store.limits.lane(found.queue, found.lane, found.id)
+        lane = store.limits.lane(found.queue, found.lane, found.priority, found.id)
         if lane.limit is None:
             holds += [] if holds else [Hold(kind="turn", name=f"queue:{found.queue}", ahead=lane.ahead)]
         elif not lane.limit.startswith("p:"):

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jobctl import clock, flow
-from jobctl.catalog.limits import MAX_SLIDING
 from jobctl.catalog.model import RateLimit
 from jobctl.catalog.units import Rate, format_rate
 from jobctl.errors import NothingMatched, UsageError
@@ -98,8 +97,6 @@ def _rate_spec(store: Store, catalog: Catalog | None, row: LimitRow, rate: Rate,
     usual, window = (state.catalog_spec or state.spec or "1 1 1 smooth").split(" ")[2:]
     if window != "smooth" and burst is not None:
         raise UsageError(f"--burst has no effect: the window of {row.name} is {window}")
-    if window == "sliding" and rate.count > MAX_SLIDING:
-        raise UsageError(f"--rate: a sliding window holds at most {MAX_SLIDING:,} starts in its period")
     return f"{rate.count} {rate.per_ms} {usual if burst is None else burst} {window}"
 
 

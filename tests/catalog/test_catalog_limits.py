@@ -33,7 +33,7 @@ def problems(keys: str, queue: str = "{}") -> list[str]:
         ("{rate: 5/s, key: '{{ tenant }}', burst: 10}", RateLimit(5, 1_000, "{{ tenant }}", 10)),
         ("{rate: 5/s, window: smooth, burst: 1}", RateLimit(5, 1_000)),
         ("{rate: 10/5m, window: fixed}", RateLimit(10, 300_000, window="fixed")),
-        ("{rate: 10000/h, window: sliding}", RateLimit(10_000, 3_600_000, window="sliding")),
+        ("{rate: 1000000/h, window: sliding}", RateLimit(1_000_000, 3_600_000, window="sliding")),
         ("{rate: 5/s, key: '{{ job.type }} {{ payload }}'}", RateLimit(5, 1_000, "{{ job.type }} {{ payload }}")),
     ],
 )
@@ -89,7 +89,6 @@ def test_nothing_is_limited_unless_the_catalog_says_so() -> None:
         ("rate_limit: {burst: 2}", "rate_limit: `rate` is missing"),
         ("rate_limit: {rate: 5/s, burst: 0}", "rate_limit.burst: expected a whole number from 1 to 1000000"),
         ("rate_limit: {rate: 5/s, window: fixed, burst: 1}", "burst: `burst` has no effect with `window: fixed`"),
-        ("rate_limit: {rate: 10001/h, window: sliding}", "at most 10000 starts in its period, found 10001"),
         ("rate_limit: {rate: 5/s, window: slidng}", "window: expected `smooth`, `fixed` or `sliding`"),
         ("rate_limit: {rate: 5/s, key: tenant}", 'key: the key `tenant` is the same for every job; write "{{ tenant'),
         ("rate_limit: {rate: 5/s, key: '{{ tennant }}'}", "names `tennant`, which the payload does not have; did you"),

@@ -228,7 +228,6 @@ def test_the_burst_and_window_of_the_catalog_stay_unless_given(lab: Cli) -> None
         (("call", "--concurrency", "0"), 2, "0"),
         (("call", "--concurrency", "2", "--burst", "2"), 2, "--burst goes with --rate"),
         (("slide", "--rate", "5/s", "--burst", "2"), 2, "sliding"),
-        (("slide", "--rate", "20000/s"), 2, "10,000"),
     ],
 )
 def test_what_cannot_be_set_is_said_in_one_line(lab: Cli, args: tuple[str, ...], code: int, word: str) -> None:

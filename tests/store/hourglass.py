@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from jobctl.store import Store
 from jobctl.store.wire.wakeups import Wakeups
 from tests.store.moves import QUEUE, Moves
@@ -26,11 +28,8 @@ def pass_time(store: Store, ms: int, queue: str = QUEUE) -> None:
                 client.set(key, f"{at:.3f}:{interval}" if interval else f"{at:.3f}", keepttl=True)
             else:
                 client.delete(key)
-        elif kind == "fixed":
-            _age_fixed(store, queue, key, ms)
-        elif kind == "sliding":
-            for place, at in enumerate(client.lrange(key, 0, -1)):
-                client.lset(key, place, f"{float(at) - ms:.3f}")
+        elif kind == "window":
+            _age_window(store, key, ms, now)
         elif kind == "holds":
             for bucket in client.zrange(key, 0, -1):
                 client.zincrby(key, -ms, bucket)
@@ -38,15 +37,19 @@ def pass_time(store: Store, ms: int, queue: str = QUEUE) -> None:
         client.zincrby(store.keys.due(), -ms, queue)
 
 
-def _age_fixed(store: Store, queue: str, key: bytes, ms: int) -> None:
-    limit = key.decode().partition(":fixed:")[2].partition("|")[0]
-    spec = store.client.hget(store.keys.limits(queue), limit).split()
-    if spec[3] != b"fixed":
-        store.client.delete(key)  # of another limit that was; it would have expired
-        return
-    assert ms % int(spec[1]) == 0
-    index, used = store.client.get(key).split(b":")
-    store.client.set(key, f"{int(index) - ms // int(spec[1])}:{int(used)}", keepttl=True)
+def _age_window(store: Store, key: bytes, ms: int, now: int) -> None:
+    window, period, *starts = msgspec.msgpack.decode(store.client.get(key))
+    assert window != b"fixed" or ms % period == 0
+    rest = [
+        value
+        for until, count in zip(starts[::2], starts[1::2], strict=True)
+        if until - ms > now
+        for value in (until - ms, count)
+    ]
+    if rest:
+        store.client.set(key, msgspec.msgpack.encode([window, period, *rest]), keepttl=True)
+    else:
+        store.client.delete(key)
 
 
 def work(store: Store, seconds: float, want: int = 10) -> list[tuple[int, str]]:

@@ -37,7 +37,8 @@ class Moves:
 
     def offer(self, *ids: str, queue: str = QUEUE, type: str = "act", **options: Any) -> list[Enqueued]:  # noqa: A002
         """Enqueue jobs; `options` are those of NewJob."""
-        jobs = [NewJob(id=job_id, type=type, queue=queue, payload={}, **options) for job_id in ids]
+        payload = options.pop("payload", {})
+        jobs = [NewJob(id=job_id, type=type, queue=queue, payload=payload, **options) for job_id in ids]
         return self.store.jobs.enqueue(jobs)
 
     def enqueue(self, *ids: str, **options: Any) -> list[bool]:

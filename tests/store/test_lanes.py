@@ -47,12 +47,48 @@ def test_in_a_lane_the_better_priority_is_first_and_then_the_older(moves: Moves)
     assert moves.fetch_ids(4) == ["high", "mid1", "mid2", "low"]
 
 
-def test_a_lane_has_the_priority_of_its_head(moves: Moves) -> None:
+def test_keys_stand_in_the_line_of_each_of_their_priorities(moves: Moves) -> None:
     moves.enqueue("a1", "a2", lane="c:act|a")
     moves.enqueue("b1", lane="c:act|b")
     moves.enqueue("b0", lane="c:act|b", priority=-10)
     moves.enqueue("urgent", lane="c:act|c", priority=-5)
     assert one_by_one(moves, 5) == ["b0", "urgent", "a1", "b1", "a2"]
+
+
+@pytest.mark.parametrize("want", [1, 7])
+@pytest.mark.parametrize("spec", ["", "1", "40"])
+def test_in_a_lane_the_last_priority_does_not_starve(moves: Moves, store: Store, spec: str, want: int) -> None:
+    if spec:
+        store.limits.define(QUEUE, {"c:act": spec})
+    moves.enqueue(*(f"low{i}" for i in range(40)), lane="c:act|k", priority=10)
+    started: list[str] = []
+    for round_ in range(320 // want):
+        moves.enqueue(*(f"high{round_}.{i}" for i in range(want)), lane="c:act|k", priority=-10)
+        jobs = moves.fetch(want)
+        started += [job.id for job in jobs]
+        moves.complete(*jobs)
+    for at in range(0, len(started) - TURNS, TURNS):
+        assert any(job_id.startswith("low") for job_id in started[at : at + TURNS]), started[at : at + TURNS]
+    assert sum(job_id.startswith("low") for job_id in started) <= 2 + len(started) // (TURNS - 1)
+
+
+def test_jobs_that_are_given_back_keep_their_order_whatever_their_ids(moves: Moves) -> None:
+    moves.enqueue("b", "c", "a", "d", lane="c:act")
+    moves.requeue(*moves.fetch(3))
+    assert moves.fetch_ids(4) == ["b", "c", "a", "d"]
+
+
+def test_a_lane_takes_what_its_limits_admit_at_once(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"9 {HOUR} 1 fixed", "C": "20"})
+    moves.enqueue(*(f"j{i}" for i in range(30)), lane="R\nC")
+    assert moves.fetch_ids(25) == [f"j{i}" for i in range(9)]
+
+
+def test_lanes_share_what_is_less_than_all_want(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"6 {HOUR} 1 fixed"})
+    for key in "abc":
+        moves.enqueue(*(f"{key}{i}" for i in range(9)), lane=f"c:act|{key}\nR")
+    assert sorted(moves.fetch_ids(20)) == ["a0", "a1", "b0", "b1", "c0", "c1"]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "put back", "expired"])

@@ -57,8 +57,11 @@ def test_a_burst_is_what_may_start_at_once_after_a_rest(moves: Moves, store: Sto
 def test_more_starts_than_milliseconds(moves: Moves, store: Store) -> None:
     store.limits.define(QUEUE, {"R": "100 10 1 smooth"})
     moves.enqueue(*(f"j{i}" for i in range(1000)), lane="R")
-    started = work(store, 0.05, want=100)
-    assert 300 <= len(started) <= 10 * (started[-1][0] - started[0][0] + 51) + 1
+    fetched = [store.settle.fetch("w", [QUEUE], 500) for _ in range(20)]
+    began, ended = fetched[0].now_ms, fetched[-1].now_ms
+    gaps = [later.now_ms - earlier.now_ms for earlier, later in itertools.pairwise(fetched)]
+    started = sum(len(one.jobs) for one in fetched)
+    assert sum(10 * (min(gap, 50) - 1) for gap in gaps if gap) <= started <= 10 * (ended - began + 51) + 1
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,34 @@ def test_in_the_long_run_a_rate_is_used_up_and_never_exceeded(
         elif within < 60:
             assert last - first + 1 <= 6
     assert 180 - burst <= len(times) <= 180 + burst
+
+
+def test_a_large_sliding_window_is_never_exceeded_and_lets_99_percent_through(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"1000 {HOUR} 1 sliding"})
+    for i in range(8):
+        moves.enqueue(*(f"j{i}.{n}" for n in range(1000)), lane="R")
+    starts, seconds, now = [], 0, store.processes.now_ms()
+    while seconds < 5 * 3600:
+        starts += [seconds] * len(moves.fetch(7 if seconds < 3600 else 400))
+        pass_time(store, 18_000)
+        seconds += 18
+    assert store.processes.now_ms() - now < 18_000, "the machine is too slow for the clock of this test"
+    for last, at in enumerate(starts[1000:]):
+        assert at - starts[last] > 3600 - 18, "1,001 starts within a period"
+    in_steady_state = sum(at >= 2 * 3600 for at in starts)
+    assert 0.98 * 3000 <= in_steady_state <= 3000
+    [key] = store.client.keys(store.keys.of_limits(QUEUE, "window:*"))
+    assert store.client.strlen(key) < 1_500
+
+
+def test_a_small_sliding_window_is_exact(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"2 {HOUR} 1 sliding"})
+    moves.enqueue(*(f"j{i}" for i in range(6)), lane="R")
+    started = []
+    for minutes in (0, 20, 39, 1, 19, 1):
+        pass_time(store, minutes * MINUTE)
+        started.append(moves.fetch_ids(1))
+    assert started == [["j0"], ["j1"], [], ["j2"], [], ["j3"]]
 
 
 def test_a_worker_that_sleeps_until_it_is_told_reaches_the_rate(moves: Moves, store: Store) -> None:
@@ -171,6 +202,35 @@ def test_a_limit_may_change_its_window_while_it_is_in_use(moves: Moves, store: S
     assert moves.fetch_ids(5) == ["a"]
     store.limits.define(QUEUE, {"R": after})
     assert moves.fetch_ids(5)[:1] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f"3 {24 * HOUR} 1 fixed", "3 1000 1 sliding"),
+        (f"3 {24 * HOUR} 1 sliding", "3 1000 1 fixed"),
+        (f"3 {24 * HOUR} 1 sliding", "3 1000 1 sliding"),
+    ],
+)
+def test_what_a_window_has_used_counts_no_longer_than_the_new_one_lets_it(
+    moves: Moves, store: Store, before: str, after: str
+) -> None:
+    store.limits.define(QUEUE, {"R": before})
+    moves.enqueue(*(f"j{i}" for i in range(9)), lane="R")
+    assert len(moves.fetch(5)) == 3
+    store.limits.define(QUEUE, {"R": after})
+    assert store.limits.rows(QUEUE)[0].used in (0, 3)  # none if a period has just ended
+    assert [job_id for _, job_id in work(store, 1.5)][:3] == ["j3", "j4", "j5"]
+
+
+def test_a_shorter_period_forgets_what_was_started_before_it(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"2 {24 * HOUR} 1 sliding"})
+    moves.enqueue(*(f"j{i}" for i in range(5)), lane="R")
+    moves.fetch(1)
+    pass_time(store, 2 * HOUR)
+    moves.fetch(1)
+    store.limits.define(QUEUE, {"R": f"2 {HOUR} 1 sliding"})
+    assert moves.fetch_ids(5) == ["j2"]
 
 
 def test_a_faster_rate_is_followed_at_once(moves: Moves, store: Store) -> None:

@@ -33,6 +33,8 @@ from tests.store.moves import QUEUE, Moves
 from tests.store.rates import Limits, buckets
 
 MINUTE = 60_000
+SPARE = 16
+"""Due jobs that a fetch promotes beyond those that it has room for."""
 LIVE = ("waiting", "limited", "delayed", "retrying", "running")
 SOME = st.lists(st.integers(0, 99), min_size=1, max_size=4, unique=True)
 """Jobs among those that are there, by a number."""
@@ -220,7 +222,6 @@ class LimitsMachine(RuleBasedStateMachine):
     @rule()
     def a_token_is_taken_for_nothing(self) -> None:
         if self.store.client.lpop(self.store.keys.wake(QUEUE)):
-            self._promote_due()
             self.store.settle.fetch("w", [QUEUE], 0)
 
     @rule(target=attempts, want=st.sampled_from([1, 2, 40]))
@@ -288,7 +289,7 @@ class LimitsMachine(RuleBasedStateMachine):
         job = self.jobs[job_id]
         self.sequence += 1
         job.state = "limited" if job.lane else "waiting"
-        job.place = (job.priority, 0 if front else self.sequence) if job.lane else None
+        job.place = (job.priority, -self.sequence if front else self.sequence) if job.lane else None
 
     def _leave(self, job_id: str, state: str) -> None:
         job = self.jobs[job_id]
@@ -306,14 +307,15 @@ class LimitsMachine(RuleBasedStateMachine):
             known.cancelling = False
         assert call(job) == [0]
 
-    def _promote_due(self) -> None:
+    def _promote_due(self, most: int) -> None:
         for state in ("retrying", "delayed"):
-            due = self.store.client.zrangebyscore(getattr(self.store.keys, state)(QUEUE), "-inf", self._now())
+            key = getattr(self.store.keys, state)(QUEUE)
+            due = self.store.client.zrangebyscore(key, "-inf", self._now(), start=0, num=most)
             for job_id in due:
                 self._wait(job_id.decode())
 
     def _fetch(self, worker: str, want: int) -> list[Reserved]:
-        self._promote_due()
+        self._promote_due(want + SPARE)
         jobs, at = self.moves.fetch(want, worker=worker), self._at()
         assert len(jobs) <= want
         for got in jobs:

@@ -285,7 +285,6 @@ class StoreMachine(RuleBasedStateMachine):
     def wake_up(self) -> None:
         """A worker takes the token and fetches nothing: it puts the token back."""
         assert self.store.block([self.store.keys.wake(QUEUE)], 0.01)
-        self._promote_due()
         self.store.settle.fetch("w", [QUEUE], 0)
 
     # What must hold

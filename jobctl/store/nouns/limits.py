@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobctl import clock
 from jobctl.store.data import ids
-from jobctl.store.nouns.processes import Processes
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -22,8 +21,19 @@ if TYPE_CHECKING:
 
 WORST = 10
 PAGE = 500
-KINDS = ("smooth", "fixed", "sliding", "until")
-"""What Redis keeps of a rate: its use, by the kind of its window, and until when the other side asked for a pause."""
+KINDS = ("smooth", "window", "until")
+"""What Redis keeps of a rate: its use, by the kind of its counter, and until when the other side asked for a pause."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """One key of a limit at this moment: how much is used, when the next job may start (epoch ms, None for now), what
+    the limit allows ("" if nothing says so), and until when (0: for good) and by whom that was set by hand."""
+
+    used: int
+    next_ms: int | None
+    spec: str
+    until_ms: int | None
+    by: str | None
 
 
 class KeyState(msgspec.Struct, frozen=True):
@@ -152,67 +162,58 @@ class Limits:
         names = {name.removesuffix("|set") for name in specs} | {name for name in parked if name[0] != "p"}
         return [self._row(queue, limit, specs, parked.get(limit, 0)) for limit in sorted(names)]
 
-    def lane(self, queue: str, lane: str, job_id: str) -> LaneState:
-        """What a job that is limited waits for."""
-        client, keys, buckets = self._store.client, self._store.keys, lane.split("\n")
+    def lane(self, queue: str, buckets: str, priority: int, job_id: str) -> LaneState:
+        """What a job that is limited waits for: it has these buckets (one a line) and this priority."""
+        client, keys, lane = self._store.client, self._store.keys, f"{priority}|{buckets}"
+        names = buckets.split("\n")
         with mapping():
             pipe = client.pipeline(transaction=False)
             pipe.zrank(keys.of_limits(queue, f"lane:{lane}"), job_id)
-            for name in buckets:
+            for name in names:
                 pipe.zscore(keys.of_limits(queue, f"line:{name}"), lane)
             rank, *scores = pipe.execute()
-            held = next((name for name, score in zip(buckets, scores, strict=True) if score is not None), None)
-            limit, mark, key = (held or "").partition("|")
-            own, by_hand = client.hmget(keys.limits(queue), limit, f"{limit}|set")
-        if not limit or limit.startswith("p:"):
+        held = next((name for name, score in zip(names, scores, strict=True) if score is not None), None)
+        limit, _, key = (held or "").partition("|")
+        if held is None or limit.startswith("p:"):
             return LaneState(limit=limit or None, key="", spec="", used=0, next_ms=None, ahead=rank or 0)
-        spec = _override(ids.read(by_hand) if by_hand else None)[2] or (ids.read(own) if own else "")
-        [state] = self._states(queue, limit, spec, [(key if mark else None, 0)])
-        return LaneState(limit=limit, key=key, spec=spec, used=state.used, next_ms=state.next_ms, ahead=rank or 0)
+        [usage] = self.usage(queue, [held])
+        return LaneState(limit=limit, key=key, spec=usage.spec, used=usage.used, next_ms=usage.next_ms, ahead=rank or 0)
+
+    def usage(self, queue: str, buckets: Sequence[str]) -> list[Usage]:
+        """How much of some buckets is used."""
+        return [
+            Usage(
+                used,
+                till or None,
+                ids.read(spec),
+                None if until < 0 else until,
+                ids.read(by) if by else None,
+            )
+            for used, till, spec, until, by in self._store.run("usage", queue, *buckets)
+        ]
 
     def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:
-        until_ms, by, spec = _override(specs.get(f"{limit}|set"))
-        in_force = spec or specs.get(limit, "")
         backlog = self._store.keys.of_limits(queue, f"backlog:{limit}")
         with mapping():
             keyed = int(self._store.client.zcard(backlog))
             worst = self._store.client.zrevrange(backlog, 0, WORST - 1, withscores=True)
-        own = self._states(queue, limit, in_force, [(None, waiting)])[0]
         waits = [(key, int(count)) for name, count in worst if (key := _key(name)) is not None]
+        own, *each = self.usage(queue, [limit, *(bucket(limit, key) for key, _ in waits)])
         return LimitState(
             queue=queue,
             limit=limit,
-            spec=in_force,
+            spec=own.spec or specs.get(limit, ""),
             catalog_spec=specs.get(limit),
-            until_ms=until_ms,
-            by=by,
+            until_ms=own.until_ms,
+            by=own.by,
             waiting=waiting,
             keys=keyed if waits else 0,
             used=None if waits else own.used,
             next_ms=None if waits else own.next_ms,
-            worst=tuple(self._states(queue, limit, in_force, waits)),
+            worst=tuple(
+                KeyState(key, count, one.used, one.next_ms) for (key, count), one in zip(waits, each, strict=True)
+            ),
         )
-
-    def _states(self, queue: str, limit: str, spec: str, waits: Sequence[tuple[str | None, int]]) -> list[KeyState]:
-        """How much of each key of a limit is used; None is the limit itself."""
-        keys, window = self._store.keys, spec.rpartition(" ")[2]
-        with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
-            for key, _ in waits:
-                name = bucket(limit, key)
-                if limit[0] in "cC":
-                    pipe.hget(keys.of_limits(queue, "slots"), name)
-                elif window == "sliding":
-                    pipe.lrange(keys.of_limits(queue, f"sliding:{name}"), 0, -1)
-                else:
-                    pipe.get(keys.of_limits(queue, f"{window}:{name}"))
-                pipe.get(keys.of_limits(queue, f"until:{name}"))
-            replies = pipe.execute()
-            now = Processes(self._store).now_ms()
-        return [
-            KeyState(key or "", waiting, *_usage(limit, spec, replies[2 * i], replies[2 * i + 1], now))
-            for i, (key, waiting) in enumerate(waits)
-        ]
 
 
 def bucket(limit: str, key: str | None) -> str:
@@ -224,39 +225,3 @@ def _key(backlogged: bytes) -> str | None:
     """The key that a member of a backlog stands for: "|KEY", or "" for the limit itself."""
     text = ids.read(backlogged)
     return text[1:] if text else None
-
-
-def _override(text: str | None) -> tuple[int | None, str | None, str]:
-    """(until, by, spec) of a limit that was set by hand; Nones if there is none, or its time is over."""
-    if text is None:
-        return None, None, ""
-    until, by, spec = text.split("|", 2)
-    if int(until) and int(until) <= clock.now_ms():
-        return None, None, ""
-    return int(until), by, spec
-
-
-def _usage(limit: str, spec: str, reply: Any, penalty: bytes | None, now: int) -> tuple[int, int | None]:
-    """(used, when the next may start) from what Redis keeps of a bucket; as _limits.lua judges it."""
-    if limit[0] in "cC":
-        return int(reply or 0), None
-    used, next_ms = _used(spec, reply, now) if reply and spec else (0, None)
-    until = int(penalty or 0)
-    return used, max(until, next_ms or 0) if until > now else next_ms
-
-
-def _used(spec: str, reply: Any, now: int) -> tuple[int, int | None]:
-    count, period, burst, window = spec.split(" ")
-    if window == "sliding":
-        within = [at for at in reply if float(at) > now - int(period)]
-        return len(within), round(float(within[0])) + int(period) if len(within) >= int(count) else None
-    if window == "fixed":
-        index, used = ids.read(reply).split(":")
-        current = int(index) == now // int(period)
-        end = (int(index) + 1) * int(period)
-        return (int(used), end if int(used) >= int(count) else None) if current else (0, None)
-    interval = int(period) / int(count)
-    at, _, counted = ids.read(reply).partition(":")
-    ahead = (float(at) - now) * interval / float(counted)
-    wait = ahead - (int(burst) - 1) * interval
-    return max(0, round(ahead / interval + 0.499)), round(now + wait) if wait > 0 else None

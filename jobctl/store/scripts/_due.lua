@@ -8,7 +8,7 @@ local function wake(k)
 end
 
 -- Sets the queue's entry in the index of due times to the earliest of its jobs that have a time, and of the times at
--- which its limits are looked at again.
+-- which its limits are looked at again. Returns it; nil if there is none.
 local function refresh_due(k, queue)
   local first
   local function earliest(zset)
@@ -22,6 +22,7 @@ local function refresh_due(k, queue)
   else
     redis.call('ZREM', k.due, queue)
   end
+  return first
 end
 
 -- A due time earlier than all others of its queue wakes a worker, so that it sleeps no longer than until then.

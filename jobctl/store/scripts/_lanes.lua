@@ -1,28 +1,34 @@
 -- Lanes: the lines of jobs that have limits, and who waits for what.
 --
--- A *bucket* is a limit, or one key of it (LIMIT|KEY). A *lane* is the line of the jobs that share all their buckets; its
--- name is their names, one a line. A lane that is not empty is in exactly one place: in `turns`, if its head may be able
--- to go now, or in the line of the one bucket that holds it up. A bucket is in `holds`, scored by when it is looked at
--- again, if and only if its line is not empty: so no lane is without a wake-up.
+-- A *bucket* is a limit, or one key of it (LIMIT|KEY). The buckets of a job, one a line, are kept in `lanes`. A *lane* is
+-- the line of the jobs that share all their buckets and their priority, oldest first; its name is PRIORITY|BUCKETS. A lane
+-- that is not empty is in exactly one place: in `turns`, if its head may be able to go now, or in the line of the one
+-- bucket that holds it up. A bucket is in `holds`, scored by when it is looked at again, if and only if its line is not
+-- empty: so no lane is without a wake-up.
 -- A limit's first letter is its kind: r, R rate; c, C concurrency (of the type, of the queue); p a pause of the type.
 -- INCLUDE: _due
--- KEYS: limits lanes limited due
+-- KEYS: limits lanes limited priorities due
 
 local function sub(k, name) return k.limits .. ':' .. name end
 
+local function lane_of(buckets, priority) return string.format('%.0f|%s', priority, buckets) end
+
+local split = {}
+
+-- The buckets of a lane, or of a job (as `lanes` has them).
 local function buckets_of(lane)
-  local out = {}
-  for bucket in string.gmatch(lane, '[^\n]+') do out[#out + 1] = bucket end
+  local out = split[lane]
+  if out then return out end
+  out = {}
+  for bucket in string.gmatch(string.match(lane, '^-?%d+|(.*)$') or lane, '[^\n]+') do out[#out + 1] = bucket end
+  split[lane] = out
   return out
 end
 
 local function limit_of(bucket) return string.match(bucket, '^[^|]*') end
 
 -- True if it counts the jobs that run.
-local function is_concurrency(bucket)
-  local kind = string.sub(bucket, 1, 1)
-  return kind == 'c' or kind == 'C'
-end
+local function is_concurrency(bucket) return string.find(bucket, '^[cC]') ~= nil end
 
 -- How many jobs wait for each limit, and for each key of it ('|KEY', since an empty text is a key too; '' is no key).
 local function count_parked(k, lane, by)
@@ -64,30 +70,16 @@ local function pass_on(k, queue, lane, but, now)
   return somebody
 end
 
--- A lane has another head: it stands among those of the head's priority now, in the turn that it had.
-local function follow_head(k, lane)
-  local head = redis.call('ZRANGE', sub(k, 'lane:' .. lane), 0, 0, 'WITHSCORES')[2]
-  local class = math.floor(tonumber(head) / PRIORITY_STEP)
-  local places = { sub(k, 'turns') }
-  for i, bucket in ipairs(buckets_of(lane)) do places[i + 1] = sub(k, 'line:' .. bucket) end
-  for _, place_key in ipairs(places) do
-    local score = tonumber(redis.call('ZSCORE', place_key, lane) or nil)
-    if score and math.floor(score / PRIORITY_STEP) ~= class then
-      redis.call('ZADD', place_key, class * PRIORITY_STEP + score % PRIORITY_STEP, lane)
-    end
-  end
-end
-
--- Puts a job into its lane, at its place by priority, then sequence.
-local function park(k, id, lane, priority, sequence)
-  local score = priority * PRIORITY_STEP + sequence
+-- Puts a job into the lane of its buckets and priority, at its place by sequence; a negative one is before all that came
+-- there in their turn.
+local function park(k, id, buckets, priority, sequence)
+  local lane = lane_of(buckets, priority)
   local key = sub(k, 'lane:' .. lane)
   local empty = redis.call('EXISTS', key) == 0
-  redis.call('ZADD', key, score, id)
+  redis.call('ZADD', key, sequence, id)
   redis.call('ZADD', k.limited, time_ms(), id)
   count_parked(k, lane, 1)
-  if empty then return place(k, lane, score) end
-  if redis.call('ZRANGE', key, 0, 0)[1] == id then follow_head(k, lane) end
+  if empty then place(k, lane, priority * PRIORITY_STEP + math.max(0, sequence)) end
 end
 
 -- Takes a bucket out of `holds` if nobody waits for it any more.
@@ -109,16 +101,16 @@ local function leave(k, queue, lane)
   end
 end
 
--- Takes a job out of its lane. Returns its place there (its score), or nil if it is not in one.
+-- Takes a job out of its lane. Returns its place there (its sequence), or nil if it is not in one.
 local function unpark(k, queue, id)
   if redis.call('ZREM', k.limited, id) == 0 then return nil end
-  local lane = redis.call('HGET', k.lanes, id)
+  local lane = lane_of(redis.call('HGET', k.lanes, id), tonumber(redis.call('HGET', k.priorities, id) or '0'))
   local key = sub(k, 'lane:' .. lane)
-  local score = redis.call('ZSCORE', key, id)
+  local sequence = redis.call('ZSCORE', key, id)
   redis.call('ZREM', key, id)
   count_parked(k, lane, -1)
-  if redis.call('EXISTS', key) == 0 then leave(k, queue, lane) else follow_head(k, lane) end
-  return tonumber(score)
+  if redis.call('EXISTS', key) == 0 then leave(k, queue, lane) end
+  return tonumber(sequence)
 end
 
 -- Jobs have left `running`: their slots are free, and who waits for one is looked at. O(#ids).

@@ -2,7 +2,8 @@
 -- INCLUDE: _live _due _lanes
 -- KEYS: ready ordered priorities lanes token
 
--- Makes ids waiting, at the back of their line, or (front) at its head: the last one is first then. O(#ids); at most 1,000 ids.
+-- Makes ids waiting, at the back of their line, or (front) at its head: the last one is first then, but among those that
+-- have a priority and no limit. O(#ids); at most 1,000 ids.
 local function push_ready(k, ids, front)
   if #ids == 0 then return end
   local plain, ordered = ids, false
@@ -12,11 +13,11 @@ local function push_ready(k, ids, front)
     local lanes = limited and redis.call('HMGET', k.lanes, unpack(ids)) or {}
     local priorities = redis.call('HMGET', k.priorities, unpack(ids))
     for i, id in ipairs(ids) do
-      local sequence = front and 0 or (lanes[i] or priorities[i]) and redis.call('INCR', k.token)
+      local sequence = (lanes[i] or priorities[i]) and redis.call('INCR', k.token)
       if lanes[i] then
-        park(k, id, lanes[i], tonumber(priorities[i] or '0'), sequence)
+        park(k, id, lanes[i], tonumber(priorities[i] or '0'), front and -sequence or sequence)
       elseif priorities[i] then
-        redis.call('ZADD', k.ordered, tonumber(priorities[i]) * PRIORITY_STEP + sequence, id)
+        redis.call('ZADD', k.ordered, tonumber(priorities[i]) * PRIORITY_STEP + (front and 0 or sequence), id)
         ordered = true
       else
         plain[#plain + 1] = id

@@ -1,56 +1,21 @@
--- Reserves jobs for a worker: due ones are promoted, then high priorities, the list, low priorities; each gets a token.
--- Jobs with limits are taken from the lanes whose turn it is, only if all their limits admit them.
--- INCLUDE: _list _due _lanes _limits _unique _ready
+-- Reserves jobs for a worker: the most urgent priority first, and within one the oldest; each gets a token. Due jobs are
+-- promoted as far as there is room for them. Jobs with limits are taken only if all their limits admit them.
+-- INCLUDE: _due _budget _lanes _limits _unique _ready _work _bodies _turns _lines
 -- KEYS: token paused due
--- KEYS-EACH: ready bodies ordered priorities stale since running records crashes delayed retrying lanes limited uniques expiring
+-- KEYS-EACH: ready bodies ordered priorities since running records crashes lanes limited uniques expiring
 -- ARGV: worker, want, then the queue names in the order in which they are to be asked
--- Returns: {now, next due time of any queue (ms, 0 if none), names of paused job types, one a line, then for each job:
---          queue index (from 0), id, token, body, record or '', facts}; facts is the crashes, or
---          'CRASHES|expires (epoch ms or '')|LANE' for a job that has more than those
--- Cost: O(want + queues), stale entries skipped at most 1,000 a queue, lanes tried at most 200
+-- Returns: {now, next due time of any queue (ms, 0 if none; now if there was more to do than one call may), names of paused
+--          job types, one a line, then for each job: queue index (from 0), id, token, body, record or '', facts}; facts is
+--          the crashes, or 'CRASHES|expires (epoch ms or '')|LANE' for a job that has more than those
+-- Cost: O(want + queues), and no more than one call may do (_work)
 
 local STARVE = 16 -- of any 16 jobs of a queue started one after the other, one is of its last priority
+local SPARE = 16 -- due jobs that are promoted beyond those that there is room for
 local worker, want = ARGV[1], tonumber(ARGV[2])
 local now = time_ms()
 local exact = time_exact()
 local out = { now, 0, '' }
 local left = want
-local behind = false
-local tries = 200 -- buckets and lanes that one call looks at
-
-local function from_ordered(k, low, high, n)
-  if n <= 0 then return {} end
-  local ids = redis.call('ZRANGEBYSCORE', k.ordered, low, high, 'LIMIT', 0, n)
-  if #ids > 0 then redis.call('ZREM', k.ordered, unpack(ids)) end
-  return ids
-end
-
-local function from_list(k, n)
-  if n <= 0 then return {} end
-  return redis.call('LPOP', k.ready, n) or {}
-end
-
-local function append(to, from)
-  for _, v in ipairs(from) do to[#to + 1] = v end
-end
-
--- The next n of a queue in the order of priorities; the list holds those of priority 0.
-local function draw(k, n)
-  if redis.call('EXISTS', k.ordered) == 0 then return from_list(k, n) end
-  local ids = from_ordered(k, '-inf', '(0', n)
-  append(ids, from_list(k, n - #ids))
-  append(ids, from_ordered(k, 0, '+inf', n - #ids))
-  return ids
-end
-
--- The oldest of the last priority that waits.
-local function draw_last(k)
-  local last = tonumber(redis.call('ZREVRANGE', k.ordered, 0, 0, 'WITHSCORES')[2])
-  if last and (last >= 0 or redis.call('EXISTS', k.ready) == 0) then
-    return from_ordered(k, math.floor(last / PRIORITY_STEP) * PRIORITY_STEP, '+inf', 1)
-  end
-  return from_list(k, 1)
-end
 
 -- An id that is not printable ASCII cannot be typed and may not be text at all: a stock message with such a one goes on
 -- under its hexadecimal form (with the token, so that it is nobody else's).
@@ -67,127 +32,176 @@ local function readable(k, id, token)
 end
 
 -- What a worker must know of a job beside its body and record.
-local function facts_of(crashes, expires, lane)
+local function facts_of(crashes, expires, buckets)
   crashes = crashes or '0'
-  if not expires and not lane then return crashes end
-  return crashes .. '|' .. (expires or '') .. '|' .. (lane or '')
+  if not expires and not buckets then return crashes end
+  return crashes .. '|' .. (expires or '') .. '|' .. (buckets or '')
 end
+
+-- Redis keeps a small hash as a list, in which each look is a walk; a value that is long makes it a table at once.
+local function padded(reservation, jobs) return jobs > 32 and reservation .. string.rep(' ', 64) or reservation end
 
 local function reserve(k, index, ids, bodies)
   local last = redis.call('INCRBY', K.token, #ids)
   local reservations = {}
   local records = redis.call('HMGET', k.records, unpack(ids))
+  spend_bytes(records)
   local crashes = redis.call('EXISTS', k.crashes) == 1 and redis.call('HMGET', k.crashes, unpack(ids)) or {}
   local beside = redis.call('EXISTS', k.lanes, k.expiring, k.uniques) > 0
   local lanes = beside and redis.call('HMGET', k.lanes, unpack(ids)) or {}
   local expires = beside and redis.call('ZMSCORE', k.expiring, unpack(ids)) or {}
   if beside then free_keys(k, ids, 'started') end
-  for i, stock_id in ipairs(ids) do
-    local mine = string.format('%.0f-%.0f', last - #ids + i, now) -- with the time: a count may be lost and given again
-    local id = readable(k, stock_id, mine)
-    reservations[#reservations + 1] = id
-    reservations[#reservations + 1] = mine .. '|' .. worker .. '|' .. now
+  local strange = string.find(table.concat(ids), '[^\33-\126]')
+  local stamp = string.format('-%.0f', now) -- a count may be lost and given again
+  local by = string.format('|%s|%.0f', worker, now)
+  for i, id in ipairs(ids) do
+    local mine = string.format('%d', last - #ids + i) .. stamp
+    if strange then id = readable(k, id, mine) end
     local n = #out
+    reservations[2 * i - 1], reservations[2 * i] = id, mine .. by
     out[n + 1], out[n + 2], out[n + 3] = index, id, mine
-    out[n + 4], out[n + 5], out[n + 6] = bodies[i], records[i] or '', facts_of(crashes[i], expires[i], lanes[i])
+    out[n + 4], out[n + 5], out[n + 6] = bodies[i] or '', records[i] or '', facts_of(crashes[i], expires[i], lanes[i])
   end
+  reservations[2] = padded(reservations[2], #ids)
   redis.call('HSET', k.running, unpack(reservations))
-end
-
--- Takes jobs of a queue that has no lanes: in bulk.
-local function take(k, index)
-  local budget = 1000
-  local mixed = redis.call('EXISTS', k.ordered) == 1
-  local since = mixed and tonumber(redis.call('GET', k.since) or '0') or 0 -- started since one of the last priority was
-  while left > 0 and budget > 0 do
-    local last = since >= STARVE - 1
-    local ids = last and draw_last(k) or draw(k, mixed and math.min(left, STARVE - 1 - since) or math.min(left, 500))
-    if #ids == 0 then
-      redis.call('DEL', k.stale)
-      break
-    end
-    budget = budget - #ids
-    local good, bodies = live_of(k, ids)
-    if #good > 0 then
-      reserve(k, index, good, bodies)
-      left = left - #good
-      if mixed then since = last and 0 or since + #good end
-    end
-  end
-  if mixed then redis.call('SET', k.since, since) end
-end
-
-local function priority_of(row) return row[2] and math.floor(tonumber(row[2]) / PRIORITY_STEP) end
-
--- Whose turn it is: 'lane', 'ordered' or 'list', and the name and score there; nil if no lane has a turn. Of two with
--- the same priority the lane goes first if `lanes_first`.
-local function choose(k, last, lanes_first)
-  local lane = first_of(sub(k, 'turns'), last)
-  if not lane[1] then return nil end
-  local ordered = first_of(k.ordered, last)
-  local best = { 'lane', priority_of(lane), lane }
-  for _, other in ipairs({
-    { 'ordered', priority_of(ordered), ordered },
-    { 'list', redis.call('EXISTS', k.ready) == 1 and 0 or nil, {} },
-  }) do
-    local ahead = other[2] and (last and other[2] - best[2] or best[2] - other[2])
-    if ahead and (ahead > 0 or (ahead == 0 and best[1] == 'lane' and not lanes_first)) then best = other end
-  end
-  return best[1], best[3][1], tonumber(best[3][2])
-end
-
--- Takes at most n jobs one by one, lanes and lines in turn among equals, for as long as a lane has its turn. `since` were
--- started since one of the last priority was; `last`: it is time for one.
-local function take_in_turn(k, index, queue, n, last, since)
-  local lanes_first = last and redis.call('INCR', sub(k, 'ties')) % 2 == 0
-  local ids, bodies, taken = {}, {}, {}
-  while #ids < n and tries > 0 do
-    tries = tries - 1
-    if not last then lanes_first = (since + #ids) % 2 == 0 end
-    local source, name, score = choose(k, last, lanes_first)
-    if not source then break end
-    local good, found = {}, {}
-    if source == 'lane' then
-      good[1] = draw_turn(k, queue, name, score, exact)
-      if good[1] then
-        found[1] = redis.call('HGET', k.bodies, good[1])
-        taken[good[1]] = true -- an old entry in the list is none of it
-      end
-    else
-      if source == 'list' then name = redis.call('LPOP', k.ready) else redis.call('ZREM', k.ordered, name) end
-      good, found = live_of(k, { name }, taken)
-    end
-    if good[1] then ids[#ids + 1], bodies[#bodies + 1] = good[1], found[1] or '' end
-  end
-  if #ids == 0 then return end
-  reserve(k, index, ids, bodies)
   left = left - #ids
-  redis.call('SET', k.since, last and 0 or since + #ids)
 end
 
--- Takes what the queue has: as long as lanes may have their turn, one by one.
-local function serve(k, index, queue, limited)
-  local before = left
-  while limited and left > 0 do
-    if tries <= 0 then
-      behind = true
-      if left < before then return end -- lanes and lines go on in turn with the next fetch
-      break
+-- Two lines of jobs as one: after every `gap` of the first (`before` of them to begin with) comes one of the second.
+local function interleaved(first, second, before, gap)
+  if #second == 0 then return first end
+  local merged, at = {}, 1
+  for i, each in ipairs(first) do
+    if i == before + 1 + gap * (at - 1) and second[at] then
+      merged[#merged + 1] = second[at]
+      at = at + 1
     end
-    local since = tonumber(redis.call('GET', k.since) or '0')
-    local last = since >= STARVE - 1
-    local n = math.min(left, math.max(1, STARVE - 1 - since))
-    tries = refill(k, queue, last and STARVE or n, last, exact, tries)
-    if redis.call('EXISTS', sub(k, 'turns')) == 0 then break end
-    take_in_turn(k, index, queue, n, last, since)
+    merged[#merged + 1] = each
   end
-  if left > 0 then take(k, index) end
+  for i = at, #second do merged[#merged + 1] = second[i] end
+  return merged
 end
 
--- Whether a bucket that others wait for is to be looked at now: `left` was used up before all were.
-local function held_too_long(k)
-  local hold = tonumber(redis.call('ZRANGE', sub(k, 'holds'), 0, 0, 'WITHSCORES')[2])
-  return hold and hold <= exact
+-- The first priority that waits in a queue and may go, or (last) the last one; nil if nothing may. Then whether there are
+-- lanes of that priority, and whether there are other jobs of it.
+local function priority_of(k, last)
+  local lanes = may_try_lanes() and priority_in(sub(k, 'turns'), last) or nil
+  local lines = priority_in(k.ordered, last)
+  if redis.call('EXISTS', k.ready) == 1 and (not lines or (lines < 0) == last) then lines = 0 end
+  if lanes and lines and lanes ~= lines then
+    if (lanes < lines) == last then lanes = nil else lines = nil end
+  end
+  return lanes or lines, lanes ~= nil, lines ~= nil
+end
+
+local function take_from_lines(k, priority, n, taken)
+  local ids, bodies = take_ordered(k, priority, n)
+  if priority ~= 0 or #ids == n then return ids, bodies end
+  local more, theirs = take_listed(k, n - #ids, taken)
+  append(ids, more)
+  append(bodies, theirs)
+  return ids, bodies
+end
+
+-- Takes at most n jobs of a priority that lanes and others have. They share: neither keeps the other waiting.
+local function take_from_both(k, queue, priority, n, taken)
+  local half = math.floor(n / 2)
+  if n % 2 == 1 then half = half + redis.call('INCR', sub(k, 'ties')) % 2 end
+  local ids, bodies = take_from_lanes(k, queue, priority, half, exact)
+  for _, id in ipairs(ids) do taken[id] = true end -- an old entry in the list is not it
+  local more, theirs = take_from_lines(k, priority, n - #ids, taken)
+  if #ids == half and #more < n - half then
+    local rest, of_rest = take_from_lanes(k, queue, priority, n - #ids - #more, exact)
+    append(ids, rest)
+    append(bodies, of_rest)
+  end
+  return interleaved(ids, more, 1, 1), interleaved(bodies, theirs, 1, 1)
+end
+
+-- Takes at most n jobs of a priority; `lanes` and `lines` say who has some.
+local function take(k, queue, n, priority, lanes, lines, taken)
+  local ids, bodies
+  if n < 1 then
+    return {}, {}
+  elseif lanes and lines then
+    ids, bodies = take_from_both(k, queue, priority, n, taken)
+  elseif lanes then
+    ids, bodies = take_from_lanes(k, queue, priority, n, exact)
+  else
+    ids, bodies = take_from_lines(k, priority, n, taken)
+  end
+  for _, id in ipairs(ids) do taken[id] = true end
+  return ids, bodies
+end
+
+-- Takes at most n jobs: of the first priority, and for every 15 of them one of the last, as many as are `due`. `since` were
+-- started since one of the last priority was. `sure`: what has its turn last is of the last priority that may go. Returns
+-- since, and whether one that was due did not come.
+local function take_by_priority(k, index, queue, n, since, due, sure)
+  local taken = {}
+  local first, lanes, lines = priority_of(k, false)
+  if not first then return since, due > 0 end
+  local last, last_lanes, last_lines
+  if due > 0 then last, last_lanes, last_lines = priority_of(k, true) end
+  local same = last == first
+  local ids, bodies = take(k, queue, same and n or n - due, first, lanes, lines, taken)
+  local turns = same and 0 or math.min(due, n - #ids, math.floor((since + #ids) / (STARVE - 1)))
+  local lasts, theirs = take(k, queue, turns, last, last_lanes, last_lines, taken)
+  if #ids + #lasts > 0 then
+    local before = STARVE - 1 - since
+    reserve(k, index, interleaved(ids, lasts, before, STARVE - 1), interleaved(bodies, theirs, before, STARVE - 1))
+  end
+  local all_last = same and #ids > 0 and (sure or redis.call('EXISTS', sub(k, 'holds')) == 0)
+  since = all_last and 0 or since + #ids - (STARVE - 1) * #lasts
+  return math.max(0, math.min(STARVE - 1, since)), same or #lasts < turns
+end
+
+-- Takes jobs of a queue that has priorities or limits.
+local function serve_by_priority(k, index, queue, limited)
+  local since = tonumber(redis.call('GET', k.since) or '0')
+  local no_last = false -- none of the last priority came that was due
+  while left > 0 and may_go_on() do
+    local before, tries, entries = left, in_vain, dropped
+    local last_first = since >= STARVE - 1 and not no_last -- there may be room for no more than this one
+    local n = last_first and 1 or math.min(left, 500)
+    local due = no_last and 0 or math.floor((since + n) / STARVE)
+    if limited and not last_first then refill(k, queue, n, false, exact) end
+    if limited and due > 0 then refill(k, queue, STARVE, true, exact) end
+    since, no_last = take_by_priority(k, index, queue, n, since, due, last_first)
+    if left == before and in_vain == tries and dropped == entries and not no_last then break end
+  end
+  redis.call('SET', k.since, since)
+end
+
+local function serve(k, index, queue, limited)
+  if limited or redis.call('EXISTS', k.ordered) == 1 then return serve_by_priority(k, index, queue, limited) end
+  local ids, bodies = take_listed(k, left, {})
+  if #ids > 0 then reserve(k, index, ids, bodies) end
+end
+
+-- Makes as many due jobs wait as there is room for, and a few more.
+local function promote(k, queue)
+  local each = redis.call('EXISTS', k.lanes) == 1 and 24 or redis.call('EXISTS', k.priorities) == 1 and 7 or 2
+  promote_due(k, queue, now, can_do(math.min(left, 500) + SPARE, 2 * each))
+end
+
+local function serve_queue(k, index, queue, is_due)
+  local limited = redis.call('EXISTS', k.limited) == 1
+  if is_due or limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
+  if left > 0 and may_go_on() then
+    if is_due then
+      promote(k, queue)
+      limited = limited or redis.call('EXISTS', k.limited) == 1
+    end
+    serve(k, index, queue, limited)
+  end
+  local more = false
+  if is_due or limited then
+    local next_due = refresh_due(k, queue)
+    more = next_due ~= nil and next_due <= exact
+  end
+  if more or redis.call('EXISTS', k.ready, k.ordered, sub(k, 'turns')) > 0 then wake(k) end
+  return more
 end
 
 local names = {}
@@ -203,25 +217,15 @@ if any_paused then
   out[3] = table.concat(types, '\n')
 end
 
+local behind = false
 for i, k in ipairs(Q) do
-  local queue = names[i]
-  if not (any_paused and (all_paused or paused_until(K, queue, now))) then
-    local is_due = due[i] and tonumber(due[i]) <= now
-    local limited = redis.call('EXISTS', k.limited) == 1
-    if is_due or limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
-    if is_due then
-      promote_due(k, queue, now, 200)
-      limited = redis.call('EXISTS', k.limited) == 1
-      local next_due = redis.call('ZRANGEBYSCORE', k.delayed, '-inf', now, 'LIMIT', 0, 1)[1]
-        or redis.call('ZRANGEBYSCORE', k.retrying, '-inf', now, 'LIMIT', 0, 1)[1]
-      if next_due then behind = true end
-    end
-    if left > 0 then serve(k, i - 1, queue, limited) end
-    if redis.call('EXISTS', k.ready, k.ordered, sub(k, 'turns')) > 0 or (limited and held_too_long(k)) then wake(k) end
+  if not (any_paused and (all_paused or paused_until(K, names[i], now))) then
+    local more = serve_queue(k, i - 1, names[i], due[i] and tonumber(due[i]) <= now)
+    behind = behind or more
   end
 end
 
-if behind then
+if behind or (left > 0 and not may_try_lanes()) then
   out[2] = now
 else
   local later = redis.call('ZRANGEBYSCORE', K.due, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)

@@ -7,12 +7,12 @@
 -- Cost: O(ids), within the budget
 
 local priority = tonumber(ARGV[2])
--- The list keeps no score.
+-- A lane keeps the job's sequence, the ordered set its score, the list neither.
 local function place_anew(id, row, score)
-  local sequence = score and score % PRIORITY_STEP or redis.call('INCR', K.token)
   if row.key == 'limited' then
-    park(K, id, redis.call('HGET', K.lanes, id), priority, sequence)
+    park(K, id, redis.call('HGET', K.lanes, id), priority, score)
   elseif priority ~= 0 then
+    local sequence = score and score - priority_at(score) * PRIORITY_STEP or redis.call('INCR', K.token)
     redis.call('ZADD', K.ordered, priority * PRIORITY_STEP + sequence, id)
     wake(K)
   else

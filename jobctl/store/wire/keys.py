@@ -135,7 +135,7 @@ class Keys:
 
     def of_limits(self, queue: str, name: str) -> str:
         """`turns`, `holds`, `slots`, `parked`, `ties`, or `lane:LANE`, `line:BUCKET`, `backlog:LIMIT`, and of a rate
-        `smooth:BUCKET`, `fixed:BUCKET`, `sliding:BUCKET`, `until:BUCKET`."""
+        `smooth:BUCKET`, `window:BUCKET`, `until:BUCKET`."""
         return f"{self.limits(queue)}:{name}"
 
     def lanes(self, queue: str) -> str:
