@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobctl.catalog.model import RetryPolicy
-from jobctl.engine.attempt.retry_policy import GiveUp, Retry, backoff_ms, decide, describe, fingerprint
+from jobctl.engine.attempt.retry_policy import GiveUp, Retry, backoff_ms, decide
+from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
-from jobctl.handlers.failure import MAX_MESSAGE, MAX_TRACEBACK
+from jobctl.handlers.failure import MAX_MESSAGE, MAX_TRACEBACK, describe
 
 
 class ShopError(ConnectionError):

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from dramatiq.errors import Retry as AskedFor
 
 from jobctl.catalog.model import RetryPolicy
-from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
-from jobctl.handlers.failure import Failure, RemoteFailure, ancestry, describe
-
-__all__ = ["Failure", "GiveUp", "Retry", "backoff_ms", "decide", "describe", "fingerprint", "names_of"]
+from jobctl.handlers.failure import RemoteFailure, ancestry
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ class Child:
         self.threads = config.threads
         self.slots = slots
         self.started = clock.monotonic()
-        self.retiring = False
         self.stall_logged = False
         self._process = process
         self._lifeline = lifeline
@@ -46,7 +45,6 @@ class Child:
 
     def retire(self) -> None:
         """Ask it to finish what it runs, without hurry, and exit."""
-        self.retiring = True
         self.signal(RETIRE)
 
     def stalled_s(self, now: float) -> float:
