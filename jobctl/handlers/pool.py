@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from jobctl import clock
+from jobctl.handlers import cgroup
 from jobctl.handlers.base import HandlerFailure
 from jobctl.handlers.group import POLL_S, Group, open_pidfd, signal_name
 from jobctl.handlers.process import Waker
@@ -60,6 +61,7 @@ class Process:
             except BaseException:
                 self._close()
                 raise
+        self._cgroup = cgroup.around(self._group.pid, target.memory_bytes)  # it starts nothing before it is told to
         self._pidfd = open_pidfd(self._group.pid)
         self._poll = select.poll()
         for descriptor in (ours.fileno(), self._waker.reader, self._pidfd):
@@ -100,6 +102,8 @@ class Process:
     def kill(self) -> int:
         """End it and all that it has started. Its exit status, or minus the signal's number."""
         status = self._group.end()
+        if self._cgroup is not None:
+            self._cgroup.end()
         self._close()
         return status
 
@@ -133,6 +137,7 @@ class Pool:
     def warm(self) -> None:
         """Have a process ready, soon."""
         if not self._idle and not self._closed:
+            _STARTER.submit(cgroup.end_left_over)
             _STARTER.submit(lambda: self._settle(Process(self._target)))
 
     def take(self) -> Process:

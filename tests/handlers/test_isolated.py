@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from jobctl.catalog.kinds.python import PythonSpec
 from jobctl.catalog.model import JobType
 from jobctl.engine.attempt.retry_policy import names_of
 from jobctl.errors import RedisUnavailable, UsageError
-from jobctl.handlers import build, isolated, pool
+from jobctl.handlers import build, cgroup, isolated, pool
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import RemoteFailure, describe
 from jobctl.prctl import may_lift_limits
@@ -343,6 +344,36 @@ def test_memory_that_is_shared_counts_too(function, new_run):
     with pytest.raises(HandlerFailure, match="shared mappings included; its `memory` is 64,000,000") as caught:
         function(source, memory=64_000_000)(new_run().attempt)
     assert caught.value.error == "MemoryError"
+
+
+ESCAPE = """
+import os, subprocess, time, jobctl
+def run():
+    pid = subprocess.Popen(["sleep", "300"], start_new_session=True, env={}, executable="/bin/sleep").pid
+    jobctl.current().log(str(pid))
+    time.sleep(300)
+"""
+
+
+@pytest.mark.skipif(cgroup.own_folder() is None, reason="no cgroup of v2 is writable here")
+def test_nothing_leaves_a_cgroup(function, cancel_when_it_runs, current_job, gone):
+    run = cancel_when_it_runs()
+    with pytest.raises(AttemptCancelled):
+        function(ESCAPE)(run.attempt)
+    assert gone(int(run.texts("log")[0]))
+
+
+@pytest.mark.skipif(cgroup.own_folder() is None, reason="no cgroup of v2 is writable here")
+def test_the_cgroups_of_a_killed_worker_are_ended(gone):
+    worker = subprocess.Popen(["true"])
+    worker.wait()
+    left = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    folder = cgroup.own_folder() / f"{cgroup.PREFIX}-{worker.pid}-{left.pid}"
+    folder.mkdir()
+    (folder / "cgroup.procs").write_text(str(left.pid))
+    cgroup.end_left_over()
+    assert left.wait(10) == -9
+    assert not folder.exists()
 
 
 LIFT = """

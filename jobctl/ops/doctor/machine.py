@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobctl import prctl
+from jobctl.handlers.cgroup import own_folder
 from jobctl.ops.doctor.check import Check, listed
 
 if TYPE_CHECKING:
@@ -26,5 +27,8 @@ def checks(catalog: Catalog) -> Iterator[Check]:
     elif limited and prctl.may_lift_limits():
         found = f"this user may lift resource limits, and so may {listed(limited)}, whose `memory` is limited"
         yield Check("isolation", "warn", found, "run workers as a user without CAP_SYS_RESOURCE")
+    elif own_folder() is None:
+        found = "no writable cgroup: only what clears its environment and leaves its process group outlives its job"
+        yield Check("isolation", "ok", found)
     else:
-        yield Check("isolation", "ok", "isolated jobs can be held to their limits")
+        yield Check("isolation", "ok", "nothing outlives an isolated job")
