@@ -74,7 +74,7 @@ def stub_broker() -> Iterator[StubLike]:
 
 @pytest.fixture
 def stub_worker(stub_broker: StubLike) -> Iterator[Worker]:
-    worker = Worker(stub_broker, worker_timeout=100, worker_threads=32)
+    worker = Worker(stub_broker, worker_timeout=50, worker_threads=8)
     worker.start()
     yield worker
     worker.stop()

@@ -12,7 +12,9 @@ import redis
 from dramatiq.middleware import Callbacks, CurrentMessage, Pipelines
 
 from jobctl.catalog.problems import CatalogError
+from jobctl.engine.tools.stop import StopFlag
 from tests.compat.inner import Inner, ended
+from tests.support import eventually
 
 JOBS = """
 defaults: {retries: {max: 0}}
@@ -156,6 +158,20 @@ def test_one_that_ends_its_thread_loses_no_job(inner: Inner, hook: str) -> None:
     fails = hook.endswith("process_message")  # to Dramatiq, too, the attempt has failed then
     assert states == ["dead" if fails else "completed", "dead", "dead" if fails else "completed"]
     assert worker.threads[0].is_alive()
+
+
+@pytest.mark.parametrize("hook", ["before_worker_shutdown", "before_worker_thread_shutdown", "after_worker_shutdown"])
+def test_no_hook_keeps_a_worker_from_giving_its_jobs_back(inner: Inner, hook: str) -> None:
+    inner.module("app", MIDDLEWARE)
+    inner.module("raising", RAISING.format(error="app.SkipMessage()"))
+    worker = inner.start(with_middleware(f'{{use: "raising:broken", options: {{hook: {hook}}}}}'))
+    assert ended(worker, worker.broker.actors["act"].send()).state == "completed"
+    stop = StopFlag()
+    stop.set()
+    assert worker.drain(stop)
+    import app
+
+    eventually(lambda: hook in app.seen)
 
 
 REJECTING = """

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import redis
 from dramatiq.broker import Broker
-from dramatiq.middleware import Callbacks, CurrentMessage, Middleware, Pipelines
+from dramatiq.middleware import Callbacks, CurrentMessage, Middleware, MiddlewareError, Pipelines
 from dramatiq.middleware.retries import Retries
 
 from jobctl.engine.dramatiq.broker import JobctlBroker
 from jobctl.engine.dramatiq.hooks import Hooks
 from jobctl.errors import UsageError
 from jobctl.store import Store
+
+_log = logging.getLogger("jobctl.worker")
 
 ALWAYS: tuple[type[Middleware], ...] = (CurrentMessage, Callbacks, Pipelines)
 """What every worker has, before the application's own."""
@@ -49,6 +52,15 @@ class WorkerBroker(JobctlBroker):
             self.middleware[:] = [known for known in self.middleware if type(known) is not type(middleware)]
         super().add_middleware(middleware, **place)
         self.hooks = Hooks(self)
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """A hook cannot refuse that a worker stops, or its threads do: jobs have to be given back."""
+        try:
+            super().emit_before(signal, *args, **kwargs)
+        except MiddlewareError:
+            if not signal.endswith("_shutdown"):
+                raise
+            _log.critical("unexpected failure in before_%s", signal, exc_info=True)
 
     def adopt(self) -> None:
         """Add the middleware that libraries give to every broker by patching Dramatiq's constructor, as Sentry's does.
