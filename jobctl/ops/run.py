@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ import msgspec
 
 from jobctl import clock, redaction, scrubbing, text
 from jobctl.catalog import payload as payloads
+from jobctl.catalog.imports import folder, make_importable
+from jobctl.catalog.kinds.actor import ActorSpec
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.context import activate
 from jobctl.handlers import build
@@ -68,10 +69,12 @@ def run(
     Raises UsageError for a job type that cannot work. Ctrl-C stops what can be stopped, and raises KeyboardInterrupt
     in a plain function.
     """
-    folder = Path(catalog.path).resolve().parent if catalog.path else Path.cwd()
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    handler = build(job_type, env=env, folder=folder)
+    make_importable(catalog)
+    if isinstance(job_type.handler, ActorSpec) or catalog.worker.middleware:
+        from jobctl.engine.dramatiq.application import stand_in
+
+        stand_in(catalog)
+    handler = build(job_type, env=env, folder=Path(folder(catalog)))
     handler.get_ready()
     job_id = Mint().new(job_type.queue)
     using = redaction.scrubber(job_type.redact, payload)

@@ -81,6 +81,12 @@ def test_a_worker_and_validate_tell_the_same_once(redis_cli: Cli) -> None:
     assert (machine.code, machine.json()) == (0, [])
 
 
+def test_run_takes_the_actors_that_a_worker_takes(cli: Cli) -> None:
+    write(cli, CATALOG)
+    ran = cli("run", "resize", "path=a.png", "-o", "json")
+    assert (ran.code, ran.json()["result"]) == (0, "a.png"), ran.err
+
+
 def test_nothing_is_told_of_what_middleware_provides_and_the_catalog_says(redis_cli: Cli) -> None:
     said = "retries: {max: 9, never_on: [ValueError]}, timeout: 1m}"
     catalog = CATALOG.replace('"shop:resize"}', f'"shop:resize", {said}') + "worker: {middleware: ['shop:results']}\n"

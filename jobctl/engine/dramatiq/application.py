@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dramatiq import Actor
+from dramatiq import Actor, set_broker
 from dramatiq.middleware import Middleware, default_middleware
 
 from jobctl.catalog.imports import in_a_line, make_importable, placed, resolve
 from jobctl.catalog.model import Catalog, JobType, MiddlewareSpec
-from jobctl.catalog.problems import Problem
+from jobctl.catalog.problems import CatalogError, Problem
 from jobctl.engine.dramatiq.middleware.retries import Retries
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.errors import UsageError
+from jobctl.store.wire.connection import connect
 
 MAX_SHOWN = 40
 
@@ -45,6 +46,17 @@ def equip(broker: WorkerBroker, catalog: Catalog) -> tuple[Problem, ...]:
         except Unusable as reason:
             problems.append(placed(catalog, f"worker.middleware[{index}]", *reason.args))
     return tuple(problems)
+
+
+def stand_in(catalog: Catalog) -> None:
+    """Let modules with actors be imported where no worker is, with the broker and the middleware that one would have.
+
+    It connects to nothing. Raises CatalogError for middleware that does not work.
+    """
+    broker = WorkerBroker(connect("redis://localhost"), catalog.namespace)
+    set_broker(broker)
+    if problems := equip(broker, catalog):
+        raise CatalogError(problems)
 
 
 def _made(spec: MiddlewareSpec) -> list[Middleware]:
