@@ -172,7 +172,12 @@ class Catalog(msgspec.Struct, frozen=True):
         """The queue's settings; a queue that the catalog does not name has the defaults."""
         return self.queues.get(name) or Queue(name, self.default_keep)
 
+    def type_of(self, name: str) -> JobType | None:
+        """The job type that messages of that name are of: its own name, or that of its Dramatiq actor."""
+        found = self.jobs.get(name)
+        return found or next((job for job in self.jobs.values() if job.handler.message_name == name), None)
+
     def redacted(self, job_type: str) -> tuple[str, ...]:
         """The `redact` patterns of a job type; none of one that the catalog does not know."""
-        known = self.jobs.get(job_type)
+        known = self.type_of(job_type)
         return known.redact if known else ()

@@ -10,6 +10,7 @@ from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.problems import did_you_mean
 from jobctl.catalog.ticks import following, spread_ms
 from jobctl.engine import logs
+from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.engine.process.config import (
     DEFAULT_GRACE_S,
@@ -74,7 +75,7 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
         _log.warning("%s", sanitize(str(warning)))
     store = open_store(settings, catalog, url=plan.url, timeout_s=CALL_S)
     _greet(store, wait=not options.burst)
-    plan.liveness = liveness = StoreLiveness(store, catalog, lease_ms)
+    plan.liveness = liveness = StoreLiveness(store, Cataloged(catalog), lease_ms)
     supervisor = Supervisor(
         SupervisorOptions(processes=plan.processes, max_memory=options.max_memory),
         plan.child(catalog, text),
@@ -94,12 +95,12 @@ def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: st
     store = open_store(settings, catalog, url=url, timeout_s=CALL_S)
     _greet(store, wait=True)
     ticks = StoreTicks(store, catalog)
-    liveness = StoreLiveness(store, catalog)
+    liveness = StoreLiveness(store, Cataloged(catalog))
 
     def reload() -> Catalog:
         new = schedulable(settings)
         ticks.use(new)
-        liveness.catalog = new
+        liveness.known = Cataloged(new)
         return new
 
     return Scheduler(catalog, ticks, liveness, reload, Notifier(*notify_socket())).run()
@@ -148,7 +149,7 @@ class _Plan:
     def adopt(self, child: ChildConfig) -> None:
         """Recover the jobs of the dead by the catalog that the living work with."""
         if self.liveness:
-            self.liveness.catalog = read_catalog(child)
+            self.liveness.known = Cataloged(read_catalog(child))
 
     def read(self) -> tuple[Catalog, str]:
         """The catalog and the text that it was read from."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobctl.errors import RedisForbidden
+from jobctl.store.nouns.stock import BATCH
 
 if TYPE_CHECKING:
     from jobctl.store import Store
@@ -31,9 +32,20 @@ def take_in(store: Store, queues: Iterable[str], *, write: bool, limit: int | No
         waiting = store.stock.count_dead(queue)
         if waiting and write and (limit is None or taken < limit):
             try:
-                taken += store.stock.take_dead(queue, None if limit is None else limit - taken)
+                taken += _take(store, queue, waiting if limit is None else limit - taken)
             except RedisForbidden:
                 write = False
             waiting = store.stock.count_dead(queue)
         left += waiting
     return Inbox(taken, left)
+
+
+def _take(store: Store, queue: str, limit: int) -> int:
+    """Take in at most `limit` letters of a queue; returns how many."""
+    taken = 0
+    while taken < limit:
+        batch = store.stock.take_dead(queue, min(BATCH, limit - taken))
+        taken += batch.taken
+        if not batch.more:
+            break
+    return taken

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.pauses import Pauses
     from jobctl.store.nouns.processes import Processes
     from jobctl.store.nouns.progress import Progress
+    from jobctl.store.nouns.published import Published
     from jobctl.store.nouns.queues import Queues
     from jobctl.store.nouns.schedules import Schedules
     from jobctl.store.nouns.server import Server
@@ -51,6 +52,12 @@ class Store(Namespace):
         from jobctl.store.nouns.settle import Settle
 
         return Settle(self)
+
+    @cached_property
+    def published(self) -> Published:
+        from jobctl.store.nouns.published import Published
+
+        return Published(self)
 
     @cached_property
     def queues(self) -> Queues:

@@ -13,6 +13,7 @@ from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
 from jobctl.catalog.load import load
+from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.flow import specs
 from jobctl.store import Store
@@ -259,7 +260,7 @@ def test_a_job_that_another_dashboard_deleted_is_told_and_goes_by_itself(shop: C
     assert shop("queue", "ls", "default", "-o", "json").json()[0]["delayed"] == 1
     row = findings(shop)["ghosts"]
     assert (row["status"], row["found"]) == ("warn", "ids without a job: 1 in default")
-    StoreLiveness(store, load(shop.cwd / "jobs.yaml")).sweep()
+    StoreLiveness(store, Cataloged(load(shop.cwd / "jobs.yaml"))).sweep()
     assert findings(shop)["ghosts"]["status"] == "ok"
     assert shop("queue", "ls", "default", "-o", "json").json()[0]["delayed"] == 0
 

@@ -13,13 +13,16 @@ from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware, Retries, SkipMessage
 from dramatiq.worker import Worker
 
-from jobctl.catalog.model import Catalog
+from jobctl.catalog.kinds.python import PythonSpec
+from jobctl.catalog.model import Catalog, JobType, Keep, Queue
 from jobctl.engine.dramatiq.broker import JobctlBroker
 from jobctl.engine.dramatiq.holding import HeldMessage
 from jobctl.engine.dramatiq.middleware.retries import Retries as OurRetries
+from jobctl.engine.dramatiq.presence import Presence
+from jobctl.engine.liveness.chores import Chores
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
-from jobctl.store.data.codec import encode
+from jobctl.store.data.codec import Body, encode
 from jobctl.store.data.found import Found
 from tests.support import PATIENCE_S, eventually
 
@@ -255,7 +258,7 @@ def test_the_jobs_of_a_worker_that_died_are_recovered_by_another(
     assert isinstance(held, HeldMessage)
     held.begin()
     start(broker)
-    liveness = StoreLiveness(broker.store, Catalog())
+    liveness = StoreLiveness(broker.store, broker.presence.known)
     eventually(lambda: broker.presence.name in broker.store.processes.beats())
     assert liveness._judge(["default"], {broker.presence.name}, thorough=False) == 1
     eventually(lambda: state(broker, message) == "completed")
@@ -342,3 +345,86 @@ def test_bodies_are_laid_out_as_dramatiq_does(broker: JobctlBroker, redis_client
     broker.enqueue(message, delay=5000)
     stored = redis_client.hget("dramatiq:default.msgs", message.message_id)
     assert stored == encode(dict(message.asdict()))
+
+
+SECRET = "ada@example.com"
+
+
+def everything(client: redis.Redis) -> str:
+    """What lies in hashes and streams, without the bodies of jobs, which hold what was sent."""
+    out = []
+    for key in client.scan_iter("dramatiq:@*"):
+        kind = client.type(key)
+        if kind == b"hash" and not key.startswith((b"dramatiq:@archive", b"dramatiq:@published")):
+            out.append(client.hgetall(key))
+        elif kind == b"stream":
+            out.append(client.xrange(key))
+    return str(out)
+
+
+def test_what_a_catalog_redacts_is_hidden_by_a_worker_that_has_none(
+    redis_client: redis.Redis, broker: JobctlBroker, start: Start
+) -> None:
+    mail = JobType(name="mail", handler=PythonSpec("x:y"), queue="default", redact=("to",))
+    broker.store.published.publish(Catalog(jobs={"mail": mail}), ["default"])
+
+    @dramatiq.actor(broker=broker, max_retries=0, actor_name="mail")
+    def fail(to: str) -> None:
+        raise ValueError(f"no such address: {to}")
+
+    message = fail.send(to=SECRET)
+    start(broker)
+    eventually(lambda: state(broker, message) == "dead")
+    assert found(broker, message).record.message == "no such address: [redacted]"
+    assert broker.store.dead.groups("default")[0].message == "no such address: [redacted]"
+    assert SECRET not in everything(redis_client)
+
+
+def test_ended_jobs_stay_as_long_as_their_catalog_says(broker: JobctlBroker, start: Start) -> None:
+    queue = Queue("default", Keep(completed_ms=10 * 86_400_000, count=200_000))
+    broker.store.published.publish(Catalog(queues={"default": queue}), ["default"])
+
+    @dramatiq.actor(broker=broker)
+    def work() -> None:
+        pass
+
+    first, second = work.send(), work.send()
+    start(broker)
+    eventually(lambda: {state(broker, first), state(broker, second)} == {"completed"})
+    two_days_ago = broker.store.processes.now_ms() - 2 * 86_400_000
+    redis_client = broker.client
+    redis_client.zadd(broker.store.keys.completed("default"), {first.message_id: two_days_ago})
+    third = work.send()
+    eventually(lambda: state(broker, third) == "completed")
+    assert state(broker, first) == "completed"
+
+
+def test_what_is_published_is_read_whatever_it_is(broker: JobctlBroker) -> None:
+    key = broker.store.keys.published()
+    said = {"keep|a": "x", "keep|b": "1 2 3", "keep|c": "5 7", "redact|t": "{", "redact|u": '["to"]', "other": "x"}
+    broker.client.hset(key, mapping=said)
+    facts = broker.store.published.facts()
+    assert facts.keeps == {"c": Keep(5, 7)}
+    assert (facts.redacted("t"), facts.redacted("u"), facts.redacted("v")) == (("*",), ("to",), ())
+
+
+def test_a_worker_without_a_catalog_leaves_the_jobs_of_others_alone(
+    redis_client: redis.Redis, broker: JobctlBroker
+) -> None:
+    body = encode(Body("default", "theirs", [], {"to": SECRET}, {"traceback": f"E: {SECRET}"}, "x", 1))
+    redis_client.zadd("dramatiq:default.XQ", {"x": 1})
+    redis_client.hset("dramatiq:default.XQ.msgs", "x", body)
+    presence = Presence(broker.store, broker.actors)
+    presence.enter(object(), "default")
+    try:
+        presence.announce("default")
+        eventually(lambda: broker.store.processes.marks())
+        assert presence.known.keep("default") == Keep()
+        assert presence.known.keep("others") is None
+        chores = Chores(broker.store, lambda: presence.known, broker.store.processes.now_ms)
+        while chores.work(["default"], 1.0):
+            pass
+        assert redis_client.zcard("dramatiq:default.XQ") == 1
+        assert SECRET not in everything(redis_client)
+    finally:
+        presence.stop()

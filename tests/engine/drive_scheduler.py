@@ -20,6 +20,7 @@ from apscheduler.schedulers import base
 from jobctl import clock
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.engine import logs
+from jobctl.engine.liveness.heartbeats import Swept
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
@@ -92,9 +93,9 @@ class Store:
     def recover(self, child: str, executing: frozenset[str]) -> int:
         raise AssertionError((child, executing))
 
-    def sweep(self) -> int:
+    def sweep(self) -> Swept:
         self._reach()
-        return 0
+        return Swept(0)
 
 
 def catalog(schedules: Mapping[str, int]) -> Catalog:

@@ -1,17 +1,19 @@
 """A supervisor as a process of its own, over fake children. Prints what it asks of liveness, a JSON line
 each.
 
-argv: one JSON object {options, child, notify, redis: up | down | down-once | mute (no beat), reload: ok | broken,
-json: ...}.
+argv: one JSON object {options, child, notify, redis: up | down | down-once | mute (no beat) | much to do,
+reload: ok | broken, json: ...}.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import Any
 
 from jobctl.engine import logs
+from jobctl.engine.liveness.heartbeats import Swept
 from jobctl.engine.process.config import ChildConfig, SupervisorOptions
 from jobctl.engine.process.preflight import Findings
 from jobctl.engine.supervisor.supervisor import Supervisor
@@ -31,7 +33,7 @@ class Recorder:
         self.redis = redis
 
     def _reach(self) -> None:
-        if self.redis in ("up", "mute"):
+        if self.redis in ("up", "mute", "much to do"):
             return
         if self.redis == "down-once":
             self.redis = "up"
@@ -53,8 +55,13 @@ class Recorder:
         say("recover", child=child, executing=sorted(executing))
         return 1
 
-    def sweep(self) -> int:
-        return 0
+    def sweep(self) -> Swept:
+        """With much to do, each sweep takes the time that it may, and wants to come again."""
+        if self.redis == "much to do":
+            say("sweep")
+            time.sleep(0.2)
+            return Swept(0, more=True)
+        return Swept(0)
 
 
 class Plan:

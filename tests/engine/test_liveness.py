@@ -7,14 +7,15 @@ import redis
 
 from jobctl import clock
 from jobctl.catalog.kinds.python import PythonSpec
-from jobctl.catalog.model import Catalog, JobType, RetryPolicy
+from jobctl.catalog.model import Catalog, JobType, Queue, RetryPolicy
+from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.processes import ProcessInfo
 from tests.store.moves import QUEUE, Moves
 
-CATALOG = Catalog()
+CATALOG = Cataloged(Catalog(jobs={"act": JobType(name="act", handler=PythonSpec("x:y"), queue=QUEUE)}))
 HOUR_MS = 3_600_000
 
 
@@ -52,7 +53,7 @@ def run(liveness: StoreLiveness, store: Store, time: Clock, seconds: int, *other
         for name in others:
             store.processes.beat(process(name))
         liveness.beat(process("me:1:x"))
-        recovered += liveness.sweep()
+        recovered += liveness.sweep().recovered
     return recovered
 
 
@@ -114,7 +115,7 @@ def test_a_supervisor_that_was_stopped_judges_nobody_until_it_has_watched_for_a_
     liveness = StoreLiveness(store, CATALOG)
     run(liveness, store, time, 14)
     time.at += 90
-    assert liveness.sweep() == 0
+    assert liveness.sweep().recovered == 0
     assert run(liveness, store, time, 14) == 0
     assert run(liveness, store, time, 5) == 1
 
@@ -137,6 +138,22 @@ def test_a_job_with_the_same_id_in_another_queue_is_not_taken_for_the_one_that_r
     assert crashes == {QUEUE: 1, "other": 0}
 
 
+@pytest.mark.parametrize("crashes", [0, 5])
+def test_the_lost_attempt_of_a_type_that_others_know_is_counted_and_left_to_them(store: Store, crashes: int) -> None:
+    moves = Moves(store)
+    moves.enqueue("a", label="for ada@example.com")
+    for _ in range(crashes):
+        moves.requeue(*moves.fetch(), crashed=True)
+    before = store.client.hgetall(store.keys.records(QUEUE))
+    [job] = moves.fetch(worker="it:2:y:1")
+    partial = StoreLiveness(store, Cataloged(Catalog(queues={QUEUE: Queue(QUEUE)})))
+    assert partial.recover("it:2:y:1", frozenset([job.token]), frozenset([job.token])) == 1
+    [found] = store.jobs.locate(QUEUE, ["a"])
+    assert (found.state, found.crashes) == ("waiting", crashes + 1)
+    assert store.client.hgetall(store.keys.records(QUEUE)) == before
+    assert store.events.recent()[0] == []
+
+
 def test_what_was_killed_for_its_time_limit_has_failed_by_it(store: Store) -> None:
     policy = RetryPolicy(max=0)
     job_type = JobType(name="act", handler=PythonSpec("x:y"), queue=QUEUE, retries=policy)
@@ -144,7 +161,7 @@ def test_what_was_killed_for_its_time_limit_has_failed_by_it(store: Store) -> No
     moves.enqueue("a", "neighbour")
     late = moves.fetch(2, worker="me:1:x:1")[0]
     tokens = frozenset([late.token])
-    StoreLiveness(store, Catalog(jobs={"act": job_type})).recover("me:1:x:1", tokens, tokens)
+    StoreLiveness(store, Cataloged(Catalog(jobs={"act": job_type}))).recover("me:1:x:1", tokens, tokens)
     (found,) = store.jobs.locate(QUEUE, ["a"])
     assert (found.state, found.record.error) == ("dead", "Timeout")
     (found,) = store.jobs.locate(QUEUE, ["neighbour"])

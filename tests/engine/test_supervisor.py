@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from jobctl.engine.supervisor.supervisor import BEAT_S
 from tests.engine.driven import Driven, alive
 from tests.support import PATIENCE_S, eventually
 
@@ -57,6 +58,17 @@ def test_recovery_is_tried_again_until_redis_answers(start: Start) -> None:
     worker = start("first crash", redis="down-once")
     worker.log("Redis is unreachable")
     assert worker.wait_for("recover")["executing"] == ["token-executing"]
+
+
+def test_a_sweep_with_much_to_do_comes_again_at_once_and_delays_no_beat(start: Start) -> None:
+    worker = start("work", redis="much to do")
+    worker.wait_for("beat")
+    began = time.monotonic()
+    worker.wait_for("beat")
+    worker.wait_for("beat")
+    assert time.monotonic() - began < 2 * BEAT_S + PATIENCE_S
+    between = [event["event"] for event in worker.seen].count("sweep")
+    assert between >= 5, "a sweep that has more to do waited for its turn as any other"
 
 
 def test_a_child_that_crashes_again_and_again_is_started_ever_more_slowly(start: Start) -> None:

@@ -36,10 +36,10 @@ def test_a_job_past_its_time_is_found_and_dead_wherever_it_waits(moves: Moves, s
     )
     if where == "retrying":
         moves.retry(*moves.fetch())
-    assert store.expiry.overdue([QUEUE]) == {}
+    assert store.expiry.expecting([QUEUE]) == []
     assert lapse(store, "a") == 0
     make_late(store, "a")
-    assert [job.id for job in store.expiry.overdue([QUEUE])[QUEUE]] == ["a"]
+    assert [job.id for job in store.expiry.overdue(QUEUE).jobs] == ["a"]
     assert [lapse(store, "a") for _ in range(2)] == [1, 0]
     assert moves.state("a") == "dead"
     assert moves.fetch(5) == []
@@ -53,7 +53,7 @@ def test_a_running_job_is_left_to_its_worker_who_is_told_when(moves: Moves, stor
     [job] = moves.fetch()
     assert before + HOUR <= job.expires_ms <= store.processes.now_ms() + HOUR
     make_late(store, "a")
-    assert store.expiry.overdue([QUEUE]) == {}
+    assert (store.expiry.overdue(QUEUE).read, store.expiry.overdue(QUEUE).jobs) == (1, [])
     assert lapse(store, "a") == 0
     assert moves.state("a") == "running"
 
@@ -86,7 +86,7 @@ def test_the_late_ones_of_many_leave_the_others_of_their_lane(moves: Moves, stor
     moves.enqueue(*(f"j{i}" for i in range(300)), expires_ms=HOUR, lane="c:act")
     late = [f"j{i}" for i in range(0, 300, 2)]
     make_late(store, *late)
-    found = [job.id for job in store.expiry.overdue([QUEUE])[QUEUE]]
+    found = [job.id for job in store.expiry.overdue(QUEUE).jobs]
     assert sorted(found) == sorted(late)
     assert lapse(store, *found) == 150
     assert moves.fetch_ids(2) == ["j1", "j3"]

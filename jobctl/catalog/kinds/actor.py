@@ -12,6 +12,11 @@ class ActorSpec(Spec, frozen=True, tag="actor"):
 
     target: str
 
+    @property
+    def message_name(self) -> str:
+        """The actor's, unless it was given another than its function's."""
+        return self.target.rpartition(":")[2]
+
 
 class _ActorKind(TargetKind):
     spec = ActorSpec

@@ -22,6 +22,11 @@ class Spec(msgspec.Struct, frozen=True):
         """The name of the kind."""
         return str(type(self).__struct_config__.tag)
 
+    @property
+    def message_name(self) -> str | None:
+        """The name that its messages carry, where that is another than the job type's."""
+        return None
+
 
 class External(msgspec.Struct, frozen=True):
     """`{env: NAME}` or `{file: PATH}`: a value read when the job runs, never stored in Redis."""

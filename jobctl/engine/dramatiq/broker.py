@@ -157,7 +157,7 @@ class JobctlBroker(RedisBroker):
         if self._presence is None:
             from jobctl.engine.dramatiq.presence import Presence
 
-            self._presence = Presence(self.store)
+            self._presence = Presence(self.store, self.actors)
         return self._presence
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
@@ -184,7 +184,8 @@ class JobctlBroker(RedisBroker):
     def flush(self, queue_name: str) -> None:
         """Move what waits in a queue to the trash. What runs goes on, and dead letters stay."""
         queue = canonical(queue_name)
-        self.store.stock.take_delayed(queue)
+        while self.store.stock.take_delayed(queue).more:
+            pass
         while self.store.queues.empty(queue)[1]:
             pass
 

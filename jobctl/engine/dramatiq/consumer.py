@@ -30,7 +30,6 @@ LOOK_S = 1.0
 """The longest that a consumer sleeps: so long a stock producer's message may go unnoticed."""
 RECONCILE_S = 15.0
 """How often own reservations are compared with what is held; sooner after a failed command."""
-KEEP = Keep()
 DEFAULT_MAX_RETRIES = 20
 
 _log = logging.getLogger("jobctl.worker")
@@ -142,11 +141,11 @@ class JobctlConsumer(Consumer):
         record = codec.decode_record(reserved.record)
         body = verdict.read_body(reserved, record)
         if isinstance(body, Outcome):
-            write(self._store, body)
+            self._write(body)
             return None
         if reserved.crashes >= MAX_CRASHES:
             what = Failure("WorkerKilled", f"its worker died {reserved.crashes} times while running it")
-            write(self._store, verdict.refused(reserved, body.actor_name, record, what))
+            self._write(verdict.refused(reserved, body.actor_name, record, what))
             return None
         message: Message[Any] = Message(
             queue_name=reserved.queue,
@@ -169,7 +168,7 @@ class JobctlConsumer(Consumer):
             forget(message.failure or message.undone)
             message.result = message.failure = message.undone = None
         try:
-            late = write(self._store, message.outcome)
+            late = self._write(message.outcome)
         except RedisUnavailable as error:
             raise lost(error) from None
         if late and not repeated:
@@ -177,6 +176,9 @@ class JobctlConsumer(Consumer):
                 "job %s: this attempt is no longer the current one; its end has no effect", message.reserved.id
             )
         self._holdings.release(message)
+
+    def _write(self, outcome: Outcome) -> bool:
+        return write(self._store, outcome, self._presence.known.kept(outcome.queue))
 
     def _outcome(self, message: HeldMessage) -> Outcome:
         """What becomes of the job."""
@@ -196,13 +198,14 @@ class JobctlConsumer(Consumer):
         reserved, record = message.reserved, message.record
         if isinstance(failure, ActorNotFound):
             return verdict.unknown_type(reserved, message.actor_name, record, self.broker.unknown_after)
-        return verdict.refused(reserved, message.actor_name, record, _described(failure))
+        return verdict.refused(reserved, message.actor_name, record, _described(failure, self._running(message).scrub))
 
     def _running(self, message: HeldMessage) -> verdict.Running:
         actor = self.broker.actors.get(message.actor_name)
         most = message.options.get("max_retries", actor.options.get("max_retries") if actor else None)
         policy = RetryPolicy(max=most if isinstance(most, int) else DEFAULT_MAX_RETRIES)
-        job_type = JobType(message.actor_name, ActorSpec(""), message.reserved.queue, retries=policy)
+        hidden = self._presence.known.redacted(message.actor_name)
+        job_type = JobType(message.actor_name, ActorSpec(""), message.reserved.queue, retries=policy, redact=hidden)
         label = message.options.get("label")
         return verdict.Running(
             message.reserved,
@@ -228,8 +231,10 @@ class InboxConsumer(Consumer):
     def __next__(self) -> None:
         try:
             if clock.monotonic() >= self._look_at:
-                self._store.stock.take_delayed(self._queue)
-                self._look_at = clock.monotonic() + LOOK_S
+                more = self._store.stock.take_delayed(self._queue).more
+                self._look_at = clock.monotonic() + (0.0 if more else LOOK_S)
+                if more:
+                    return
         except RedisUnavailable as error:
             raise lost(error) from None
         self._closed.wait(self._timeout_s)
@@ -243,9 +248,9 @@ def lost(error: RedisUnavailable) -> ConnectionClosed:
     return ConnectionClosed(error)  # type: ignore[no-untyped-call]
 
 
-def write(store: Store, outcome: Outcome) -> bool:
+def write(store: Store, outcome: Outcome, keep: Keep) -> bool:
     """Write an outcome; True if the attempt was no longer the current one."""
-    return bool(store.settle.write([store.settle.end(outcome.kind, outcome.queue, [outcome.ended], KEEP)])[0])
+    return bool(store.settle.write([store.settle.end(outcome.kind, outcome.queue, [outcome.ended], keep)])[0])
 
 
 def _described(failure: BaseException | None, using: Scrubber | None = None) -> Failure:

@@ -6,22 +6,54 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable, Container
 
 from jobctl import clock
-from jobctl.catalog.model import Catalog
+from jobctl.catalog.model import JobType, Keep
 from jobctl.engine.dramatiq.holding import Holdings, give_back
+from jobctl.engine.liveness.heartbeats import AGAIN_S
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.engine.tools.processes import process_name
 from jobctl.errors import RedisUnavailable
+from jobctl.redaction import Patterns
 from jobctl.store import Store
 from jobctl.store.nouns.processes import ChildInfo, ProcessInfo
+from jobctl.store.nouns.published import Facts
 
 BEAT_S = 3.0
+FACTS_S = 60.0
+"""How often a process without a catalog reads what catalogs say."""
 LINGER_S = 10.0
 """For so long after its last consumer was closed, a process keeps what it could not give back: Dramatiq makes
 consumers anew a few seconds after an outage."""
 
 _log = logging.getLogger("jobctl.worker")
+
+
+class Declared:
+    """What a stock worker knows: the actors that were declared on its broker, the queues that it consumes, and what
+    `jobctl worker` published of them. It has no catalog."""
+
+    def __init__(self, actors: Container[str], queues: Callable[[], Container[str]]) -> None:
+        self._actors = actors
+        self._queues = queues
+        self.facts = Facts()
+
+    def has(self, name: str) -> bool:
+        return name in self._actors
+
+    def type_of(self, _name: str) -> JobType | None:
+        return None
+
+    def redacted(self, name: str) -> Patterns:
+        return self.facts.redacted(name)
+
+    def keep(self, queue: str) -> Keep | None:
+        return self.kept(queue) if queue in self._queues() else None
+
+    def kept(self, queue: str) -> Keep:
+        """How long ended jobs of a queue stay: as its catalog says, or as long as without one."""
+        return self.facts.keeps.get(queue) or Keep()
 
 
 class Presence:
@@ -30,15 +62,19 @@ class Presence:
     In a thread of its own, because Dramatiq's consumer threads stand still while a worker is paused or reconnects.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, actors: Container[str]) -> None:
+        """`actors` are the names of those that were declared."""
         self.name = process_name()
         self.worker = f"{self.name}:0"
         self.holdings = Holdings()
         self._store = store
-        self._liveness = StoreLiveness(store, Catalog())
+        self.known = Declared(actors, lambda: self._queues.values())
+        self._liveness = StoreLiveness(store, self.known)
+        self._facts_at = 0.0
         self._lock = threading.Lock()
         self._queues: dict[int, str] = {}
         self._closed_at = 0.0
+        self._pause_s = BEAT_S
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._started_ms = clock.now_ms()
@@ -55,6 +91,7 @@ class Presence:
         """Make the queue and this process known: no job is reserved by a process that nobody knows of."""
         self._store.queues.register([queue])
         self._liveness.beat(self._info())
+        self._learn()
 
     def exit(self, consumer: object) -> None:
         """A consumer was closed; with the last one, and nothing held, the process leaves."""
@@ -85,7 +122,7 @@ class Presence:
                 if not failing:
                     _log.warning("heartbeat failed, going on trying: %s", error)
                 failing = True
-            self._wake.wait(BEAT_S)
+            self._wake.wait(self._pause_s)
         try:
             self._liveness.leave(self.name)
         except RedisUnavailable as error:
@@ -102,12 +139,19 @@ class Presence:
 
     def _step(self) -> None:
         self._liveness.beat(self._info())
-        self._liveness.sweep()
+        if clock.monotonic() >= self._facts_at:
+            self._learn()
+        self._pause_s = AGAIN_S if self._liveness.sweep().more else BEAT_S
         if not self._queues and clock.monotonic() - self._closed_at > LINGER_S:
             idle = self.holdings.idle()
             give_back(self._store, idle)
             for message in idle:
                 self.holdings.release(message)
+
+    def _learn(self) -> None:
+        """What catalogs say, in case that one has been changed."""
+        self.known.facts = self._store.published.facts()
+        self._facts_at = clock.monotonic() + FACTS_S
 
     def _info(self) -> ProcessInfo:
         running = self.holdings.running()

@@ -5,16 +5,25 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from jobctl import clock
 from jobctl.errors import OtherLayout, RedisUnavailable
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
+SWEEP_S, AGAIN_S = 5.0, 0.1
+"""How often to sweep, and how soon again while a sweep has more to do than it may in one go."""
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Swept(NamedTuple):
+    """What a sweep did: how many jobs of the dead it recovered, and whether there is more to do at once."""
+
+    recovered: int
+    more: bool = False
 
 
 class Liveness(Protocol):
@@ -38,8 +47,8 @@ class Liveness(Protocol):
         killed; what else it held was only fetched, or stood innocently beside an overdue one.
         """
 
-    def sweep(self) -> int:
-        """Recover the jobs of processes that died with their supervisor; returns how many."""
+    def sweep(self) -> Swept:
+        """Recover the jobs of processes that died with their supervisor, and do a bounded piece of housekeeping."""
 
 
 class Heartbeats:
@@ -68,10 +77,16 @@ class Heartbeats:
         """Redis's clock (epoch ms); None if it did not answer."""
         return self._attempt("beat", lambda: self._liveness.beat(self._info()))
 
-    def sweep(self) -> None:
-        count = self._attempt("sweep", self._liveness.sweep)
-        if count:
-            log.warning("recovered %d jobs of workers that died elsewhere", count)
+    def keep_sweeping(self, later: Callable[[float, Callable[[], None]], object]) -> None:
+        """Sweep now and again and again; `later` is the loop's timer."""
+        later(self._sweep(), lambda: self.keep_sweeping(later))
+
+    def _sweep(self) -> float:
+        """Sweep; returns after how many seconds to do so again."""
+        swept = self._attempt("sweep", self._liveness.sweep) or Swept(0)
+        if swept.recovered:
+            log.warning("recovered %d jobs of workers that died elsewhere", swept.recovered)
+        return AGAIN_S if swept.more else SWEEP_S
 
     def lose(self, child: str, executing: frozenset[str], overdue: frozenset[str]) -> None:
         """Remember a dead child until `recover` has put its jobs right."""

@@ -54,9 +54,10 @@ class Fetcher(threading.Thread):
         committer: Committer,
         beaten_at: Callable[[], float] | None = None,
         limits: Mapping[str, Mapping[str, str]] | None = None,
+        publish: Callable[[], None] = lambda: None,
     ) -> None:
         """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
-        queue that has some, what its limits allow."""
+        queue that has some, what its limits allow; `publish` tells those without a catalog what this one says."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._wakeups = Wakeups(blocking.connection, [store.keys.wake(queue) for queue in queues])
@@ -67,6 +68,7 @@ class Fetcher(threading.Thread):
         self._committer = committer
         self._beaten_at = beaten_at
         self._limits = limits or {}
+        self._publish = publish
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -214,19 +216,22 @@ class Fetcher(threading.Thread):
         self._looks += 1
         self._look_at = clock.monotonic() + LOOK_S
         if seen.inbox:
-            for queue in self._queues:
-                self._store.stock.take_delayed(queue)
+            taken = [self._store.stock.take_delayed(queue) for queue in self._queues]
+            if any(batch.more for batch in taken):
+                self._look_at = 0.0  # again as soon as jobs have been fetched
         if seen.waiting or seen.inbox:
             self._ask_all()
         if seen.next_due_ms is not None:
             self._due(seen.next_due_ms)
 
     def _register(self) -> None:
-        """Make the queues and their limits known. A full server refuses this, and must be served all the same."""
+        """Make the queues known, their limits and what else the catalog says of them. A full server refuses this, and
+        must be served all the same."""
         try:
             self._store.queues.register(self._queues)
             for queue, specs in self._limits.items():
                 self._store.limits.define(queue, specs)
+            self._publish()
         except RedisUnavailable:
             return
         self._registered = True

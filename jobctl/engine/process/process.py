@@ -75,6 +75,7 @@ class Worker:
             self.committer,
             (lambda: slots.beaten_at) if slots else None,
             {queue: found for queue in self.queues if (found := specs(catalog, queue))},
+            lambda: self.store.published.publish(catalog, self.queues),
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()

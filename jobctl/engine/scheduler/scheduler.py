@@ -23,7 +23,7 @@ from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
-BEAT_S, SWEEP_S = 2.0, 5.0
+BEAT_S = 2.0
 
 
 class Scheduler:
@@ -66,7 +66,7 @@ class Scheduler:
         log.info("scheduler %s: %d schedules", self.name, len(self._schedules))
         self._timer.start()
         loop.every(BEAT_S, self._beat)
-        loop.every(SWEEP_S, self._beats.sweep)
+        loop.later(0.0, lambda: self._beats.keep_sweeping(self._loop.later))
         if self._notifier.watchdog_s:
             loop.every(self._notifier.watchdog_s, self._notifier.watchdog)
         try:

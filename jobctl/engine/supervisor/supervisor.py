@@ -28,7 +28,7 @@ from jobctl.store.nouns.processes import ProcessInfo
 
 log = logging.getLogger(__name__)
 
-BEAT_S, SWEEP_S, HEALTH_S = 3.0, 5.0, 2.0
+BEAT_S, HEALTH_S = 3.0, 2.0
 KILL_MARGIN_S = 3.0
 """How long after the end of the grace a child may still be busy with giving back jobs before it is killed. It needs a
 tenth of a second, on a busy machine more than one; 25 s of grace, this and a last call are less than 30 s."""
@@ -127,7 +127,7 @@ class Supervisor:
 
     def _schedule(self) -> None:
         self._loop.every(BEAT_S, self._beat)
-        self._loop.every(SWEEP_S, self._beats.sweep)
+        self._loop.later(0.0, lambda: self._beats.keep_sweeping(self._loop.later))
         self._loop.every(HEALTH_S, self._check_health)
         self._loop.every(1.0, self._reap)  # should a SIGCHLD ever be missed
         self._loop.later(0.0, self._watch)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobctl import flow
-from jobctl.catalog.kinds.actor import ActorSpec
 from jobctl.ops import pauses
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.ops.limits import name_of
@@ -40,11 +39,8 @@ def _pauses(store: Store) -> Check:
 
 
 def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:
-    known = set(catalog.jobs)
-    for job in catalog.jobs.values():
-        if isinstance(job.handler, ActorSpec):
-            known.add(job.handler.target.rpartition(":")[2])
-    unknown = sorted({name for queue in queues for name in store.server.waiting_types(queue)} - known)
+    waiting = {name for queue in queues for name in store.server.waiting_types(queue)}
+    unknown = sorted(name for name in waiting if catalog.type_of(name) is None)
     if unknown:
         found = f"jobs wait whose type is not in the catalog: {listed(unknown)}"
         return Check("job types", "warn", found, "add the types to the catalog, or cancel the jobs")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 TRASH_MS = 7 * 86_400_000
+EVER = 2**53
+"""An age and a count that nothing reaches."""
 HEADS = 5
 """Jobs at the head of a line that are looked at for the oldest."""
 SCAN_BUDGET = 200_000
@@ -256,7 +258,7 @@ class Queues:
         moved, left = self._store.run("empty", queue, queue, TRASH_MS, limit)
         return int(moved), int(left)
 
-    def expire(self, queue: str, keep_ms: int, keep_count: int, limit: int = 500) -> Expired:
+    def expire(self, queue: str, keep_ms: int = EVER, keep_count: int = EVER, limit: int = 500) -> Expired:
         """Delete what lay in the trash past its time, and trim the jobs that `keep` keeps: one batch."""
         trashed, others, more = self._store.run("expire", queue, limit, keep_ms, keep_count)
         return Expired(trashed, others, bool(more))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 BATCH = 200
+UNREADABLE = "?"
+"""What stands for the type of a message that cannot be read."""
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 8_000
 RETRY_OPTIONS = ("retries", "traceback", "eta", "requeue_timestamp")
@@ -39,6 +41,23 @@ class Letter(msgspec.Struct, frozen=True):
     died_ms: int
     lived: attempts.Lived | None = None
 
+    @property
+    def name(self) -> str | None:
+        """The name in the message; None if that could not be read."""
+        return None if self.info.type == UNREADABLE else self.info.type
+
+
+class Taken(NamedTuple):
+    """What one batch did: how many messages it took in, how many it passed over, and whether there may be more."""
+
+    taken: int
+    passed: int = 0
+    more: bool = False
+
+
+def _everything(_name: str | None) -> bool:
+    return True
+
 
 class Stock:
     """The inboxes of a namespace."""
@@ -46,36 +65,40 @@ class Stock:
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def take_delayed(self, queue: str) -> int:
-        """Take in what stock producers delayed; returns how many messages."""
-        keys, client, total = self._store.keys, self._store.client, 0
-        while True:
-            with mapping():
-                found = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
-                bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
-            if not found:
-                return total
-            rows = [(i, _eta(body)) for i, body in zip(found, bodies, strict=True)]
-            Jobs(self._store).add_aliases(_aliases(queue, found, bodies))
-            total += sum(steps.each(self._store, Rows("intake_delayed", queue, (queue,), rows)))
+    def take_delayed(self, queue: str) -> Taken:
+        """Take in a batch of what stock producers delayed."""
+        keys, client = self._store.keys, self._store.client
+        with mapping():
+            found = client.lrange(keys.stock_delayed(queue), 0, BATCH - 1)
+            bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
+        if not found:
+            return Taken(0)
+        rows = [(i, _eta(body)) for i, body in zip(found, bodies, strict=True)]
+        Jobs(self._store).add_aliases(_aliases(queue, found, bodies))
+        taken = sum(steps.each(self._store, Rows("intake_delayed", queue, (queue,), rows)))
+        return Taken(taken, more=len(found) == BATCH)
 
     def count_dead(self, queue: str) -> int:
         """How many messages stock workers left dead, and nobody has taken in."""
         with mapping():
             return int(self._store.client.zcard(self._store.keys.stock_dead(queue)))
 
-    def take_dead(self, queue: str, limit: int | None = None) -> int:
-        """Take in what stock workers left dead, at most `limit` messages; returns how many messages."""
-        total = 0
-        while limit is None or total < limit:
-            letters = self._read(queue, 0, BATCH if limit is None else min(BATCH, limit - total))
-            if not letters:
-                return total
-            found = [stock_id for stock_id, _ in letters]
-            Jobs(self._store).add_aliases(_aliases(queue, found, [letter.body for _, letter in letters]))
-            rows = [(stock_id, *_row(letter)) for stock_id, letter in letters]
-            total += sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
-        return total
+    def take_dead(
+        self, queue: str, limit: int = BATCH, *, passing: int = 0, judges: Callable[[str | None], bool] = _everything
+    ) -> Taken:
+        """Take in a batch of what stock workers left dead, at most `limit`, after the first `passing`.
+
+        `judges` says of a message's name (None for one that cannot be read) whether its letter is the caller's.
+        """
+        read = self._read(queue, passing, limit)
+        own = [(stock_id, letter) for stock_id, letter in read if judges(letter.name)]
+        taken = 0
+        if own:
+            found = [stock_id for stock_id, _ in own]
+            Jobs(self._store).add_aliases(_aliases(queue, found, [letter.body for _, letter in own]))
+            rows = [(stock_id, *_row(letter)) for stock_id, letter in own]
+            taken = sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
+        return Taken(taken, len(read) - len(own), len(read) == limit)
 
     def peek_dead(self, queue: str, limit: int) -> list[Found]:
         """The latest of what `take_dead` would take in, as it would then be found; nothing is written."""
@@ -143,7 +166,7 @@ def _letter(queue: str, job_id: str, data: bytes, record: codec.Record, died: fl
     try:
         body = codec.decode_body(data)
     except ValueError as problem:
-        return _filed(job_id, data, record, GroupInfo("?", "Quarantined", str(problem)), "")
+        return _filed(job_id, data, record, GroupInfo(UNREADABLE, "Quarantined", str(problem)), "")
     options = body.options
     trace, retries = options.get("traceback"), options.get("retries")
     secrets = redaction.scrubber(redaction.combined(options, rules(body.actor_name)), body.payload)

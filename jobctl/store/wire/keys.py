@@ -221,6 +221,9 @@ class Keys:
         """Side effects that were done once lie below this key."""
         return self._one("once")
 
+    def published(self) -> str:
+        return self._one("published")
+
     def scanned(self) -> str:
         """Queue names that a budgeted SCAN found, cached for a minute."""
         return self._one("scanned")
@@ -230,6 +233,7 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors",
         "events", "finished", "control", "audit", "once", "each_running",
+        "published",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
@@ -237,7 +241,7 @@ NAMESPACE_KEYS = frozenset(
 _KINDS = {
     "list": "ready stock_delayed wake",
     "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
-    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors",
+    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats",
     "set": "queues stock_queues named",
