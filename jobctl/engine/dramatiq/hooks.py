@@ -95,7 +95,9 @@ class Hooks:
         interested = self._after_of(message.body.actor_name, message.body.options)
         if not interested:
             return
-        with self._broker.ending.of(message):
+        ending = self._broker.ending
+        ending.message = message  # not by `ending.of`: this is on the way of every job
+        try:
             for middleware in interested:
                 try:
                     middleware.after_process_message(
@@ -106,6 +108,8 @@ class Hooks:
                     )
                 except Exception:  # noqa: BLE001 - as above
                     _told("after_process_message", middleware)
+        finally:
+            ending.message = None
 
     def skipped(self, message: HeldMessage) -> None:
         """A hook has skipped the message."""

@@ -59,8 +59,9 @@ class Runner:
                 failure = interrupt
         at_work.pop(ref, None)  # a late attempt of the same job may have run here, too
         outcome = self._judged(job, message, result, failure, attempt.cancel.reason)
-        forget(failure)
-        forget(message.undone)
+        if (lost := failure or message.undone) is not None:
+            forget(lost)
+            del lost
         del failure  # this frame is the caller of those in its traceback: it must not hold them, nor they it
         return outcome
 
