@@ -117,7 +117,7 @@ def has_rate(lane: str) -> bool:
 def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
     """The attempt came too early: it does not count. Its rate limits pause, or else the job itself."""
     duration = clock.monotonic() - job.started
-    what = _scrubbed(job, Failure("RateLimited", message))
+    what = scrubbed(job, Failure("RateLimited", message))
     event = _event(job, "limited", duration, what)
     reserved = job.reserved
     if not has_rate(reserved.lane):
@@ -133,7 +133,7 @@ def retried(
 
     `pause_ms` is for how long the other side wants to be left alone by all jobs of the same rate limit.
     """
-    duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
+    duration, what = clock.monotonic() - job.started, scrubbed(job, what)
     _count(job, lived, duration, what)
     job.record.retries = job.type.retries.max
     job.record.fail(what.error, what.message)
@@ -143,7 +143,7 @@ def retried(
 
 def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
     """The attempt failed and was the last: the job is a dead letter."""
-    duration, what = clock.monotonic() - job.started, _scrubbed(job, what)
+    duration, what = clock.monotonic() - job.started, scrubbed(job, what)
     _count(job, lived, duration, what)
     job.record.retries = job.type.retries.max
     reserved = job.reserved
@@ -249,7 +249,7 @@ def bury(
     )
 
 
-def _scrubbed(job: Running, what: Failure) -> Failure:
+def scrubbed(job: Running, what: Failure) -> Failure:
     """The failure as it may be shown; its group is made of this text, too."""
     using = job.scrub
     if using is None:

@@ -164,8 +164,13 @@ class JobThread(threading.Thread):
             outcome = verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
         else:
             record.unknown = None
+            unfit = task.fit(body) if task.fit is not None else None
             job = Running(reserved, task.type, body, record, _text_or_none(body.options.get("label")))
-            outcome = held_back(job, self._runtime.flows.of(task.type), self._desk.paused_types)
+            if unfit is not None:
+                what = verdict.scrubbed(job, Failure("Quarantined", unfit))
+                outcome = verdict.refused(reserved, body.actor_name, record, what)
+            else:
+                outcome = held_back(job, self._runtime.flows.of(task.type), self._desk.paused_types)
             if outcome is None:
                 return job, task
         if outcome.kind == "bury":

@@ -11,6 +11,7 @@ import dramatiq
 
 from jobctl.catalog.imports import folder, make_importable
 from jobctl.catalog.model import Catalog, JobType
+from jobctl.engine.attempt.fitness import Fit, fitting
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.flow import Flows
 from jobctl.handlers import build
@@ -19,11 +20,13 @@ from jobctl.handlers.base import Handler
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job type, ready to run. `interrupts`: its time limit is an exception raised in its thread."""
+    """A job type, ready to run. `interrupts`: its time limit is an exception raised in its thread. `fit` checks
+    payloads against its schema, if it has one."""
 
     type: JobType
     run: Handler
     interrupts: bool
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def prepare(
         if queues is not None and job_type.queue not in queues:
             continue
         handler = build(job_type, env=env, folder=Path(folder(catalog)))
-        task = Task(job_type, handler, not handler.enforces_deadline)
+        fit = fitting(job_type, getattr(handler, "function", None))
+        task = Task(job_type, handler, not handler.enforces_deadline, fit)
         actor = handler.actor
         for name in {job_type.name, actor.actor_name if actor is not None else job_type.name}:
             tasks[name] = task
