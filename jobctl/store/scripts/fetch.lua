@@ -45,7 +45,7 @@ local function reserve(k, index, ids, bodies)
   local last = redis.call('INCRBY', K.token, #ids)
   local reservations = {}
   local records = redis.call('HMGET', k.records, unpack(ids))
-  spend_bytes(records)
+  spend_bytes(records, READ)
   local crashes = redis.call('EXISTS', k.crashes) == 1 and redis.call('HMGET', k.crashes, unpack(ids)) or {}
   local beside = redis.call('EXISTS', k.lanes, k.expiring, k.uniques) > 0
   local lanes = beside and redis.call('HMGET', k.lanes, unpack(ids)) or {}
