@@ -60,15 +60,24 @@ def test_production_goes_by_the_profiles_name() -> None:
 
 
 def test_without_a_terminal_yes_and_max_are_needed() -> None:
-    with pytest.raises(Refused, match="needs --yes and --max N"):
+    with pytest.raises(Refused, match=r"needs --yes --max 20 \(preview it with --dry-run\)"):
         confirm(context(), MANY)
-    with pytest.raises(Refused, match="needs --max N"):
+    with pytest.raises(Refused, match="needs --max 20"):
         confirm(context(), MANY, yes=True)
     confirm(context(), MANY, yes=True, maximum=20)
 
 
+def test_jobs_that_were_named_need_no_answer_but_in_production() -> None:
+    named = Change("retry", "jobs", 20, named=True)
+    confirm(context(), named)
+    with pytest.raises(Refused, match="more than --max 19"):
+        confirm(context(), named, maximum=19)
+    with pytest.raises(Refused, match="needs --yes --max 20"):
+        confirm(context(profile="live", production=True), named)
+
+
 def test_above_max_is_refused_even_with_yes() -> None:
-    with pytest.raises(Refused, match="above --max 19"):
+    with pytest.raises(Refused, match=r"more than --max 19 \(allow it with --max 20\)"):
         confirm(context(), MANY, yes=True, maximum=19)
 
 

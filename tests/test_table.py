@@ -73,7 +73,10 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
     "dead groups": (
         groups.GROUPS, DeadGroup(group=GROUP, count=COUNT, first_died_at=AT, last_died_at=AT, **COMMON),
     ),
-    "a plan": (PARTS, PlanRow(queue=QUEUE, type=TYPE, group=GROUP, error="ConnectionResetError", count=COUNT)),
+    "a plan": (
+        PARTS,
+        PlanRow(queue=QUEUE, state="dead", type=TYPE, group=GROUP, error="ConnectionResetError", count=COUNT),
+    ),
     "queue ls": (
         QUEUES,
         QueueRow(

@@ -105,13 +105,18 @@ class Context:
         opened: Store = self._opened[key]
         return opened
 
+    def catalog_if_sound(self) -> Catalog | None:
+        """The catalog, or None where there is none or it cannot be used: for what only likes to have it."""
+        with suppress(UsageError):
+            return self.catalog_if_any()
+        return None
+
     def _redacted(self, job_type: str) -> tuple[str, ...]:
         """What the catalog hides of a job type's payloads. It is read only now, and a broken one has nothing to say:
         where a namespace was named, commands work without it."""
         if "shown" not in self._opened:
-            with suppress(UsageError):
-                self._opened["shown"] = self.catalog_if_any()
-        catalog: Catalog | None = self._opened.setdefault("shown", None)
+            self._opened["shown"] = self.catalog_if_sound()
+        catalog: Catalog | None = self._opened["shown"]
         return catalog.redacted(job_type) if catalog else ()
 
     def require_writable(self, what: str = "change anything") -> None:

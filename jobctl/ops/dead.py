@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl.errors import NothingMatched
-from jobctl.ops.bulk import BATCH, Scope
+from jobctl.ops.bulk.selection import Selection, dead_sources, matching
 from jobctl.ops.filters import Filter
 from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.dead import to_letter
@@ -19,22 +19,32 @@ if TYPE_CHECKING:
     from jobctl.store import Store
     from jobctl.store.data.found import Found
 
-FEW_GROUPS = 50
-"""With more groups than these, the queue's own index is walked rather than each group's."""
 
-
-def ls(store: Store, scope: Scope, limit: int, *, stock: bool = False, unredacted: bool = False) -> list[DeadLetter]:
+def ls(
+    store: Store, selection: Selection, limit: int, *, stock: bool = False, unredacted: bool = False
+) -> list[DeadLetter]:
     """The latest dead letters, at most `limit`. With `stock`, those in a stock inbox are shown and left there.
 
     `unredacted` leaves payloads as they are, for the filter too.
     """
     rows: list[DeadLetter] = []
-    for queue in scope.queues:
-        sources = [*_sources(store, queue, scope.filter), iter([_inbox(store, queue, limit)] if stock else ())]
-        for source in sources:
-            letters = (to_letter(found, unredacted=unredacted) for found in chain.from_iterable(source))
-            rows += islice((letter for letter in letters if _matches(scope.filter, letter)), limit)
+    for source in _sources(store, selection, limit, stock=stock):
+        letters = (to_letter(found, unredacted=unredacted) for found in source)
+        rows += islice((letter for letter in letters if _matches(selection.filter, letter)), limit)
     return sorted(rows, key=lambda row: row.died_at, reverse=True)[:limit]
+
+
+def _sources(store: Store, selection: Selection, limit: int, *, stock: bool) -> Iterator[Iterable[Found]]:
+    """Letters that may match, each source newest first."""
+    if ids := (*selection.ids, *selection.filter.ids):
+        found = [job for i in dict.fromkeys(ids) for job in store.jobs.find_all(i, selection.queues)]
+        yield (job for job in found if job.state == "dead")
+    for queue in selection.queues:
+        if not ids:
+            yield from (chain.from_iterable(source) for source in dead_sources(store, queue, selection.filter))
+        if stock:
+            inbox = _inbox(store, queue, limit)
+            yield [job for job in inbox if not ids or job.id in ids]
 
 
 def show(
@@ -57,72 +67,20 @@ def show(
     raise NothingMatched(f"job {other.id} is {other.state}, not dead", f"`jobctl job show {other.id}` shows it")
 
 
-def groups(store: Store, scope: Scope, *, stock: bool = False) -> list[DeadGroup]:
+def groups(store: Store, selection: Selection, *, stock: bool = False) -> list[DeadGroup]:
     """The error groups with what matches of each, the largest first."""
-    if by_index(scope.filter):
-        rows = [row for queue in scope.queues for row in _indexed(store, queue, scope.filter)]
+    if selection.by_index:
+        rows = [row for queue in selection.queues for row in _indexed(store, queue, selection.filter)]
     else:
-        rows = grouped(to_letter(found) for found in _matching(store, scope))
+        rows = grouped(map(to_letter, matching(store, replace(selection, states=("dead",)))))
     if stock:
-        inbox = (to_letter(f) for queue in scope.queues for f in _inbox(store, queue, INBOX_SHOWN))
-        rows = _merged([*rows, *grouped(letter for letter in inbox if scope.filter.matches(letter))])
+        inbox = (to_letter(f) for queue in selection.queues for f in _inbox(store, queue, INBOX_SHOWN))
+        rows = _merged([*rows, *grouped(letter for letter in inbox if selection.filter.matches(letter))])
     return sorted(rows, key=lambda row: (-row.count, row.queue, row.group))
 
 
 INBOX_SHOWN = 10_000
 """Letters of a stock inbox that are read at most when they may not be taken in."""
-
-
-def by_index(wanted: Filter) -> bool:
-    """Whether the indexes answer a filter, so that neither bodies nor records need to be read."""
-    return replace(wanted, queue=(), job=(), group=(), since_ms=None, until_ms=None).is_empty
-
-
-def _matching(store: Store, scope: Scope) -> Iterator[Found]:
-    return chain.from_iterable(matching_batches(store, scope))
-
-
-def matching_batches(store: Store, scope: Scope) -> Iterator[list[Found]]:
-    wanted = scope.filter
-    if wanted.ids:
-        yield from _by_ids(store, scope, "dead")
-        return
-    for queue in scope.queues:
-        for batch in chain.from_iterable(_sources(store, queue, wanted)):
-            yield [found for found in batch if wanted.matches(to_letter(found))]
-
-
-def _by_ids(store: Store, scope: Scope, state: str) -> Iterator[list[Found]]:
-    ids = list(dict.fromkeys(scope.filter.ids))
-    for start in range(0, len(ids), BATCH):
-        found = [f for job_id in ids[start : start + BATCH] for f in store.jobs.find_all(job_id, scope.queues)]
-        there = [f for f in found if f.state == state]
-        yield [f for f in there if _matches(scope.filter, to_letter(f))]
-
-
-def trashed_batches(store: Store, scope: Scope) -> Iterator[list[Found]]:
-    """What lies in the trash; since: and until: are about when it got there."""
-    timeless = replace(scope.filter, since_ms=None, until_ms=None)
-    if timeless.ids:
-        yield from _by_ids(store, replace(scope, filter=timeless), "discarded")
-        return
-    for queue in scope.queues:
-        for batch in store.dead.trash(queue, since_ms=scope.filter.since_ms, until_ms=scope.filter.until_ms):
-            yield [found for found in batch if timeless.matches(to_letter(found))]
-
-
-def _sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list[Found]]]:
-    """Letters that may match, from the smallest indexes that hold them all, each newest first."""
-    since, until = wanted.since_ms, wanted.until_ms
-    if wanted.ids:
-        return [_by_ids(store, Scope((queue,), Filter(ids=wanted.ids), ""), "dead")]
-    names: list[str] | None = None
-    if wanted.group or wanted.job:
-        only = Filter(job=wanted.job, group=wanted.group)
-        names = [row.group for row in store.dead.groups(queue) if only.matches(row)]
-    if names is None or len(names) > FEW_GROUPS:
-        return [store.dead.scan(queue, since_ms=since, until_ms=until)]
-    return [store.dead.scan(queue, group=name, since_ms=since, until_ms=until) for name in names]
 
 
 def _matches(wanted: Filter, letter: DeadLetter) -> bool:

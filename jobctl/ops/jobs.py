@@ -111,20 +111,6 @@ def queues(store: Store, wanted: Filter) -> list[str]:
     return [name for name in store.queues.names() if only.matches({"queue": name})]
 
 
-def select(store: Store, wanted: Filter, states: Sequence[str]) -> Iterator[Found]:
-    """Every job that matches, in one of `states` unless the filter names its own; no order is promised."""
-    seen: set[JobRef] = set()
-    for queue in queues(store, wanted):
-        for state in states:
-            if wanted.state and state not in wanted.state:
-                continue
-            for batch in store.jobs.scan(queue, state):
-                for found in batch:
-                    if found.ref not in seen and wanted.matches(to_job(found)):
-                        seen.add(found.ref)
-                        yield found
-
-
 def _scan(
     store: Store, place: tuple[str, str], wanted: Filter, limit: int, budget: int, read: Callable[[Found], Job]
 ) -> tuple[list[Job], bool]:

@@ -10,7 +10,7 @@ from jobctl import clock, flow
 from jobctl.catalog.model import RateLimit
 from jobctl.catalog.units import Rate, format_rate
 from jobctl.errors import NothingMatched, UsageError
-from jobctl.ops.bulk import catalog_queues, known_queues
+from jobctl.ops.known import catalog_queues, known_queues
 from jobctl.store.data.records import LimitKeyRow, LimitRow
 from jobctl.store.nouns.audit import me
 

@@ -11,7 +11,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.errors import NothingMatched, UsageError
-from jobctl.ops.bulk import known_queues, near
+from jobctl.ops.known import known_queues, no_queue
 from jobctl.store.data.records import PauseRow
 from jobctl.store.nouns.audit import me
 from jobctl.store.nouns.pauses import EVERYTHING, Pause, of_type, type_of
@@ -49,7 +49,7 @@ def scopes(
     known = known_queues(store, catalog) if names else []
     for name in names:
         if name not in known and name not in paused:
-            raise NothingMatched(f"no queue {name}", near(name, known))
+            raise no_queue(name, known)
     for name in kinds:
         if of_type(name) not in paused:
             _require_type(catalog, name)

@@ -1,16 +1,15 @@
-"""Queues: how deep they are, one in full, empty."""
+"""Queues: how deep they are, one in full."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl.errors import NothingMatched
-from jobctl.ops import bulk, pauses
-from jobctl.ops.bulk import BATCH, Tally, catalog_queues, known_queues, near
-from jobctl.store.data.records import BulkResult, PauseRow, QueueDetail, QueueRow
+from jobctl.ops import pauses
+from jobctl.ops.known import catalog_queues, known_queues, no_queue
+from jobctl.store.data.records import PauseRow, QueueDetail, QueueRow
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -53,7 +52,7 @@ def _has_anything(row: QueueRow) -> bool:
 def _require(wanted: Iterable[str], known: list[str]) -> None:
     for name in wanted:
         if name not in known:
-            raise NothingMatched(f"no queue {name}", near(name, known))
+            raise no_queue(name, known)
 
 
 def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
@@ -77,23 +76,3 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
         served_by=tuple(p.name for p in store.processes.ls() if p.kind == "worker" and name in p.queues),
         pauses=tuple(held),
     )
-
-
-def plan_empty(store: Store, catalog: Catalog | None, name: str) -> dict[str, int]:
-    """How many jobs of each state emptying would move to the trash. Raises NothingMatched."""
-    _require([name], known_queues(store, catalog))
-    return store.queues.emptiable(name)
-
-
-def empty(store: Store, name: str, matched: int) -> Iterator[BulkResult]:
-    """Move at most `matched` jobs that do not run to the trash, in batches; yields the result so far."""
-
-    def batches(tally: Tally) -> Iterator[None]:
-        while tally.left > 0:
-            moved, left = store.queues.empty(name, limit=min(BATCH, tally.left))
-            tally.changed += moved
-            yield
-            if left == 0:
-                return
-
-    return bulk.audited(store, "queue empty", f"queue:{name}", Tally(matched), batches)

@@ -130,7 +130,7 @@ def test_one_letter_is_retried_without_a_question(redis_cli: Cli, redis_client: 
     st = made.store(redis_client)
     ids = made.dead(st, 2)
     ran = redis_cli("dead", "retry", ids[0])
-    assert (ran.code, ran.out, ran.err) == (0, "", "retried 1 dead letter\n")
+    assert (ran.code, ran.out, ran.err) == (0, "", f"job {ids[0]} waits again\n")
     assert made.states(st, ids) == ["waiting", "dead"]
     [entry] = st.audit.recent()
     assert (entry.action, entry.target, entry.changed) == ("dead retry", ids[0], 1)

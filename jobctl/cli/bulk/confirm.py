@@ -16,8 +16,8 @@ PREVIEW_LINES = 10
 class Change:
     """A change that is about to happen. `verb` and `noun` make the sentence: "retry 20 dead letters".
 
-    `preview` shows what it touches: a line a job, or, with `summed`, lines that sum it all up.
-    `whole_queue` names the queue when all of it goes.
+    `preview` shows what it touches, in lines. `whole_queue` names the queue when all of it goes; `named` says that each
+    job was given by its id.
     """
 
     verb: str
@@ -25,7 +25,7 @@ class Change:
     count: int
     preview: Sequence[str] = ()
     whole_queue: str | None = None
-    summed: bool = False
+    named: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb} {self.count:,} {self.noun}"
@@ -34,34 +34,31 @@ class Change:
 def confirm(ctx: Context, change: Change, *, yes: bool = False, maximum: int | None = None) -> None:
     """Return when the change may happen; raise Refused (exit 5) otherwise.
 
-    One job needs no confirmation. Many are previewed and asked for with y/N; a whole queue, and anything
-    bulk under a production profile, by typing the name. `--yes` answers in advance. Without a terminal a
-    bulk change needs `--yes` and `--max`, so that a script says how much it expects to touch.
+    One job needs no confirmation, nor do several that were named by their ids. Many are previewed and asked for with
+    y/N; a whole queue, and anything bulk under a production profile, by typing the name. `--yes` answers in advance.
+    Without a terminal a bulk change needs `--yes` and `--max`, so that a script says how much it expects to touch.
     """
     ctx.require_writable(change.verb)
     if maximum is not None and change.count > maximum:
-        raise Refused(f"would {change}, which is above --max {maximum:,}", "raise --max, or narrow the filter")
+        raise Refused(f"would {change}, more than --max {maximum}", f"allow it with --max {change.count}")
     if change.count <= 1 and change.whole_queue is None:
         return
+    if change.named and not ctx.settings.production:
+        return
     if not ctx.can_ask:
-        missing = _missing(yes, maximum)
-        if missing:
-            raise Refused(f"would {change}; without a terminal this needs {missing}", "preview with --dry-run")
+        if missing := ["--yes"] * (not yes) + [f"--max {change.count}"] * (maximum is None):
+            needed = " ".join(missing)
+            raise Refused(f"would {change}; without a terminal this needs {needed}", "preview it with --dry-run")
         return
     if yes:
         return
     _ask(ctx, change)
 
 
-def _missing(yes: bool, maximum: int | None) -> str:
-    return " and ".join(["--yes"] * (not yes) + ["--max N"] * (maximum is None))
-
-
 def _ask(ctx: Context, change: Change) -> None:
     for line in change.preview[:PREVIEW_LINES]:
         _write(ctx, f"  {sanitize(line, limit=200)}\n")
-    more = (len(change.preview) if change.summed else change.count) - min(len(change.preview), PREVIEW_LINES)
-    if change.preview and more > 0:
+    if (more := len(change.preview) - PREVIEW_LINES) > 0:
         _write(ctx, f"  … and {more:,} more\n")
     word = change.whole_queue or (ctx.settings.profile if ctx.settings.production else None)
     if word is None:

@@ -1,110 +1,204 @@
-"""How a bulk change looks from the command line: plan, confirmation, progress, Ctrl-C, result, exit code."""
+"""A change of jobs from the command line: selection, plan, confirmation, progress, Ctrl-C, result, exit code."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobctl.cli.bulk.confirm import Change, confirm
+from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.context import Context, Output
 from jobctl.cli.view.table import NAME, Column
+from jobctl.cli.view.tell import tell
 from jobctl.errors import INTERRUPTED, JobctlError, NothingMatched
-from jobctl.store.data.records import BulkResult, Plan, PlanRow
+
+if TYPE_CHECKING:
+    from jobctl.ops.bulk.plan import Planned
+    from jobctl.ops.bulk.selection import Selection
+    from jobctl.ops.bulk.verb import Tally, Tried, Verb
+    from jobctl.store import Store
+    from jobctl.store.data.records import PlanRow
 
 PROGRESS_FROM = 2_000
 """Fewer jobs than these are done before a progress bar could be read."""
-
-RESULT = tuple(Column(name.upper(), name, right=True) for name in ("matched", "changed", "skipped", "failed"))
+TOLD = 20
+"""Of so many jobs, what became of each is told; of more, the counts."""
 PARTS = (
     Column("COUNT", "count", right=True),
+    Column("STATE", "state", importance=6),
     Column("TYPE", "type", importance=8, least=NAME),
     Column("ERROR", "error", importance=7, least=NAME),
     Column("QUEUE", "queue", importance=5, least=NAME),
-    Column("GROUP", "group", importance=6),
+    Column("GROUP", "group", importance=4),
 )
 
 
-def show_plan(ctx: Context, plan: Plan, words: str) -> None:
-    """Answer `--dry-run`. `words` say what would happen: "retry 3 dead letters"."""
-    if ctx.output is Output.TABLE:
-        ctx.emit(plan.parts, PARTS)
-    else:
-        ctx.emit(plan, RESULT)
-    ctx.say(f"would {words}; nothing was changed")
+def choose(ctx: Context, store: Store, verb: Verb, selected: Selected) -> Selection:
+    """The selection that was typed. Raises UsageError or NothingMatched."""
+    from jobctl.ops.bulk import selection
 
-
-def nothing(ctx: Context, what: str, hint: str) -> NothingMatched:
-    """The error for a plan that matches nothing; programs get its record on stdout all the same."""
-    if ctx.output is not Output.TABLE:
-        ctx.emit(BulkResult(0, 0, 0, 0), RESULT)
-    return NothingMatched(f"no {what} matched", hint)
-
-
-def whole(parts: Sequence[PlanRow]) -> str:
-    """What is to be typed when everything in a queue (or in several: "all") goes."""
-    queues = {part.queue for part in parts}
-    return queues.pop() if len(queues) == 1 else "all"
-
-
-def preview(parts: Sequence[PlanRow]) -> list[str]:
-    """A line a part, the largest first."""
-    return [
-        f"{part.count:>9,}  {part.type}  {part.error or 'no error'}  (queue {part.queue}, group {part.group or 'none'})"
-        for part in parts
-    ]
-
-
-def carry_out(
-    ctx: Context,
-    change: Change,
-    batches: Callable[[], Iterator[BulkResult]],
-    *,
-    done: str,
-    yes: bool,
-    maximum: int | None,
-    hint: str = "",
-) -> int:
-    """Confirm, change, and say what was done. `done` is the verb of the past: "retried". Returns the exit code."""
-    confirm(ctx, change, yes=yes, maximum=maximum)
-    last = BulkResult(change.count, 0, 0, 0)
-    running = batches()
-    try:
-        with _between_batches() as interrupted, _progress(ctx, change) as advance:
-            for last in running:
-                advance(last.changed + last.failed)
-                if interrupted():
-                    break
-            stopped = interrupted() and last.changed + last.skipped + last.failed < last.matched
-    except (JobctlError, KeyboardInterrupt):
-        ctx.say(_stopped(change, last, done))
-        raise
-    finally:
-        running.close()  # type: ignore[attr-defined]  # a generator: it writes its audit entry now
-    if ctx.output is not Output.TABLE:
-        ctx.emit(last, RESULT)
-    if stopped:
-        ctx.say(_stopped(change, last, done))
-        return INTERRUPTED
-    ctx.say(_sentence(change, last, done) + (f"; {hint}" if hint and last.changed else ""))
-    return 1 if last.failed else 0
-
-
-def _sentence(change: Change, result: BulkResult, done: str) -> str:
-    text = f"{done} {result.changed:,} {change.noun}"
-    if result.skipped:
-        text += f"; {result.skipped:,} {'was' if result.skipped == 1 else 'were'} gone already"
-    if result.failed:
-        text += f"; {result.failed:,} could not be handled and {'is' if result.failed == 1 else 'are'} left as before"
-    return text
-
-
-def _stopped(change: Change, result: BulkResult, done: str) -> str:
-    return (
-        f"{done} {result.changed:,} of {result.matched:,} {change.noun} before it was stopped; "
-        "the rest is as before: run it again to go on"
+    return selection.choose(
+        store,
+        ctx.catalog_if_sound(),
+        selected.terms or (),
+        groups=selected.groups or (),
+        everything=selected.everything,
+        queue=selected.queue,
+        states=verb.states,
+        limit=selected.limit,
+        newest=selected.newest,
     )
+
+
+def change(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> int:
+    """Change the selected jobs; see `carry_out`."""
+    if not answers.dry_run:
+        ctx.require_writable(f"{verb.does} {verb.noun}s")
+    store = ctx.store(retries=2)
+    return change_selection(ctx, store, verb, choose(ctx, store, verb, selected), answers)
+
+
+def change_selection(ctx: Context, store: Store, verb: Verb, selection: Selection, answers: Answers) -> int:
+    """Plan the change of a selection, and carry it out."""
+    from jobctl.ops.bulk.plan import plan
+
+    planned = plan(store, selection, by_index=verb.by_index is not None)
+    return carry_out(ctx, store, verb, planned, answers)
+
+
+def carry_out(ctx: Context, store: Store, verb: Verb, planned: Planned, answers: Answers) -> int:
+    """Show the plan (`--dry-run`), or ask, do it, and say what was done. Returns the exit code."""
+    if planned.matched == 0:
+        return _nothing(ctx, verb, planned, answers)
+    if answers.dry_run:
+        return _show_plan(ctx, verb, planned)
+    confirm(ctx, _question(verb, planned), yes=answers.yes, maximum=answers.maximum)
+    return _Report(ctx, verb, planned).run(store)
+
+
+def _nothing(ctx: Context, verb: Verb, planned: Planned, answers: Answers) -> int:
+    """Nothing matched; programs get the record of that all the same."""
+    if ctx.output not in (Output.TABLE, Output.NAME):
+        from jobctl.store.data.records import BulkResult
+
+        ctx.emit(planned.record if answers.dry_run else BulkResult(0, 0, 0, 0), ())
+    return tell(ctx, planned.errors or [NothingMatched(f"no {verb.noun}{verb.tail} matched", verb.nothing)])
+
+
+def _show_plan(ctx: Context, verb: Verb, planned: Planned) -> int:
+    """Answer `--dry-run`."""
+    match ctx.output:
+        case Output.TABLE:
+            ctx.emit(list(planned.parts), PARTS)
+            for line in planned.sample:
+                ctx.say(f"  {line}")
+        case Output.NAME:
+            names = [f"{job_id}\n" for ids in (planned.ids or {}).values() for job_id in ids]
+            ctx.stdout.write("".join(names))
+        case _:
+            ctx.emit(planned.record, ())
+    ctx.say(f"would {verb.does} {verb.nouns(planned.matched)}; nothing was changed")
+    return tell(ctx, planned.errors)
+
+
+def _question(verb: Verb, planned: Planned) -> Change:
+    parts = planned.parts
+    whole = planned.whole and planned.matched > 1
+    queues = {part.queue for part in parts}
+    return Change(
+        verb=verb.does,
+        noun=verb.nouns(planned.matched).partition(" ")[2],
+        count=planned.matched,
+        preview=planned.sample or [_part(part) for part in parts],
+        whole_queue=(queues.pop() if len(queues) == 1 else "all") if whole else None,
+        named=planned.selection.by_name,
+    )
+
+
+def _part(part: PlanRow) -> str:
+    details = [part.type, part.error, f"queue {part.queue}", part.group and f"group {part.group}"]
+    return f"{part.count:>9,}  {'  '.join(filter(None, (part.state, *details)))}"
+
+
+class _Report:
+    """Runs a change and tells of it: per job where few were named, in numbers otherwise."""
+
+    def __init__(self, ctx: Context, verb: Verb, planned: Planned) -> None:
+        self._ctx = ctx
+        self._verb = verb
+        self._planned = planned
+        self._each = planned.matched <= TOLD and planned.ids is not None
+        self._tried: dict[Any, Tried] = {}
+
+    def run(self, store: Store) -> int:
+        from jobctl.ops.bulk.run import Run
+
+        running = Run(store, self._verb, self._planned)
+        batches = running.batches()
+        tally = running.tally
+        try:
+            with _between_batches() as interrupted, _progress(self._ctx, self._verb, self._planned) as advance:
+                for tried in batches:
+                    self._take(tried)
+                    advance(tally.changed + tally.failed)
+                    if interrupted():
+                        break
+                stopped = interrupted() and tally.left > 0
+            if not stopped:
+                self._take(running.after(), again=True)
+        except (JobctlError, KeyboardInterrupt):
+            self._ctx.say(self._so_far(tally))
+            raise
+        finally:
+            batches.close()  # type: ignore[attr-defined]  # a generator: it writes its audit entry now
+        if self._ctx.output not in (Output.TABLE, Output.NAME):
+            self._ctx.emit(tally.result, ())
+        if stopped:
+            self._ctx.say(self._so_far(tally))
+            return INTERRUPTED
+        return self._told(tally)
+
+    def _take(self, tried: Sequence[Tried], *, again: bool = False) -> None:
+        """Remember what has to be told, and write the names of what was changed."""
+        if self._planned.selection.by_name or self._each:
+            self._tried |= {one.ref: one for one in tried}
+        if self._ctx.output is Output.NAME and not again:
+            self._ctx.stdout.write("".join(f"{one.id}\n" for one in tried if one.changed))
+            self._ctx.stdout.flush()
+
+    def _told(self, tally: Tally) -> int:
+        if self._each:
+            for one in self._tried.values():
+                if one.error is None:
+                    self._ctx.say(one.text)
+        if not self._planned.selection.by_name:
+            self._ctx.say(self._sentence(tally))
+            code = tell(self._ctx, tally.errors)
+            if self._verb.needed and not tally.changed:
+                raise NothingMatched(self._verb.needed)
+            return code or int(tally.failed > 0)
+        if not self._each:
+            self._ctx.say(self._sentence(tally))
+        return tell(self._ctx, [*self._planned.errors, *(one.error for one in self._tried.values() if one.error)])
+
+    def _sentence(self, tally: Tally) -> str:
+        result, verb = tally.result, self._verb
+        text = f"{verb.done} {verb.nouns(result.changed)}"
+        if result.skipped:
+            text += f"; {result.skipped:,} had moved on or {'was' if result.skipped == 1 else 'were'} so already"
+        if result.failed:
+            text += (
+                f"; {result.failed:,} could not be changed and {'is' if result.failed == 1 else 'are'} left as before"
+            )
+        return text + (f"; {verb.hint}" if verb.hint and result.changed else "")
+
+    def _so_far(self, tally: Tally) -> str:
+        return (
+            f"{self._verb.done} {tally.changed:,} of {self._verb.nouns(tally.matched)} before it was stopped; "
+            "the rest is as before: run it again to go on"
+        )
 
 
 @contextmanager
@@ -125,20 +219,20 @@ def _between_batches() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _progress(ctx: Context, change: Change) -> Any:
+def _progress(ctx: Context, verb: Verb, planned: Planned) -> Any:
     """A progress bar on stderr for a person who has to wait; yields a function that takes how many are done."""
-    if ctx.quiet or change.count < PROGRESS_FROM or not ctx.stderr.isatty():
+    if ctx.quiet or planned.matched < PROGRESS_FROM or not ctx.stderr.isatty():
         return nullcontext(lambda _: None)
-    return _bar(ctx, change)
+    return _bar(ctx, verb.does, planned.matched)
 
 
 @contextmanager
-def _bar(ctx: Context, change: Change) -> Iterator[Callable[[int], None]]:
+def _bar(ctx: Context, words: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=ctx.stderr, markup=False, highlight=False, no_color=not ctx.settings.color)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(change.verb, total=change.count)
+        task = progress.add_task(words, total=total)
         yield lambda count: progress.update(task, completed=count)

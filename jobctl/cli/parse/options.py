@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, Concatenate, ParamSpec
+from dataclasses import fields
+from typing import Annotated, Any, Concatenate, ParamSpec, get_type_hints
 
 import typer
 
@@ -63,6 +64,13 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 }
 
 
+class OptionSet:
+    """Base of dataclasses whose fields are parameters of several commands, in Typer's notation.
+
+    A command that has a parameter of such a class takes these, and gets them as one value.
+    """
+
+
 def command(function: Callable[Concatenate[Context, P], int | None]) -> Callable[..., int | None]:
     """Make `function(ctx, …)` a command: the common options are added and become its `ctx`.
 
@@ -71,9 +79,11 @@ def command(function: Callable[Concatenate[Context, P], int | None]) -> Callable
     """
     signature = inspect.signature(function, eval_str=True)
     own = list(signature.parameters.values())[1:]
+    sets = {parameter.name: parameter.annotation for parameter in own if _is_set(parameter)}
 
     def wrapper(**values: Any) -> int | None:
         ctx = _context({name: values.pop(name) for name in _COMMON})
+        values |= {name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in sets.items()}
         try:
             return function(ctx, **values)  # type: ignore[call-arg]  # checked by Typer's parsing
         except Exception as error:
@@ -87,8 +97,25 @@ def command(function: Callable[Concatenate[Context, P], int | None]) -> Callable
     wrapper.__name__ = function.__name__
     wrapper.__doc__ = function.__doc__
     wrapper.__module__ = function.__module__
-    _declare(wrapper, own)
+    _declare(wrapper, [single for parameter in own for single in _expanded(parameter)])
     return wrapper
+
+
+def _is_set(parameter: inspect.Parameter) -> bool:
+    return isinstance(parameter.annotation, type) and issubclass(parameter.annotation, OptionSet)
+
+
+def _expanded(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The parameters of an option set; any other parameter as it is."""
+    if not _is_set(parameter):
+        return [parameter]
+    hints = get_type_hints(parameter.annotation, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(parameter.annotation)
+    ]
 
 
 def _declare(wrapper: Callable[..., Any], own: list[inspect.Parameter]) -> None:

@@ -145,11 +145,15 @@ class BulkResult(msgspec.Struct, frozen=True):
 
 
 class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a plan: letters of one queue with the same job type and error."""
+    """A part of a plan: jobs of one queue in the same state, with the same job type and, if they are dead, error.
+
+    `type` is None where jobs of all types are meant.
+    """
 
     queue: str
-    type: str
-    group: str
+    state: str
+    type: str | None
+    group: str | None
     error: str | None
     count: int
 

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from jobctl.cli.bulk.options import Answers, Selected
+from jobctl.cli.bulk.run import change_selection, choose
 from jobctl.cli.context import Context
 from jobctl.cli.view.cell import message
 from jobctl.cli.view.table import NAME, Column
+from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobctl.ops.bulk import Scope
+    from jobctl.ops.bulk.selection import Selection
+    from jobctl.ops.bulk.verb import Verb
     from jobctl.store import Store
 
-Terms = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[ID|FILTER]…",
-        help="queue: job: error~ group: args.KEY= label: since: until: id:",
-        show_default=False,
-    ),
-]
-GroupOption = Annotated[
-    list[str] | None, typer.Option("--group", metavar="GROUP", help="A group's id.", show_default=False)
-]
 LETTERS = (
     Column("ID", "id"),
     Column("DIED", "died_at", importance=7),
@@ -37,22 +28,36 @@ LETTERS = (
 )
 
 
-def open_scope(ctx: Context, terms: list[str] | None, groups: list[str] | None) -> tuple[Store, Scope]:
-    """The store, and what a command's arguments select in it."""
-    from jobctl.ops import bulk
+def open_selection(
+    ctx: Context, terms: list[str] | None = None, groups: list[str] | None = None, queue: str | None = None
+) -> tuple[Store, Selection]:
+    """The store, and what a command that looks at dead letters selects in it. Raises UsageError or NothingMatched."""
+    from jobctl.ops.bulk.selection import read
 
-    wanted = bulk.read_filter(terms or (), groups or ())
-    words = [*(terms or ()), *(f"group:{group}" for group in groups or ())] or ["--all"]
     store = ctx.store()
-    return store, bulk.scope(store, ctx.catalog_if_any(), wanted, words)
+    words = [*(terms or ()), *(f"group:{group}" for group in groups or ())]
+    selection = read(store, ctx.catalog_if_any(), words, queue=queue)
+    if selection.filter.state:
+        raise UsageError("state: says nothing here: all dead letters are dead")
+    return store, selection
 
 
-def take_in(ctx: Context, store: Store, scope: Scope, *, everything: bool = False) -> None:
+def change_letters(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> int:
+    """Change dead letters; before that, all that stock workers left is taken in. A dry run takes in as a look does."""
+    if not answers.dry_run:
+        ctx.require_writable(f"{verb.does} dead letters")
+    store = ctx.store()
+    selection = choose(ctx, store, verb, selected)
+    take_in(ctx, store, selection, everything=not answers.dry_run)
+    return change_selection(ctx, store, verb, selection, answers)
+
+
+def take_in(ctx: Context, store: Store, selection: Selection, *, everything: bool = False) -> None:
     """Take in what stock workers left dead; say what is not shown."""
     from jobctl.ops import stock
 
     limit = None if everything else stock.TAKEN_FOR_A_LOOK
-    inbox = stock.take_in(store, scope.queues, write=not ctx.settings.read_only, limit=limit)
+    inbox = stock.take_in(store, selection.queues, write=not ctx.settings.read_only, limit=limit)
     if inbox.left and ctx.settings.read_only:
         ctx.say(f"{inbox.left:,} dead letters lie in stock Dramatiq's inbox; the latest of them are shown too")
     elif inbox.left:

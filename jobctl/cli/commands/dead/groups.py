@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobctl.cli.commands.dead._shared import GroupOption, Terms, open_scope, take_in
+from jobctl.cli.bulk.options import Groups, Terms
+from jobctl.cli.commands.dead._shared import open_selection, take_in
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.cell import message
@@ -21,11 +22,11 @@ GROUPS = (
 
 
 @command
-def groups(ctx: Context, terms: Terms = None, group: GroupOption = None) -> None:
+def groups(ctx: Context, terms: Terms = None, group: Groups = None) -> None:
     """Show why jobs died: dead letters grouped by their error."""
     from jobctl.ops import dead
 
-    store, scope = open_scope(ctx, terms, group)
-    take_in(ctx, store, scope)
-    rows = dead.groups(store, scope, stock=ctx.settings.read_only)
-    ctx.emit(rows, GROUPS, empty="no dead letters" if scope.filter.is_empty else "no dead letter matched")
+    store, selection = open_selection(ctx, terms, group)
+    take_in(ctx, store, selection)
+    rows = dead.groups(store, selection, stock=ctx.settings.read_only)
+    ctx.emit(rows, GROUPS, empty="no dead letters" if selection.everything else "no dead letter matched")

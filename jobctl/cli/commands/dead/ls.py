@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.commands.dead._shared import LETTERS, GroupOption, Terms, open_scope, take_in
+from jobctl.cli.bulk.options import Groups, Terms
+from jobctl.cli.commands.dead._shared import LETTERS, open_selection, take_in
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
@@ -16,18 +17,18 @@ from jobctl.cli.parse.reveal import Unredacted, audit
 def ls(
     ctx: Context,
     terms: Terms = None,
-    group: GroupOption = None,
+    groups: Groups = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="Show at most N.", min=1)] = 50,
     unredacted: Unredacted = False,
 ) -> None:
     """List dead letters, the latest first."""
     from jobctl.ops import dead
 
-    store, scope = open_scope(ctx, terms, group)
-    take_in(ctx, store, scope)
+    store, selection = open_selection(ctx, terms, groups)
+    take_in(ctx, store, selection)
     if unredacted:
-        audit(ctx, store, "dead ls", [*(terms or ()), *(group or ())])
-    rows = dead.ls(store, scope, limit + 1, stock=ctx.settings.read_only, unredacted=unredacted)
-    ctx.emit(rows[:limit], LETTERS, empty="no dead letters" if scope.filter.is_empty else "no dead letter matched")
+        audit(ctx, store, "dead ls", [*(terms or ()), *(groups or ())])
+    rows = dead.ls(store, selection, limit + 1, stock=ctx.settings.read_only, unredacted=unredacted)
+    ctx.emit(rows[:limit], LETTERS, empty="no dead letters" if selection.everything else "no dead letter matched")
     if len(rows) > limit and ctx.output is Output.TABLE:
         ctx.say(f"the latest {limit} only; see `jobctl dead groups`, or more with --limit")

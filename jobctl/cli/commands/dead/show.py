@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.commands.dead._shared import LETTERS, open_scope, take_in
+from jobctl.cli.commands.dead._shared import LETTERS, open_selection, take_in
 from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
@@ -28,11 +28,11 @@ def show(
     """Show dead letters in full: payload, every attempt, the traceback."""
     from jobctl.ops import dead
 
-    store, scope = open_scope(ctx, [] if queue is None else [f"queue:{queue}"], [])
-    take_in(ctx, store, scope)
+    store, selection = open_selection(ctx, queue=queue)
+    take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead show", ids)
-    rows = dead.show(store, scope.queues, ids, stock=ctx.settings.read_only, unredacted=unredacted)
+    rows = dead.show(store, selection.queues, ids, stock=ctx.settings.read_only, unredacted=unredacted)
     if ctx.output is Output.TABLE:
         for number, row in enumerate(rows):
             ctx.stdout.write("\n" if number else "")

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from jobctl.cli.commands.job._change import DryRun, Max, Targets, Yes, change_jobs
-from jobctl.cli.commands.job._shared import InQueue
+from jobctl.cli.bulk.options import Answers, Selected
+from jobctl.cli.bulk.run import change
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 
-if TYPE_CHECKING:
-    from jobctl.ops.change import Tried
-    from jobctl.store.data.found import Found
-
 
 @command
-def retry(
-    ctx: Context,
-    targets: Targets,
-    queue: InQueue = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    max: Max = None,  # noqa: A002 - the option's name
-) -> int:
+def retry(ctx: Context, selected: Selected, answers: Answers) -> int:
     """Run dead or cancelled jobs again, delayed ones now.
 
     They keep their ids and get a fresh budget of retries.
 
     Example: jobctl job retry 1m80w17s0w7jd106qwm2
     """
-    from jobctl.ops import change
-    from jobctl.store.data.states import allowing
+    from jobctl.ops.bulk import verbs
 
-    states = allowing("retry")
-
-    def apply(jobs: Sequence[Found]) -> list[Tried]:
-        return change.retry(ctx.store(retries=2), jobs)
-
-    return change_jobs(ctx, "retry", targets, states, apply, (yes, dry_run, max), queue)
+    return change(ctx, verbs.retry(), selected, answers)

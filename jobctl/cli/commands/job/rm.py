@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from jobctl.cli.commands.job._change import DryRun, Max, Targets, Yes, change_jobs
-from jobctl.cli.commands.job._shared import InQueue
+from jobctl.cli.bulk.options import Answers, Selected
+from jobctl.cli.bulk.run import change
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 
-if TYPE_CHECKING:
-    from jobctl.ops.change import Tried
-    from jobctl.store.data.found import Found
-
 
 @command
-def rm(
-    ctx: Context,
-    targets: Targets,
-    queue: InQueue = None,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    max: Max = None,  # noqa: A002 - the option's name
-) -> int:
+def rm(ctx: Context, selected: Selected, answers: Answers) -> int:
     """Delete completed and cancelled jobs for good.
 
     Dead jobs go by `jobctl dead discard`, to a trash from which they can be restored.
 
     Example: jobctl job rm 1m80w17s0w7jd106qwm2
     """
-    from jobctl.ops import change
-    from jobctl.store.data.states import allowing
+    from jobctl.ops.bulk import verbs
 
-    states = allowing("rm")
-
-    def apply(jobs: Sequence[Found]) -> list[Tried]:
-        return change.remove(ctx.store(retries=2), jobs)
-
-    return change_jobs(ctx, "delete", targets, states, apply, (yes, dry_run, max), queue)
+    return change(ctx, verbs.remove(), selected, answers)

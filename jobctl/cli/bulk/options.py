@@ -1,0 +1,51 @@
+"""What every command that changes many jobs takes: which jobs, and how careful to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.parse.options import OptionSet
+
+FILTERS = "queue: job: state: error~ group: args.KEY= label: since: until: id:"
+Terms = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID|FILTER]…", help=f"Ids, or filters: {FILTERS}", show_default=False),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="GROUP", help="Select an error group; may be repeated.", show_default=False),
+]
+InQueue = Annotated[
+    str | None,
+    typer.Option("--queue", metavar="NAME", help="Look in this queue only.", show_default=False),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected(OptionSet):
+    """Which jobs to change."""
+
+    terms: Terms = None
+    groups: Groups = None
+    everything: Annotated[bool, typer.Option("--all", help="Select all jobs that this command can change.")] = False
+    queue: InQueue = None
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", min=1, help="Change only the N oldest that match.", show_default=False),
+    ] = None
+    newest: Annotated[bool, typer.Option("--newest", help="With --limit: the newest instead of the oldest.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(OptionSet):
+    """How careful to be."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False
+    maximum: Annotated[
+        int | None,
+        typer.Option("--max", metavar="N", min=0, help="Refuse to change more than N jobs.", show_default=False),
+    ] = None

@@ -1,0 +1,110 @@
+"""What a change would do: how many jobs, of which queues, types and errors; and which, where they had to be read."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jobctl.errors import JobctlError
+from jobctl.ops import dead
+from jobctl.ops.bulk.selection import Selection, matching, named
+from jobctl.store.data.ids import minted_at
+from jobctl.store.data.records import Plan, PlanRow
+from jobctl.store.data.states import BY_NAME
+from jobctl.store.nouns.shown import to_job
+
+if TYPE_CHECKING:
+    from jobctl.store import Store
+    from jobctl.store.data.found import Found
+
+SAMPLE = 10
+"""As many jobs are previewed one by one; of more, the parts are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan. `ids` are the jobs by queue, as they were when it was made; None if the change goes by the indexes.
+
+    `sample` has a line for each job where there are few. `errors` are of ids that mean no job. `whole`: all that there
+    is in the queues is meant.
+    """
+
+    selection: Selection
+    parts: tuple[PlanRow, ...]
+    ids: Mapping[str, Sequence[str]] | None = None
+    sample: tuple[str, ...] = ()
+    errors: tuple[JobctlError, ...] = ()
+    whole: bool = False
+
+    @property
+    def matched(self) -> int:
+        return sum(part.count for part in self.parts)
+
+    @property
+    def record(self) -> Plan:
+        """The machine format."""
+        return Plan(matched=self.matched, parts=self.parts)
+
+
+def plan(store: Store, selection: Selection, *, by_index: bool = False) -> Planned:
+    """What a change would touch: what matches later is not touched. With `by_index`, groups of dead letters may do.
+
+    Raises Ambiguous as `selection.named` does.
+    """
+    if by_index and selection.by_index:
+        return _by_groups(store, selection)
+    if selection.by_name:
+        found, errors = named(store, selection)
+        return _listed(selection, _limited(found, selection), tuple(errors))
+    return _listed(selection, _limited(matching(store, selection), selection))
+
+
+def _by_groups(store: Store, selection: Selection) -> Planned:
+    """The groups of dead letters, closed at this moment."""
+    until = selection.filter.until_ms or store.processes.now_ms() + 1
+    closed = replace(selection, filter=replace(selection.filter, until_ms=until))
+    rows = [
+        PlanRow(queue=row.queue, state="dead", type=row.type, group=row.group, error=row.error, count=row.count)
+        for row in dead.groups(store, closed)
+    ]
+    return Planned(closed, tuple(rows), whole=selection.everything)
+
+
+def _limited(found: Iterable[Found], selection: Selection) -> Iterable[Found]:
+    """The first of them, by when they ended or, if they have not, were enqueued."""
+    if selection.limit is None:
+        return found
+    pick = heapq.nlargest if selection.newest else heapq.nsmallest
+    return pick(selection.limit, found, key=_age)
+
+
+def _age(job: Found) -> tuple[float, str]:
+    """When a job ended or, if it has not, was enqueued."""
+    if BY_NAME[job.state].ended:
+        return float(job.detail), job.id
+    at = minted_at(job.id)
+    enqueued = None if at is not None else to_job(job).enqueued_at
+    return float(at or 0) if enqueued is None else enqueued.timestamp() * 1000, job.id
+
+
+def _listed(selection: Selection, found: Iterable[Found], errors: tuple[JobctlError, ...] = ()) -> Planned:
+    ids: dict[str, list[str]] = {}
+    parts: Counter[tuple[str, str, str, str | None, str | None]] = Counter()
+    sample: list[str] = []
+    for job in found:
+        ids.setdefault(job.queue, []).append(job.id)
+        seen = to_job(job)
+        is_dead = job.state in ("dead", "discarded")
+        why = (job.record.group, seen.error) if is_dead else (None, None)
+        parts[job.queue, job.state, seen.type, *why] += 1
+        if len(sample) <= SAMPLE:
+            sample.append("  ".join(part for part in (job.id, job.state, seen.type, seen.label) if part))
+    rows = [
+        PlanRow(queue=queue, state=state, type=job_type, group=group, error=error, count=count)
+        for (queue, state, job_type, group, error), count in parts.most_common()
+    ]
+    few = tuple(sample) if len(sample) <= SAMPLE else ()
+    return Planned(selection, tuple(rows), ids, few, errors, whole=selection.everything)

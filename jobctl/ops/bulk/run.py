@@ -1,0 +1,82 @@
+"""Carries a plan out: bounded batches, a result that grows, one audit entry however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from jobctl.errors import RedisUnavailable
+from jobctl.ops.bulk.plan import Planned
+from jobctl.ops.bulk.verb import Tally, Tried, Verb
+
+if TYPE_CHECKING:
+    from jobctl.store import Store
+
+BATCH = 500
+MAX_WORDS = 1_000
+"""Characters of what was typed that the audit log keeps."""
+
+
+class Run:
+    """A change under way. `batches`, and then `after`, give what became of the jobs, where these were read."""
+
+    def __init__(self, store: Store, verb: Verb, planned: Planned) -> None:
+        self.tally = Tally(planned.matched)
+        self._store = store
+        self._verb = verb
+        self._planned = planned
+
+    def batches(self) -> Iterator[list[Tried]]:
+        """Change the jobs, a batch a step. Safe to run twice, and by two people at once: each job is looked at again.
+
+        However it ends (Ctrl-C, Redis gone), what was changed until then is in the audit log, if Redis can be reached.
+        """
+        try:
+            yield from self._batches()
+        finally:
+            if self.tally.changed:
+                words = self._planned.selection.words[:MAX_WORDS]
+                counts = (
+                    ""
+                    if self._planned.selection.by_name
+                    else f"{self.tally.matched} matched, {self.tally.failed} failed"
+                )
+                detail = self._verb.detail or counts
+                with suppress(RedisUnavailable):
+                    self._store.audit.add(self._verb.name, words, self.tally.changed, detail)
+
+    def _detail(self) -> str:
+        if self._verb.detail or self._planned.selection.by_name:
+            return self._verb.detail
+        return f"{self.tally.matched} matched, {self.tally.failed} failed"
+
+    def _batches(self) -> Iterator[list[Tried]]:
+        if self._planned.ids is None:
+            assert self._verb.by_index is not None
+            yield from self._verb.by_index(self._store, self._planned, self.tally)
+            return
+        for queue, ids in self._planned.ids.items():
+            for start in range(0, len(ids), BATCH):
+                tried = try_batch(self._store, self._verb, queue, ids[start : start + BATCH])
+                self.tally.count(tried)
+                yield tried
+
+    def after(self) -> list[Tried]:
+        """The last word on jobs that were counted as changed. Call it when all batches are done."""
+        if self._verb.after is None:
+            return []
+        tried = self._verb.after(self._store)
+        self.tally.changed -= len(tried)
+        self.tally.count(tried)
+        return tried
+
+
+def try_batch(store: Store, verb: Verb, queue: str, ids: Sequence[str]) -> list[Tried]:
+    """Look at jobs of one queue, change those that may be, and say what became of each."""
+    found = store.jobs.locate(queue, ids)
+    verdicts = {job.id: verb.judge(job) for job in found}
+    todo = [job for job in found if verdicts[job.id] is None]
+    for job, done in zip(todo, verb.change(store, queue, todo) if todo else (), strict=True):
+        verdicts[job.id] = Tried(job.ref, f"job {job.id} {verb.outcome}", changed=True) if done else verb.undone(job)
+    return [verdict for job_id in ids if (verdict := verdicts.get(job_id)) is not None]
