@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.fork_server import ForkServer
 
 T = TypeVar("T")
 
@@ -55,7 +58,10 @@ class Ran:
 
 
 class Cli:
-    """Runs the real command as a subprocess, in its own folder and with a clean environment."""
+    """Runs the real command as a subprocess, in its own folder and with a clean environment.
+
+    A call is forked off an interpreter that has everything imported; `start` starts a fresh one.
+    """
 
     def __init__(self, cwd: Path, env: Mapping[str, str] | None = None) -> None:
         self.cwd = cwd
@@ -72,21 +78,25 @@ class Cli:
         timeout: float = 60.0,
         cwd: Path | None = None,
     ) -> Ran:
-        done = subprocess.run(
-            self.command(*args),
-            input=input.encode(),
-            capture_output=True,
-            cwd=cwd or self.cwd,
-            env=self.env | dict(env or {}),
-            timeout=timeout,
-            check=False,
-        )
+        options: dict[str, Any] = {"cwd": cwd or self.cwd, "env": self.env | dict(env or {}), "timeout": timeout}
+        server = _fork_server()
+        if server.fits(options["env"]):
+            done = server.run(args, stdin=input.encode(), **options)
+        else:
+            done = subprocess.run(
+                self.command(*args), input=input.encode(), capture_output=True, check=False, **options
+            )
         return Ran(done.stdout.decode(), done.stderr.decode(), done.returncode)
 
     def start(self, *args: str, env: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
         """Start a command that goes on running; its output is piped, as text."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
         return subprocess.Popen(self.command(*args), cwd=self.cwd, env=self.env | dict(env or {}), **options)
+
+
+@functools.cache
+def _fork_server() -> ForkServer:
+    return ForkServer(clean_environment(Path("/")))
 
 
 def clean_environment(home: Path) -> dict[str, str]:
