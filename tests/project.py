@@ -170,6 +170,11 @@ class Project:
         path = self.folder / "ledger"
         return Counter(int(line.split()[0]) for line in path.read_text().splitlines()) if path.exists() else Counter()
 
+    def begun_by(self, n: int) -> list[int]:
+        """The pids of the processes that began a number, in their order."""
+        lines = (line.split() for line in (self.folder / "ledger").read_text().splitlines())
+        return [int(pid) for number, pid in lines if int(number) == n]
+
     def children(self, worker: Started) -> list[int]:
         """The pids of a worker's processes."""
         return child_processes(worker.process.pid)

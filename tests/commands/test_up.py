@@ -69,6 +69,7 @@ def test_nothing_is_left_when_it_is_killed_and_it_starts_again(alone: Project) -
     below = descendants(up.process.pid)
     up.signal(signal.SIGKILL)
     gone([*below, *pids])
+    alone.change("jobs.yaml", "sleep 300 &", "true &")  # or stopping would wait for the job, which runs again
     again = started(alone)
     again.signal(signal.SIGTERM)
     assert again.ended() == 0

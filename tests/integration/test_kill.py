@@ -24,19 +24,22 @@ def held(project: Project) -> int:
     return len(project.store.processes.reservations("default"))
 
 
-def test_kill_9_of_a_worker_process_loses_nothing_and_repeats_only_what_ran(project: Project) -> None:
+def test_kill_9_of_a_worker_process_loses_nothing_and_repeats_only_what_it_held(project: Project) -> None:
     worker = project.worker().ready()
     ids = project.naps(50)
     eventually(lambda: len(project.ledger()) >= 8)
-    kill(project.children(worker)[0])
+    over = {job.payload["n"] for job in project.jobs(ids) if job.state == "completed"}
+    victim = project.children(worker)[0]
+    kill(victim)
     project.all_are("completed", ids)
     ran = project.ledger()
-    twice = [n for n, times in ran.items() if times > 1]
+    twice = {n for n, times in ran.items() if times > 1}
     assert set(ran) == set(range(50))
-    assert len(twice) <= 2
+    assert not twice & over
+    assert {project.begun_by(n)[0] for n in twice} <= {victim}
     assert max(ran.values()) <= 2
     lost = [job for job in project.jobs(ids) if "lost" in [attempt.outcome for attempt in job.attempts]]
-    assert {job.payload["n"] for job in lost} == set(twice)
+    assert twice <= {job.payload["n"] for job in lost}  # one may have been killed before it noted its number
     assert all([a.outcome for a in job.attempts] == ["lost", "completed"] for job in lost)
     assert all(job.attempts[0].error == "WorkerLost" for job in lost)
 
