@@ -206,3 +206,35 @@ def test_the_trash_of_others_expires_all_the_same(store: Store, moves: Moves) ->
     store.client.zadd(store.keys.trash("others"), {"a": 1})
     finish(chores(store, EMPTY))
     assert moves.state("a", "others") == ""
+
+
+def emptied(moves: Moves, queue: str, count: int) -> None:
+    """Jobs of an emptied queue that have lain in the trash past their time."""
+    ids = [f"{queue}{n}" for n in range(count)]
+    moves.enqueue(*ids, queue=queue)
+    while moves.store.queues.empty(queue)[1]:
+        pass
+    moves.store.client.zadd(moves.store.keys.trash(queue), dict.fromkeys(ids, 1))
+
+
+@pytest.mark.parametrize("state", ["cancelled", "trash"])
+def test_clean_up_goes_on_until_nothing_is_past_its_time(store: Store, moves: Moves, state: str) -> None:
+    """It deleted 500 jobs of a queue in five minutes."""
+    if state == "trash":
+        emptied(moves, QUEUE, 3_000)
+    else:
+        ids = [f"j{n}" for n in range(3_000)]
+        moves.enqueue(*ids)
+        moves.cancel(*ids)
+        store.client.zadd(store.keys.cancelled(QUEUE), dict.fromkeys(ids, 1))
+    finish(chores(store))
+    assert store.client.zcard(getattr(store.keys, state)(QUEUE)) == 0
+
+
+def test_a_large_queue_does_not_keep_others_from_being_cleaned(store: Store, moves: Moves) -> None:
+    emptied(moves, QUEUE, 6_000)
+    emptied(moves, "others", 1)
+    work = chores(store)
+    while store.client.exists(store.keys.trash("others")):
+        assert work.work((QUEUE, "others"), 0.0)
+    assert store.client.exists(store.keys.trash(QUEUE))

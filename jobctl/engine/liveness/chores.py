@@ -137,12 +137,13 @@ class Chores:
         if now < self._clean_at:
             return
         self._clean_at = now + CLEAN_S
-        for queue in queues:
+
+        def expire(queue: str) -> bool:
             keep = self._known().keep(queue)
             bounds = () if keep is None else (keep.completed_ms, keep.count)
-            while self._store.queues.expire(queue, *bounds).more:
-                yield
-            yield
+            return self._store.queues.expire(queue, *bounds).more
+
+        yield from _in_turn(queues, expire)
         for queue, ghosts in self._store.ghosts.counts(queues).items():
             if ghosts and (dropped := self._store.ghosts.sweep(queue)):
                 _log.warning("forgot %d ids of queue %s: another program deleted their jobs", dropped, queue)

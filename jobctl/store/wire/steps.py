@@ -16,6 +16,8 @@ from jobctl.store.wire.script import Argument
 
 BATCH = 500
 """Rows in one call."""
+TOGETHER = 100
+"""Rows of all calls in one round trip, unless there is one call."""
 MAX_BYTES = 500_000
 """Bytes of rows in one call, unless a single one is larger."""
 
@@ -45,20 +47,31 @@ def walk(store: Namespace, work: Rows) -> Iterator[tuple[int, int, list[Any]]]:
 
 
 def run(store: Namespace, works: Sequence[Rows]) -> list[list[tuple[int, list[Any]]]]:
-    """Run scripts over their rows, several in one round trip. For each: (the place of a call's first row, its answer
-    without the count). Every call is atomic by itself; so are all that went before one that fails."""
+    """Run scripts over their rows, small ones together in one round trip. For each: (the place of a call's first row,
+    its answer without the count). Every call is atomic by itself; so are all that went before one that fails."""
     done, out = [0] * len(works), [[] for _ in works]  # type: ignore[var-annotated]
     left = [i for i, work in enumerate(works) if work.rows]
     while left:
-        calls = []
-        for i in left:
-            work = works[i]
-            calls.append(store.call(work.script, work.queue, *work.head, *_piece(work.rows, done[i])))
-        for i, (count, *values) in zip(left, store.run_many(calls), strict=True):
+        trip = _trip(works, done, left)
+        calls = [
+            store.call(works[i].script, works[i].queue, *works[i].head, *_piece(works[i].rows, done[i])) for i in trip
+        ]
+        for i, (count, *values) in zip(trip, store.run_many(calls), strict=True):
             out[i].append((done[i], values))
             done[i] += int(count)
         left = [i for i in left if done[i] < len(works[i].rows)]
     return out
+
+
+def _trip(works: Sequence[Rows], done: Sequence[int], left: Sequence[int]) -> list[int]:
+    """Those of the works that go into the next round trip. Redis runs what comes in one without a look at others."""
+    trip, rows = [left[0]], len(works[left[0]].rows) - done[left[0]]
+    for i in left[1:]:
+        rows += len(works[i].rows) - done[i]
+        if rows > TOGETHER:
+            break
+        trip.append(i)
+    return trip
 
 
 def named(work: Rows, replies: Sequence[tuple[int, list[Any]]]) -> list[tuple[Argument, ...]]:
