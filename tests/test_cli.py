@@ -365,3 +365,15 @@ def test_help_speaks_of_arguments_as_people_type_them(cli: Cli, args: tuple[str,
     assert told.splitlines()[0] == f"Usage: {usage}"
     assert "list[str]" not in told
     assert "int range" not in told
+
+
+def test_a_commands_help_shows_its_own_options_and_names_the_common_ones_in_one_line(cli: Cli) -> None:
+    from jobctl.cli.parse.options import _COMMON
+    from jobctl.cli.parse.tree import COMMON_HELP
+
+    told, root = cli("job", "retry", "--help").out, cli("--help").out
+    assert "Print only errors to stderr." not in told
+    assert " ".join(told.split()).endswith("-q, -v (see jobctl --help)")
+    assert "--dry-run" in told
+    assert all(text in root for text in COMMON_HELP.values())
+    assert [annotation.__metadata__[0].help for annotation, _ in _COMMON.values()] == list(COMMON_HELP.values())

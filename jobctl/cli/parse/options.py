@@ -48,17 +48,17 @@ _COMMON: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "output": (
-        Annotated[Output, _option("-o", "--output", help="How to write data to stdout.")],
+        Annotated[Output, _option("-o", "--output", help="Format of stdout: table, json, jsonl, yaml or name.")],
         Output.TABLE,
     ),
     "time": (
-        Annotated[Times, _option("--time", help="How tables show times.")],
+        Annotated[Times, _option("--time", help="How tables show times: relative or iso.")],
         Times.RELATIVE,
     ),
-    "no_color": (Annotated[bool, _option("--no-color", help="No colours.")], False),
-    "quiet": (Annotated[bool, _option("-q", "--quiet", help="No words on stderr but errors.")], False),
+    "no_color": (Annotated[bool, _option("--no-color", help="Print no colours.")], False),
+    "quiet": (Annotated[bool, _option("-q", "--quiet", help="Print only errors to stderr.")], False),
     "verbose": (
-        Annotated[int, _option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")],
+        Annotated[int, _option("-v", "--verbose", count=True, help="Print more; -vv prints tracebacks.")],
         0,
     ),
 }

@@ -16,6 +16,19 @@ from jobctl.cli.registry import PANELS, Entry, Group
 from jobctl.errors import UsageError
 
 COMMON = "Common options"
+COMMON_HELP = {
+    "--catalog FILE": "Catalog (default: ./jobs.yaml).",
+    "--profile NAME": "Named deployment to work on.",
+    "--redis URL": "Redis URL, without a password (default: embedded).",
+    "--namespace NAME": "Prefix of all keys in Redis.",
+    "--state-dir DIR": "Where the embedded server keeps its data.",
+    "-o, --output FORMAT": "Format of stdout: table, json, jsonl, yaml or name.",
+    "--time FORMAT": "How tables show times: relative or iso.",
+    "--no-color": "Print no colours.",
+    "-q, --quiet": "Print only errors to stderr.",
+    "-v, --verbose": "Print more; -vv prints tracebacks.",
+}
+"""The options of every command, as `jobctl --help` lists them; a command's own help names them in one line."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -58,10 +71,14 @@ class Command(typer.core.TyperCommand):
                 for python, plain in _TYPES.items():
                     names = names.replace(python, plain if kind == "Options" else "")
                 sections[COMMON if shared else kind].append((names, text))
+        shared_names = [names.split(",")[0].split()[0] for names, _ in sections.pop(COMMON)]
         for title, records in sections.items():
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+        if shared_names:
+            formatter.write_paragraph()
+            formatter.write_text(f"{COMMON}: {', '.join(shared_names)} (see jobctl --help)")
 
 
 class LazyGroup(typer.core.TyperGroup):
@@ -110,8 +127,13 @@ class LazyGroup(typer.core.TyperGroup):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one section a panel, from the table alone."""
-        del ctx
+        """Write one section a panel, from the table alone; the root also lists the common options."""
+        self._format_panels(formatter)
+        if ctx.parent is None:
+            with formatter.section(COMMON):
+                formatter.write_dl(list(COMMON_HELP.items()))
+
+    def _format_panels(self, formatter: Any) -> None:
         width = max(len(name) for name in self.entries)
         for panel in ("", *PANELS):
             rows = [(e.name.ljust(width), e.help) for e in self.entries.values() if e.panel == panel]

@@ -35,7 +35,7 @@ def ls(
         list[str] | None,
         typer.Argument(metavar="[NAME]…", help=NAME_HELP, autocompletion=complete.limits, show_default=False),
     ] = None,
-    keys: Annotated[bool, typer.Option("--keys", help="The ten worst keys of each limit, too; so with NAME.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="Also list the ten busiest keys of each limit.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
 ) -> None:
     """Show the limits: what each allows, how much is used, who waits.
