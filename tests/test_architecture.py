@@ -40,7 +40,7 @@ LAYERS = (
 
 ROOMS = {
     "engine": ("tools", "logs", "attempt", "liveness", "dramatiq", "process", "supervisor", "scheduler", "server"),
-    "store": ("data", "wire", "nouns", "store"),
+    "store": ("data", "wire", "nouns", "migrations", "store"),
 }
 """The same inside a part that has rooms: a room imports from itself and from those before it."""
 

@@ -138,5 +138,6 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("show", "Print the completion script of a shell."),
         ),
     ),
+    Entry("migrate", "Bring what an older version keeps in Redis to this version's layout.", SET_UP),
     Entry("version", "Print the version.", SET_UP),
 )

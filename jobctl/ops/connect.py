@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jobctl.errors import OtherLayout, RedisUnavailable
@@ -74,3 +76,20 @@ def refuse_other_layout(store: Store) -> None:
         raise
     except RedisUnavailable:
         return
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """The URL of the configured Redis, or of this project's embedded server, which runs for as long as this where it
+    has data and does not run by itself. Raises as `redis_url` does."""
+    try:
+        url = redis_url(settings)
+    except RedisUnavailable:
+        if not any(settings.state_dir.glob("append*")):
+            raise
+        from jobctl.engine.server.embedded import EmbeddedServer
+
+        with EmbeddedServer(settings.state_dir) as server:
+            yield server.url
+        return
+    yield url

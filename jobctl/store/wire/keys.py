@@ -174,6 +174,10 @@ class Keys:
         """The number of the namespace's layout: see store.wire.layout."""
         return self._one("layout")
 
+    def migrating(self) -> str:
+        """Who migrates the namespace: see store.migrations.run."""
+        return self._one("migrating")
+
     def notice(self) -> str:
         """What tells programs of layout 1, which look here for pauses, that everything is paused for them."""
         return self._one("paused")
@@ -231,8 +235,8 @@ class Keys:
 
 NAMESPACE_KEYS = frozenset(
     {
-        "layout", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats", "cursors",
-        "events", "finished", "control", "audit", "once", "each_running",
+        "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
+        "cursors", "events", "finished", "control", "audit", "once", "each_running",
         "published",
     }
 )  # fmt: skip
@@ -245,7 +249,7 @@ _KINDS = {
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats",
     "set": "queues stock_queues named",
-    "string": "stale since layout token scanned",
+    "string": "stale since layout migrating token scanned",
     "stream": "events audit",
 }
 KIND: Mapping[str, str] = {name: kind for kind, names_of in _KINDS.items() for name in names_of.split()}
