@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from jobctl import names
 from jobctl.cli.view.screen import Output, Times
 from jobctl.errors import JobctlError, RedisUnavailable, Refused, UsageError
 from jobctl.settings import Settings
@@ -85,7 +88,37 @@ class Context:
         """The namespace: flag, environment, profile, catalog or the default, in this order."""
         from jobctl.ops.connect import namespace
 
-        return namespace(self.settings, None if self.settings.namespace else self.catalog_if_any())
+        catalog = None if self.settings.namespace else self.catalog_for_a_look()
+        return namespace(self._settled(), catalog)
+
+    def catalog_for_a_look(self) -> Catalog | None:
+        """The catalog, or None without one. A broken one is told once, and then it is as if there were none, but that
+        all payloads are hidden: what it hides is not known.
+
+        Raises CatalogError for a broken one whose namespace cannot be read, unless one was named.
+        """
+        if "broken" not in self._opened:
+            from jobctl.catalog.problems import CatalogError
+
+            try:
+                return self.catalog_if_any()
+            except CatalogError as error:
+                if not self.settings.namespace and _namespace_in(self.settings.catalog_path) is None:
+                    raise
+                self._opened["broken"] = error
+                self.say(f"{error.message}: going on without it, payloads are hidden; {error.hint}")
+        return None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether there is a catalog that cannot be used, and the command goes on without it."""
+        return "broken" in self._opened
+
+    def _settled(self) -> Settings:
+        """The settings, with the namespace that a broken catalog names."""
+        if self.settings.namespace or not self.is_broken:
+            return self.settings
+        return replace(self.settings, namespace=_namespace_in(self.settings.catalog_path))
 
     def store(self, *, retries: int = 0, timeout_s: float | None = None) -> Store:
         """The store, connected at its first command; every call with the same arguments returns the same.
@@ -97,9 +130,11 @@ class Context:
         if key not in self._opened:
             from jobctl.ops.connect import open_store
 
-            catalog = None if self.settings.namespace else self.catalog_if_any()
+            catalog = None if self.settings.namespace else self.catalog_for_a_look()
             url = self.redis_url()
-            store = open_store(self.settings, catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0)
+            store = open_store(
+                self._settled(), catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0
+            )
             store.rules = self._redacted
             self._opened[key] = store
         opened: Store = self._opened[key]
@@ -112,20 +147,28 @@ class Context:
         return None
 
     def _redacted(self, job_type: str) -> tuple[str, ...]:
-        """What the catalog hides of a job type's payloads. It is read only now, and a broken one has nothing to say:
-        where a namespace was named, commands work without it."""
+        """What the catalog hides of a job type's payloads: everything if it is broken. It is read only now."""
         if "shown" not in self._opened:
-            self._opened["shown"] = self.catalog_if_sound()
+            self._opened["shown"] = None
+            with suppress(UsageError):
+                self._opened["shown"] = self.catalog_for_a_look()
         catalog: Catalog | None = self._opened["shown"]
+        if self.is_broken:
+            return ("*",)
         return catalog.redacted(job_type) if catalog else ()
 
     def require_writable(self, what: str = "change anything") -> None:
-        """Raise Refused under a read-only profile. `what` completes "the profile does not let you …"."""
+        """Raise Refused under a read-only profile, CatalogError for a broken catalog unless a namespace was named.
+
+        `what` completes "the profile does not let you …".
+        """
         if self.settings.read_only:
             raise Refused(
                 f"profile {self.settings.profile} is read-only: it does not let you {what}",
                 "choose another with --profile",
             )
+        if not self.settings.namespace:
+            self.catalog_if_any()
 
     def emit(self, records: Any, columns: Sequence[Column], *, empty: str = "") -> None:
         """Write a record, or a list of them, to stdout in the chosen format. See output.emit."""
@@ -147,6 +190,18 @@ class Context:
             if key.startswith("store"):
                 thing.connection.close()
         self._opened.clear()
+
+
+_NAMESPACE = re.compile(rf"^namespace:\s*['\"]?({names.NAME})['\"]?\s*(?:#.*)?$", re.MULTILINE)
+
+
+def _namespace_in(catalog: Path) -> str | None:
+    """The namespace that a catalog names, however broken the rest of it is."""
+    try:
+        found = _NAMESPACE.search(catalog.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return found[1] if found else None
 
 
 def explain(error: Exception, ctx: Context) -> JobctlError | None:

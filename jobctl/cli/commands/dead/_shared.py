@@ -36,7 +36,7 @@ def open_selection(
 
     store = ctx.store()
     words = [*(terms or ()), *(f"group:{group}" for group in groups or ())]
-    selection = read(store, ctx.catalog_if_any(), words, queue=queue)
+    selection = read(store, ctx.catalog_for_a_look(), words, queue=queue)
     if selection.filter.state:
         raise UsageError("state: says nothing here: all dead letters are dead")
     return store, selection
@@ -57,7 +57,7 @@ def take_in(ctx: Context, store: Store, selection: Selection, *, everything: boo
     from jobctl.ops import stock
 
     limit = None if everything else stock.TAKEN_FOR_A_LOOK
-    inbox = stock.take_in(store, selection.queues, write=not ctx.settings.read_only, limit=limit)
+    inbox = stock.take_in(store, selection.queues, write=not (ctx.settings.read_only or ctx.is_broken), limit=limit)
     if inbox.left and ctx.settings.read_only:
         ctx.say(f"{inbox.left:,} dead letters lie in stock Dramatiq's inbox; the latest of them are shown too")
     elif inbox.left:

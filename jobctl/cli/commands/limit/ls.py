@@ -46,7 +46,7 @@ def ls(
     """
     from jobctl.ops import limits
 
-    store, catalog, columns = ctx.store(), ctx.catalog_if_any(), columns_for(ctx)
+    store, catalog, columns = ctx.store(), ctx.catalog_for_a_look(), columns_for(ctx)
 
     def picture(rows: Sequence[LimitRow]) -> Table:
         return _picture(ctx, rows, columns, keys=keys or bool(names))

@@ -30,7 +30,7 @@ def ls(
     """Show how deep the queues are."""
     from jobctl.ops import queues
 
-    store, catalog = ctx.store(), ctx.catalog_if_any()
+    store, catalog = ctx.store(), ctx.catalog_for_a_look()
 
     def read() -> list[QueueRow]:
         return queues.ls(store, catalog, names or ())

@@ -20,7 +20,7 @@ def show(ctx: Context, name: Name) -> None:
     """Show one queue: depth, rates, pause, job types, errors, who serves it."""
     from jobctl.ops import queues
 
-    ctx.emit(queues.show(ctx.store(), ctx.catalog_if_any(), name), SHEET)
+    ctx.emit(queues.show(ctx.store(), ctx.catalog_for_a_look(), name), SHEET)
 
 
 def _groups(row: QueueDetail) -> str:
