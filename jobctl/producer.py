@@ -138,7 +138,7 @@ def read_priority(value: int | str) -> int:
         number = MAX_PRIORITY + 1
     if abs(number) > MAX_PRIORITY:
         raise UsageError(
-            f"the priority {value!r} is none",
+            f"invalid priority {value!r}",
             f"high, normal, low or a number from -{MAX_PRIORITY} to {MAX_PRIORITY}",
         )
     return number

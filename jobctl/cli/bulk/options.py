@@ -36,7 +36,9 @@ class Selected(OptionSet):
         int | None,
         typer.Option("--limit", metavar="N", min=1, help="Change only the N oldest that match.", show_default=False),
     ] = None
-    newest: Annotated[bool, typer.Option("--newest", help="With --limit: the newest instead of the oldest.")] = False
+    newest: Annotated[bool, typer.Option("--newest", help="With --limit: change the newest instead of the oldest.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def demo(ctx: Context) -> None:
-    """Show all of jobctl at work, in a folder of its own, in under a minute.
+    """Show all of jobctl at work in a temporary folder, in under a minute.
 
     Server, workers and scheduler run in a temporary folder; every step is checked, and nothing is left behind.
     """

@@ -18,7 +18,7 @@ COLUMNS = (
 
 @command
 def doctor(ctx: Context) -> int:
-    """Find what breaks jobctl's promises here, and say what to do.
+    """Check this deployment for problems, and say how to fix them.
 
     One row a check. Exit code 1 if any of them fails; warnings do not count. Nothing is changed.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobctl.producer import Producer
     from jobctl.store.data.newjob import NewJob
 
-PAYLOAD_HELP = "The whole payload: JSON, @FILE or - for stdin. Arguments win over its keys."
+PAYLOAD_HELP = "The payload: JSON, @FILE or - for stdin. Arguments override its keys."
 
 
 @command
@@ -26,7 +26,9 @@ def enqueue(
     ctx: Context,
     type: Annotated[  # noqa: A002 - the catalog's word
         str | None,
-        typer.Argument(metavar="TYPE", help="Job type of the catalog.", show_default=False, autocompletion=job_types),
+        typer.Argument(
+            metavar="TYPE", help="A job type from the catalog.", show_default=False, autocompletion=job_types
+        ),
     ] = None,
     arguments: Annotated[
         list[str] | None,
@@ -36,11 +38,16 @@ def enqueue(
         str | None, typer.Option("--payload", metavar="JSON", help=PAYLOAD_HELP, show_default=False)
     ] = None,
     delay: Annotated[
-        str | None, typer.Option("--delay", metavar="TIME", help="Start it later: 30s, 5m, 1h30m.", show_default=False)
+        str | None,
+        typer.Option(
+            "--delay", metavar="TIME", help="Start the job after this long: 30s, 5m, 1h30m.", show_default=False
+        ),
     ] = None,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="TIME", help="Start it then: 2026-11-22T10:00Z, 14:30.", show_default=False),
+        typer.Option(
+            "--at", metavar="TIME", help="Start the job at this time: 2026-11-22T10:00Z, 14:30.", show_default=False
+        ),
     ] = None,
     priority: Annotated[
         str | None,
@@ -49,25 +56,40 @@ def enqueue(
     expires: Annotated[
         str | None,
         typer.Option(
-            "--expires", metavar="TIME", help="How long it has in all: 1h; then it is dead.", show_default=False
+            "--expires",
+            metavar="TIME",
+            help="Dead-letter the job if it has not finished after this long: 1h.",
+            show_default=False,
         ),
     ] = None,
     id: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option(
             "--id",
-            help="Your own id; a known one is not enqueued again, until keep.completed after its end.",
+            help="Your own job id; enqueueing it again does nothing until keep.completed after the job's end.",
             show_default=False,
         ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end: exit 7 if it dies or is cancelled.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the job has ended; exit 7 if it died or was cancelled.")
+    ] = False,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="TIME", help="With --wait: give up then, exit 6.", show_default=False),
+        typer.Option(
+            "--timeout",
+            metavar="TIME",
+            help="With --wait: give up after this long, with exit code 6.",
+            show_default=False,
+        ),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="FILE", help="A job a line (NDJSON); - for stdin.", show_default=False),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Read one job per line (NDJSON) from a file; - for stdin.",
+            show_default=False,
+        ),
     ] = None,
 ) -> int:
     """Enqueue a job, or one for each line of a file, and print its id.

@@ -17,7 +17,7 @@ from jobctl.errors import OperationFailed, Refused
 def init(
     ctx: Context,
     folder: Annotated[Path | None, typer.Argument(help="Where to write (default: here).", show_default=False)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
     """Write a first catalog and its tasks into this folder."""
     base = folder or Path()

@@ -19,7 +19,7 @@ CHUNK = 65_536
 def log(
     ctx: Context,
     words: Annotated[
-        list[str], typer.Argument(metavar="TEXT…", help="The line, its words joined by spaces; - reads lines of stdin.")
+        list[str], typer.Argument(metavar="TEXT…", help="The text of the line; - reads lines from stdin.")
     ],
 ) -> None:
     """Add lines to a job's log from inside a command job.

@@ -15,15 +15,15 @@ from jobctl.errors import UsageError
 @command
 def progress(
     ctx: Context,
-    done: Annotated[str, typer.Argument(metavar="DONE", help="How much is done, a number from 0 on.")],
+    done: Annotated[str, typer.Argument(metavar="DONE", help="How much is done, 0 or more.")],
     total: Annotated[
-        str | None, typer.Argument(metavar="[TOTAL]", help="Of how much; 0 if that is not known.", show_default=False)
+        str | None, typer.Argument(metavar="[TOTAL]", help="The total; 0 if unknown.", show_default=False)
     ] = None,
     message: Annotated[
-        str | None, typer.Argument(metavar="[MESSAGE]", help="What it is doing.", show_default=False)
+        str | None, typer.Argument(metavar="[MESSAGE]", help="What the job is doing.", show_default=False)
     ] = None,
 ) -> None:
-    """Say from inside a command job how far it is.
+    """Report a command job's progress from inside the job.
 
     Exit 1 if this attempt of the job is over, 2 outside a job.
 

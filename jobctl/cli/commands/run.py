@@ -31,7 +31,7 @@ DRAIN_S = 2.0
 def run(
     ctx: Context,
     type: Annotated[  # noqa: A002 - the catalog's word
-        str, typer.Argument(metavar="TYPE", help="Job type of the catalog.", autocompletion=job_types)
+        str, typer.Argument(metavar="TYPE", help="A job type from the catalog.", autocompletion=job_types)
     ],
     arguments: Annotated[
         list[str] | None,
@@ -41,7 +41,7 @@ def run(
         str | None, typer.Option("--payload", metavar="JSON", help=PAYLOAD_HELP, show_default=False)
     ] = None,
 ) -> int:
-    """Run a job here and now, without a queue or Redis.
+    """Run a job in the foreground, without a queue or Redis.
 
     For debugging: what the job prints goes to stderr, its result to stdout as JSON. Nothing is retried, and rate
     limits, concurrency, unique keys and `expires` are those of a queue: they do not hold here.

@@ -25,11 +25,13 @@ def tail(
         list[str] | None,
         typer.Argument(metavar="[FILTER]…", help="queue:email job:send-* error~timeout since:10m", show_default=False),
     ] = None,
-    failures: Annotated[bool, typer.Option("--failures", help="Only attempts that failed, died or were lost.")] = False,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until Ctrl-C.")] = False,
-    count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="How many past events.")] = 20,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Show only attempts that failed, died or were lost.")
+    ] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until Ctrl-C.")] = False,
+    count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="Show N past events.")] = 20,
 ) -> None:
-    """Show what happens to jobs, as it happens.
+    """Show job events as they happen.
 
     Ctrl-C ends -f with exit code 130, as an interruption does everywhere.
 

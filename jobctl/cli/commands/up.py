@@ -21,10 +21,10 @@ def up(
     processes: Processes = None,
     threads: Threads = None,
     scheduler: Annotated[
-        bool, typer.Option("--scheduler/--no-scheduler", help="Whether schedules run, too.", show_default=False)
+        bool, typer.Option("--scheduler/--no-scheduler", help="Also run schedules.", show_default=False)
     ] = True,
 ) -> int:
-    """Run everything here and now: server, workers and scheduler.
+    """Run server, workers and scheduler together in the foreground.
 
     With no Redis configured it starts a private server in the project's state directory; other commands in this
     project find it. On a terminal it shows queues and what happens, and logs go to files in that directory. Ctrl-C

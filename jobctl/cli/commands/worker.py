@@ -22,35 +22,42 @@ class LogFormat(enum.StrEnum):
 
 Processes = Annotated[
     int | None,
-    typer.Option("--processes", min=1, max=1024, help="Worker processes (default: one a core).", show_default=False),
+    typer.Option(
+        "--processes", min=1, max=1024, help="Number of worker processes (default: one per core).", show_default=False
+    ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, max=1024, help="Jobs at once a process (default: cores x 2 in all).",
+    typer.Option("--threads", min=1, max=1024, help="Threads per process (default: 2 per core in total).",
                  show_default=False),
 ]  # fmt: skip
-Format = Annotated[LogFormat, typer.Option("--log-format", help="Form of log lines on stderr; never a payload.")]
+Format = Annotated[LogFormat, typer.Option("--log-format", help="Format of the log lines on stderr.")]
 
 
 @command
 def worker(
     ctx: Context,
     queues: Annotated[
-        str, typer.Option("--queues", metavar="A,B", help="Serve only these (default: all).", show_default=False)
+        str, typer.Option("--queues", metavar="A,B", help="Serve only these queues (default: all).", show_default=False)
     ] = "",
     processes: Processes = None,
     threads: Threads = None,
-    burst: Annotated[bool, typer.Option("--burst", help="End when no job waits or runs.")] = False,
+    burst: Annotated[bool, typer.Option("--burst", help="Exit when no job is waiting or running.")] = False,
     max_jobs: Annotated[
         int | None,
-        typer.Option("--max-jobs", min=1, help="Replace a process after so many jobs.", show_default=False),
+        typer.Option("--max-jobs", min=1, help="Replace a process after N jobs.", show_default=False),
     ] = None,
     max_memory: Annotated[
         str | None,
-        typer.Option("--max-memory", metavar="SIZE", help="Replace a process above, say, 512MB.", show_default=False),
+        typer.Option(
+            "--max-memory",
+            metavar="SIZE",
+            help="Replace a process that uses more memory than this: 512MB.",
+            show_default=False,
+        ),
     ] = None,
     grace: Annotated[
-        str, typer.Option("--grace", metavar="DURATION", help="What running jobs get to finish at SIGTERM.")
+        str, typer.Option("--grace", metavar="DURATION", help="How long running jobs may take to finish after SIGTERM.")
     ] = "25s",
     log_format: Format = LogFormat.AUTO,
 ) -> int:

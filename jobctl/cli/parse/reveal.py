@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 Unredacted = Annotated[
-    bool, typer.Option("--unredacted", help="Show payloads as they are; the audit log says who did.")
+    bool, typer.Option("--unredacted", help="Show secret payload values; recorded in the audit log.")
 ]
 
 

@@ -10,11 +10,9 @@ import typer
 from jobctl.errors import UsageError
 
 For = Annotated[
-    str | None, typer.Option("--for", metavar="DURATION", help="It ends by itself after this.", show_default=False)
+    str | None, typer.Option("--for", metavar="DURATION", help="Revert after this long.", show_default=False)
 ]
-Until = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="It ends by itself then.", show_default=False)
-]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Revert at this time.", show_default=False)]
 
 
 def end_of(duration: str | None, until: str | None, now_ms: Callable[[], int]) -> int | None:

@@ -10,7 +10,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def discard(ctx: Context, selected: Selected, answers: Answers) -> int:
-    """Move dead letters to the trash, where they stay for 7 days.
+    """Move dead letters to the trash for 7 days.
 
     Example: jobctl dead discard job:send-email error~timeout since:2h --dry-run
     """

@@ -10,7 +10,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def restore(ctx: Context, selected: Selected, answers: Answers) -> int:
-    """Bring back what was discarded, and the jobs of emptied queues.
+    """Restore discarded dead letters and the jobs of emptied queues.
 
     Dead letters are dead again, jobs of an emptied queue wait again, delayed ones for their time. since: and
     until: are about when they were discarded or emptied.

@@ -10,7 +10,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def retry(ctx: Context, selected: Selected, answers: Answers) -> int:
-    """Run dead letters again, under their ids and with fresh retries.
+    """Run dead letters again, under the same ids with fresh retries.
 
     Example: jobctl dead retry job:send-email error~timeout since:2h --dry-run
     """

@@ -12,9 +12,11 @@ from jobctl.cli.view.table import NAME, Column
 
 InQueue = Annotated[
     str | None,
-    typer.Option("--queue", metavar="NAME", help="The queue of the job, if several have its id.", show_default=False),
+    typer.Option(
+        "--queue", metavar="NAME", help="The job's queue, if several queues have this id.", show_default=False
+    ),
 ]
-IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Ids of jobs.")]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID…", help="Job ids.")]
 COLUMNS = (
     Column("ID", "id"),
     Column("STATE", "state", importance=9, style=style_of),

@@ -18,7 +18,8 @@ def cancel(
     selected: Selected,
     answers: Answers,
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help="How long to wait for running ones; 0s: do not.")
+        str,
+        typer.Option("--timeout", metavar="TIME", help="How long to wait for running jobs to stop; 0s does not wait."),
     ] = "10s",
 ) -> int:
     """Cancel jobs.

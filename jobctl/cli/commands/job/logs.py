@@ -15,9 +15,9 @@ from jobctl.cli.view.formats import to_json
 @command
 def logs(
     ctx: Context,
-    id: Annotated[str, typer.Argument(metavar="ID", help="A job's id.")],  # noqa: A002 - the catalog's word
+    id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],  # noqa: A002 - the catalog's word
     queue: InQueue = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the job has ended.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until the job has ended.")] = False,
 ) -> None:
     """Print what a job wrote while it ran.
 

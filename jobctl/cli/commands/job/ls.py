@@ -19,7 +19,7 @@ def ls(
         list[str] | None,
         typer.Argument(metavar="[FILTER]…", help="state:dead job:send-* error~timeout since:2h", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Show at most N jobs.")] = 50,
     unredacted: Unredacted = False,
 ) -> None:
     """List jobs, the newest first.

@@ -10,7 +10,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def promote(ctx: Context, selected: Selected, answers: Answers) -> int:
-    """Let delayed and retrying jobs run now.
+    """Run delayed and retrying jobs now.
 
     Example: jobctl job promote 1m80w17s0w7jd106qwm2
     """

@@ -15,12 +15,17 @@ from jobctl.errors import UsageError
 @command
 def result(
     ctx: Context,
-    id: Annotated[str, typer.Argument(metavar="ID", help="A job's id.")],  # noqa: A002 - the catalog's word
+    id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],  # noqa: A002 - the catalog's word
     queue: InQueue = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="TIME", help="With --wait: give up then, exit 6.", show_default=False),
+        typer.Option(
+            "--timeout",
+            metavar="TIME",
+            help="With --wait: give up after this long, with exit code 6.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Print what a job returned, as JSON.

@@ -10,7 +10,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def retry(ctx: Context, selected: Selected, answers: Answers) -> int:
-    """Run dead or cancelled jobs again, delayed ones now.
+    """Run dead or cancelled jobs again, and delayed ones now.
 
     They keep their ids and get a fresh budget of retries.
 

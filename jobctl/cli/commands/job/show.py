@@ -18,11 +18,11 @@ from jobctl.errors import UsageError
 def show(
     ctx: Context,
     ids: IdsArgument,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until it has ended.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh every second until the job has ended.")] = False,
     queue: InQueue = None,
     unredacted: Unredacted = False,
 ) -> int:
-    """Show everything that is known of a job.
+    """Show everything known about a job.
 
     Its state, whatever that is, payload, progress, times, every attempt, the last traceback, the result.
 

@@ -20,7 +20,9 @@ def wait(
     queue: InQueue = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="TIME", help="Give up then, exit 6: 30s, 5m.", show_default=False),
+        typer.Option(
+            "--timeout", metavar="TIME", help="Give up after this long, with exit code 6: 30s, 5m.", show_default=False
+        ),
     ] = None,
 ) -> int:
     """Wait until jobs have ended.

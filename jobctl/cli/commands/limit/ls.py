@@ -36,9 +36,9 @@ def ls(
         typer.Argument(metavar="[NAME]…", help=NAME_HELP, autocompletion=complete.limits, show_default=False),
     ] = None,
     keys: Annotated[bool, typer.Option("--keys", help="Also list the ten busiest keys of each limit.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh every second until Ctrl-C.")] = False,
 ) -> None:
-    """Show the limits: what each allows, how much is used, who waits.
+    """Show each limit: what it allows, how much is used, how many jobs wait.
 
     KEYS is how many keys jobs wait for; what each of these has used is under the table with NAME or --keys.
 

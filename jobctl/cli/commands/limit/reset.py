@@ -15,9 +15,11 @@ from jobctl.cli.parse.options import command
 def reset(
     ctx: Context,
     name: Name,
-    key: Annotated[str | None, typer.Option("--key", help="Only what this key has used.", show_default=False)] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Reset only the usage of this key.", show_default=False)
+    ] = None,
 ) -> None:
-    """Forget what was set by hand for a limit, and what is used of it: the catalog's counts, from zero.
+    """Restore a limit to the catalog's value, and reset its usage.
 
     Jobs that run go on counting against a concurrency.
     """

@@ -24,21 +24,26 @@ def set(  # noqa: A001 - the verb
     ctx: Context,
     name: Name,
     rate: Annotated[
-        str | None, typer.Option("--rate", metavar="RATE", help="So many starts: 50/m, 5/s.", show_default=False)
+        str | None,
+        typer.Option("--rate", metavar="RATE", help="Allow this many starts: 50/m, 5/s.", show_default=False),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", min=1, max=MAX, help="So many at once.", show_default=False)
+        int | None, typer.Option("--concurrency", min=1, max=MAX, help="Allow N jobs at once.", show_default=False)
     ] = None,
     burst: Annotated[
         int | None,
         typer.Option(
-            "--burst", min=1, max=MAX, help="With --rate: how many may start at once after a pause.", show_default=False
+            "--burst",
+            min=1,
+            max=MAX,
+            help="With --rate: how many jobs may start at once after an idle time.",
+            show_default=False,
         ),
     ] = None,
     duration: For = None,
     until: Until = None,
 ) -> None:
-    """Change what a limit allows, at once and for all workers; with --for or --until, for a time.
+    """Change a limit at once for all workers, permanently or for a time.
 
     Only a limit that the catalog has can be changed. Jobs that run go on. `jobctl limit reset NAME` brings the
     catalog's back.

@@ -16,9 +16,9 @@ from jobctl.urls import redacted
 
 @command
 def show(
-    ctx: Context, name: Annotated[str | None, typer.Argument(help="Its name.", show_default=False)] = None
+    ctx: Context, name: Annotated[str | None, typer.Argument(help="The profile's name.", show_default=False)] = None
 ) -> None:
-    """Show the settings that are in force, and a profile's own."""
+    """Show the settings in effect, or a profile's own."""
     settings = ctx.settings
     if name is not None:
         row = row_of(profiles.find(settings.config_dir, name), name == settings.profile)

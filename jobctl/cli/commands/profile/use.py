@@ -15,10 +15,10 @@ from jobctl.errors import OperationFailed
 @command
 def use(
     ctx: Context,
-    name: Annotated[str | None, typer.Argument(help="Its name.", show_default=False)] = None,
-    none: Annotated[bool, typer.Option("--none", help="Use no profile any more.")] = False,
+    name: Annotated[str | None, typer.Argument(help="The profile's name.", show_default=False)] = None,
+    none: Annotated[bool, typer.Option("--none", help="Stop using a profile.")] = False,
 ) -> None:
-    """Make a profile the one that later commands work with.
+    """Choose the profile for later commands.
 
     --profile and JOBCTL_PROFILE still win over it.
     """

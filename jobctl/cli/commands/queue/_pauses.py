@@ -36,4 +36,4 @@ Types = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
-All = Annotated[bool, typer.Option("--all", help="Everything: every queue, also those to come.")]
+All = Annotated[bool, typer.Option("--all", help="Select every queue, including future ones.")]

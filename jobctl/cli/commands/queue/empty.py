@@ -11,7 +11,7 @@ from jobctl.cli.parse.options import command
 
 @command
 def empty(ctx: Context, name: Name, answers: Answers) -> int:
-    """Move all jobs of a queue that do not run to the trash, where they stay for 7 days.
+    """Move all jobs of a queue that are not running to the trash for 7 days.
 
     Example: jobctl queue empty email --dry-run
     """

@@ -25,9 +25,9 @@ def ls(
         list[str] | None,
         typer.Argument(metavar="[NAME]…", help="Queues.", autocompletion=complete.queues, show_default=False),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh every second until Ctrl-C.")] = False,
 ) -> None:
-    """Show how deep the queues are."""
+    """List queues with the number of jobs in each state."""
     from jobctl.ops import queues
 
     store, catalog = ctx.store(), ctx.catalog_for_a_look()

@@ -24,12 +24,12 @@ def pause(
     everything: All = False,
     duration: For = None,
     until: Until = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why, for others to read.", show_default=False)] = "",
+    reason: Annotated[str, typer.Option("--reason", help="The reason, shown to others.", show_default=False)] = "",
     block_producers: Annotated[
-        bool, typer.Option("--block-producers", help="Take no new jobs either: `enqueue` exits with 5.")
+        bool, typer.Option("--block-producers", help="Also refuse new jobs: `enqueue` exits with 5.")
     ] = False,
 ) -> None:
-    """Stop handing out jobs of queues, of job types, or of everything; running ones go on.
+    """Stop starting jobs of a queue, a job type, or everything; running jobs continue.
 
     It survives restarts of workers and of Redis, and ends by itself with --for or --until. A pause takes the place of
     an earlier one of the same, which is said then.

@@ -10,7 +10,7 @@ from jobctl.cli.view.lines import moment
 
 @command
 def resume(ctx: Context, names: Names = None, types: Types = None, everything: All = False) -> None:
-    """Hand out jobs of what was paused again: queues, job types, or everything.
+    """End pauses of queues, job types, or everything.
 
     --all ends a pause of everything; queues and job types that were paused by their names stay so.
     """
