@@ -1,13 +1,15 @@
-"""Bringing a namespace from an older layout to this version's."""
+"""Bringing a namespace from an older layout to this version's: a bulk change whose items are entries in Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobctl.ops import bulk
-from jobctl.ops.bulk import Tally
-from jobctl.store.data.records import BulkResult, Plan, PlanRow
+from jobctl.ops.bulk.plan import Planned
+from jobctl.ops.bulk.selection import Selection
+from jobctl.ops.bulk.verb import Tally, Tried, Verb, any_job
+from jobctl.ops.filters import Filter
+from jobctl.store.data.records import PlanRow
 from jobctl.store.migrations import run
 from jobctl.store.wire.layout import LAYOUT
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 
-def plan(store: Store) -> Plan | None:
+def plan(store: Store) -> Planned | None:
     """What a migration would look at; None if the namespace has this version's layout, or nothing lies there.
 
     Raises OtherLayout for a newer one.
@@ -24,28 +26,36 @@ def plan(store: Store) -> Plan | None:
     if way is None:
         return None
     rows = [
-        PlanRow(queue=part.queue, type="*", group="", error=part.what, count=part.count)
+        PlanRow(queue=part.queue, state=part.what, type=None, group=None, error=None, count=part.count)
         for part in way.parts
         if part.count
     ]
-    return Plan(matched=sum(row.count for row in rows), parts=tuple(rows))
+    return Planned(Selection((store.namespace,), Filter(), f"namespace {store.namespace}"), tuple(rows), whole=True)
 
 
-def migrate(store: Store, planned: Plan) -> Iterator[BulkResult]:
-    """Carry out every step that is needed; yields the result so far. Safe to break off, and to run twice.
+def migrate(namespace: str) -> Verb:
+    """The verb. It may be broken off, and run again; it is refused while processes work in the namespace."""
 
-    Raises Refused while processes work there.
-    """
-
-    def batches(tally: Tally) -> Iterator[None]:
+    def by_index(store: Store, planned: Planned, tally: Tally) -> Iterator[list[Tried]]:
         before = 0
         while (way := run.next_way(store)) is not None:
             looked_at = 0
             for looked_at in run.walk(store, way):
                 tally.changed = min(before + looked_at, planned.matched)
-                yield
+                yield []
             before += looked_at
         tally.changed = planned.matched
 
-    words = f"namespace {store.namespace} to layout {LAYOUT}"
-    return bulk.audited(store, "migrate", words, Tally(planned.matched), batches)
+    return Verb(
+        name="migrate",
+        does="migrate",
+        done="migrated",
+        outcome="is migrated",
+        noun="item",
+        tail=f" of namespace {namespace} to layout {LAYOUT}",
+        states=(),
+        judge=any_job,
+        change=lambda _store, _queue, jobs: [False] * len(jobs),
+        by_index=by_index,
+        hint="start its workers and schedulers again",
+    )

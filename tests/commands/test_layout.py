@@ -102,7 +102,7 @@ def test_without_a_terminal_migrate_needs_yes_and_a_dry_run_changes_nothing(old:
     refused, looked = old.cli("migrate"), old.cli("migrate", "--dry-run", "-o", "json")
     assert (refused.code, looked.code) == (5, 0)
     assert "--yes" in refused.err
-    parts = {part["error"] for part in looked.json()["parts"]}
+    parts = {part["state"] for part in looked.json()["parts"]}
     assert parts >= {"records", "error groups", "emptied jobs", "remembered ids", "reservations", "limited jobs"}
     assert {key: client.dump(key) for key in client.keys("*")} == before
     assert "run `jobctl migrate`" in old.cli("queue", "ls").err

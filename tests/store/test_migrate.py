@@ -14,6 +14,7 @@ import redis
 
 from jobctl.errors import OtherLayout, Refused
 from jobctl.ops import migrate as ops
+from jobctl.ops.bulk.run import Run
 from jobctl.store import Store
 from jobctl.store.migrations import run
 from jobctl.store.wire.layout import LAYOUT
@@ -72,7 +73,7 @@ def old(redis_client: redis.Redis) -> Store:
 def migrated(store: Store) -> Store:
     planned = ops.plan(store)
     assert planned is not None
-    list(ops.migrate(store, planned))
+    list(Run(store, ops.migrate("old"), planned).batches())
     return Store(store.connection, "old")
 
 

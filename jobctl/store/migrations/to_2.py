@@ -68,7 +68,12 @@ def parts(store: Namespace) -> list[Part]:
     keys, client = store.keys, store.connection
     names = {*client.smembers(keys.queues()), *client.smembers(keys.stock_queues())}
     found = [part for name in sorted(names) for part in _of_queue(store, ids.read(name))]
-    return [*found, Part("*", "aliases", 0, partial(_aliases, store))]
+    return [*found, Part("*", "aliases", 0, partial(_aliases, store)), Part("*", "namespace", 1, _last)]
+
+
+def _last() -> Iterator[Batch]:
+    """There is something to do although no queue has anything."""
+    yield Batch(1)
 
 
 def _of_queue(store: Namespace, queue: str) -> Iterator[Part]:
