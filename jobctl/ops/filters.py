@@ -12,6 +12,7 @@ import difflib
 import fnmatch
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -45,11 +46,13 @@ class Filter:
     args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since_ms: int | None = None
     until_ms: int | None = None
+    unseen: Counter[str] | None = field(default=None, compare=False)
+    """Counts the records that hide a value that is asked for, and then do not match; without it they are refused."""
 
     @property
     def is_empty(self) -> bool:
         """Whether everything matches."""
-        return not any(getattr(self, f.name) not in ((), {}, None) for f in fields(self))
+        return not any(getattr(self, f.name) not in ((), {}, None) for f in fields(self) if f.compare)
 
     def matches(self, record: Any) -> bool:
         """Whether a job, dead letter, group or event matches. What a record does not have, it cannot match.
@@ -87,7 +90,21 @@ class Filter:
         return any(_pattern(wanted).search(text) for wanted in self.error)
 
     def _args_match(self, payload: Any) -> bool:
-        return all(_named(values, _as_text(_visible(payload, key))) for key, values in self.args.items())
+        return all(_named(values, _as_text(self._visible(payload, key))) for key, values in self.args.items())
+
+    def _visible(self, payload: Any, key: str) -> Any:
+        """The value of a key. One that is redacted cannot be asked for: whoever may not see it could guess it so."""
+        value = _dig(payload, key)
+        if not is_hidden(value):
+            return value
+        if self.unseen is None:
+            raise _hidden(key)
+        self.unseen[key] += 1
+        return _ABSENT
+
+    def refusals(self) -> list[Refused]:
+        """What is to be told of the records that hide what was asked for."""
+        return [_hidden(key, count) for key, count in (self.unseen or {}).items()]
 
 
 def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
@@ -111,7 +128,7 @@ def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
     since, until = (_moment(key, found.get(key, ()), now_ms) for key in ("since", "until"))
     if since is not None and until is not None and since >= until:
         raise UsageError("since: is not before until:, so nothing can match")
-    named = {key: tuple(found.get(key, ())) for key in ("queue", "job", "state", "error", "group", "label")}
+    named: dict[str, Any] = {key: tuple(found.get(key, ())) for key in ("queue", "job", "state", "error", "group", "label")}
     return Filter(
         **named,
         ids=tuple(found.get("id", ())),
@@ -188,15 +205,12 @@ def _only_stars(text: str) -> str:
 _ABSENT = object()
 
 
-def _visible(payload: Any, key: str) -> Any:
-    """The value of a key. One that is redacted cannot be asked for: whoever may not see it could guess it so."""
-    value = _dig(payload, key)
-    if is_hidden(value):
-        raise Refused(
-            f"args.{key}= asks for a value that the catalog redacts",
-            "--unredacted, which `job ls` and `dead ls` take, lets it be seen",
-        )
-    return value
+def _hidden(key: str, count: int = 0) -> Refused:
+    left = f": {count:,} job{'s hide' if count != 1 else ' hides'} it and {'are' if count != 1 else 'is'} left out"
+    return Refused(
+        f"args.{key}= asks for a value that the catalog redacts{left if count else ''}",
+        "--unredacted, which `job ls` and `dead ls` take, lets it be seen",
+    )
 
 
 def _dig(payload: Any, key: str) -> Any:

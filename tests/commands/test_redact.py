@@ -16,6 +16,7 @@ from jobctl.engine import logs
 from jobctl.producer import Producer
 from jobctl.scrubbing import MARK
 from jobctl.store import Store
+from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.dead import to_letter
 from jobctl.store.nouns.shown import to_job
 from tests.support import Cli, eventually
@@ -253,3 +254,15 @@ def test_whatever_the_payload_no_redacted_text_appears_anywhere(
                 assert not [form for form in spelled if form in view]
 
     check()
+
+
+def test_a_job_that_hides_what_is_asked_for_is_left_out_and_told_and_the_rest_goes_on(shop: Cli, store: Store) -> None:
+    ids = store.mint.many("default", 3)
+    hiding = {ids[1]: ("a",)}
+    store.jobs.enqueue(
+        [NewJob(id=i, type="open", queue="default", payload={"a": 7}, redact=hiding.get(i, ())) for i in ids]
+    )
+    done = shop("job", "cancel", "args.a=7", "--yes", "--max=3", "-o", "json")
+    assert (done.code, done.json()["changed"]) == (5, 2)
+    assert "1 job hides it and is left out" in done.err
+    assert [found.state for i in ids if (found := store.jobs.find(i))] == ["cancelled", "waiting", "cancelled"]

@@ -54,6 +54,8 @@ def plan(store: Store, selection: Selection, *, by_index: bool = False) -> Plann
 
     Raises Ambiguous as `selection.named` does.
     """
+    if selection.filter.args:
+        selection = replace(selection, filter=replace(selection.filter, unseen=Counter()))
     if by_index and selection.by_index:
         return _by_groups(store, selection)
     if selection.by_name:
@@ -107,4 +109,5 @@ def _listed(selection: Selection, found: Iterable[Found], errors: tuple[JobctlEr
         for (queue, state, job_type, group, error), count in parts.most_common()
     ]
     few = tuple(sample) if len(sample) <= SAMPLE else ()
+    errors += tuple(selection.filter.refusals())
     return Planned(selection, tuple(rows), ids, few, errors, whole=selection.everything)
