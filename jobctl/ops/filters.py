@@ -128,7 +128,9 @@ def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
     since, until = (_moment(key, found.get(key, ()), now_ms) for key in ("since", "until"))
     if since is not None and until is not None and since >= until:
         raise UsageError("since: is not before until:, so nothing can match")
-    named: dict[str, Any] = {key: tuple(found.get(key, ())) for key in ("queue", "job", "state", "error", "group", "label")}
+    named: dict[str, Any] = {
+        key: tuple(found.get(key, ())) for key in ("queue", "job", "state", "error", "group", "label")
+    }
     return Filter(
         **named,
         ids=tuple(found.get("id", ())),

@@ -175,7 +175,7 @@ class _Report:
                     self._ctx.say(one.text)
         if not self._planned.selection.by_name:
             self._ctx.say(self._sentence(tally))
-            code = tell(self._ctx, tally.errors)
+            code = tell(self._ctx, [*self._planned.errors, *tally.errors])
             if self._verb.needed and not tally.changed:
                 raise NothingMatched(self._verb.needed)
             return code or int(tally.failed > 0)

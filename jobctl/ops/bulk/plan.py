@@ -28,8 +28,8 @@ SAMPLE = 10
 class Planned:
     """A plan. `ids` are the jobs by queue, as they were when it was made; None if the change goes by the indexes.
 
-    `sample` has a line for each job where there are few. `errors` are of ids that mean no job. `whole`: all that there
-    is in the queues is meant.
+    `sample` has a line for each job where there are few. `errors` are of ids that mean no job, and of jobs that hide
+    what was asked for. `whole`: all that there is in the queues is meant.
     """
 
     selection: Selection
