@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 from msgspec import structs
 
@@ -19,12 +20,12 @@ from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.data.ids import JobRef, minted_at
 from jobctl.store.data.records import Job
-from jobctl.store.data.states import STATES, TERMINAL
+from jobctl.store.data.states import TERMINAL
 from jobctl.store.nouns.logs import LogLine
 from jobctl.store.nouns.shown import to_job
 
-SCAN_BUDGET = 20_000
-"""How many jobs a listing looks at before it stops and says so."""
+SCANNED = ("delayed", "retrying", "limited", "waiting", "running", *TERMINAL, "retrying")
+"""The order in which states are looked at: a job that goes on meanwhile is met further on, one that failed at last."""
 LOOK_MS = 1_000
 """How often a job that is followed is looked at."""
 
@@ -74,57 +75,83 @@ def missing(job_id: str, queue: str | None = None) -> NothingMatched:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Jobs, newest first. `exhausted` False means that the scan ended before everything was looked at."""
+    """Jobs, newest first. `more`: others match too, and were cut off by the limit that was asked for."""
 
     jobs: tuple[Job, ...]
-    exhausted: bool
+    more: bool
+
+
+@dataclass(slots=True)
+class Looked:
+    """How far a listing has come."""
+
+    jobs: int = 0
+    place: str = ""
 
 
 def list_jobs(
-    store: Store, wanted: Filter, limit: int, *, budget: int = SCAN_BUDGET, unredacted: bool = False
+    store: Store, wanted: Filter, limit: int | None, *, looked: Looked | None = None, unredacted: bool = False
 ) -> Listing:
-    """The newest jobs that match. Looks at `budget` jobs at most, shared by the queues and states asked for.
+    """The newest jobs that match, or all of them.
 
     Where every line gives its newest first, the first `limit` of each are enough for the newest of all. `unredacted`
     leaves payloads as they are, for the filter too.
     """
-    read = partial(to_job, unredacted=unredacted)
+    found = each(store, wanted, limit=limit, looked=looked, unredacted=unredacted)
+    if limit is None:
+        return Listing(tuple(sorted(found, key=_age, reverse=True)), False)
+    jobs = heapq.nlargest(limit + 1, found, key=_age)
+    return Listing(tuple(jobs[:limit]), len(jobs) > limit)
+
+
+def each(
+    store: Store,
+    wanted: Filter,
+    *,
+    limit: int | None = None,
+    looked: Looked | None = None,
+    unredacted: bool = False,
+) -> Iterator[Job]:
+    """Every job that matches, once, with its result: line by line, in each the newest first, and of each line one more
+    than `limit` at most. Complete: all that match from the beginning to the end, whatever moves meanwhile."""
+    read, looked = partial(to_job, unredacted=unredacted), looked or Looked()
     if wanted.ids:
-        found = [f for job_id in dict.fromkeys(wanted.ids) for f in store.jobs.find_all(job_id)]
+        named = [f for job_id in dict.fromkeys(wanted.ids) for f in store.jobs.find_all(job_id)]
         others = replace(wanted, ids=())  # a stock message is found by its own id, and has another one here
-        jobs = [job for job in map(read, found) if others.matches(job)]
-        return Listing(tuple(heapq.nlargest(limit, jobs, key=_age)), True)
-    places = [(queue, state) for queue in queues(store, wanted) for state in wanted.state or STATES]
-    share = max(budget // max(len(places), 1), 500)
-    hits: dict[tuple[str, str], Job] = {}  # a job that moves on while this looks is found twice
-    exhausted = True
-    for queue, state in places:
-        some, all_seen = _scan(store, (queue, state), wanted, limit, share, read)
-        hits.update(((job.queue, job.id), job) for job in some)
-        exhausted = exhausted and all_seen
-    return Listing(tuple(heapq.nlargest(limit, hits.values(), key=_age)), exhausted)
+        for found in named:
+            if others.matches(job := read(store.jobs.results(found.queue, [found])[0])):
+                yield job
+        return
+    for queue in queues(store, wanted):
+        seen: set[str] = set()  # a job that moves on while this looks is found twice
+        for state in SCANNED:
+            if wanted.state and state not in wanted.state:
+                continue
+            looked.place = f"{state} jobs of queue {queue}"
+            yield from islice(_of_line(store, (queue, state), wanted, looked, seen, read), limit and limit + 1)
+
+
+def _of_line(
+    store: Store,
+    place: tuple[str, str],
+    wanted: Filter,
+    looked: Looked,
+    seen: set[str],
+    read: Callable[[Found], Job],
+) -> Iterator[Job]:
+    for batch in store.jobs.scan(*place):
+        looked.jobs += len(batch)
+        hits = [found for found in batch if found.id not in seen and wanted.matches(read(found))]
+        for found in store.jobs.results(place[0], hits):
+            if found.id not in seen:
+                seen.add(found.id)
+                yield read(found)
 
 
 def queues(store: Store, wanted: Filter) -> list[str]:
     """The known queues that a filter leaves."""
     only = Filter(queue=wanted.queue)
     return [name for name in store.queues.names() if only.matches({"queue": name})]
-
-
-def _scan(
-    store: Store, place: tuple[str, str], wanted: Filter, limit: int, budget: int, read: Callable[[Found], Job]
-) -> tuple[list[Job], bool]:
-    """At most `limit` hits of one line, and whether more looking could not have changed the answer."""
-    hits: list[Job] = []
-    looked = 0
-    for batch in store.jobs.scan(*place, batch=max(50, min(limit, 500))):
-        hits += [job for job in map(read, batch) if wanted.matches(job)]
-        looked += max(len(batch), 1)
-        if len(hits) >= limit:
-            return hits, True
-        if looked >= budget:
-            return hits, False
-    return hits, True
 
 
 def _age(job: Job) -> tuple[int, str]:

@@ -163,7 +163,8 @@ def _walk(store: Store, queue: str, state: str, wanted: Filter) -> Iterator[list
         case "discarded":
             yield from store.dead.trash(queue, since_ms=since, until_ms=until)
         case _:
-            yield from store.jobs.scan(queue, state)
+            for batch in store.jobs.scan(queue, state):
+                yield [found for found in batch if found.state == state]
 
 
 def dead_sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list[Found]]]:

@@ -15,6 +15,7 @@ from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.jobs import Jobs
 from jobctl.store.nouns.queues import TRASH_MS
 from jobctl.store.nouns.shown import to_job
+from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.steps import Rows
@@ -56,34 +57,14 @@ class Dead:
         `since_ms` belongs to the span, `until_ms` does not.
         """
         key = self._store.keys.group(queue, group) if group else self._store.keys.dead(queue)
-        for page in self._walk(key, *_span(since_ms, until_ms)):
+        for page in walk_down(self._store, key, *_span(since_ms, until_ms)):
             yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "dead"]
 
     def trash(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[Found]]:
         """What was discarded, or emptied, from a queue in a time span and has not expired, latest first, in batches."""
         shifted = [moment if moment is None else moment + TRASH_MS for moment in (since_ms, until_ms)]
-        for page in self._walk(self._store.keys.trash(queue), *_span(*shifted)):
+        for page in walk_down(self._store, self._store.keys.trash(queue), *_span(*shifted)):
             yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "discarded"]
-
-    def _walk(self, key: str, low: str, high: str) -> Iterator[list[str]]:
-        """The members of an index, highest first, in pages.
-
-        The upper bound moves down with each page, so that a walk whose reader removes what it reads misses nothing;
-        of members with the same score, those already seen are not given again.
-        """
-        seen: set[str] = set()
-        while True:
-            with mapping():
-                page = self._store.client.zrevrangebyscore(
-                    key, high, low, start=0, num=PAGE + len(seen), withscores=True
-                )
-            fresh = [(job_id, score) for i, score in page if (job_id := ids.read(i)) not in seen]
-            if not fresh:
-                return
-            last = fresh[-1][1]
-            seen = {i for i, score in fresh if score == last} | (seen if high == repr(last) else set())
-            high = repr(last)
-            yield [job_id for job_id, _ in fresh]
 
     def count(self, queue: str) -> int:
         with mapping():

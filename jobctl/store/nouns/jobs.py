@@ -14,6 +14,7 @@ from jobctl.store.data.attempts import Lived
 from jobctl.store.data.found import Found
 from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
 from jobctl.store.data.states import BY_NAME
+from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import BATCH, EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
@@ -165,9 +166,11 @@ class Jobs:
         return [replace(job, result=result or b"") for job, result in zip(found, kept, strict=True)]
 
     def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
-        """The jobs of a queue in one state, newest first where Redis keeps that order, in batches."""
+        """The jobs of a queue in one state, newest first where Redis keeps that order, in batches. All that are there
+        from the beginning to the end: no index is counted over what others take out meanwhile. One that has moved on
+        since its id was read comes with the state that it has now; one that moves may come twice."""
         for job_ids in self._ids(queue, state, batch):
-            yield [found for found in self.locate(queue, job_ids) if found.state == state]
+            yield self.locate(queue, job_ids)
 
     def _ids(self, queue: str, state: str, batch: int) -> Iterator[list[str]]:
         client = self._store.client
@@ -178,19 +181,19 @@ class Jobs:
                     with mapping():
                         yield [_text(i) for i in client.hkeys(key)]
                 case "list":
-                    yield from self._pages(lambda a, b, key=key: client.lrange(key, -b - 1, -a - 1)[::-1], batch)
+                    yield from self._tail(key, batch)
                 case "set":
-                    yield from self._pages(lambda a, b, key=key: client.zrevrange(key, a, b), batch)
+                    yield from walk_down(self._store, key, page=batch)
 
-    @staticmethod
-    def _pages(read: Any, batch: int) -> Iterator[list[str]]:
+    def _tail(self, key: str, batch: int) -> Iterator[list[str]]:
+        """The entries of a list, the last first. Places are counted from its end: entries leave at its head."""
         start = 0
         while True:
             with mapping():
-                page = [_text(i) for i in read(start, start + batch - 1)]
+                page = self._store.client.lrange(key, -start - batch, -start - 1)
             if not page:
                 return
-            yield page
+            yield [_text(i) for i in reversed(page)]
             start += batch
 
     def cancel(self, queue: str, jobs: Sequence[tuple[str, bytes]], *, running: bool) -> list[str]:
