@@ -128,7 +128,8 @@ def main() -> None:
     """Serve until the test process is gone; goes on as `python -m jobctl` in each child."""
     for name in [*LATE, *(found.name for found in pkgutil.walk_packages(jobctl.__path__, "jobctl."))]:
         if not name.endswith(".__main__"):
-            importlib.import_module(name)
+            with suppress(Exception):  # the commands that need it will say what is wrong with it
+                importlib.import_module(name)
     gc.collect()
     gc.freeze()
     request = Forker(socket.socket(fileno=int(sys.argv[1]))).serve()

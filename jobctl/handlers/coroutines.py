@@ -29,7 +29,7 @@ def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt) -> Any:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    async def shutdown_default_executor(self) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002 - since 3.12
         """Do not wait for `asyncio.to_thread`: a thread that blocks would outlive the deadline."""
         executor = getattr(self, "_default_executor", None)
         if executor is not None:
