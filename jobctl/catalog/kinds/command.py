@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jobctl.catalog.kinds.base import External, Kind, Spec, read_secrets
-from jobctl.catalog.kinds.shells import code_templates
-from jobctl.catalog.templates import is_template
 
 if TYPE_CHECKING:
     from jobctl.catalog.problems import Path
@@ -53,7 +51,9 @@ class _CommandKind(Kind):
         return Field(reader, "A command to run.")
 
     def read(self, value: Any, path: Path, report: Report) -> CommandSpec:
+        from jobctl.catalog.kinds.shells import code_templates
         from jobctl.catalog.report import shown
+        from jobctl.catalog.templates import is_template
 
         values: Mapping[str, Any] = {"args": value} if isinstance(value, tuple) else value
         argv: tuple[str, ...] = values["args"]

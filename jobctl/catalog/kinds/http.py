@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl.catalog.kinds.base import External, Kind, Spec, read_secrets
-from jobctl.catalog.templates import is_template
 
 if TYPE_CHECKING:
     from jobctl.catalog.problems import Path
@@ -83,6 +82,8 @@ class _HttpKind(Kind):
 
 def header_problem(name: str, value: str | External) -> str | None:
     """Why a header cannot be sent, or None."""
+    from jobctl.catalog.templates import is_template
+
     if not TOKEN.fullmatch(name):
         return "expected the name of a header"
     if name.lower() in _FRAMING:
@@ -97,6 +98,7 @@ def header_problem(name: str, value: str | External) -> str | None:
 def _check_url(url: str, path: Path, report: Report) -> None:
     """Scheme, host and port must be fixed, so that no payload can choose where a request goes."""
     from jobctl.catalog.report import shown
+    from jobctl.catalog.templates import is_template
 
     origin = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     if "{" in origin or is_template(url.partition("://")[0]):

@@ -62,7 +62,9 @@ def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
                 oldest = min(filter(None, (oldest, since)), default=None)
     if stuck:
         found = f"held by what is no longer there: {listed(stuck)}"
-        return Check("held jobs", "warn", found, "send workers a SIGHUP: they apply the catalog to what waits", oldest)
+        return Check(
+            "held jobs", "warn", found, "they start as their old limit admits them", oldest
+        )
     return Check("held jobs", "ok", "every limit that holds jobs is in the catalog")
 
 
