@@ -6,6 +6,7 @@ import pytest
 
 from jobctl import clock
 from jobctl.store import Store
+from jobctl.store.data.newjob import Unique
 from jobctl.store.data.records import Event
 from jobctl.store.nouns import events
 from jobctl.store.nouns.logs import KEEP_MS, MAX_LINES, Batch, LogLine
@@ -26,6 +27,42 @@ def test_the_stream_of_events_is_a_ring(moves: Moves, store: Store) -> None:
     assert store.client.xlen(store.keys.events()) <= EVENTS_KEPT + 200
     found, _ = store.events.recent(1)
     assert [e.id for e in found] == ["a"]
+
+
+def test_the_stream_of_events_is_bounded_in_bytes(moves: Moves, store: Store) -> None:
+    """A group commit of 500 events was one entry of any size: 10,000 of them were 1.3 GB."""
+    message = "x" * 500
+    told = Event(at=clock.to_datetime(1), event="dead", id="a", type="act", queue=QUEUE, message=message)
+    for _ in range(3):
+        ids = store.mint.many(QUEUE, 400)
+        moves.enqueue(*ids)
+        ended = [Ended(job.id, job.token, b"{}", events.encode(told)) for job in moves.fetch(400)]
+        store.settle.write([store.settle.complete(QUEUE, 1000, 1000, ended)])
+    entries = store.client.xrange(store.keys.events())
+    assert sum(fields[b"e"].count(b"\n") + 1 for _, fields in entries) == 1_200
+    assert max(len(fields[b"e"]) for _, fields in entries) <= 8_000
+
+
+@pytest.mark.parametrize("how", ["retry", "bury", "requeue"])
+def test_what_is_cancelled_is_told_to_be_cancelled(moves: Moves, store: Store, how: str) -> None:
+    moves.enqueue("a")
+    (job,) = moves.fetch()
+    moves.cancel("a")
+    said = {"retry": "retrying", "bury": "dead", "requeue": "lost"}[how]
+    event = events.encode(Event(at=clock.to_datetime(1), event=said, id="a", type="act", queue=QUEUE))
+    ended = Ended("a", job.token, b"{}", event, group="g1", group_info=b"{}")
+    store.settle.write([getattr(store.settle, how)(QUEUE, [ended])])
+    assert moves.state("a") == "cancelled"
+    found, _ = store.events.recent()
+    assert [(e.event, e.id) for e in found] == [("cancelled", "a")]
+
+
+def test_a_job_that_gives_way_is_told_to_be_cancelled(moves: Moves, store: Store) -> None:
+    unique = Unique("act|k", "finished", on_conflict="replace")
+    moves.enqueue("a", unique=unique)
+    moves.enqueue("b", unique=unique)
+    found, _ = store.events.recent()
+    assert [(e.event, e.id, e.error, e.message) for e in found] == [("cancelled", "a", "Replaced", "replaced by job b")]
 
 
 def test_a_job_keeps_its_latest_log_lines_for_a_week(moves: Moves, store: Store) -> None:

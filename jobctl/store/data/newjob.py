@@ -10,7 +10,7 @@ import msgspec
 from jobctl import clock, redaction
 from jobctl.errors import Refused
 from jobctl.store.data import codec, ids
-from jobctl.store.data.records import Job
+from jobctl.store.data.records import Event, Job
 
 
 class Unique(msgspec.Struct, frozen=True):
@@ -50,8 +50,10 @@ _MODES = {"for": "w", "started": "s", "finished": "f"}
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     "name": "n", "mode": "m", "window_ms": "t", "on_conflict": "c", "hold_when_dead": "h", "replaced": "r",
+    "event": "e",
 }):  # fmt: skip
-    """A unique key as _enqueue.lua reads it. `replaced` is the record of a job that gives way."""
+    """A unique key as _enqueue.lua reads it. `replaced` is the record of a job that gives way, `event` what is told of
+    it; its id is left empty."""
 
     name: str
     mode: str
@@ -59,6 +61,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     on_conflict: str
     hold_when_dead: str
     replaced: str = ""
+    event: str = ""
 
 
 class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={
@@ -72,12 +75,18 @@ class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     named: bool = False
 
 
-def _claim(unique: Unique, job_id: str) -> Claim:
-    record = ""
+def _claim(unique: Unique, job: NewJob) -> Claim:
+    record = event = ""
     if unique.on_conflict in ("replace", "extend"):
-        record = codec.encode(codec.Record(error="Replaced", message=f"replaced by job {job_id}")).decode()
+        why = codec.Record(error="Replaced", message=f"replaced by job {job.id}")
+        record = codec.encode(why).decode()
+        at = clock.to_datetime(clock.now_ms())
+        told = Event(
+            at=at, event="cancelled", id="", type=job.type, queue=job.queue, error=why.error, message=why.message
+        )
+        event = codec.encode(told).decode()
     hold = "1" if unique.hold_when_dead else "0"
-    return Claim(unique.name, _MODES[unique.mode], unique.ms, unique.on_conflict, hold, record)
+    return Claim(unique.name, _MODES[unique.mode], unique.ms, unique.on_conflict, hold, record, event)
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +117,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         """What stands beside the job, as _enqueue.lua reads it."""
         if not self.lane and self.unique is None and self.expires_ms is None and not self.named:
             return b""
-        unique = None if self.unique is None else _claim(self.unique, self.id)
+        unique = None if self.unique is None else _claim(self.unique, self)
         return codec.encode(Extra(self.lane, self.expires_ms, unique, self.named))
 
     def due(self) -> str:

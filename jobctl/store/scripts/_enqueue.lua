@@ -1,7 +1,8 @@
 -- Adds jobs to a queue; an id that is known already is left alone. Shared by enqueue and tick.
 -- jobs: flat {id, body, priority, due, extra, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
 -- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, u: {n: name, m: w|s|f, t: window in ms, c: skip|fail|replace|extend, h: hold when
--- dead (0 | 1), r: the record of a job that this one replaces}}.
+-- dead (0 | 1), r: the record of a job that this one replaces, e: the event of
+-- that, without its id}}.
 -- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
 -- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
 -- INCLUDE: _budget _due _ready _take_out _archive _ended _forget _events
@@ -23,14 +24,16 @@ end
 
 -- The holder of a unique key is cancelled if it waits, with a record that says so. Returns its due time if it was
 -- delayed, and whether it is cancelled: a running or ended one is left alone.
-local function replace(k, queue, holder, record, now)
+local function replace(k, queue, holder, unique, now)
   local due = redis.call('ZSCORE', k.delayed, holder)
   local row = take_out(k, queue, holder)
   if not row or row.state == 'running' then return nil, false end
-  redis.call('HSETNX', k.records, holder, record) -- that of a job which ran holds its attempts
+  redis.call('HSETNX', k.records, holder, unique.r) -- that of a job which ran holds its attempts
   cancel_now(k, { holder }, now)
   redis.call('ZREM', k.expiring, holder)
   announce(k, queue, { holder })
+  local before, after = string.match(unique.e, '^(.-"id":)""(.*)$')
+  publish_events(k, { before .. cjson.encode(holder) .. after }, MOST_ENTRIES)
   return tonumber(due), true
 end
 
@@ -59,7 +62,7 @@ local function claim(k, queue, id, unique, now, batch)
     if holder and unique.c == 'skip' then return 'skipped', holder end
     if holder and unique.c == 'fail' then return 'conflict', holder end
     if holder then
-      local inherited, gone = replace(k, queue, holder, unique.r, now)
+      local inherited, gone = replace(k, queue, holder, unique, now)
       if gone then what = 'replaced' end
       if unique.c == 'replace' and unique.m == 'w' then due = inherited end
     end

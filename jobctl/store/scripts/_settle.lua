@@ -1,5 +1,5 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
--- INCLUDE: _budget _token _lanes _unique
+-- INCLUDE: _budget _token _lanes _unique _events
 -- KEYS: running cancels progress uniques expiring records
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
@@ -61,9 +61,10 @@ end
 local function write_records(k, ids, at, offset) write_texts(k.records, ids, at, offset) end
 
 -- Adds what is `offset` arguments after where a job is in ARGV to `events`, if it says anything.
-local function tell(events, at, offset)
+-- Where somebody asked that the job stops, it is told to be cancelled instead.
+local function tell(events, at, offset, asked)
   local event = ARGV[at + offset]
-  if event ~= '' then events[#events + 1] = event end
+  if event ~= '' then events[#events + 1] = asked and retold(event, 'cancelled') or event end
 end
 
 -- Jobs have ended as `event` says (completed, dead, cancelled): they hold no unique key and never expire. O(#ids).

@@ -19,8 +19,8 @@ local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
     else
       bury_in_group(K, id, ARGV[at[i] + 4], ARGV[at[i] + 5], now)
       dead[#dead + 1] = id
-      tell(events, at[i], 3)
     end
+    tell(events, at[i], 3, asked[i])
     ended[#ended + 1] = id
   end
   archive(K, dead)

@@ -30,7 +30,7 @@ local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
       local line = lane ~= '' and last or first
       line[#line + 1] = id
     end
-    tell(events, at[i], 4)
+    tell(events, at[i], 4, asked[i])
   end
   push_ready(K, first, true)
   push_ready(K, last, false)

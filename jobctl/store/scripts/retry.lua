@@ -25,7 +25,7 @@ local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
       redis.call('ZADD', K.retrying, due, id)
       if not first or due < first then first = due end
     end
-    tell(events, at[i], 4)
+    tell(events, at[i], 4, asked[i])
   end
   if first then due_by(K, ARGV[1], first) end
   cancel_now(K, cancelled, now)

@@ -6,4 +6,4 @@ BATCH = 500
 """Jobs in one script call: at most a few milliseconds of Redis's time."""
 
 EVENTS_KEPT = 10_000
-"""Entries in the stream of events; one entry holds the events of one group commit."""
+"""Entries in the stream of events, of some 8 KB each at most: see _events.lua."""
