@@ -202,7 +202,8 @@ def _shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
         text = type(value).__name__
-    return printable(text if len(text) <= 60 else text[:57] + "...")
+    shown = printable(text[:61])  # escapes make it longer
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def _bounded(text: str) -> str:
