@@ -45,7 +45,7 @@ def test_a_filter_without_a_state_cancels_them_too(redis_cli: Cli, redis_client:
 def test_emptying_a_queue_takes_them_and_a_restore_brings_them_back(redis_cli: Cli, redis_client: redis.Redis) -> None:
     ids = held(st := made.store(redis_client), 3)
     plan = redis_cli("queue", "empty", "default", "--dry-run", "-o", "json").json()
-    assert [(part["error"], part["count"]) for part in plan["parts"]] == [("limited", 3)]
+    assert [(part["state"], part["count"]) for part in plan["parts"]] == [("limited", 3)]
     assert redis_cli("queue", "empty", "default", "--yes", "--max", "3").code == 0
     assert set(made.states(st, ids)) == {"discarded"}
     assert redis_cli("dead", "restore", "queue:default", "--yes", "--max", "3").code == 0

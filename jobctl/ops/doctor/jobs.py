@@ -62,9 +62,7 @@ def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
                 oldest = min(filter(None, (oldest, since)), default=None)
     if stuck:
         found = f"held by what is no longer there: {listed(stuck)}"
-        return Check(
-            "held jobs", "warn", found, "they start as their old limit admits them", oldest
-        )
+        return Check("held jobs", "warn", found, "they start as their old limit admits them", oldest)
     return Check("held jobs", "ok", "every limit that holds jobs is in the catalog")
 
 
