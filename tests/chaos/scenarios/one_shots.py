@@ -26,7 +26,8 @@ def run(world: Arena, shots: int, foreign: int) -> Finding:
     slow = [entry["command"][:80] for entry in client.slowlog_get(10)]
     world.worker(processes=1, threads=8)
     world.settle(60)
-    known = {"chaos:default", "chaos:default.msgs", "chaos:@queues", "chaos:@wake:default", "chaos:@token"}
+    known = {"chaos:default", "chaos:default.msgs"}
+    known |= {f"chaos:@{name}" for name in ("queues", "wake:default", "token", "layout", "paused")}
     rest = [key for key in keys if key not in known]
     checks = [
         exactly("accepted", len(set(ids)), shots),
