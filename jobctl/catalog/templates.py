@@ -78,13 +78,24 @@ def compile_text(template: str, finalize: Callable[[Any], str] | None = None) ->
     """
     if not is_template(template):
         return lambda _names: template
-    with _explained("does not parse", template):
-        compiled = _environment(finalize).from_string(_parse(template))
     pieces = _pieces(template) if finalize in (None, canonical) else None
+    if pieces is None:
+        return _guarded(template, _compiled(template, finalize))
 
     def render(names: Mapping[str, Any]) -> str:
-        if pieces is not None and (quick := _joined(pieces, names)) is not None:
-            return quick
+        quick = _joined(pieces, names)
+        return _compiled(template, finalize)(names) if quick is None else quick
+
+    return _guarded(template, render)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(template: str, finalize: Callable[[Any], str] | None) -> Callable[[Mapping[str, Any]], str]:
+    """As `compile_text`, by Jinja in any case."""
+    with _explained("does not parse", template):
+        compiled = _environment(finalize).from_string(_parse(template))
+
+    def render(names: Mapping[str, Any]) -> str:
         chunks: list[str] = []
         size = 0
         for chunk in compiled.root_render_func(compiled.new_context(dict(names))):
@@ -94,21 +105,23 @@ def compile_text(template: str, finalize: Callable[[Any], str] | None = None) ->
             chunks.append(chunk)
         return "".join(chunks)
 
-    return _guarded(template, render)
+    return render
 
 
 _BARE = re.compile(r"\{\{ *([a-z_][a-z0-9_]*) *\}\}", re.ASCII)
-_CONSTANTS = frozenset({"true", "false", "none"})
+_RESERVED = frozenset({"true", "false", "none", "not", "self"})
+"""What Jinja does not look up in the context. `{{ and }}`, `{{ in }}` and other keywords are names like any other."""
 
 
 def _pieces(template: str) -> list[str] | None:
     """Literal text and bare names in turn, for a template of nothing else: what most labels are. None for others.
 
-    Jinja takes several times as long to make its context as to fill in such a template.
+    Such a template parses, and Jinja is not needed: importing it takes longer than most commands, and making its
+    context several times as long as filling in the names.
     """
     pieces = _BARE.split(template)
     literals, bare = pieces[::2], pieces[1::2]
-    if template.endswith("\n") or any(is_template(text) for text in literals) or _CONSTANTS & set(bare):
+    if template.endswith("\n") or any(is_template(text) for text in literals) or _RESERVED & set(bare):
         return None
     return pieces
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import keyword
 
+from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,3 +162,15 @@ def test_bare_names_are_filled_in_as_jinja_does(template: str, value: object) ->
     through_jinja = compile_text("{% if true %}" + template + "{% endif %}")(names)
 
     assert compile_text(template)(names).rstrip("\n") == through_jinja.rstrip("\n")
+
+
+@pytest.mark.parametrize("word", [*keyword.kwlist, "true", "false", "none", "self", "loop", "range", "endif", "block"])
+def test_a_word_of_some_language_is_a_name_where_jinja_reads_one(word: str) -> None:
+    def outcome(template: str) -> str:
+        try:
+            return compile_text(template)({word.lower(): "text"})
+        except TemplateProblem:
+            return "a problem"
+
+    bare = f"{{{{ {word.lower()} }}}}"
+    assert outcome(bare) == outcome("{% if true %}" + bare + "{% endif %}")
