@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import keyword
-
 from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
