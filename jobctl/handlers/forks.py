@@ -7,18 +7,32 @@ import os
 import sys
 import traceback
 
+_forks = 0
+"""How many forks lie between the process that imported this and the present one."""
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
+
 
 class ends_in_forks:  # noqa: N801 - reads as what it does: `with ends_in_forks():`
     """A process that was forked inside the block ends where it would leave it, as a program would at its end: with the
-    status of its SystemExit, with a traceback and 1 for another exception, else with 0."""
+    status of its SystemExit, with a traceback and 1 for another exception, else with 0.
 
-    __slots__ = ("_pid",)
+    Every job passes here: comparing two numbers costs it nothing, asking for its process id twice would.
+    """
+
+    __slots__ = ("_forks",)
 
     def __enter__(self) -> None:
-        self._pid = os.getpid()
+        self._forks = _forks
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if os.getpid() == self._pid:
+        if self._forks == _forks:
             return
         status = _status(error)
         for stream in (sys.stdout, sys.stderr):
