@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _UNKNOWN = "a message of an unknown actor waits for a deploy that brings it, 15 minutes by default, before it is dead"
 _ANY_QUEUE = "as with RedisBroker, a queue that was not declared is an empty one, and no error"
+_LIMITERS = "tests the rate limiters, in which no broker has a part"
 
 DEVIATIONS = {
     "test_redis_unacked_messages_can_be_requeued": (
@@ -40,6 +41,9 @@ LEFT_OUT = {
     "test_pidfile": "tests an option of the `dramatiq` command",
     "test_watch": "tests an option of the `dramatiq` command",
     "test_types": "is read by a type checker and runs nothing",
-    "test_window_rate_limiter": "sleeps 20 s over a rate limiter, in which no broker has a part",
+    "test_barrier": f"{_LIMITERS}, and counts on 10 ms",
+    "test_bucket_rate_limiter": f"{_LIMITERS}, and counts on a second",
+    "test_concurrent_rate_limiter": f"{_LIMITERS}, and counts on 300 ms",
+    "test_window_rate_limiter": f"{_LIMITERS}, and sleeps 20 s",
 }
 """Modules that are left out."""

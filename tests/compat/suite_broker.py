@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from jobctl.engine.dramatiq.consumer import JobctlConsumer
 from jobctl.engine.dramatiq.holding import HeldMessage
 
 URL = os.environ["COMPAT_REDIS_URL"]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class PrivateRedis(redis.Redis):
@@ -44,6 +45,26 @@ class SteppedConsumer(JobctlConsumer):
         command(self.queue_name, message.options["redis_message_id"])
 
 
+class PickUps:
+    """The messages that a worker's consumer has taken, for tests that look at them while no thread runs any."""
+
+    def __init__(self) -> None:
+        self.room: dict[str, int] = {}
+        self._taken: defaultdict[str, set[str]] = defaultdict(set)
+        self._changed = threading.Condition()
+
+    def add(self, queue: str, message_id: str) -> None:
+        with self._changed:
+            self._taken[queue].add(message_id)
+            self._changed.notify_all()
+
+    def wait(self, queue: str, message_id: str) -> None:
+        """Until the consumer has taken a message, or as many of its queue as it may."""
+        taken, room = self._taken[queue], self.room[queue]
+        with self._changed:
+            assert self._changed.wait_for(lambda: message_id in taken or len(taken) >= room, PATIENCE_S)
+
+
 class TestedBroker(JobctlBroker):
     """JobctlBroker as the tests of RedisBroker construct and call it."""
 
@@ -52,6 +73,7 @@ class TestedBroker(JobctlBroker):
     def __init__(self, **options: Any) -> None:
         self.ends: dict[str, Callable[[], None]] = {}
         self.fetches = threading.Event()
+        self.pick_ups = PickUps()
         if "client" not in options:
             options["url"] = URL
         super().__init__(**options)
@@ -77,6 +99,7 @@ class PromptConsumer(dramatiq.worker.ConsumerThread):
     def __init__(self, **options: Any) -> None:
         self._connected = threading.Event()
         super().__init__(**options)
+        self.broker.pick_ups.room[self.queue_name] = self.prefetch
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -86,3 +109,7 @@ class PromptConsumer(dramatiq.worker.ConsumerThread):
     def start(self) -> None:
         super().start()
         assert self._connected.wait(PATIENCE_S)
+
+    def handle_message(self, message: Any) -> None:
+        super().handle_message(message)
+        self.broker.pick_ups.add(self.queue_name, message.message_id)

@@ -70,6 +70,7 @@ class StubLike(TestedBroker):
         super().__init__(middleware=middleware)
         self.fetches.set()
         self.fail_fast_default = fail_fast_default
+        self.awaits_pick_up = False
         self.dead_letters_by_queue: defaultdict[str, list[HeldMessage]] = defaultdict(list)
         self.queues = Queues()
         self.queues.broker = self
@@ -81,6 +82,12 @@ class StubLike(TestedBroker):
     @property
     def dead_letters(self) -> list[HeldMessage]:
         return [message for messages in self.dead_letters_by_queue.values() for message in messages]
+
+    def enqueue(self, message: Any, *, delay: int | None = None) -> Any:
+        sent = super().enqueue(message, delay=delay)
+        if self.awaits_pick_up:
+            self.pick_ups.wait(message.queue_name, message.message_id)
+        return sent
 
     def flush_all(self) -> None:
         super().flush_all()
