@@ -25,7 +25,7 @@ NAMESPACE = "test"
 CATALOG = """\
 version: 1
 namespace: test
-defaults: {retries: {max: 2, delay: 50ms, jitter: false}, timeout: 20s}
+defaults: {retries: {max: 2, delay: 50ms, jitter: false}, timeout: 2m}
 jobs:
   nap:
     python: work:nap
@@ -35,7 +35,7 @@ jobs:
   slow: {python: "work:nap", timeout: 300ms, retries: {max: 0}, payload: {required: [n]}}
   spin: {python: "work:spin", timeout: 300ms, retries: {max: 0}, payload: {required: [n]}}
   gate: {python: "work:gate", payload: {required: [n]}}
-  tree: {command: [sh, -c, "sleep 300 & echo $! >> pids; echo $$ >> pids; wait"], timeout: 60s}
+  tree: {command: [sh, -c, "sleep 300 & echo $! >> pids; echo $$ >> pids; wait"], timeout: 2m}
   brief: {command: [sh, -c, "sleep 300 & echo $! >> pids; echo $$ >> pids; wait"], timeout: 1s, retries: {max: 0}}
   child: {command: [PYTHON, -m, jobctl, enqueue, nap, "n:=99"]}
 """

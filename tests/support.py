@@ -17,7 +17,7 @@ from tests.fork_server import ForkServer
 
 T = TypeVar("T")
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """How long to wait for what must happen; only a test that fails waits so long, so a busy machine fails none."""
 
 
@@ -75,7 +75,7 @@ class Cli:
         *args: str,
         input: str = "",  # noqa: A002 - the name that subprocess.run uses
         env: Mapping[str, str] | None = None,
-        timeout: float = 60.0,
+        timeout: float = PATIENCE_S,
         cwd: Path | None = None,
     ) -> Ran:
         options: dict[str, Any] = {"cwd": cwd or self.cwd, "env": self.env | dict(env or {}), "timeout": timeout}

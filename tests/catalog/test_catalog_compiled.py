@@ -10,6 +10,7 @@ import pytest
 
 from jobctl.catalog import compiled, load
 from jobctl.catalog.problems import CatalogError
+from tests.support import PATIENCE_S
 
 EXAMPLE = Path(__file__).parent.parent.parent / "jobs.yaml.example"
 TEXT = "version: 1\nnamespace: first\njobs:\n  a: {python: 'm:f'}\n"
@@ -101,4 +102,4 @@ def test_a_catalog_may_come_through_a_pipe(tmp_path: Path, folder: Path) -> None
     writer = threading.Thread(target=pipe.write_text, args=(TEXT,), daemon=True)
     writer.start()
     assert compiled.load(pipe, folder).namespace == "first"
-    writer.join(5)
+    writer.join(PATIENCE_S)

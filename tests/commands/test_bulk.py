@@ -9,7 +9,7 @@ import redis
 
 from jobctl.store import Store
 from tests.commands import made
-from tests.support import Cli, Ran, eventually
+from tests.support import PATIENCE_S, Cli, Ran, eventually
 
 HOUR = 3_600_000
 FAR = "2100-01-01T00:00Z"
@@ -153,9 +153,9 @@ def test_ctrl_c_says_how_much_was_done_and_it_can_be_run_again(redis_cli: Cli, s
     for _ in range(10):
         delayed(store, 2_000)
     process = redis_cli.start("job", "cancel", "--all", "-y", "--max", "20000", "-o", "json")
-    eventually(lambda: store.client.zcard(store.keys.cancelled("default")) > 0, 60)
+    eventually(lambda: store.client.zcard(store.keys.cancelled("default")) > 0)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     first = Ran(out, err, process.returncode).json()["changed"]
     assert process.returncode == 130
     assert 0 < first == store.client.zcard(store.keys.cancelled("default")) < 20_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project, descendants, gone
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_holds_in_every_step_and_leaves_nothing(cli: Cli, temporary: Path) -> None:
-    ran = cli("demo", timeout=110, env={"TMPDIR": str(temporary)})
+    ran = cli("demo", timeout=PATIENCE_S, env={"TMPDIR": str(temporary)})
     assert ran.code == 0, ran.out[-3000:] + ran.err
     for told in ("[503, 503, 200]", "sales north", "all 20 completed", "none twice", "stopped in order"):
         assert told in ran.out

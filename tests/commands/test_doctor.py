@@ -283,13 +283,13 @@ def test_threads_that_hang_past_their_time_limit_are_told(shop: Cli, redis_clien
 
 def test_a_thread_that_nothing_interrupts_is_seen_from_outside(project: Project) -> None:
     project.start("worker", "--processes=1", "--threads=1")
-    job = project.client.enqueue("slow", {"n": 1, "s": 60})
+    job = project.client.enqueue("slow", {"n": 1, "s": 600})
 
     def told() -> dict[str, Any] | None:
         row = findings(project.cli)["threads"]
         return row if row["status"] == "fail" else None
 
-    row = eventually(told, 40, "the thread to be told")
+    row = eventually(told, what="the thread to be told")
     assert row["found"].startswith("1 of 1 threads hang past the time limit of their job")
     assert job.id in row["found"]
 

@@ -125,4 +125,4 @@ def test_after_migrate_workers_finish_everything(old: Project) -> None:
         depths = store.queues.depth(store.queues.registered())
         return not any(row.waiting or row.limited or row.dead or row.delayed or row.retrying for row in depths)
 
-    eventually(done, 60)
+    eventually(done)

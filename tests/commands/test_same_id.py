@@ -11,7 +11,7 @@ from jobctl.errors import UsageError
 from jobctl.store import Store
 from jobctl.store.nouns.jobs import Ambiguous
 from tests.commands import work_tasks
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 ID = "order-7"
 
@@ -30,7 +30,7 @@ def states(store: Store) -> dict[str, str]:
 
 def test_each_runs_once(both: Cli, store: Store, worker: Callable[[], None]) -> None:
     worker()
-    assert work_tasks.STARTED.wait(10)
+    assert work_tasks.STARTED.wait(PATIENCE_S)
     eventually(lambda: states(store) == {"default": "running", "email": "completed"})
     work_tasks.RELEASE.set()
     eventually(lambda: set(states(store).values()) == {"completed"})
@@ -67,7 +67,7 @@ def test_a_command_asks_which_is_meant(both: Cli, store: Store, command: tuple[s
 def test_a_cancel_stops_the_job_of_the_queue_that_is_named(both: Cli, store: Store, worker: Callable[[], None]) -> None:
     assert both("enqueue", "mail", "name=Bob", "--id", ID, "--delay=1h").code == 0  # known already
     worker()
-    assert work_tasks.STARTED.wait(10)
+    assert work_tasks.STARTED.wait(PATIENCE_S)
     eventually(lambda: states(store)["email"] == "completed")
 
     assert both("job", "cancel", ID, "--queue=email").code == 4
@@ -79,7 +79,7 @@ def test_a_cancel_stops_the_job_of_the_queue_that_is_named(both: Cli, store: Sto
 
 def test_a_wait_is_for_the_job_of_the_queue_that_is_named(both: Cli, store: Store, worker: Callable[[], None]) -> None:
     worker()
-    assert work_tasks.STARTED.wait(10)
+    assert work_tasks.STARTED.wait(PATIENCE_S)
     assert both("job", "wait", ID, "--queue=email").code == 0
     assert both("job", "wait", ID, "--queue=default", "--timeout=200ms").code == 6
     assert both("job", "result", ID, "--queue=email").json()["hello"] == "Ada"

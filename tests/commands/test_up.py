@@ -149,7 +149,7 @@ def test_it_stops_when_its_terminal_is_closed(alone: Project) -> None:
     below = descendants(pid)
     os.close(ours)  # the kernel sends SIGHUP, as when a window is closed
     try:
-        eventually(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, 20, "the end of up")
+        eventually(lambda: os.waitpid(pid, os.WNOHANG)[0] == pid, what="the end of up")
     except AssertionError:
         os.kill(pid, signal.SIGKILL)
         raise

@@ -12,7 +12,7 @@ from jobctl.catalog.load import load
 from jobctl.engine.process.config import ChildConfig
 from jobctl.engine.process.process import Worker
 from jobctl.store.nouns.jobs import Found
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 NAMESPACE = "inner"
 
@@ -53,8 +53,8 @@ class Inner:
                 worker.fetcher.join()
                 worker.desk_stop()
                 for thread in worker.threads:
-                    thread.join(5.0)
-                worker.committer.finish(5.0)
+                    thread.join(PATIENCE_S)
+                worker.committer.finish(PATIENCE_S)
                 worker.control.stop()
                 worker.watchdog.stop()
         for name in self._modules:
@@ -64,7 +64,7 @@ class Inner:
         dramatiq.set_broker(self._broker)
 
 
-def ended(worker: Worker, message: Any, timeout: float = 10.0) -> Found:
+def ended(worker: Worker, message: Any, timeout: float = PATIENCE_S) -> Found:
     """The job of a message, once it is over."""
 
     def look() -> Found | None:

@@ -18,7 +18,7 @@ from dramatiq.worker import Worker as StockWorker
 from jobctl.broker import JobctlBroker
 from jobctl.engine.process.process import Worker
 from tests.compat.inner import Inner, ended
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 APP = """
 import dramatiq
@@ -177,7 +177,7 @@ def test_an_interrupt_of_a_middleware_is_a_failure_of_the_attempt(inner: Inner) 
     import waiting  # type: ignore[import-not-found]
 
     message = worker.broker.actors["act"].send(wait=True)
-    assert waiting.began.wait(10)
+    assert waiting.began.wait(PATIENCE_S)
     raise_thread_exception(worker.threads[0].ident, Interrupt)
     waiting.told.set()
     job = ended(worker, message)

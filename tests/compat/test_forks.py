@@ -35,7 +35,7 @@ def served(folder: Path, by: str = "one") -> int:
         pid, _, version = path.read_text().partition(" ") if path.exists() else ("0", "", "")
         return int(pid) if version == by and alive(int(pid)) else 0
 
-    return eventually(look, 30)
+    return eventually(look)
 
 
 def worker(project: Project) -> Started:
@@ -50,7 +50,7 @@ def test_each_runs_once_beside_the_worker_and_ends_with_it(project: Project) -> 
     started = worker(project)
     first = served(project.folder)
     kill(first)
-    eventually(lambda: served(project.folder) != first, 30)
+    eventually(lambda: served(project.folder) != first)
     started.said("serving:serve failed with exit code -9 and is started again")
     started.said("serving:brief has ended")
     second = served(project.folder)

@@ -297,4 +297,4 @@ def test_a_middleware_that_is_added_late_is_called(inner: Inner) -> None:
 
 
 def states(worker: Any, messages: list[Any]) -> set[str]:
-    return {ended(worker, message, 30).state for message in messages}
+    return {ended(worker, message).state for message in messages}

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.support import clean_environment, eventually
+from tests.support import PATIENCE_S, clean_environment, eventually
 
 PROGRAMS = Path(__file__).with_name("programs")
 CATALOG = """\
@@ -109,7 +109,12 @@ class Programs:
 
     def run(self, *argv: str) -> str:
         ran = subprocess.run(
-            [sys.executable, *argv], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=100
+            [sys.executable, *argv],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
         )
         assert ran.returncode == 0, ran.stderr + self.log()
         return ran.stdout
@@ -123,7 +128,7 @@ class Programs:
 
     def metric(self, name: str, actor: str) -> float:
         """A number of Dramatiq's Prometheus middleware."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=PATIENCE_S) as answer:
             text = answer.read().decode()
         found = re.search(rf'^{name}{{actor_name="{actor}",.*}} (.*)$', text, re.MULTILINE)
         return float(found[1]) if found else 0.0
@@ -154,13 +159,13 @@ def test_programs_do_the_same_under_both_workers(programs: Programs, by: str) ->
     worker = programs.start(WORKERS[by])
     outcome: dict[str, Any] = json.loads(programs.run(str(PROGRAMS / "produce.py")))
     assert outcome == OUTCOME, programs.log()[-6000:]
-    eventually(lambda: programs.metric("dramatiq_messages_total", "crawl") >= 5, 30)
+    eventually(lambda: programs.metric("dramatiq_messages_total", "crawl") >= 5)
     assert programs.metric("dramatiq_message_errors_total", "broken") == 1
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(30) == 0
+    assert worker.wait(PATIENCE_S) == 0
     assert programs.said("persistent") == ["begins", "stopped"]
 
     programs.start(WORKERS[by])
     programs.run("-c", "import stock; stock.set_up(); import limits; limits.persistent.send()")
-    eventually(lambda: programs.said("persistent") == ["begins", "stopped", "resumes", "done"], 30)
+    eventually(lambda: programs.said("persistent") == ["begins", "stopped", "resumes", "done"])
     programs.run("-c", "import stock; stock.set_up(); import max_tasks; max_tasks.send_until_replaced()")

@@ -23,6 +23,7 @@ from jobctl.store.nouns.progress import Reached, Told
 from jobctl.store.nouns.settle import Ended
 from jobctl.store.nouns.shown import to_job
 from tests.store.moves import Moves
+from tests.support import PATIENCE_S
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ def test_lines_are_bounded_while_redis_is_away_and_ends_are_not(
     committer = Committer(store, Catalog(), Desk(2).committed)
     committer.start()
     committer.submit(Lines("work", Batch("b", calm.token, (LogLine(1, 0, "log", "first"),))))
-    assert tried.wait(10.0)
+    assert tried.wait(PATIENCE_S)
     count, text = 500, "x" * 2000
     for n in range(40):
         lines = tuple(LogLine(1, n, "log", text) for _ in range(count))

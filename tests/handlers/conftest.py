@@ -17,6 +17,7 @@ import pytest
 from jobctl.catalog.model import HandlerSpec, JobType
 from jobctl.handlers import build
 from jobctl.handlers.base import Attempt, CancelToken, Handler
+from tests.support import PATIENCE_S
 
 
 @dataclass
@@ -35,7 +36,7 @@ def new_run() -> Callable[..., Run]:
     def make(
         payload: Mapping[str, Any] | None = None,
         *,
-        seconds: float = 20.0,
+        seconds: float = PATIENCE_S,
         on_line: Callable[[Run, str], None] | None = None,
         wait: float = 0.0,
         **fields: Any,
@@ -82,9 +83,9 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], s
 
 @pytest.fixture
 def gone() -> Callable[[int], bool]:
-    """Whether a process ends within a few seconds. Waits on the process itself, not on time."""
+    """Whether a process ends. Waits on the process itself, not on time."""
 
-    def wait(pid: int, seconds: float = 5.0) -> bool:
+    def wait(pid: int, seconds: float = PATIENCE_S) -> bool:
         try:
             descriptor = os.pidfd_open(pid)
         except ProcessLookupError:

@@ -266,7 +266,9 @@ def test_half_a_body_whose_end_did_not_come_in_time_is_a_timeout(handler, new_ru
 def test_half_a_body_of_a_cancelled_request_is_no_answer(handler, new_run, server, reply):
     server.replies = [reply(body=b"half a bo", hold=threading.Event(), stall=True)]
     run = new_run()
-    canceller = threading.Thread(target=lambda: (server.dripping.wait(5), run.attempt.cancel.cancel("cancelled")))
+    canceller = threading.Thread(
+        target=lambda: (server.dripping.wait(PATIENCE_S), run.attempt.cancel.cancel("cancelled"))
+    )
     canceller.start()
     with pytest.raises(AttemptCancelled):
         handler(HttpSpec(server.url))(run.attempt)

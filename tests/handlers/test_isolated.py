@@ -372,7 +372,7 @@ def test_the_cgroups_of_a_killed_worker_are_ended(gone):
     folder.mkdir()
     (folder / "cgroup.procs").write_text(str(left.pid))
     cgroup.end_left_over()
-    assert left.wait(10) == -9
+    assert left.wait(PATIENCE_S) == -9
     assert not folder.exists()
 
 

@@ -19,7 +19,7 @@ from jobctl.store.wire.wakeups import Wakeups
 from tests.chaos.proxy import Proxy
 from tests.integration.servers import HOST, Node, running
 from tests.integration.work import Site
-from tests.support import eventually
+from tests.support import PATIENCE_S, eventually
 
 LIVE = 3
 """Connections that are open when it happens."""
@@ -112,9 +112,9 @@ def test_who_blocks_on_a_primary_that_is_demoted_is_woken_and_finds_the_new_one(
         assert wakeups.wait(0.05) is None
         pair.fail_over()
         with pytest.raises(RedisUnavailable, match="is no longer the primary"):
-            wakeups.wait(10)
+            wakeups.wait(PATIENCE_S)
         pair.b.client.rpush("shop:@wake:a", "1")
-        assert wakeups.wait(10) == b"shop:@wake:a"
+        assert wakeups.wait(PATIENCE_S) == b"shop:@wake:a"
 
 
 def test_a_worker_goes_on_at_the_new_primary_on_a_plain_url(tmp_path: Path, pair: Pair) -> None:

@@ -15,7 +15,7 @@ from tests.support import PATIENCE_S, eventually
 CATALOG = """\
 version: 1
 namespace: test
-defaults: {retries: {max: 1, delay: 50ms, jitter: false}, timeout: 20s}
+defaults: {retries: {max: 1, delay: 50ms, jitter: false}, timeout: 2m}
 jobs:
   nap: {python: "work:nap", payload: {required: [n]}}
   hold: {python: "own:hold", isolate: true}

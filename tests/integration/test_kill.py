@@ -161,5 +161,5 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_command_whose_worker_is_killed_before_its_group_is_known_dies_with_it() -> None:
-    ran = subprocess.run([sys.executable, "-c", KILLED_IN_BETWEEN], capture_output=True, text=True, timeout=30)
+    ran = subprocess.run([sys.executable, "-c", KILLED_IN_BETWEEN], capture_output=True, text=True, timeout=PATIENCE_S)
     gone([int(ran.stdout)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,6 +133,4 @@ def test_details_of_many_jobs_are_read_in_parts(moves: Moves, store: Store) -> N
     moves.enqueue(*(f"j{i}" for i in range(35)))
     fail(moves, *moves.fetch(35))
     found = store.jobs.locate(QUEUE, [f"j{i}" for i in range(35)])
-    began = time.monotonic()
     assert [len(job.attempts) for job in store.jobs.details(QUEUE, found)] == [1] * 35
-    assert time.monotonic() - began < 5

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 def say(*words: object) -> None:
