@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -167,3 +168,21 @@ def test_a_failure_in_a_table_is_its_class_and_the_first_line(
     error: str | None, message: str | None, shown: str | None
 ) -> None:
     assert failure(SimpleNamespace(error=error, message=message)) == shown
+
+
+@pytest.mark.parametrize("output", [Output.JSON, Output.JSONL, Output.YAML, Output.NAME])
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_list_is_written_as_its_records_come(output: Output, count: int) -> None:
+    out = io.StringIO()
+    written: list[int] = []
+
+    def records() -> Iterator[Row]:
+        for row in ROWS[:count]:
+            written.append(len(out.getvalue()))
+            yield row
+
+    emit(Context(Settings(Path("jobs.yaml")), output, stdout=out, stderr=io.StringIO()), records(), COLUMNS)
+    assert out.getvalue() == rendered(ROWS[:count], output)
+    assert len(set(written)) == count
+    if output in (Output.JSON, Output.YAML):
+        assert [row["id"] for row in yaml.safe_load(out.getvalue())] == [row.id for row in ROWS[:count]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from heapq import nlargest
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import msgspec
 from jobctl.errors import NothingMatched
 from jobctl.ops.bulk.selection import Selection, dead_sources, matching
 from jobctl.ops.filters import Filter
+from jobctl.ops.jobs import Looked
 from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.dead import to_letter
 
@@ -21,30 +23,59 @@ if TYPE_CHECKING:
 
 
 def ls(
-    store: Store, selection: Selection, limit: int, *, stock: bool = False, unredacted: bool = False
-) -> list[DeadLetter]:
-    """The latest dead letters, at most `limit`. With `stock`, those in a stock inbox are shown and left there.
+    store: Store,
+    selection: Selection,
+    limit: int | None,
+    *,
+    stock: bool = False,
+    looked: Looked | None = None,
+    unredacted: bool = False,
+) -> Iterable[DeadLetter]:
+    """The `limit` latest dead letters, the latest first; without a limit all of them, queue by queue, as they are
+    found. With `stock`, those in a stock inbox are shown and left there.
 
     `unredacted` leaves payloads as they are, for the filter too.
     """
-    rows: list[DeadLetter] = []
-    for source in _sources(store, selection, limit, stock=stock):
-        letters = (to_letter(found, unredacted=unredacted) for found in source)
-        rows += islice((letter for letter in letters if _matches(selection.filter, letter)), limit)
-    return sorted(rows, key=lambda row: row.died_at, reverse=True)[:limit]
+    found = _each(store, selection, limit, stock, looked or Looked(), unredacted)
+    return found if limit is None else nlargest(limit, found, key=lambda row: row.died_at)
 
 
-def _sources(store: Store, selection: Selection, limit: int, *, stock: bool) -> Iterator[Iterable[Found]]:
-    """Letters that may match, each source newest first."""
-    if ids := (*selection.ids, *selection.filter.ids):
-        found = [job for i in dict.fromkeys(ids) for job in store.jobs.find_all(i, selection.queues)]
-        yield (job for job in found if job.state == "dead")
+def _each(
+    store: Store, selection: Selection, limit: int | None, stock: bool, looked: Looked, unredacted: bool
+) -> Iterator[DeadLetter]:
+    """Every dead letter that matches, once; of each source, which gives its newest first, `limit` at most."""
+    wanted = tuple(dict.fromkeys((*selection.ids, *selection.filter.ids)))
+    named: dict[str, list[Found]] = {}
+    for job in (job for i in wanted for job in store.jobs.find_all(i, selection.queues)):
+        named.setdefault(job.queue, []).append(job)
     for queue in selection.queues:
-        if not ids:
-            yield from (chain.from_iterable(source) for source in dead_sources(store, queue, selection.filter))
-        if stock:
-            inbox = _inbox(store, queue, limit)
-            yield [job for job in inbox if not ids or job.id in ids]
+        looked.place = f"dead letters of queue {queue}"
+        seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice
+        for source in _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ())):
+            yield from islice(_of_source(source, selection.filter, looked, seen, unredacted), limit)
+
+
+def _sources(
+    store: Store, queue: str, wanted: Filter, stock: bool, ids: Sequence[str], named: Iterable[Found]
+) -> Iterator[Iterable[Found]]:
+    """Letters of a queue that may match, each source newest first. The inbox comes before what its letters go to."""
+    if stock:
+        yield store.stock.find_dead(queue, ids) if ids else chain.from_iterable(store.stock.scan_dead(queue))
+    if ids:
+        yield (job for job in named if job.state == "dead")
+    else:
+        yield from (chain.from_iterable(source) for source in dead_sources(store, queue, wanted))
+
+
+def _of_source(
+    source: Iterable[Found], wanted: Filter, looked: Looked, seen: set[str], unredacted: bool
+) -> Iterator[DeadLetter]:
+    for found in source:
+        looked.jobs += 1
+        letter = to_letter(found, unredacted=unredacted)
+        if found.id not in seen and _matches(wanted, letter):
+            seen.add(found.id)
+            yield letter
 
 
 def show(
@@ -55,7 +86,7 @@ def show(
     names, wanted = list(queues), list(dict.fromkeys(ids))
     found = {job_id: store.jobs.find(job_id, names) for job_id in wanted}
     if stock:
-        inbox = {f.id: f for name in names for f in _inbox(store, name, INBOX_SHOWN)}
+        inbox = {f.id: f for name in names for f in store.stock.find_dead(name, wanted)}
         found = {job_id: known or inbox.get(job_id) for job_id, known in found.items()}
     dead = [f for f in found.values() if f is not None and f.state == "dead"]
     letters = [to_letter(f if f.attempts else store.jobs.detailed(f), unredacted=unredacted) for f in dead]
@@ -69,18 +100,15 @@ def show(
 
 def groups(store: Store, selection: Selection, *, stock: bool = False) -> list[DeadGroup]:
     """The error groups with what matches of each, the largest first."""
+    inbox: list[DeadGroup] = []
+    if stock:
+        letters = (to_letter(f) for queue in selection.queues for page in store.stock.scan_dead(queue) for f in page)
+        inbox = grouped(letter for letter in letters if selection.filter.matches(letter))
     if selection.by_index:
         rows = [row for queue in selection.queues for row in _indexed(store, queue, selection.filter)]
     else:
         rows = grouped(map(to_letter, matching(store, replace(selection, states=("dead",)))))
-    if stock:
-        inbox = (to_letter(f) for queue in selection.queues for f in _inbox(store, queue, INBOX_SHOWN))
-        rows = _merged([*rows, *grouped(letter for letter in inbox if selection.filter.matches(letter))])
-    return sorted(rows, key=lambda row: (-row.count, row.queue, row.group))
-
-
-INBOX_SHOWN = 10_000
-"""Letters of a stock inbox that are read at most when they may not be taken in."""
+    return sorted(_merged([*rows, *inbox]), key=lambda row: (-row.count, row.queue, row.group))
 
 
 def _matches(wanted: Filter, letter: DeadLetter) -> bool:
@@ -92,10 +120,6 @@ def _indexed(store: Store, queue: str, wanted: Filter) -> list[DeadGroup]:
     named = Filter(job=wanted.job, group=wanted.group)
     rows = store.dead.groups(queue, since_ms=wanted.since_ms, until_ms=wanted.until_ms)
     return [row for row in rows if named.matches(row)]
-
-
-def _inbox(store: Store, queue: str, limit: int) -> list[Found]:
-    return store.stock.peek_dead(queue, limit)
 
 
 def grouped(letters: Iterator[DeadLetter]) -> list[DeadGroup]:

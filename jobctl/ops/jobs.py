@@ -73,14 +73,6 @@ def missing(job_id: str, queue: str | None = None) -> NothingMatched:
     return NothingMatched(f"no job {job_id}", f"its id is from {age} ago: finished jobs are kept as `keep` says")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Jobs, newest first. `more`: others match too, and were cut off by the limit that was asked for."""
-
-    jobs: tuple[Job, ...]
-    more: bool
-
-
 @dataclass(slots=True)
 class Looked:
     """How far a listing has come."""
@@ -91,17 +83,14 @@ class Looked:
 
 def list_jobs(
     store: Store, wanted: Filter, limit: int | None, *, looked: Looked | None = None, unredacted: bool = False
-) -> Listing:
-    """The newest jobs that match, or all of them.
+) -> Iterable[Job]:
+    """The `limit` newest jobs that match, newest first; without a limit all of them, as `each` finds them.
 
     Where every line gives its newest first, the first `limit` of each are enough for the newest of all. `unredacted`
     leaves payloads as they are, for the filter too.
     """
     found = each(store, wanted, limit=limit, looked=looked, unredacted=unredacted)
-    if limit is None:
-        return Listing(tuple(sorted(found, key=_age, reverse=True)), False)
-    jobs = heapq.nlargest(limit + 1, found, key=_age)
-    return Listing(tuple(jobs[:limit]), len(jobs) > limit)
+    return found if limit is None else heapq.nlargest(limit, found, key=_age)
 
 
 def each(
@@ -112,8 +101,8 @@ def each(
     looked: Looked | None = None,
     unredacted: bool = False,
 ) -> Iterator[Job]:
-    """Every job that matches, once, with its result: line by line, in each the newest first, and of each line one more
-    than `limit` at most. Complete: all that match from the beginning to the end, whatever moves meanwhile."""
+    """Every job that matches, once, with its result: line by line, in each the newest first and `limit` at most.
+    Complete: all that match from the beginning to the end, whatever moves meanwhile."""
     read, looked = partial(to_job, unredacted=unredacted), looked or Looked()
     if wanted.ids:
         named = [f for job_id in dict.fromkeys(wanted.ids) for f in store.jobs.find_all(job_id)]
@@ -128,7 +117,7 @@ def each(
             if wanted.state and state not in wanted.state:
                 continue
             looked.place = f"{state} jobs of queue {queue}"
-            yield from islice(_of_line(store, (queue, state), wanted, looked, seen, read), limit and limit + 1)
+            yield from islice(_of_line(store, (queue, state), wanted, looked, seen, read), limit)
 
 
 def _of_line(

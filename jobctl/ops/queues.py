@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
 
-TOP_GROUPS = 5
-
 
 def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list[QueueRow]:
     """Queues with their depth: those named, or all that the catalog or Redis knows. Raises NothingMatched."""
@@ -72,7 +70,7 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
         died_last_minute=died,
         oldest_waiting=store.queues.oldest_waiting(name) if row.waiting else None,
         job_types=tuple(sorted(types)),
-        groups=tuple(store.dead.groups(name)[:TOP_GROUPS]),
+        groups=tuple(store.dead.groups(name)),
         served_by=tuple(p.name for p in store.processes.ls() if p.kind == "worker" and name in p.queues),
         pauses=tuple(held),
     )

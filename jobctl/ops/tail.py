@@ -12,8 +12,6 @@ from jobctl.store.data.records import Event
 
 FAILURES = frozenset({"retrying", "dead", "lost"})
 """The events of attempts that did not succeed; one that timed out is `retrying` or `dead`."""
-LOOKED_AT = 20_000
-"""How many events back `recent` looks for what matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +26,9 @@ class Watch:
 
 
 def recent(store: Store, watch: Watch, count: int) -> tuple[list[Event], str]:
-    """The latest `count` events that match, oldest first, and the position after the latest of all."""
+    """The latest `count` events that match, of all that are kept, oldest first, and the position after the latest."""
     found: deque[Event] = deque()
     position: str | None = None
-    looked = 0
     for page, first in store.events.back():
         position = position or first
         for event in reversed(page):
@@ -39,8 +36,7 @@ def recent(store: Store, watch: Watch, count: int) -> tuple[list[Event], str]:
                 break
             if watch.shows(event):
                 found.appendleft(event)
-        looked += len(page)
-        if len(found) >= count or looked >= LOOKED_AT:
+        if len(found) >= count:
             break
     return list(found), position or "0-0"
 

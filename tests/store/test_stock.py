@@ -194,3 +194,12 @@ def test_a_reader_that_may_not_write_still_finds_stock_queues(stock: RedisBroker
     with redis.Redis(unix_socket_path=path, username="reader", password="x") as reader:
         assert Store(reader, "test").queues.names() == ["mail"]
     store.client.acl_deluser("reader")
+
+
+@pytest.mark.inconsistent  # the keys are another system's
+def test_stock_queues_are_found_among_many_keys_of_others(stock: RedisBroker, store: Store) -> None:
+    names = [f"mail{number:02}" for number in range(20)]
+    for name in names:
+        send(stock, queue=name)
+    store.client.eval("for i = 1, 400000 do redis.call('set', 'theirs:' .. i, '') end", 0)  # type: ignore[no-untyped-call]
+    assert store.queues.names() == names

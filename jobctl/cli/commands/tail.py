@@ -29,7 +29,7 @@ def tail(
         bool, typer.Option("--failures", help="Show only attempts that failed, died or were lost.")
     ] = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until Ctrl-C.")] = False,
-    count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="Show N past events.")] = 20,
+    count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="Show the last N events.")] = 20,
 ) -> None:
     """Show job events as they happen.
 

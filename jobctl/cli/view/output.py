@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import indent
 from typing import Any
 
 from jobctl.cli.view.cell import cell
@@ -16,31 +17,57 @@ def emit(ctx: Screen, records: Any, columns: Sequence[Column], *, empty: str = "
     """Write one record, or a list of them, in the format that was asked for.
 
     A list is `[]` when empty in JSON; a table of nothing writes nothing to stdout and says `empty` on
-    stderr. The first column is the record's name for `-o name`.
+    stderr. The first column is the record's name for `-o name`. In machine formats the records of a list are written
+    as they come, so that an iterator of a million takes no memory; JSON that ends before its `]` was broken off.
     """
-    many = isinstance(records, list | tuple)
-    rows: Sequence[Any] = records if many else (records,)
+    many = isinstance(records, list | tuple | Iterator)
     note = ""
-    match ctx.output:
-        case Output.JSON:
-            text = to_json(list(rows) if many else rows[0], indent=2) + "\n"
-        case Output.JSONL:
-            text = "".join(to_json(row) + "\n" for row in rows)
-        case Output.YAML:
-            text = to_yaml(list(rows) if many else rows[0])
-        case Output.NAME:
-            text = "".join(_name(row, columns) + "\n" for row in rows)
-        case Output.TABLE if not many:
-            text = _sheet(ctx, rows[0], columns)
-        case Output.TABLE if not rows:
-            text, note = "", empty
-        case Output.TABLE:
-            laid = table(ctx, rows, columns)
-            text, note = laid.text, laid.note
-    ctx.stdout.write(text)
+    if ctx.output is not Output.TABLE:
+        for text in _listed(ctx.output, records, columns) if many else [_single(ctx.output, records, columns)]:
+            ctx.stdout.write(text)
+            ctx.stdout.flush()
+    elif not many:
+        ctx.stdout.write(_sheet(ctx, records, columns))
+    elif rows := list(records):
+        laid = table(ctx, rows, columns)
+        note = laid.note
+        ctx.stdout.write(laid.text)
+    else:
+        note = empty
     ctx.stdout.flush()
     if note:
         ctx.say(note)
+
+
+def _single(output: Output, record: Any, columns: Sequence[Column]) -> str:
+    match output:
+        case Output.JSON:
+            return to_json(record, indent=2) + "\n"
+        case Output.YAML:
+            return to_yaml(record)
+    return _line(output, record, columns)
+
+
+def _listed(output: Output, records: Iterable[Any], columns: Sequence[Column]) -> Iterator[str]:
+    """The text of a list, a record at a time: together what the whole list would be."""
+    before, after = "[\n", "\n]\n"
+    for record in records:
+        match output:
+            case Output.JSON:
+                yield before + indent(to_json(record, indent=2), "  ")
+            case Output.YAML:
+                yield to_yaml([record])
+            case _:
+                yield _line(output, record, columns)
+        before = ",\n"
+    if output is Output.JSON:
+        yield after if before != "[\n" else "[]\n"
+    elif output is Output.YAML and before == "[\n":
+        yield "[]\n"
+
+
+def _line(output: Output, record: Any, columns: Sequence[Column]) -> str:
+    return f"{_name(record, columns) if output is Output.NAME else to_json(record)}\n"
 
 
 def stream(ctx: Screen, records: Iterable[Any], columns: Sequence[Column]) -> None:

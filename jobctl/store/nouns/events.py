@@ -39,8 +39,9 @@ class Events:
         events = [event for entry in reversed(entries) for event in _events(entry[1])]
         return events[-limit:], position
 
-    def back(self, page: int = 100) -> Iterator[tuple[list[Event], str]]:
-        """Pages of events going back in time, each oldest first, with the position after the page."""
+    def back(self, page: int = 100, later: int = 1_000) -> Iterator[tuple[list[Event], str]]:
+        """Pages of events going back in time, each oldest first, with the position after the page; the first one small,
+        since it often is enough."""
         high = "+"
         while True:
             with mapping():
@@ -48,7 +49,7 @@ class Events:
             if not entries:
                 return
             yield [event for entry in reversed(entries) for event in _events(entry[1])], entries[0][0].decode()
-            high = f"({entries[-1][0].decode()}"
+            high, page = f"({entries[-1][0].decode()}", later
 
     def after(self, position: str, block_ms: int = 1000) -> tuple[list[Event], str]:
         """Events after a position; waits at most `block_ms` for the first."""

@@ -26,9 +26,11 @@ EVER = 2**53
 """An age and a count that nothing reaches."""
 HEADS = 5
 """Jobs at the head of a line that are looked at for the oldest."""
-SCAN_BUDGET = 200_000
-"""Keys that a listing without a catalog may look at, once a minute."""
+SCAN_PAGE = 5_000
+"""Keys that one call looks at when stock queues are searched: a few milliseconds of Redis."""
 SCANNED_S = 60
+SCAN_SHARE = 20
+"""What a search took is passed at least so many times before the next: it takes no more than 5 % of anybody's time."""
 
 
 class Peek(msgspec.Struct, frozen=True):
@@ -69,36 +71,32 @@ class Queues:
     def names(self) -> list[str]:
         """Every queue there is, sorted: the registered ones, and stock ones that were taken in from or a SCAN finds.
 
-        The SCAN is bounded; where jobctl is at home it is made once a minute, whoever asks, so that a new stock queue
-        may show that much later. On a deployment that is only looked at, nothing is written.
+        The SCAN looks at every key of the server. Where jobctl is at home it is made once a minute, or less often where
+        it takes long, whoever asks, so that a new stock queue may show that much later. On a deployment that is only
+        looked at, nothing is written.
         """
         client, key = self._store.client, self._store.keys.scanned()
         with mapping():
             cached = client.get(key)
             taken = set(of_queues(client.smembers(self._store.keys.stock_queues())))
         ours = self.registered()
+        began = clock.monotonic()
         found = self.stock_names() if cached is None else list(of_queues(cached.split()))
         if ours and cached is None:
+            rest = max(SCANNED_S, round((clock.monotonic() - began) * SCAN_SHARE))
             with suppress(redis.RedisError):  # who may not write searches each time
-                client.set(key, " ".join(found), ex=SCANNED_S)
+                client.set(key, " ".join(found), ex=rest)
         return sorted({*ours, *taken, *found})
 
     def stock_names(self) -> list[str]:
-        """Queues of a stock deployment, found by one SCAN of bounded length.
+        """Queues of a stock deployment, found by one SCAN.
 
         Whatever is in a queue has a body in a hash `QUEUE.msgs`; other keys may be those of another system.
         """
-        prefix, found, seen, cursor = f"{self._store.keys.prefix}:", set(), 0, 0
+        prefix = f"{self._store.keys.prefix}:"
         with mapping():
-            while seen < SCAN_BUDGET:
-                cursor, keys = self._store.client.scan(
-                    cursor, match=f"{_escaped(prefix)}*.msgs", count=1000, _type="hash"
-                )
-                seen += 1000
-                found |= {name for key in keys if (name := _queue_of(_text(key)[len(prefix) :]))}
-                if cursor == 0:
-                    break
-        return sorted(found)
+            keys = self._store.client.scan_iter(f"{_escaped(prefix)}*.msgs", count=SCAN_PAGE, _type="hash")
+            return sorted({name for key in keys if (name := _queue_of(_text(key)[len(prefix) :]))})
 
     def peek(self, names: Sequence[str], *, due: bool = True, pauses: bool = False) -> Peek:
         """A look at many queues in two commands, one without `due`: for idle workers, once a second.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from jobctl.store.data import attempts, codec, ids
 from jobctl.store.data.found import Found
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.jobs import Jobs
+from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.steps import Rows
@@ -100,8 +101,21 @@ class Stock:
             taken = sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
         return Taken(taken, len(read) - len(own), len(read) == limit)
 
-    def peek_dead(self, queue: str, limit: int) -> list[Found]:
-        """The latest of what `take_dead` would take in, as it would then be found; nothing is written."""
+    def scan_dead(self, queue: str) -> Iterator[list[Found]]:
+        """All that `take_dead` would take in, newest first, in batches, as it would be found; nothing is written."""
+        for page in walk_down(self._store, self._store.keys.stock_dead(queue), page=BATCH):
+            yield self._found(queue, self._with_times(queue, [_raw(i) for i in page]))
+
+    def find_dead(self, queue: str, job_ids: Iterable[str]) -> list[Found]:
+        """Those of the jobs that lie in the inbox of a queue, found as by `scan_dead`."""
+        return self._found(queue, self._with_times(queue, [raw for i in job_ids for raw in _raws(i)]))
+
+    def _with_times(self, queue: str, raw_ids: Sequence[bytes]) -> list[tuple[bytes, float]]:
+        with mapping():
+            times = self._store.client.zmscore(self._store.keys.stock_dead(queue), raw_ids) if raw_ids else []
+        return [(raw, died) for raw, died in zip(raw_ids, times, strict=True) if died is not None]
+
+    def _found(self, queue: str, rows: Sequence[tuple[bytes, float]]) -> list[Found]:
         return [
             Found(
                 id=letter.id,
@@ -116,15 +130,20 @@ class Stock:
                 rules=self._store.rules,
                 attempts=(letter.lived,) if letter.lived else (),
             )
-            for _, letter in self._read(queue, 0, limit, newest=True)
+            for _, letter in self._letters(queue, rows)
         ]
 
-    def _read(self, queue: str, start: int, count: int, *, newest: bool = False) -> list[tuple[bytes, Letter]]:
-        """Each letter with its id in the inbox."""
-        keys, client = self._store.keys, self._store.client
+    def _read(self, queue: str, start: int, count: int) -> list[tuple[bytes, Letter]]:
+        """The oldest letters from a place on, each with its id in the inbox."""
+        key = self._store.keys.stock_dead(queue)
         with mapping():
-            rows = client.zrange(keys.stock_dead(queue), start, start + count - 1, desc=newest, withscores=True)
-            raw_ids = [row[0] for row in rows]
+            rows = self._store.client.zrange(key, start, start + count - 1, withscores=True)
+        return self._letters(queue, rows)
+
+    def _letters(self, queue: str, rows: Sequence[tuple[bytes, float]]) -> list[tuple[bytes, Letter]]:
+        """The letters of (id, when it died), each with its id in the inbox."""
+        keys, client, raw_ids = self._store.keys, self._store.client, [row[0] for row in rows]
+        with mapping():
             bodies = client.hmget(keys.stock_dead_bodies(queue), raw_ids) if rows else []
             records = client.hmget(keys.records(queue), raw_ids) if rows else []
         return [
@@ -135,6 +154,15 @@ class Stock:
     def _letter(self, queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
         """A letter whose texts are scrubbed of what the catalog hides: nobody did when stock Dramatiq wrote them."""
         return _letter(queue, job_id, data, record, died, self._store.rules)
+
+
+def _raw(job_id: str) -> bytes:
+    return job_id.encode("utf-8", "surrogateescape")
+
+
+def _raws(job_id: str) -> list[bytes]:
+    """The ids in an inbox that may stand for a job of that id: `ids.readable` is the way there."""
+    return [_raw(job_id), *([bytes.fromhex(job_id[1:])] if re.fullmatch("x([0-9a-f]{2})+", job_id) else [])]
 
 
 def _row(letter: Letter) -> tuple[str | bytes | int, ...]:

@@ -48,17 +48,17 @@ def change_letters(ctx: Context, verb: Verb, selected: Selected, answers: Answer
         ctx.require_writable(f"{verb.does} dead letters")
     store = ctx.store()
     selection = choose(ctx, store, verb, selected)
-    take_in(ctx, store, selection, everything=not answers.dry_run)
+    if take_in(ctx, store, selection, everything=not answers.dry_run):
+        ctx.say("they are not counted here; a change takes them in before")
     return change_selection(ctx, store, verb, selection, answers)
 
 
-def take_in(ctx: Context, store: Store, selection: Selection, *, everything: bool = False) -> None:
-    """Take in what stock workers left dead; say what is not shown."""
+def take_in(ctx: Context, store: Store, selection: Selection, *, everything: bool = False) -> bool:
+    """Take in what stock workers left dead. Returns whether some lie in the inbox still, for a list to read there."""
     from jobctl.ops import stock
 
     limit = None if everything else stock.TAKEN_FOR_A_LOOK
     inbox = stock.take_in(store, selection.queues, write=not (ctx.settings.read_only or ctx.is_broken), limit=limit)
-    if inbox.left and ctx.settings.read_only:
-        ctx.say(f"{inbox.left:,} dead letters lie in stock Dramatiq's inbox; the latest of them are shown too")
-    elif inbox.left:
-        ctx.say(f"{inbox.left:,} more dead letters lie in stock Dramatiq's inbox; ask again to see more of them")
+    if inbox.left:
+        ctx.say(f"{inbox.left:,} dead letters lie in stock Dramatiq's inbox still")
+    return inbox.left > 0

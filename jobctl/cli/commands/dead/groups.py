@@ -27,6 +27,6 @@ def groups(ctx: Context, terms: Terms = None, group: Groups = None) -> None:
     from jobctl.ops import dead
 
     store, selection = open_selection(ctx, terms, group)
-    take_in(ctx, store, selection)
-    rows = dead.groups(store, selection, stock=ctx.settings.read_only)
+    stock = take_in(ctx, store, selection)
+    rows = dead.groups(store, selection, stock=stock)
     ctx.emit(rows, GROUPS, empty="no dead letters" if selection.everything else "no dead letter matched")

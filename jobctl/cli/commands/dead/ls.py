@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from jobctl.cli import listing
 from jobctl.cli.bulk.options import Groups, Terms
 from jobctl.cli.commands.dead._shared import LETTERS, open_selection, take_in
-from jobctl.cli.context import Context, Output
+from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
 
@@ -18,17 +15,25 @@ def ls(
     ctx: Context,
     terms: Terms = None,
     groups: Groups = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Show at most N.", min=1)] = 50,
+    limit: listing.Limit = None,
     unredacted: Unredacted = False,
-) -> None:
-    """List dead letters, the latest first."""
-    from jobctl.ops import dead
+) -> int:
+    """List dead letters, the latest first.
 
-    store, selection = open_selection(ctx, terms, groups)
-    take_in(ctx, store, selection)
+    Without --limit, machine formats list all, each as it is found, queue by queue.
+    """
+    from jobctl.ops import dead
+    from jobctl.ops.jobs import Looked
+
+    (store, selection), looked = open_selection(ctx, terms, groups), Looked()
+    stock = take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead ls", [*(terms or ()), *(groups or ())])
-    rows = dead.ls(store, selection, limit + 1, stock=ctx.settings.read_only, unredacted=unredacted)
-    ctx.emit(rows[:limit], LETTERS, empty="no dead letters" if selection.everything else "no dead letter matched")
-    if len(rows) > limit and ctx.output is Output.TABLE:
-        ctx.say(f"the latest {limit} only; see `jobctl dead groups`, or more with --limit")
+    return listing.write(
+        ctx,
+        lambda count: dead.ls(store, selection, count, stock=stock, looked=looked, unredacted=unredacted),
+        LETTERS,
+        limit,
+        looked=looked,
+        empty="no dead letters" if selection.everything else "no dead letter matched",
+    )

@@ -29,10 +29,10 @@ def show(
     from jobctl.ops import dead
 
     store, selection = open_selection(ctx, queue=queue)
-    take_in(ctx, store, selection)
+    stock = take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead show", ids)
-    rows = dead.show(store, selection.queues, ids, stock=ctx.settings.read_only, unredacted=unredacted)
+    rows = dead.show(store, selection.queues, ids, stock=stock, unredacted=unredacted)
     if ctx.output is Output.TABLE:
         for number, row in enumerate(rows):
             ctx.stdout.write("\n" if number else "")

@@ -14,6 +14,8 @@ from jobctl.cli.view.table import Column
 if TYPE_CHECKING:
     from jobctl.store.data.records import QueueDetail
 
+TOP_GROUPS = 5
+
 
 @command
 def show(ctx: Context, name: Name) -> None:
@@ -24,8 +26,12 @@ def show(ctx: Context, name: Name) -> None:
 
 
 def _groups(row: QueueDetail) -> str:
-    lines = [f"{g.count:>7,}  {g.group}  {g.type}  {g.error or '-'}: {_first_line(g.message)}" for g in row.groups]
-    return "\n".join(lines)
+    lines = [
+        f"{g.count:>7,}  {g.group}  {g.type}  {g.error or '-'}: {_first_line(g.message)}"
+        for g in row.groups[:TOP_GROUPS]
+    ]
+    more = len(row.groups) - TOP_GROUPS
+    return "\n".join([*lines, f"{more:,} more: jobctl dead groups queue:{row.queue}"] if more > 0 else lines)
 
 
 def _first_line(text: str | None) -> str:

@@ -1,0 +1,63 @@
+"""The one rule of lists: a list is complete, or it says on stderr that it stopped, where, and how to go on.
+
+Without --limit a table shows the first rows, every other format all. A list that stopped although nobody asked for that
+exits with 1; one that --limit cut exits with 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobctl.cli.context import Context, Output
+from jobctl.errors import OperationFailed
+
+if TYPE_CHECKING:
+    from jobctl.cli.view.table import Column
+    from jobctl.ops.jobs import Looked
+
+ROWS = 50
+"""Rows of a table, if nobody says how many."""
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        min=1,
+        help="List the first N (default: all; in a table 50, and exit code 1 if there are more).",
+        show_default=False,
+    ),
+]
+
+
+def write(
+    ctx: Context,
+    read: Callable[[int | None], Iterable[Any]],
+    columns: Sequence[Column],
+    limit: int | None,
+    *,
+    looked: Looked,
+    empty: str,
+) -> int:
+    """Write a list and return the exit code. `read` gives the first so many records, or with None all as they are
+    found; `looked` says how far it has come."""
+    shown = limit if limit is not None or ctx.output is not Output.TABLE else ROWS
+    try:
+        if shown is None:
+            ctx.emit(iter(read(None)), columns)
+            return 0
+        rows = list(read(shown + 1))
+    except KeyboardInterrupt:
+        ctx.say(
+            f"stopped at the {looked.place}, after {looked.jobs:,} jobs in all: the list is not complete; "
+            "queue:, state: or since: leave less to look at"
+        )
+        raise
+    ctx.emit(rows[:shown], columns, empty=empty)
+    if len(rows) <= shown:
+        return 0
+    ctx.say(f"stopped after the first {shown:,}, there are more: --limit shows more, -o jsonl all")
+    return 0 if limit is not None else OperationFailed.exit_code
