@@ -69,7 +69,9 @@ class Moves:
         ended = [Ended(job.id, job.token, b"{}", b"", failed(job, traced=False)[0]) for job in jobs]
         return self._settle(jobs, self.store.settle.cancelled(jobs[0].queue, ended))
 
-    def requeue(self, *jobs: Reserved, crashed: bool = False, lane: str = "", pause_ms: int = 0) -> list[int]:
+    def requeue(
+        self, *jobs: Reserved, crashed: bool = False, lane: str = "", pause_ms: int = 0, begun: bool = True
+    ) -> list[int]:
         ended = [
             Ended(
                 job.id,
@@ -78,6 +80,7 @@ class Moves:
                 crashed=crashed,
                 lane=lane,
                 pause_ms=pause_ms,
+                begun=begun,
             )
             for job in jobs
         ]

@@ -111,12 +111,13 @@ def test_a_job_that_is_given_back_is_the_head_of_its_lane(moves: Moves) -> None:
     assert moves.fetch_ids(2) == ["a1", "a2"]
 
 
-def test_a_job_that_is_put_into_a_lane_waits_at_its_back(moves: Moves) -> None:
+def test_a_job_that_is_put_into_a_lane_stands_where_it_was_fetched(moves: Moves) -> None:
     moves.enqueue("stock")
-    jobs = moves.fetch()
     moves.enqueue("a", lane="c:act")
-    moves.requeue(*jobs, lane="c:act")
-    assert moves.fetch_ids(2) == ["a", "stock"]
+    [job] = [job for job in moves.fetch(2) if not job.lane]
+    moves.enqueue("b", lane="c:act")
+    moves.requeue(job, lane="c:act")
+    assert moves.fetch_ids(2) == ["stock", "b"]
 
 
 def test_an_old_entry_in_the_list_does_not_start_a_job_of_a_lane_twice(moves: Moves, store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from jobctl.store import Store
@@ -131,6 +132,67 @@ def test_a_start_that_comes_late_does_not_slow_a_smooth_rate_down(moves: Moves, 
     assert moves.fetch_ids() == ["b"]
     pass_time(store, 20 * MINUTE - 40)
     assert moves.fetch_ids() == ["c"]
+
+
+EACH_WINDOW = pytest.mark.parametrize("spec", [f"1 {HOUR} 1 {window}" for window in ("smooth", "fixed", "sliding")])
+
+
+@EACH_WINDOW
+def test_a_job_that_is_given_back_before_it_began_is_not_counted(moves: Moves, store: Store, spec: str) -> None:
+    store.limits.define(QUEUE, {"r:act": spec})
+    moves.enqueue("a", "b", lane="r:act")
+    [job] = moves.fetch(2)
+    assert moves.fetch(1) == []
+    sleep(store)
+    moves.requeue(job, begun=False)
+    assert is_woken(store)
+    assert moves.fetch_ids(2) == ["a"]
+
+
+@EACH_WINDOW
+def test_a_job_that_is_given_back_after_it_began_is_counted(moves: Moves, store: Store, spec: str) -> None:
+    store.limits.define(QUEUE, {"r:act": spec})
+    moves.enqueue("a", "b", lane="r:act")
+    moves.requeue(*moves.fetch(2))
+    assert moves.fetch(2) == []
+
+
+@EACH_WINDOW
+def test_a_charge_that_is_over_is_not_taken_back_from_others(moves: Moves, store: Store, spec: str) -> None:
+    store.limits.define(QUEUE, {"r:act": spec})
+    moves.enqueue("a", "b", "c", lane="r:act")
+    [job] = moves.fetch(1)
+    number, _, fetched = job.token.rpartition("-")
+    old = msgspec.structs.replace(job, token=f"{number}-{int(fetched) - HOUR}")
+    store.client.hset(store.keys.running(QUEUE), job.id, f"{old.token}|w|0")
+    pass_time(store, HOUR)
+    assert moves.fetch_ids(1) == ["b"]
+    moves.requeue(old, begun=False)
+    assert moves.fetch(1) == []
+
+
+def test_jobs_that_were_counted_together_are_taken_back_together(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"10 {HOUR} 5 smooth"})
+    moves.enqueue(*(f"j{i}" for i in range(9)), lane="R")
+    moves.requeue(*moves.fetch(9), begun=False)
+    assert moves.fetch_ids(9) == [f"j{i}" for i in range(5)]
+
+
+def test_after_a_penalty_what_is_given_back_makes_no_burst(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"r:act": f"6 {HOUR} 3 smooth"})
+    moves.enqueue("a", "b", "c", "d", lane="r:act")
+    first, second = moves.fetch(2)
+    moves.requeue(first, pause_ms=HOUR)
+    moves.requeue(second, begun=False)
+    pass_time(store, HOUR)
+    assert moves.fetch_ids(4) == ["b"]
+
+
+def test_a_lane_that_is_only_found_when_its_jobs_are_fetched_keeps_their_order(moves: Moves, store: Store) -> None:
+    moves.enqueue("a", "b", "c")
+    for job in reversed(moves.fetch(3)):
+        moves.requeue(job, lane="r:act", begun=False)
+    assert moves.fetch_ids(3) == ["a", "b", "c"]
 
 
 def test_where_several_limits_apply_all_admit_or_nothing_is_taken(moves: Moves, store: Store) -> None:

@@ -69,6 +69,9 @@ class Job:
     cancelling: bool = False
     due: str = ""
     before: str = ""
+    fetched: tuple[int, int] = (0, 0)
+    """When it was fetched, by how much time had been made to pass, and all in all."""
+    number: int = 0
 
 
 class LimitsMachine(RuleBasedStateMachine):
@@ -118,6 +121,27 @@ class LimitsMachine(RuleBasedStateMachine):
         delay = -HOUR if due == "past" else 9 * HOUR
         self._settle(job, lambda one: self.moves.retry(one, delay_ms=delay), after)
 
+    @rule(job=attempts, to=st.integers(0, 9))
+    def give_back_unbegun(self, job: Reserved, to: int) -> None:
+        """What a token says of its time does not pass: only those that were fetched at this very time are judged."""
+        lane, known = self.lanes[to] if to < len(self.lanes) else "", self.jobs[job.id]
+        passed, at = known.fetched
+
+        def after() -> None:
+            for bucket in buckets(known.lane):
+                if bucket[0] in "rR":
+                    rate = self.limits.rate(bucket)
+                    if rate.until > self._at():
+                        continue
+                    rate.starts.remove(at) if at in rate.starts else None
+            self._leave(job.id, "cancelled")
+            known.lane = lane or known.lane
+            if not known.cancelling:
+                self._wait(job.id, front=not lane, number=known.number)
+
+        if passed == self.passed:
+            self._settle(job, lambda one: self.moves.requeue(one, lane=lane, begun=False), after)
+
     @rule(job=attempts, crashed=st.booleans(), to=st.integers(0, 9), pause_ms=st.sampled_from([0, 0, HOUR, 3 * HOUR]))
     def give_back(self, job: Reserved, crashed: bool, to: int, pause_ms: int) -> None:
         lane = self.lanes[to] if to < len(self.lanes) else ""
@@ -132,7 +156,7 @@ class LimitsMachine(RuleBasedStateMachine):
                     rate.until = max(rate.until, self._at() + pause_ms)
                     rate.clean = False if rate.spec.endswith("smooth") else rate.clean  # no burst after it
             if not known.cancelling:
-                self._wait(job.id, front=not lane)
+                self._wait(job.id, front=not lane, number=known.number)
 
         self._settle(job, lambda one: self.moves.requeue(one, crashed=crashed, lane=lane, pause_ms=pause_ms), after)
 
@@ -285,11 +309,11 @@ class LimitsMachine(RuleBasedStateMachine):
     def _at(self) -> int:
         return self._now() + self.passed
 
-    def _wait(self, job_id: str, *, front: bool = False) -> None:
+    def _wait(self, job_id: str, *, front: bool = False, number: int = 0) -> None:
         job = self.jobs[job_id]
         self.sequence += 1
         job.state = "limited" if job.lane else "waiting"
-        job.place = (job.priority, -self.sequence if front else self.sequence) if job.lane else None
+        job.place = (job.priority, -self.sequence if front else number or self.sequence) if job.lane else None
 
     def _leave(self, job_id: str, state: str) -> None:
         job = self.jobs[job_id]
@@ -325,7 +349,9 @@ class LimitsMachine(RuleBasedStateMachine):
             others = [(o.place, i) for i, o in self.jobs.items() if o.lane == job.lane and o.place]
             assert job.place is None or (job.place, got.id) == min(others), "the order of a lane"
             assert self.limits.start(job.lane, at) == [], f"{got.id} of {job.lane!r}"
+            self.sequence += 1
             job.state, job.token, job.place = "running", got.token, None
+            job.fetched, job.number = (self.passed, at), self.sequence
         return jobs
 
 

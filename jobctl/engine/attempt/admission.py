@@ -57,5 +57,5 @@ def _lane(job: Running, flow: Flow | None, paused_types: Container[str]) -> str:
 
 
 def _parked(reserved: Reserved, lane: str, expires_ms: int) -> Outcome:
-    ended = Ended(id=reserved.id, token=reserved.token, lane=lane, expires_ms=expires_ms)
+    ended = Ended(id=reserved.id, token=reserved.token, lane=lane, expires_ms=expires_ms, begun=False)
     return Outcome("requeue", reserved.queue, ended)

@@ -169,9 +169,9 @@ def cancelled(job: Running) -> Outcome:
     return _outcome("cancelled", job, _event(job, "cancelled", duration, what))
 
 
-def given_back(reserved: Reserved) -> Outcome:
-    """The job was fetched and is given back as it was: the worker stops."""
-    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token))
+def given_back(reserved: Reserved, *, begun: bool) -> Outcome:
+    """The job was fetched and is given back as it was; `begun` if a thread may have run some of it."""
+    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token, begun=begun))
 
 
 def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms: int) -> Outcome:

@@ -187,9 +187,11 @@ class Holdings:
 
 
 def give_back(store: Store, messages: Iterable[HeldMessage]) -> None:
-    """Requeue reservations."""
+    """Requeue reservations whose attempt has not begun, or was left off."""
     by_queue: dict[str, list[Ended]] = {}
     for message in messages:
         reserved = message.reserved
-        by_queue.setdefault(reserved.queue, []).append(Ended(id=reserved.id, token=reserved.token))
+        by_queue.setdefault(reserved.queue, []).append(
+            Ended(id=reserved.id, token=reserved.token, begun=message.started is not None)
+        )
     store.settle.write([store.settle.requeue(queue, ended) for queue, ended in by_queue.items()])

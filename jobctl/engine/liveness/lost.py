@@ -56,7 +56,7 @@ def recover(
 def _fate(found: Found, known: Known, *, ran: bool, overdue: bool) -> tuple[str, Ended]:
     """How a job goes on. One of a type that others know waits again, and its crash is counted: they judge it."""
     if not ran:
-        return "requeue", Ended(id=found.id, token=found.token)
+        return "requeue", Ended(id=found.id, token=found.token, begun=False)
     name = name_of(found)
     if name is not None and not known.has(name):
         return "requeue", Ended(id=found.id, token=found.token, crashed=True)

@@ -78,7 +78,7 @@ class Desk:
             waited = clock.monotonic() - self._moved
             if waited < AHEAD_S or self.inbox.empty() or self._alone is not None:
                 return []
-            self._mean_s = max(self._mean_s, waited)
+            self._mean_s = max(self._mean_s, waited, 2 * AHEAD_S * self._threads)  # nothing is fetched ahead at first
         jobs = self.waiting()
         with self._changed:
             self._taken -= len(jobs)

@@ -133,6 +133,7 @@ class Fetcher(threading.Thread):
         if self._to_ask <= 0:
             if self._desk.idle():
                 self.empty.set()
+            self._give_back(self._desk.stuck())
             self._sleep()
             return
         room = self._desk.room(self._patience())
@@ -156,7 +157,7 @@ class Fetcher(threading.Thread):
     def _give_back(self, jobs: list[Reserved]) -> None:
         """Jobs that wait here behind long ones go back to the head of their line."""
         for job in jobs:
-            self._committer.submit(verdict.given_back(job))
+            self._committer.submit(verdict.given_back(job, begun=False))
 
     def _ask_all(self) -> None:
         """There is a reason to ask all queues."""
@@ -199,6 +200,8 @@ class Fetcher(threading.Thread):
         """Block until a queue's wake-up key has a token, the next job is due, or it is time to look around."""
         until = self._look_at if self._due_at is None else min(self._look_at, self._due_at)
         rest = until - clock.monotonic()
+        if self._desk.inbox.qsize():
+            rest = min(rest, STUCK_S)
         if rest <= 0:
             return
         woken = self._wakeups.wait(rest)

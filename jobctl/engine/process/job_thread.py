@@ -94,7 +94,7 @@ class JobThread(threading.Thread):
             if self._ended is None:
                 self.guard.disarm()
             self._job = self._voice = None
-            self._end(reserved, *(self._ended or (verdict.given_back(reserved), None)))
+            self._end(reserved, *(self._ended or (verdict.given_back(reserved, begun=True), None)))
             self._hand.clear()
             self._ended = None
         return True

@@ -145,7 +145,7 @@ class Worker:
         self.broker.emit_before("worker_shutdown", self)
         self.fetcher.stop()
         self.fetcher.join(timeout=2.0)
-        self._give_back(self.desk.waiting())
+        self._give_back(self.desk.waiting(), begun=False)
         self._wait_quiet(stop, began)
         self.desk_stop()
         complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
@@ -173,12 +173,12 @@ class Worker:
         left = self.desk.running()
         self.abandoned = bool(left)
         _log.info("the grace is over: %d running jobs are given back", len(left))
-        self._give_back(left)
+        self._give_back(left, begun=True)
 
-    def _give_back(self, jobs: list[Reserved]) -> None:
+    def _give_back(self, jobs: list[Reserved], *, begun: bool) -> None:
         for job in jobs:
             self.desk.end(job, None)
-            self.committer.submit(given_back(job))
+            self.committer.submit(given_back(job, begun=begun))
 
     def desk_stop(self) -> None:
         for _ in self.threads:

@@ -99,7 +99,7 @@ class Runner:
         """What becomes of the job, told to the hooks. One that a middleware enqueued again comes later. `stopped` is
         why the attempt was asked to stop, if it was."""
         if failure is not None and stopped == "shutdown":
-            return verdict.given_back(job.reserved)
+            return verdict.given_back(job.reserved, begun=True)
         if failure is not None and stopped == "cancelled":
             # Whatever it raised after it was asked to stop: a cancelled job must not be retried as failed.
             failure = AttemptCancelled()

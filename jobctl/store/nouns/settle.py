@@ -27,7 +27,8 @@ class Ended(msgspec.Struct, frozen=True):
 
     `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
     because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
-    `pause_ms` is for how long its rate limits are to admit nothing.
+    `pause_ms` is for how long its rate limits are to admit nothing. A job that is given back and was not `begun` is not
+    counted against its rates.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Ended(msgspec.Struct, frozen=True):
     lane: str = ""
     pause_ms: int = 0
     expires_ms: int = 0
+    begun: bool = True
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -107,10 +109,7 @@ class Settle:
         """Give reservations back to the head of their line, or to their `lane`; `crashed` ones count a crash."""
         to_back = [j for j in jobs if j.lane]
         to_head = [j for j in reversed(jobs) if not j.lane]  # each goes before those that went before it
-        rows = [
-            (j.id, j.token, j.record, int(j.crashed), j.event, j.lane, j.pause_ms, j.expires_ms, j.attempt)
-            for j in (*to_back, *to_head)
-        ]
+        rows = [_requeued(j) for j in (*to_back, *to_head)]
         return Rows("requeue", queue, (queue, EVENTS_KEPT), rows)
 
     def end(self, kind: str, queue: str, jobs: Sequence[Ended], keep: Keep) -> Rows:
@@ -132,6 +131,11 @@ class Settle:
         for work, replies in zip(endings, steps.run(self._store, endings), strict=True):
             out.append([(str(row[0]), str(row[1])) for row in steps.named(work, replies)])
         return out
+
+
+def _requeued(j: Ended) -> tuple[str | bytes | int, ...]:
+    crashed, begun = int(j.crashed), int(j.begun)
+    return j.id, j.token, j.record, crashed, j.event, j.lane, j.pause_ms, j.expires_ms, j.attempt, begun
 
 
 _NONE: frozenset[str] = frozenset()

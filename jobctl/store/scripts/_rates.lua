@@ -2,9 +2,10 @@
 --   smooth          the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time of the next start
 --   fixed, sliding  how many started, by the moment until which they count: {until, n, until, n, ...}, the earliest first
 -- A counter is {key: what its keys are called below `limits`, read(text, spec, now), room(state, spec, now),
--- add(state, spec, now, n), take_back(state, spec, n), used(state, spec, now), write(state, spec, now)}. read: what is
+-- add(state, spec, now, n), take_back(state, spec, n, at, now), used(state, spec, now), write(state, spec, now)}. read: what is
 -- stored, as it counts under a spec that may have changed; whether it has. room: how many may start now, and when it is
--- worth looking again (if none), or once those have gone. write: the text to store, and for how many ms. Times are epoch ms.
+-- worth looking again (if none), or once those have gone. take_back: n starts that were counted at `at` (ms) and never came;
+-- whether they still counted. write: the text to store, and for how many ms. Times are epoch ms.
 
 local SLACK_MS = 50 -- a start this late does not slow a smooth limit down: it catches up, by no more than this
 local EXACT_MS = 0.01 -- what rounding may cost: a moment this near is now
@@ -33,7 +34,14 @@ end
 
 function SMOOTH.add(state, spec, _, n) state.tat = state.tat + n * interval_of(spec) end
 
-function SMOOTH.take_back(state, spec, n) state.tat = state.tat - n * interval_of(spec) end
+-- By themselves they hold up others for n intervals. Later on the bucket may have been idle in between: what came since
+-- then was admitted without them, so nothing is taken back.
+function SMOOTH.take_back(state, spec, n, at, now)
+  local took = n * interval_of(spec)
+  if now >= at + took then return false end
+  state.tat = state.tat - took
+  return true
+end
 
 function SMOOTH.used(state, spec, now) return math.max(0, math.ceil((state.tat - now) / interval_of(spec) - 0.001)) end
 
@@ -93,12 +101,20 @@ end
 
 function WINDOW.add(state, spec, now, n) add_starts(state, counts_until(spec, now), n) end
 
--- Those that end first: what stays counted is never too little.
-function WINDOW.take_back(state, _, n)
-  for i = 2, #state, 2 do
-    local gone = math.min(n, state[i])
-    state[i], n = state[i] - gone, n - gone
+-- They are found by until when they count; `at` is known to the millisecond.
+function WINDOW.take_back(state, spec, n, at)
+  local first, last, took = counts_until(spec, at), counts_until(spec, at + 1), false
+  for i = #state - 1, 1, -2 do
+    if n > 0 and state[i] >= first and state[i] <= last then
+      local gone = math.min(n, state[i + 1])
+      state[i + 1], n, took = state[i + 1] - gone, n - gone, true
+      if state[i + 1] == 0 then
+        table.remove(state, i + 1)
+        table.remove(state, i)
+      end
+    end
   end
+  return took
 end
 
 function WINDOW.write(state, spec, now)

@@ -3,8 +3,9 @@
 -- KEYS: ready ordered priorities lanes token
 
 -- Makes ids waiting, at the back of their line, or (front) at its head: the last one is first then, but among those that
--- have a priority and no limit. O(#ids); at most 1,000 ids.
-local function push_ready(k, ids, front)
+-- have a priority and no limit. `places`, if given, says the place by sequence of those that have limits. O(#ids); at most
+-- 1,000 ids.
+local function push_ready(k, ids, front, places)
   if #ids == 0 then return end
   local plain, ordered = ids, false
   local limited = redis.call('EXISTS', k.lanes) == 1
@@ -15,7 +16,7 @@ local function push_ready(k, ids, front)
     for i, id in ipairs(ids) do
       local sequence = (lanes[i] or priorities[i]) and redis.call('INCR', k.token)
       if lanes[i] then
-        park(k, id, lanes[i], tonumber(priorities[i] or '0'), front and -sequence or sequence)
+        park(k, id, lanes[i], tonumber(priorities[i] or '0'), places and places[id] or front and -sequence or sequence)
       elseif priorities[i] then
         redis.call('ZADD', k.ordered, tonumber(priorities[i]) * PRIORITY_STEP + (front and 0 or sequence), id)
         ordered = true
