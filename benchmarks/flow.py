@@ -11,12 +11,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from benchmarks.harness import LOG, Bench, Row, until
 from benchmarks.peers import Peer
+from jobctl.catalog.load import load
 from jobctl.producer import Producer
+from jobctl.store import Store
 from jobctl.store.data import codec
 
 KEYS = 10_000
@@ -33,26 +36,32 @@ jobs:
 """
 
 
-@contextmanager
-def _place(bench: Bench) -> Iterator[Producer]:
-    """A catalog with limits, and its producer; the bench's own catalog is back afterwards."""
-    from jobctl.catalog.load import load
-    from jobctl.store import Store
+@dataclass(frozen=True)
+class Place:
+    """Where jobs go, and what makes them."""
 
+    store: Store
+    producer: Producer
+
+
+@contextmanager
+def _place(bench: Bench) -> Iterator[Place]:
+    """A catalog with limits; the bench's own catalog is back afterwards."""
     path = bench.folder / "jobs.yaml"
     before = path.read_text()
     path.write_text(CATALOG)
     bench.client().flushdb()
     try:
-        yield Producer(Store(bench.client(), "flow"), load(path))
+        store = Store(bench.client(), "flow")
+        yield Place(store, Producer(load(path), store.mint))
     finally:
         path.write_text(before)
         bench.client().flushdb()
 
 
-def _fill(producer: Producer, job: str, payloads: Sequence[dict[str, Any]]) -> None:
+def _fill(place: Place, job: str, payloads: Sequence[dict[str, Any]]) -> None:
     for at in range(0, len(payloads), 5_000):
-        producer.enqueue([producer.prepare(job, payload) for payload in payloads[at : at + 5_000]])
+        place.store.jobs.enqueue([place.producer.prepare(job, payload) for payload in payloads[at : at + 5_000]])
 
 
 @contextmanager
@@ -61,9 +70,9 @@ def _workers(bench: Bench) -> Iterator[None]:
         yield
 
 
-def _starts(producer: Producer, queue: str) -> dict[str, list[int]]:
+def _starts(place: Place, queue: str) -> dict[str, list[int]]:
     """When the jobs of each key were started, epoch ms."""
-    store = producer.store
+    store = place.store
     out: dict[str, list[int]] = {}
     bodies = store.client.hgetall(store.keys.archive(queue))
     for job_id, data in store.client.hgetall(store.keys.records(queue)).items():
@@ -82,22 +91,22 @@ def keys(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     over = Row("the same: keys over their limit in any window", "keys", "lower")
     count, names = bench.count(100_000), bench.count(KEYS)
     payloads = [{"k": f"key{n % names}"} for n in range(count)]
-    with _place(bench) as producer:
+    with _place(bench) as place:
         for job in ("plain", "keyed"):
-            _fill(producer, job, payloads)
-            queue = producer.catalog.jobs[job].queue
+            _fill(place, job, payloads)
+            queue = place.producer.catalog.jobs[job].queue
             with _workers(bench):
-                left = _left(producer, queue)
+                left = _left(place, queue)
                 until(lambda left=left: left() < count)
                 began, first = time.monotonic(), left()
                 ended = until(lambda left=left: left() == 0)
             drained.samples["jobctl" if job == "keyed" else "without limits"] = [first / (ended - began)]
             bench.client().flushdb()
-        _fill(producer, "slow", payloads)
+        _fill(place, "slow", payloads)
         with _workers(bench):
-            until(lambda: _left(producer, "slow")() <= count - names, 60)
+            until(lambda: _left(place, "slow")() <= count - names, 60)
             time.sleep(25)
-            starts = _starts(producer, "slow")
+            starts = _starts(place, "slow")
         served.samples["jobctl"], lag.samples["jobctl"], over.samples["jobctl"] = _judge(starts, 5_000, 20_000)
     return [drained, served, lag, over]
 
@@ -115,8 +124,8 @@ def _judge(starts: dict[str, list[int]], interval: int, window: int) -> tuple[li
     return [100 * statistics.mean(counts) / allowed], [1 + max(lags, default=0.0)], [max(0.001, float(over))]
 
 
-def _left(producer: Producer, queue: str) -> Any:
-    store = producer.store
+def _left(place: Place, queue: str) -> Any:
+    store = place.store
     return lambda: int(store.client.hlen(store.keys.bodies(queue)))
 
 
@@ -124,12 +133,12 @@ def exact(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     """One limit over four worker processes, for a minute."""
     row = Row("rate limit 100/s over 4 workers, 60 s: started, of what it allows", "%", "higher")
     seconds = 60 if bench.scale == 1 else 6
-    with _place(bench) as producer:
-        _fill(producer, "exact", [{} for _ in range(100 * seconds + 2_000)])
+    with _place(bench) as place:
+        _fill(place, "exact", [{} for _ in range(100 * seconds + 2_000)])
         with _workers(bench):
-            until(lambda: bool(producer.store.client.zcard(producer.store.keys.completed("exact"))))
+            until(lambda: bool(place.store.client.zcard(place.store.keys.completed("exact"))))
             time.sleep(seconds + 3)
-            times = _starts(producer, "exact")[""]
+            times = _starts(place, "exact")[""]
     begin = times[0] + 1_000
     row.samples["jobctl"] = [sum(begin <= at < begin + seconds * 1000 for at in times) / seconds]
     return [row]
@@ -139,14 +148,14 @@ def elsewhere(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     """What unlimited queues lose when others have limits and jobs that wait for them."""
     row = Row("noop drained, 1 process x 4 threads, in a catalog with limits elsewhere", "jobs/s", "higher")
     count = bench.count(40_000)
-    with _place(bench) as producer:
+    with _place(bench) as place:
         for _ in range(bench.repeats):
             for name in ("without limits", "jobctl"):
                 bench.client().flushdb()
                 if name == "jobctl":
-                    _fill(producer, "held", [{"k": f"key{n}"} for n in range(bench.count(20_000))] * 2)
-                _fill(producer, "plain", [{} for _ in range(count)])
-                left = _left(producer, "default")
+                    _fill(place, "held", [{"k": f"key{n}"} for n in range(bench.count(20_000))] * 2)
+                _fill(place, "plain", [{} for _ in range(count)])
+                left = _left(place, "default")
                 with bench.process("jobctl", "worker", "--processes", "1", "--threads", "4", "--queues", _queues(name)):
                     until(lambda left=left: left() < count)
                     began, first = time.monotonic(), left()
@@ -163,18 +172,18 @@ def unique(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     """Enqueue with a unique key beside plain enqueue."""
     one = Row("enqueue with a unique key, one at a time", "jobs/s", "higher")
     bulk = Row("enqueue with unique keys, in bulk", "jobs/s", "higher")
-    with _place(bench) as producer:
+    with _place(bench) as place:
         for _ in range(bench.repeats):
             for name, job in (("plain enqueue", "plain"), ("jobctl", "single")):
                 bench.client().flushdb()
                 payloads = [{"k": f"key{n}"} for n in range(bench.count(5_000))]
                 began = time.perf_counter()
                 for payload in payloads:
-                    producer.enqueue_one(producer.prepare(job, payload))
+                    place.store.jobs.enqueue([place.producer.prepare(job, payload)])[0].require()
                 one.samples.setdefault(name, []).append(len(payloads) / (time.perf_counter() - began))
                 payloads = [{"k": f"bulk{n}"} for n in range(bench.count(50_000))]
                 began = time.perf_counter()
-                _fill(producer, job, payloads)
+                _fill(place, job, payloads)
                 bulk.samples.setdefault(name, []).append(len(payloads) / (time.perf_counter() - began))
     return [one, bulk]
 
@@ -183,11 +192,11 @@ def cancel(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     """`jobctl job cancel` of 10,000 waiting jobs, less what the command costs for one."""
     row = Row("cancel of 10,000 waiting jobs", "s", "lower")
     count = bench.count(10_000)
-    with _place(bench) as producer:
+    with _place(bench) as place:
         for _ in range(bench.repeats):
             took = []
             for jobs in (1, count):
-                _fill(producer, "plain", [{} for _ in range(jobs)])
+                _fill(place, "plain", [{} for _ in range(jobs)])
                 argv = ["job", "cancel", "queue:default", "state:waiting", "--yes", "--max", str(count)]
                 began = time.perf_counter()
                 with LOG.open("ab") as log:

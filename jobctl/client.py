@@ -11,10 +11,10 @@ from jobctl import urls
 from jobctl.catalog.load import load
 from jobctl.catalog.model import Catalog
 from jobctl.errors import NothingMatched, WaitTimeout
-from jobctl.producer import Producer, conflict, forgotten, standing
+from jobctl.ops.enqueue import job_of
+from jobctl.producer import Producer
 from jobctl.store import Store
 from jobctl.store.data.ids import JobRef
-from jobctl.store.data.newjob import NewJob, fresh
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import TERMINAL
 from jobctl.store.nouns.shown import to_job
@@ -28,7 +28,7 @@ class Client:
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store
-        self._producer = Producer(store, catalog)
+        self._producer = Producer(catalog, store.mint)
 
     def enqueue(
         self,
@@ -52,13 +52,7 @@ class Client:
         job = self._producer.prepare(
             type, payload or {}, id=id, delay=delay, at=at, priority=priority, expires=expires, parent=parent
         )
-        job_id, done = self._producer.enqueue_one(job)
-        if done.outcome == "enqueued":
-            return fresh(job)
-        found = self._store.jobs.find(job_id, [job.queue])
-        if found is None and done.outcome == "skipped":
-            return forgotten(job, job_id)
-        return self.job(job_id, job.queue) if found is None else to_job(self._store.jobs.detailed(found))
+        return job_of(self._store, self._store.jobs.enqueue([job])[0].require())
 
     def enqueue_many(self, type: str, payloads: Iterable[Mapping[str, Any]]) -> list[str]:  # noqa: A002
         """Enqueue many jobs of one type; returns their ids in order. All payloads are checked before any is written.
@@ -66,12 +60,8 @@ class Client:
         For a job that was skipped, the id is that of the job which holds its unique key. Raises errors.Conflict for the
         first whose key is held and which is not to be skipped, once all others are enqueued.
         """
-        jobs: list[NewJob] = [self._producer.prepare(type, payload) for payload in payloads]
-        done = self._producer.enqueue(jobs)
-        for job, one in zip(jobs, done, strict=True):
-            if one.outcome == "conflict":
-                raise conflict(job, one.other)
-        return [standing(job, one) for job, one in zip(jobs, done, strict=True)]
+        done = self._store.jobs.enqueue([self._producer.prepare(type, payload) for payload in payloads])
+        return [one.require().id for one in done]
 
     def job(self, id: str, queue: str | None = None) -> Job:  # noqa: A002
         """A job in any state, by its id. Raises errors.NothingMatched, or errors.UsageError if several queues have such

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,22 +12,23 @@ from jobctl import clock, redaction, scrubbing
 from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import duration_ms, format_duration
-from jobctl.errors import Conflict, UsageError
+from jobctl.errors import UsageError
 from jobctl.flow import Flows
-from jobctl.store import Store
 from jobctl.store.data import ids
-from jobctl.store.data.newjob import Enqueued, NewJob
-from jobctl.store.data.records import Job
+from jobctl.store.data.newjob import NewJob
 
 MAX_LABEL = 200
 
 
 class Producer:
-    """Makes jobs of one catalog and enqueues them. Thread-safe; validators and templates are compiled once a type."""
+    """Makes jobs of one catalog. Thread-safe; validators and templates are compiled once a type.
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
-        self.store = store
+    Ids come from `mint`, that of the store in which the jobs are to lie.
+    """
+
+    def __init__(self, catalog: Catalog, mint: ids.Mint) -> None:
         self.catalog = catalog
+        self._mint = mint
         self._fits: dict[str, Callable[[Any], Any]] = {}
         self._labels: dict[str, Callable[[Mapping[str, Any]], str]] = {}
         self._flows = Flows(catalog)
@@ -75,19 +76,6 @@ class Producer:
             expires_ms=expires_ms,
         )
 
-    def enqueue(self, jobs: Iterable[NewJob]) -> list[Enqueued]:
-        """Write jobs; says of each what became of it. Raises RedisUnavailable, or Refused while a pause forbids it."""
-        return self.store.jobs.enqueue(list(jobs))
-
-    def enqueue_one(self, job: NewJob) -> tuple[str, Enqueued]:
-        """Write one job. Returns the id of the job that now stands for it, and what became of it: of a skipped one
-        that is the job that holds its unique key. Raises Conflict besides what `enqueue` raises.
-        """
-        done = self.enqueue([job])[0]
-        if done.outcome == "conflict":
-            raise conflict(job, done.other)
-        return standing(job, done), done
-
     def _fit(
         self, job_type: JobType, given: Mapping[str, Any], encoded: bytes | None
     ) -> tuple[Mapping[str, Any], bytes]:
@@ -106,7 +94,7 @@ class Producer:
 
     def _id(self, job_type: JobType, given: str | None) -> str:
         if given is None:
-            return self.store.mint.new(job_type.queue)
+            return self._mint.new(job_type.queue)
         if not ids.FOREIGN.fullmatch(given):
             raise UsageError(f"the id {given[:60]!r} cannot be used", "use 1 to 120 letters, digits and . _ : @ = + -")
         return given
@@ -178,30 +166,3 @@ def _at_ms(at: datetime) -> int:
     if at.tzinfo is None:
         raise UsageError(f"the time {at.isoformat()} has no time zone")
     return max(1, clock.to_ms(at))
-
-
-def standing(job: NewJob, done: Enqueued) -> str:
-    """The id under which the work of an enqueued job is done: its own, or that of the job that holds its key."""
-    return done.other if done.outcome == "skipped" else job.id
-
-
-def forgotten(job: NewJob, holder: str) -> Job:
-    """The record of a job that holds the key of `job` and is not kept any more: it has completed."""
-    minted = ids.minted_at(holder)
-    enqueued = None if minted is None else clock.to_datetime(minted)
-    return Job(id=holder, type=job.type, queue=job.queue, state="completed", enqueued_at=enqueued)
-
-
-def conflict(job: NewJob, holder: str) -> Conflict:
-    """The error for a job whose unique key another one holds."""
-    return Conflict(
-        f"not enqueued: {key_words(job)} is held by job {holder}",
-        f"jobctl job show {holder}; jobctl job release {holder} frees the key",
-        holder,
-    )
-
-
-def key_words(job: NewJob) -> str:
-    """A job's unique key, in words."""
-    key = "" if job.unique is None else job.unique.name.partition("|")[2]
-    return f"the unique key {key!r} of `{job.type}`"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from jobctl import clock
+from jobctl.catalog.model import Catalog
 from jobctl.cli.context import Context, Output
 from jobctl.errors import INTERRUPTED, Conflict, OperationFailed, RedisUnavailable, Refused, UsageError
 from jobctl.ops.lines import ANY_TYPE, BadLine, Bulk, Defaults, Tally
@@ -31,11 +32,11 @@ def enqueue_lines(
     """
     catalog = ctx.catalog()
     defaults = Defaults(type_name or ANY_TYPE, **options)
-    producer = Producer(ctx.store(retries=2), catalog)
-    _check(producer, defaults)
+    store = ctx.store(retries=2)
+    _check(catalog, defaults)
     waited: set[JobRef] | None = set() if wait else None
     with _opened(ctx, source) as (descriptor, size):
-        bulk = Bulk(producer, descriptor, defaults)
+        bulk = Bulk(store, Producer(catalog, store.mint), descriptor, defaults)
         _run(ctx, bulk, size, waited)
     _summarise(ctx, bulk.tally)
     if bulk.stopped:
@@ -51,10 +52,11 @@ def _run(ctx: Context, bulk: Bulk, size: int | None, waited: set[JobRef] | None)
         with _interruptible(bulk):
             for written in bulk.run():
                 progress.clear()
-                _print_ids(ctx, written.ids)
+                ids = [job.id for job in written.jobs]
+                _print_ids(ctx, ids)
                 _complain(ctx, written.bad, bulk.tally)
                 if waited is not None:
-                    waited.update(map(JobRef, (job.queue for job in written.jobs), written.ids))
+                    waited.update(map(JobRef, (done.job.queue for done in written.jobs), ids))
                 progress.show(bulk.tally)
     except (RedisUnavailable, Refused) as error:
         progress.clear()
@@ -65,12 +67,12 @@ def _run(ctx: Context, bulk: Bulk, size: int | None, waited: set[JobRef] | None)
         gc.unfreeze()
 
 
-def _check(producer: Producer, defaults: Defaults) -> None:
+def _check(catalog: Catalog, defaults: Defaults) -> None:
     """What holds for every line is refused once, not once a line."""
     if defaults.type != ANY_TYPE:
         from jobctl.catalog.payload import job_type
 
-        job_type(producer.catalog, defaults.type)
+        job_type(catalog, defaults.type)
     read_times(defaults.delay, defaults.at, defaults.expires)
     if defaults.priority is not None:
         read_priority(defaults.priority)

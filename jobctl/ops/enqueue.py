@@ -1,66 +1,49 @@
-"""Enqueueing one job."""
+"""What became of a job that was enqueued, for people and for scripts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jobctl.errors import NothingMatched
-from jobctl.producer import Producer, forgotten, key_words
 from jobctl.store import Store
-from jobctl.store.data.newjob import NewJob
+from jobctl.store.data.newjob import Enqueued, forgotten, fresh, key_words
 from jobctl.store.data.records import EnqueuedJob, Job
 from jobctl.store.nouns.shown import to_job
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What became of a job that was enqueued. `id` is the one to look for; `outcome` and `other` are the store's."""
-
-    job: NewJob
-    id: str
-    outcome: str
-    other: str
-
-
-def enqueue(producer: Producer, job: NewJob) -> Accepted:
-    """Write one job. Raises Conflict, Refused or RedisUnavailable."""
-    job_id, done = producer.enqueue_one(job)
-    return Accepted(job, job_id, done.outcome, done.other)
-
-
-def explain(store: Store, accepted: Accepted) -> str:
+def explain(store: Store, done: Enqueued) -> str:
     """What became of a job in words; empty if it was enqueued and that is all."""
-    match accepted.outcome:
+    match done.outcome:
         case "known":
-            return f"job {accepted.id} is known already: {_state(store, accepted)}"
+            return f"job {done.id} is known already: {_state(store, done)}"
         case "skipped":
-            holder = f"job {accepted.id} ({_state(store, accepted)})"
-            return f"not enqueued: {key_words(accepted.job)} is held by {holder}"
+            holder = f"job {done.id} ({_state(store, done)})"
+            return f"not enqueued: {key_words(done.job)} is held by {holder}"
         case "replaced":
-            return f"job {accepted.id} takes the place of job {accepted.other}, which is cancelled"
+            return f"job {done.id} takes the place of job {done.other}, which is cancelled"
     return ""
 
 
-def _state(store: Store, accepted: Accepted) -> str:
+def _state(store: Store, done: Enqueued) -> str:
     """The state of the job that was there before; ids and keys are remembered longer than ended jobs may be kept."""
-    found = store.jobs.find(accepted.id, [accepted.job.queue])
+    found = store.jobs.find(done.id, [done.job.queue])
     return found.state if found else "ended, and no longer kept"
 
 
-def record(store: Store, accepted: Accepted) -> EnqueuedJob:
-    """The record of an accepted job. Raises NothingMatched if it has run and is gone."""
-    found = store.jobs.find(accepted.id, [accepted.job.queue])
-    if found is None and accepted.outcome != "skipped":
-        raise NothingMatched(f"job {accepted.id} is gone already", "its queue keeps no finished jobs: see `keep`")
-    job = forgotten(accepted.job, accepted.id) if found is None else to_job(store.jobs.detailed(found))
-    return outcome(job, accepted)
+def job_of(store: Store, done: Enqueued) -> Job:
+    """The record of the job that does the work. Raises NothingMatched for one that was known and is gone."""
+    if done.outcome == "enqueued":
+        return fresh(done.job)
+    if (found := store.jobs.find(done.id, [done.job.queue])) is not None:
+        return to_job(store.jobs.detailed(found))
+    if done.outcome == "skipped":
+        return forgotten(done)
+    raise NothingMatched(f"job {done.id} is gone already", "its queue keeps no finished jobs: see `keep`")
 
 
-def outcome(job: Job, accepted: Accepted) -> EnqueuedJob:
+def record(job: Job, done: Enqueued) -> EnqueuedJob:
     """A job's record with what became of it when it was enqueued."""
     return EnqueuedJob(
         **{name: getattr(job, name) for name in job.__struct_fields__},
-        outcome=accepted.outcome,
-        holder=accepted.other if accepted.outcome == "skipped" else None,
-        replaced=accepted.other if accepted.outcome == "replaced" else None,
+        outcome=done.outcome,
+        holder=done.other if done.outcome == "skipped" else None,
+        replaced=done.other if done.outcome == "replaced" else None,
     )

@@ -21,8 +21,9 @@ from jobctl import clock
 from jobctl.errors import JobctlError, UsageError
 from jobctl.ops.payloads import shape
 from jobctl.ops.when import parse_at
-from jobctl.producer import Producer, conflict, standing
-from jobctl.store.data.newjob import Closed, Enqueued, NewJob
+from jobctl.producer import Producer
+from jobctl.store import Store
+from jobctl.store.data.newjob import Closed, Enqueued, NewJob, conflict
 
 ANY_TYPE = "-"
 READ_BYTES = 65_536
@@ -51,10 +52,9 @@ class Batch:
 
 @dataclass(slots=True)
 class Written:
-    """What became of a batch: the accepted jobs, the ids under which their work is done, and the other lines."""
+    """What became of a batch: of the jobs that were accepted, and of the other lines."""
 
-    jobs: list[NewJob]
-    ids: list[str]
+    jobs: list[Enqueued]
     bad: list[BadLine]
 
 
@@ -227,6 +227,7 @@ def _reason(problem: Exception) -> str:
 class Bulk:
     """One run of `enqueue --from`. `stop` ends it before the next batch; it may be called from a signal handler."""
 
+    store: Store
     producer: Producer
     descriptor: int
     defaults: Defaults
@@ -259,13 +260,11 @@ class Bulk:
         tally = self.tally
         tally.uncertain = len(batch.jobs)
         try:
-            done = self.producer.enqueue(batch.jobs) if batch.jobs else []
+            done = self.store.jobs.enqueue(batch.jobs)
         except Closed as error:
             self.refused = error
             added = [place for place, one in enumerate(error.done) if one is not None]
-            batch = replace(
-                batch, jobs=[batch.jobs[place] for place in added], numbers=[batch.numbers[place] for place in added]
-            )
+            batch = replace(batch, numbers=[batch.numbers[place] for place in added])
             done = [one for one in error.done if one is not None]
         tally.uncertain = 0
         written = self._sort(batch, done)
@@ -283,9 +282,8 @@ class Bulk:
         self.tally.replaced += counts["replaced"]
         self.tally.conflicts += counts["conflict"]
         if not counts["conflict"]:
-            return Written(batch.jobs, list(map(standing, batch.jobs, done)), batch.bad)
-        rows = list(zip(batch.jobs, batch.numbers, done, strict=True))
-        refused = [BadLine(n, str(conflict(job, one.other))) for job, n, one in rows if one.outcome == "conflict"]
-        accepted = [(job, one) for job, _, one in rows if one.outcome != "conflict"]
+            return Written(done, batch.bad)
+        rows = zip(batch.numbers, done, strict=True)
+        refused = [BadLine(n, str(conflict(one))) for n, one in rows if one.outcome == "conflict"]
         bad = sorted([*batch.bad, *refused], key=lambda line: line.number)
-        return Written([job for job, _ in accepted], [standing(job, one) for job, one in accepted], bad)
+        return Written([one for one in done if one.outcome != "conflict"], bad)

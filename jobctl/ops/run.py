@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from jobctl import clock, redaction, scrubbing, text
-from jobctl.catalog import payload as payloads
 from jobctl.catalog.imports import folder, make_importable
 from jobctl.catalog.kinds.actor import ActorSpec
 from jobctl.catalog.model import Catalog, JobType
@@ -30,7 +29,7 @@ from jobctl.handlers.base import (
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
 from jobctl.settings import RUN_TOKEN
-from jobctl.store.data.ids import Mint
+from jobctl.store.data.newjob import NewJob
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,17 +45,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
 
 
-def fit(catalog: Catalog, job_type: JobType, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as enqueue would write it, defaults filled in. Raises UsageError for one that it would refuse."""
-    values: dict[str, Any] = payloads.validator(job_type).fit(payload)
-    payloads.check_size(len(msgspec.json.encode(values)), catalog.max_payload_bytes)
-    return values
-
-
 def run(
     catalog: Catalog,
-    job_type: JobType,
-    payload: Mapping[str, Any],
+    job: NewJob,
     *,
     log: Callable[[str, str], None],
     enqueuer: Callable[..., Any],
@@ -70,14 +61,14 @@ def run(
     in a plain function.
     """
     make_importable(catalog)
+    job_type = catalog.jobs[job.type]
     if isinstance(job_type.handler, ActorSpec) or catalog.worker.middleware:
         from jobctl.engine.dramatiq.application import stand_in
 
         stand_in(catalog)
     handler = build(job_type, env=env, folder=Path(folder(catalog)))
     handler.get_ready()
-    job_id = Mint().new(job_type.queue)
-    using = redaction.scrubber(job_type.redact, payload)
+    using = redaction.scrubber(job.redact, job.payload)
     scrub: Callable[..., str] = using or unchanged
 
     def told(stream: str, line: str) -> float:
@@ -85,15 +76,16 @@ def run(
         return 0.0
 
     attempt = Attempt(
-        job_id=job_id,
-        type=job_type.name,
-        queue=job_type.queue,
+        job_id=job.id,
+        type=job.type,
+        queue=job.queue,
         number=1,
-        payload=payload,
+        payload=job.payload,
         deadline=clock.monotonic() + job_type.timeout_ms / 1000,
         cancel=CancelToken(),
         log=told,
-        environment={**environment, "JOBCTL_JOB_ID": job_id, "JOBCTL_ATTEMPT": "1", "JOBCTL_TOKEN": RUN_TOKEN},
+        label=job.label,
+        environment={**environment, "JOBCTL_JOB_ID": job.id, "JOBCTL_ATTEMPT": "1", "JOBCTL_TOKEN": RUN_TOKEN},
         progress=lambda done, total, message: log("log", scrub(text.progress(done, total, message))),
         scrub=scrub,
     )

@@ -31,6 +31,7 @@ from jobctl.ops.connect import open_store, redis_url
 from jobctl.producer import Producer
 from jobctl.settings import Settings, notify_socket
 from jobctl.store import Store
+from jobctl.store.data.ids import Mint
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.processes import LEASE_MS
 from jobctl.store.nouns.schedules import Ticked
@@ -111,11 +112,11 @@ class StoreTicks:
 
     def __init__(self, store: Store, catalog: Catalog) -> None:
         self._store = store
-        self._producer = Producer(store, catalog)
+        self._producer = Producer(catalog, store.mint)
 
     def use(self, catalog: Catalog) -> None:
         """Make jobs of another catalog from now on."""
-        self._producer = Producer(self._store, catalog)
+        self._producer = Producer(catalog, self._store.mint)
 
     def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
         """Take a tick; see engine.scheduler.feeder.Ticks."""
@@ -190,13 +191,12 @@ def _served(catalog: Catalog, wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def schedulable(settings: Settings) -> Catalog:
-    """The catalog. Raises CatalogError, or UsageError when a schedule's payload does not fit its job."""
+    """The catalog. Raises CatalogError, or UsageError when no job can be made of a schedule."""
     catalog = load_text(read(settings.catalog_path), str(settings.catalog_path))
-    from jobctl.catalog import payload
-
+    producer = Producer(catalog, Mint())
     for schedule in catalog.schedules.values():
         try:
-            payload.validator(payload.job_type(catalog, schedule.job)).fit(schedule.payload)
+            producer.prepare(schedule.job, schedule.payload)
         except UsageError as error:
             raise UsageError(f"schedule {schedule.name}: {error.message}", error.hint) from error
     return catalog

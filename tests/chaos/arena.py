@@ -71,6 +71,7 @@ class Arena:
         self.address = server.url
         """What workers and producers are told: the server, or a proxy before it."""
         self._store: Store | None = None
+        self._front: Store | None = None
         self._producer: Producer | None = None
 
     @property
@@ -81,10 +82,16 @@ class Arena:
         return self._store
 
     @property
-    def producer(self) -> Producer:
+    def front(self) -> Store:
         """The store for producing, at the workers' address, without retries of its own."""
+        if self._front is None:
+            self._front = Store(connect(self.address, timeout_s=2.0), "chaos")
+        return self._front
+
+    @property
+    def producer(self) -> Producer:
         if self._producer is None:
-            self._producer = Producer(Store(connect(self.address, timeout_s=2.0), "chaos"), load(self.catalog))
+            self._producer = Producer(load(self.catalog), self.front.mint)
         return self._producer
 
     def aim(self, server: Server) -> None:
@@ -102,7 +109,7 @@ class Arena:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                self.producer.enqueue(jobs)
+                self.front.jobs.enqueue(jobs)
                 break
             except RedisUnavailable:
                 if time.monotonic() > deadline:

@@ -229,13 +229,13 @@ def test_whatever_the_payload_no_redacted_text_appears_anywhere(
     worker()
     catalog = load(shop.cwd / "jobs.yaml")
     store.rules = catalog.redacted
-    producer = Producer(store, catalog)
+    producer = Producer(catalog, store.mint)
 
     @given(PAYLOADS)
     def check(payload: dict[str, Any]) -> None:
         before = len(own_log())
         job = producer.prepare("leak", payload)
-        producer.enqueue([job])
+        store.jobs.enqueue([job])
         found = eventually(lambda: (f := store.jobs.find(job.id)) and f.state in ("completed", "dead") and f)
         views = [to_json(to_job(found)), to_json(store.logs.read("default", job.id))]
         views += [to_json(to_letter(found)), to_json([e for e in store.events.recent(3)[0] if e.id == job.id])]

@@ -26,6 +26,21 @@ def test_the_result_goes_to_stdout_and_what_the_job_prints_to_stderr(here: Cli) 
     assert "printing Ada" in done.err
 
 
+def test_the_job_knows_its_label(here: Cli) -> None:
+    (here.cwd / "mine.py").write_text("import jobctl\n\ndef named(name): return jobctl.current().job.label\n")
+    (here.cwd / "jobs.yaml").write_text('version: 1\njobs: {named: {python: "mine:named", label: "for {{ name }}"}}\n')
+
+    assert here("run", "named", "name=Ada").json() == "for Ada"
+
+
+def test_a_job_that_enqueue_refuses_does_not_run(here: Cli) -> None:
+    (here.cwd / "jobs.yaml").write_text(CATALOG + '  keyed: {command: [echo, ran], unique: {key: "{{ order_id }}"}}\n')
+    done = here("run", "keyed", "name=Ada")
+
+    assert (done.code, done.out) == (2, "")
+    assert "order_id" in done.err
+
+
 def test_json_is_a_record_with_the_outcome(here: Cli) -> None:
     record = here("run", "greet", "name=Ada", "-o", "json").json()
 

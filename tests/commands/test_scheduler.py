@@ -59,6 +59,13 @@ def test_a_schedule_whose_payload_does_not_fit_is_refused(scheduled: Project) ->
     assert "tick" in ran.err
 
 
+def test_a_schedule_of_which_no_label_can_be_made_is_refused(scheduled: Project) -> None:
+    scheduled.change("jobs.yaml", 'label: "n {{ n }}"', 'label: "n {{ n.deeper }}"')
+    ran = scheduled.cli("scheduler")
+    assert ran.code == 2
+    assert "schedule tick" in ran.err
+
+
 def test_sighup_with_a_broken_catalog_goes_on(scheduled: Project) -> None:
     scheduler = scheduled.start("scheduler").ready()
     scheduled.write("jobs.yaml", "version: 1\njobs: {}\nschedules: {tick: {job: no, every: 1s}}\n")

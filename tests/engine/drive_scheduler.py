@@ -24,6 +24,7 @@ from jobctl.engine.liveness.heartbeats import Swept
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
+from jobctl.store.data.newjob import Enqueued, NewJob
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.store.nouns.schedules import Ticked
 
@@ -76,7 +77,8 @@ class Store:
         self.cursors[schedule.name] = tick_ms
         say("tick", name=schedule.name, tick=tick_ms, late=now - tick_ms)
         self.wrong.ticks += 1
-        return Ticked("enqueued", now, before, job_id="01ab")
+        job = NewJob(id="01ab", type=schedule.job, queue="default", payload={})
+        return Ticked("used", now, before, job=Enqueued(job))
 
     def _reach(self) -> None:
         if self.fail and not self.broken:

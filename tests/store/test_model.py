@@ -76,7 +76,7 @@ class StoreMachine(RuleBasedStateMachine):
         last = self.store.schedules.cursors(["s"])["s"].last_ms or 0
         job = NewJob(id=job_id, type="act", queue=QUEUE, payload={})
         said = self.store.schedules.tick("s", tick, tick + 1, job).outcome
-        assert said == ("enqueued" if tick > last else "taken")
+        assert said == ("used" if tick > last else "taken")
         if tick > last and job_id not in self.world.jobs and job_id not in self.world.forgotten:
             self.world.jobs[job_id] = Known(0)
             self.world.wait(job_id)

@@ -54,9 +54,9 @@ def test_eight_schedulers_take_each_tick_once(store: Store, redis_url: str) -> N
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(run, range(8)))
     by_tick = list(zip(*said, strict=True))
-    assert all(one.count("enqueued") <= 1 for one in by_tick)
-    assert by_tick[-1].count("enqueued") == 1
-    assert waiting(store) == sum(one.count("enqueued") for one in by_tick)
+    assert all(one.count("used") <= 1 for one in by_tick)
+    assert by_tick[-1].count("used") == 1
+    assert waiting(store) == sum(one.count("used") for one in by_tick)
     assert store.schedules.cursors(["s"])["s"].last_ms == 50
 
 
@@ -65,7 +65,7 @@ def test_a_paused_schedule_lets_its_ticks_pass(store: Store) -> None:
     assert outcome(store, 100) == "paused"
     assert store.schedules.resume("s")
     assert outcome(store, 100) == "taken"
-    assert outcome(store, 200) == "enqueued"
+    assert outcome(store, 200) == "used"
 
 
 def test_a_tick_says_which_was_before_it(store: Store) -> None:
@@ -74,7 +74,7 @@ def test_a_tick_says_which_was_before_it(store: Store) -> None:
 
 @pytest.mark.parametrize("ahead", [5_000, 2 * DAY])
 def test_a_clock_that_is_ahead_moves_no_cursor(store: Store, now: int, ahead: int) -> None:
-    assert outcome(store, now) == "enqueued"
+    assert outcome(store, now) == "used"
     said = tick(store, now + ahead)
     assert said.outcome == "early"
     assert now <= said.now_ms < now + 5_000
@@ -83,20 +83,20 @@ def test_a_clock_that_is_ahead_moves_no_cursor(store: Store, now: int, ahead: in
 
 
 def test_a_clock_may_be_a_little_ahead(store: Store, now: int) -> None:
-    assert outcome(store, now + 500) == "enqueued"
+    assert outcome(store, now + 500) == "used"
     assert outcome(store, now + 500) == "taken"
 
 
 def test_a_cursor_that_is_far_ahead_returns_and_says_so(store: Store, now: int) -> None:
     damage(store, now + 2 * DAY, now + 2 * DAY)
     first = tick(store, now)
-    assert (first.outcome, first.set_back_ms, first.before_ms) == ("enqueued", now + 2 * DAY, None)
+    assert (first.outcome, first.set_back_ms, first.before_ms) == ("used", now + 2 * DAY, None)
     cursor = store.schedules.cursors(["s"])["s"]
     assert (cursor.last_ms, cursor.last_job) == (now, f"t{now}")
     assert cursor.set_back is not None
     assert cursor.set_back[1] == now + 2 * DAY
     second = tick(store, now + STEP)
-    assert (second.outcome, second.set_back_ms, second.before_ms) == ("enqueued", None, now)
+    assert (second.outcome, second.set_back_ms, second.before_ms) == ("used", None, now)
 
 
 def test_a_cursor_that_is_ahead_by_less_than_one_interval_stays(store: Store, now: int) -> None:
@@ -108,10 +108,10 @@ def test_a_cursor_that_is_ahead_by_less_than_one_interval_stays(store: Store, no
 def test_ticks_that_were_enqueued_are_not_enqueued_again_when_their_time_comes(store: Store, now: int) -> None:
     first, last = now + 1_500, now + 1_800
     damage(store, first, last)
-    assert outcome(store, now) == "enqueued"
+    assert outcome(store, now) == "used"
     eventually(lambda: store.processes.now_ms() >= last - 500)
     said = [outcome(store, at) for at in range(first - STEP, last + 2 * STEP, STEP)]
-    assert said == ["enqueued", *["taken"] * 4, "enqueued"]
+    assert said == ["used", *["taken"] * 4, "used"]
 
 
 def test_ticks_that_another_wrong_clock_had_taken_stay_taken(store: Store, now: int) -> None:
@@ -121,7 +121,7 @@ def test_ticks_that_another_wrong_clock_had_taken_stay_taken(store: Store, now: 
     damage(store, now + DAY, now + DAY)
     outcome(store, now + STEP)
     eventually(lambda: store.processes.now_ms() >= now + 700)
-    assert [outcome(store, now + 1_500), outcome(store, now + 1_600)] == ["taken", "enqueued"]
+    assert [outcome(store, now + 1_500), outcome(store, now + 1_600)] == ["taken", "used"]
 
 
 def test_what_is_remembered_of_wrong_clocks_is_bounded(store: Store, now: int) -> None:

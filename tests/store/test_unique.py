@@ -210,7 +210,7 @@ def test_in_one_call_a_delayed_one_may_lose_its_place_to_one_that_is_not(moves: 
         NewJob(id=job_id, type="act", queue=QUEUE, payload={}, unique=extend, delay_ms=delay)
         for job_id, delay in (("a", 1000), ("b", None))
     ]
-    assert store.jobs.enqueue(jobs)[1] == Enqueued("replaced", "a")
+    assert store.jobs.enqueue(jobs)[1] == Enqueued(jobs[1], "replaced", "a")
     assert store.settle.fetch("w", [QUEUE], 0).next_due_ms == 0
     assert moves.fetch_ids() == ["b"]
 
@@ -236,7 +236,7 @@ def test_a_thousand_unique_jobs_fit_into_one_call(moves: Moves, store: Store) ->
     ]
     said = store.jobs.enqueue(jobs)
     assert sum(one.fresh for one in said) == 700
-    assert said[700] == Enqueued("skipped", "j0")
+    assert said[700] == Enqueued(jobs[700], "skipped", "j0")
 
 
 def test_throttle_the_last_one_runs_when_the_first_would_have(moves: Moves, store: Store) -> None:
@@ -271,11 +271,13 @@ def test_a_key_may_be_any_text(moves: Moves, store: Store) -> None:
 
 
 def test_a_tick_passes_unused_while_the_key_is_held(store: Store) -> None:
-    def tick(at: int, job_id: str) -> str:
+    def tick(at: int, job_id: str) -> tuple[str, ...]:
         job = NewJob(id=job_id, type="act", queue=QUEUE, payload={}, unique=Unique(KEY, "finished"))
-        return store.schedules.tick("s", at, at + 1, job).outcome
+        said = store.schedules.tick("s", at, at + 1, job)
+        return (said.outcome, said.job.outcome, said.job.other) if said.job else (said.outcome,)
 
-    assert [tick(1, "a"), tick(2, "b"), tick(2, "c")] == ["enqueued", "held", "taken"]
+    became = [tick(1, "a"), tick(2, "b"), tick(2, "c")]
+    assert became == [("used", "enqueued", ""), ("used", "skipped", "a"), ("taken",)]
     assert store.schedules.cursors(["s"])["s"].last_job == "a"
 
 

@@ -14,9 +14,8 @@ from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from jobctl.ops.enqueue import Accepted
     from jobctl.producer import Producer
-    from jobctl.store.data.newjob import NewJob
+    from jobctl.store.data.newjob import Enqueued, NewJob
 
 PAYLOAD_HELP = "The payload: JSON, @FILE or - for stdin. Arguments override its keys."
 
@@ -136,27 +135,27 @@ def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> 
     from jobctl.ops import enqueue as ops
 
     store = ctx.store(retries=2)
-    accepted = ops.enqueue(_producer(ctx), job)
-    if words := ops.explain(store, accepted):
+    done = store.jobs.enqueue([job])[0].require()
+    if words := ops.explain(store, done):
         ctx.say(words)
     if ctx.output in (Output.TABLE, Output.NAME):
-        ctx.stdout.write(f"{accepted.id}\n")
+        ctx.stdout.write(f"{done.id}\n")
         ctx.stdout.flush()
     elif not wait:
-        ctx.emit(ops.record(store, accepted), ())
-    return _wait(ctx, accepted, timeout_s) if wait else 0
+        ctx.emit(ops.record(ops.job_of(store, done), done), ())
+    return _wait(ctx, done, timeout_s) if wait else 0
 
 
-def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
+def _wait(ctx: Context, done: Enqueued, timeout_s: float | None) -> int:
     from jobctl.cli.view.bar import Bars
-    from jobctl.ops.enqueue import outcome
+    from jobctl.ops.enqueue import record
     from jobctl.ops.waiting import verdict, wait_one
     from jobctl.store.data.ids import JobRef
 
     with Bars(ctx) as bars:
-        job = wait_one(ctx.store(retries=2), JobRef(accepted.job.queue, accepted.id), timeout_s, bars.seen)
+        job = wait_one(ctx.store(retries=2), JobRef(done.job.queue, done.id), timeout_s, bars.seen)
     if ctx.output not in (Output.TABLE, Output.NAME):
-        ctx.emit(outcome(job, accepted), ())
+        ctx.emit(record(job, done), ())
     error = verdict(job)
     if error is not None:
         raise error
@@ -164,10 +163,10 @@ def _wait(ctx: Context, accepted: Accepted, timeout_s: float | None) -> int:
 
 
 def _producer(ctx: Context) -> Producer:
-    """The producer of this invocation; its every write may be repeated, since known ids are left alone."""
+    """What makes the jobs of this invocation."""
     from jobctl.producer import Producer
 
-    return Producer(ctx.store(retries=2), ctx.catalog())
+    return Producer(ctx.catalog(), ctx.store(retries=2).mint)
 
 
 def _timeout(wait: bool, timeout: str | None) -> float | None:

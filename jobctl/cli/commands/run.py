@@ -51,19 +51,20 @@ def run(
     from jobctl.catalog.payload import job_type
     from jobctl.ops import payloads
     from jobctl.ops import run as ops
+    from jobctl.producer import Producer
+    from jobctl.store.data.ids import Mint
 
     catalog = ctx.catalog()
     found = job_type(catalog, type)
     limit = catalog.max_payload_bytes
     values = payloads.build(found, arguments or [], payload, limit=limit, read_stdin=lambda n: read_stdin(ctx, n))
-    values = ops.fit(catalog, found, values)
+    job = Producer(catalog, Mint()).prepare(type, values)
     if isinstance(ctx.stdout, io.TextIOWrapper):
         ctx.stdout.reconfigure(line_buffering=True)
-    with _stdout_to_stderr(redaction.scrubber(found.redact, values)):
+    with _stdout_to_stderr(redaction.scrubber(job.redact, job.payload)):
         record = ops.run(
             catalog,
-            found,
-            values,
+            job,
             log=_printer(ctx),
             enqueuer=_enqueuer(ctx),
             env=settings.environment(),
@@ -87,8 +88,9 @@ def _enqueuer(ctx: Context) -> Callable[..., str]:
         from jobctl.producer import Producer
 
         ctx.require_writable("enqueue jobs")
-        producer = Producer(ctx.store(retries=2), ctx.catalog())
-        return producer.enqueue_one(producer.prepare(job_type, payload, **options))[0]
+        store = ctx.store(retries=2)
+        job = Producer(ctx.catalog(), store.mint).prepare(job_type, payload, **options)
+        return store.jobs.enqueue([job])[0].require().id
 
     return enqueue
 

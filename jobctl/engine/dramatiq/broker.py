@@ -20,7 +20,7 @@ from jobctl.engine.dramatiq.middleware.retries import Retries
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, canonical, encode
 from jobctl.store.data.ids import JobRef
-from jobctl.store.data.newjob import said
+from jobctl.store.data.newjob import NewJob
 from jobctl.store.wire.connection import connect
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class JobctlBroker(RedisBroker):
         if held is not None:
             held.again = Again(body_of(message, queue), delay or 0)
         else:
-            self._add(message, queue, f"+{delay}" if delay else "0")
+            self._add(message, queue, delay)
         self.emit_after("enqueue", message, delay)
         return message
 
@@ -137,12 +137,18 @@ class JobctlBroker(RedisBroker):
                 return held
         return None
 
-    def _add(self, message: Message[Any], queue: str, due: str) -> None:
+    def _add(self, message: Message[Any], queue: str, delay_ms: int | None) -> None:
         actor = self.actors.get(message.actor_name)
-        priority = actor.priority if actor else 0
-        body = body_of(message, queue)
-        reply = self.store.run("enqueue", queue, queue, message.actor_name, message.message_id, body, priority, due, "")
-        if any(outcome.outcome == "known" for _, outcome in said(reply)):
+        job = NewJob(
+            id=message.message_id,
+            type=message.actor_name,
+            queue=queue,
+            payload=message.kwargs,
+            delay_ms=delay_ms,
+            priority=actor.priority if actor else 0,
+            message=body_of(message, queue),
+        )
+        if self.store.jobs.enqueue([job])[0].outcome == "known":
             _log.warning("message %s was enqueued before; it is left as it is", message.message_id)
 
     @property

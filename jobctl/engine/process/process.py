@@ -60,7 +60,7 @@ class Worker:
             self.broker,
             env,
             config.environment,
-            _enqueuer(Producer(self.store, catalog)),
+            _enqueuer(self.store, Producer(catalog, self.store.mint)),
             config.queues,
         )
         self.queues = config.queues or queues_of(catalog)
@@ -193,11 +193,11 @@ def _broker(catalog: Catalog, broker: WorkerBroker) -> WorkerBroker:
     return broker
 
 
-def _enqueuer(producer: Producer) -> Callable[..., str]:
+def _enqueuer(store: Store, producer: Producer) -> Callable[..., str]:
     """What `jobctl.current().enqueue` does: returns the new job's id, or that of the job that holds its unique key."""
 
     def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
-        return producer.enqueue_one(producer.prepare(job_type, payload, **options))[0]
+        return store.jobs.enqueue([producer.prepare(job_type, payload, **options)])[0].require().id
 
     return enqueue
 

@@ -15,6 +15,7 @@ from jobctl.catalog.ticks import ticks
 from jobctl.engine.logs import timestamp
 from jobctl.engine.tools.loop import Loop, Timer
 from jobctl.errors import RedisUnavailable
+from jobctl.store.data.newjob import key_words
 from jobctl.store.nouns.schedules import Ticked
 from jobctl.text import sanitize
 
@@ -134,11 +135,14 @@ def _tell(pending: Pending, said: Ticked) -> None:
     if said.set_back_ms is not None:
         why = "a clock was wrong, and ticks until then would have passed unused"
         log.warning("schedule %s: its cursor was at %s and is set back: %s", name, timestamp(said.set_back_ms), why)
-    if said.job_id is None:
+    if said.job is None:
         log.debug("schedule %s: tick %s passed: %s", name, tick, said.outcome)
+    elif said.job.outcome in ("skipped", "conflict"):
+        held = f"{key_words(said.job.job)} is held by job {said.job.other}"
+        log.debug("schedule %s: tick %s passed: %s", name, tick, sanitize(held))
     else:
-        log.info("schedule %s: tick %s is job %s", name, tick, sanitize(said.job_id))
-    if said.before_ms is not None and said.outcome in ("enqueued", "held"):
+        log.info("schedule %s: tick %s is job %s", name, tick, sanitize(said.job.id))
+    if said.before_ms is not None and said.job is not None:
         _tell_missed(pending, said.before_ms)
 
 

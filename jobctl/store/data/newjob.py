@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from jobctl import clock, redaction
-from jobctl.errors import Refused
+from jobctl.errors import Conflict, Refused
 from jobctl.store.data import codec, ids
 from jobctl.store.data.records import Event, Job
 
@@ -24,25 +24,6 @@ class Unique(msgspec.Struct, frozen=True):
     ms: int = 0
     on_conflict: str = "skip"
     hold_when_dead: bool = False
-
-
-class Enqueued(msgspec.Struct, frozen=True):
-    """What became of a job that was enqueued. `other` is the job that holds its unique key, or that it replaced.
-
-    `outcome`: enqueued; known (its id exists already, nothing was changed); skipped, conflict (another job holds its
-    key, nothing was changed); replaced (enqueued, and `other`, which had not started, is cancelled).
-    """
-
-    outcome: str = "enqueued"
-    other: str = ""
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the job exists now because of this."""
-        return self.outcome in ("enqueued", "replaced")
-
-
-ENQUEUED = Enqueued()
 
 
 _MODES = {"for": "w", "started": "s", "finished": "f"}
@@ -92,9 +73,10 @@ def _claim(unique: Unique, job: NewJob) -> Claim:
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job to be enqueued. `delay_ms` counts on Redis's clock from when it gets there; `at_ms` is epoch ms.
 
-    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again. `lane` names the
-    limits that hold for it; `expires_ms` counts from enqueue, on Redis's clock. `redact` holds the patterns of what is
-    hidden of the payload wherever it is shown. `named`: the producer chose the id, which is remembered for longer.
+    `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again; `message` is the
+    whole body, of a caller that has even that. `lane` names the limits that hold for it; `expires_ms` counts from
+    enqueue, on Redis's clock. `redact` holds the patterns of what is hidden of the payload wherever it is shown.
+    `named`: the producer chose the id, which is remembered for longer.
     """
 
     id: str
@@ -107,6 +89,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     parent: str | None = None
     encoded: bytes | None = None
+    message: bytes | None = None
     lane: str = ""
     unique: Unique | None = None
     expires_ms: int | None = None
@@ -127,6 +110,9 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.at_ms) if self.at_ms else "0"
 
     def body(self, now_ms: int) -> bytes:
+        """As it is stored."""
+        if self.message is not None:
+            return self.message
         options: dict[str, Any] = {}
         if self.label is not None:
             options["label"] = self.label
@@ -138,6 +124,49 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
         return codec.new_body(self.id, self.type, self.queue, payload, now_ms, options)
 
 
+class Enqueued(msgspec.Struct, frozen=True, gc=False):
+    """What became of a job that was enqueued. `other` is the job that holds its unique key, or that it replaced.
+
+    `outcome`: enqueued; known (its id exists already, nothing was changed); skipped, conflict (another job holds its
+    key, nothing was changed); replaced (enqueued, and `other`, which had not started, is cancelled).
+    """
+
+    job: NewJob
+    outcome: str = "enqueued"
+    other: str = ""
+
+    @property
+    def id(self) -> str:
+        """The job that does the work: this one or, if it was skipped, the one that holds its key."""
+        return self.other if self.outcome == "skipped" else self.job.id
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the job exists now because of this."""
+        return self.outcome in ("enqueued", "replaced")
+
+    def require(self) -> Self:
+        """Itself. Raises Conflict for a job that was refused because another one holds its unique key."""
+        if self.outcome == "conflict":
+            raise conflict(self)
+        return self
+
+
+def conflict(done: Enqueued) -> Conflict:
+    """The error of a job that was refused."""
+    return Conflict(
+        f"not enqueued: {key_words(done.job)} is held by job {done.other}",
+        f"jobctl job show {done.other}; jobctl job release {done.other} frees the key",
+        done.other,
+    )
+
+
+def key_words(job: NewJob) -> str:
+    """A job's unique key, in words."""
+    key = "" if job.unique is None else job.unique.name.partition("|")[2]
+    return f"the unique key {key!r} of `{job.type}`"
+
+
 class Closed(Refused):
     """A pause keeps producers out. `done` says of each job of the call what became of it, None if it was not added."""
 
@@ -146,13 +175,13 @@ class Closed(Refused):
         self.done = done
 
 
-def said(reply: Sequence[Any]) -> Iterator[tuple[int, Enqueued]]:
-    """What enqueue.lua said of the jobs that were not simply enqueued, by their place. Raises Closed."""
+def said(reply: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
+    """Of the jobs that were not simply enqueued, as enqueue.lua said: place, outcome, other job. Raises Closed."""
     if reply[0] < 0:
         scope = ids.read(reply[1])
         raise Closed(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` says until when")
     for at in range(1, len(reply), 3):
-        yield int(reply[at]), Enqueued(ids.read(reply[at + 1]), ids.read(reply[at + 2]))
+        yield int(reply[at]), ids.read(reply[at + 1]), ids.read(reply[at + 2])
 
 
 def closed_name(scope: str) -> str:
@@ -179,3 +208,10 @@ def fresh(job: NewJob) -> Job:
         enqueued_at=clock.to_datetime(ids.minted_at(job.id) or now),
         due_at=clock.to_datetime(due) if due else None,
     )
+
+
+def forgotten(done: Enqueued) -> Job:
+    """The same of a job that holds another's key and is not kept any more: it has completed."""
+    job, minted = done.job, ids.minted_at(done.id)
+    enqueued = None if minted is None else clock.to_datetime(minted)
+    return Job(id=done.id, type=job.type, queue=job.queue, state="completed", enqueued_at=enqueued)

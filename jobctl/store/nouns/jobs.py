@@ -12,7 +12,7 @@ from jobctl.errors import UsageError
 from jobctl.store.data import attempts, codec, ids
 from jobctl.store.data.attempts import Lived
 from jobctl.store.data.found import Found
-from jobctl.store.data.newjob import ENQUEUED, Closed, Enqueued, NewJob, said
+from jobctl.store.data.newjob import Closed, Enqueued, NewJob, said
 from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
@@ -59,19 +59,22 @@ class Jobs:
             by_queue.setdefault(job.queue, []).append(place)
         for queue, places in by_queue.items():
             try:
-                for place, outcome in self._enqueue_all(queue, [jobs[i] for i in places], now):
-                    done[places[place]] = outcome
+                for place, one in zip(places, self._enqueue_all(queue, [jobs[i] for i in places], now), strict=True):
+                    done[place] = one
             except Closed as error:
                 raise Closed(error.message, error.hint, done) from None
         return [one for one in done if one is not None]
 
-    def _enqueue_all(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[tuple[int, Enqueued]]:
-        """What became of each job of one queue, by its place."""
+    def _enqueue_all(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[Enqueued]:
+        """What became of each job of one queue, in their order."""
         types = "\n".join({job.type for job in jobs})
         rows = [(job.id, job.body(now), job.priority, job.due(), job.extra()) for job in jobs]
         for start, count, values in steps.walk(self._store, Rows("enqueue", queue, (queue, types), rows)):
-            outcomes = dict(said([count, *values]))
-            yield from ((start + i, outcomes.get(i, ENQUEUED)) for i in range(count))
+            unusual = list(said([count, *values]))
+            done = [Enqueued(job) for job in jobs[start : start + count]]
+            for place, outcome, other in unusual:
+                done[place] = Enqueued(done[place].job, outcome, other)
+            yield from done
 
     def find(self, job_id: str, queues: Iterable[str] | None = None) -> Found | None:
         """The job of that id, in any state. `queues` are those to look in, all known ones by default.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl import clock
-from jobctl.store.data.newjob import NewJob
+from jobctl.store.data import ids
+from jobctl.store.data.newjob import Enqueued, NewJob
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ class Cursor(msgspec.Struct, frozen=True):
 
 
 class Ticked(msgspec.Struct, frozen=True):
-    """What became of a tick. `outcome`: enqueued, taken (somebody had it), early (Redis's clock has not come to it),
-    paused or held; the last two say that the tick passed unused: the schedule is paused, or another job holds the
-    unique key.
+    """What became of a tick. `outcome`: used (`job` says what became of its job), taken (somebody had it), early
+    (Redis's clock has not come to it) or paused (it passed unused).
 
     `now_ms` is Redis's clock, `before_ms` the tick before this one, None if it is the first. `set_back_ms` is the
     cursor if it was too far ahead of Redis's clock and was set back by this call.
@@ -38,7 +38,7 @@ class Ticked(msgspec.Struct, frozen=True):
     now_ms: int
     before_ms: int | None = None
     set_back_ms: int | None = None
-    job_id: str | None = None
+    job: Enqueued | None = None
 
 
 class Schedules:
@@ -51,12 +51,11 @@ class Schedules:
         """Take one tick. `next_ms` is the one after it: it says how far ahead a cursor may be, and whether a tick was
         missed."""
         body, due = job.body(clock.now_ms()), job.due()
-        what, now, before, set_back = self._store.run(
+        what, now, before, set_back, *said = self._store.run(
             "tick", job.queue, schedule, tick_ms, next_ms, job.queue, job.id, body, job.priority, due, job.extra()
         )
-        outcome = what.decode()
-        job_id = job.id if outcome == "enqueued" else None
-        return Ticked(outcome, now, _number(before), _number(set_back), job_id)
+        done = Enqueued(job, *map(ids.read, said)) if said else None
+        return Ticked(what.decode(), now, _number(before), _number(set_back), done)
 
     def cursors(self, names: Iterable[str]) -> dict[str, Cursor]:
         """Where schedules stand."""

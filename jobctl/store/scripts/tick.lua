@@ -6,8 +6,8 @@
 -- ARGV: schedule, tick (epoch ms), the tick after it (epoch ms), queue, id, body, priority, due ('0' now | '+N' ms from now),
 --       extra ('' | JSON, see _enqueue)
 -- Returns: {what, Redis's time (epoch ms), the cursor before ('' if there was none), the cursor that was set back or ''};
---          what: enqueued, taken (somebody had it), early (not due: nothing is changed), paused, held (another job holds the
---          unique key)
+--          what: used, taken (somebody had it), early (not due: nothing is changed), paused. Of a used tick, too: what
+--          became of its job (enqueued, or as enqueue says it), and the other job's id
 -- Cost: O(1)
 
 local EARLY_MS = 1000 -- the clock of a scheduler may be ahead of Redis's by this much
@@ -53,6 +53,6 @@ end
 redis.call('HSET', K.cursors, name .. '|run', (expected == ARGV[2] and first or ARGV[2]) .. ' ' .. ARGV[3])
 if was_taken() then return { 'taken', now, before, set_back } end
 local said = enqueue_jobs(K, ARGV[4], { ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] })
-if said[3] == 'skipped' or said[3] == 'conflict' then return { 'held', now, before, set_back } end
-redis.call('HSET', K.cursors, name .. '|job', ARGV[5])
-return { 'enqueued', now, before, set_back }
+local became, other = said[3] or 'enqueued', said[4] or ''
+if became ~= 'skipped' and became ~= 'conflict' then redis.call('HSET', K.cursors, name .. '|job', ARGV[5]) end
+return { 'used', now, before, set_back, became, other }

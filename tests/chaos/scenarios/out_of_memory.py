@@ -34,7 +34,7 @@ def run(world: Arena, jobs: int, drain_s: float) -> Finding:
 
 def _refused(world: Arena) -> str:
     try:
-        world.producer.enqueue([world.producer.prepare("work", {})])
+        world.front.jobs.enqueue([world.producer.prepare("work", {})])
     except RedisUnavailable as problem:
         return str(problem)
     return ""
