@@ -165,7 +165,7 @@ def test_a_limit_that_is_set_is_followed_at_once_and_told(lab: Cli, store: Store
 
 def test_an_end_that_nobody_announces_is_noticed_by_a_worker_that_waits(lab: Cli, store: Store) -> None:
     define(lab, store)
-    assert lab("limit", "set", "send", "--rate", "1/d", "--burst", "1", "--for", "2s").code == 0
+    assert lab("limit", "set", "send", "--rate", "1/d", "--burst", "1", "--for", "5s").code == 0
     enqueue(store, "send", ["r:send"] * 2, "mail")
     assert len(start(store, queue="mail")) == 1
     assert eventually(lambda: start(store, queue="mail"))

@@ -7,6 +7,7 @@ What needs RabbitMQ or memcached is not here: they have no part in jobctl.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ import dramatiq.worker
 import pytest
 import redis
 from _pytest.runner import runtestprotocol
+from dramatiq.middleware import TimeLimit
 from dramatiq.rate_limits import backends as rate_limits
 from dramatiq.results import backends as results
 from dramatiq.worker import Worker
@@ -61,6 +63,20 @@ a few times; where the broker is at fault they fail always. No other test is tri
 
 TRIES = 5
 
+STRETCHED = {
+    "test_groups_can_time_out": 10,
+    "test_groups_execute_inner_groups": 10,
+    "test_groups_execute_jobs_in_parallel": 10,
+    "test_redis_broker_can_join_with_timeout": 3,
+    "test_retrieving_a_result_can_raise_result_missing": 10,
+    "test_retrieving_a_result_can_time_out": 10,
+    "test_stub_broker_can_join_with_timeout": 3,
+}
+"""How many times longer a second of these tests is: they sleep longer, and there is more room for what they measure."""
+
+TIME_LIMIT_EVERY_MS = 50
+"""How often time limits are looked at: every second otherwise, and a test sleeps no longer than that past its limit."""
+
 sys.modules["dramatiq.brokers.rabbitmq"] = SimpleNamespace(RabbitmqBroker=TestedBroker)  # type: ignore[assignment]
 dramatiq.worker.ConsumerThread = PromptConsumer
 dramatiq.brokers.redis.RedisBroker = TestedBroker
@@ -69,6 +85,7 @@ HeldMessage.clear_exception = clear_exception
 redis.Redis = PrivateRedis
 dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS = 0.1  # 5 s otherwise, which two tests wait for
 dramatiq.worker.CONSUMER_RESTART_DELAY_SECS = 0.1
+TimeLimit.__init__.__kwdefaults__["interval"] = TIME_LIMIT_EVERY_MS
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -82,6 +99,27 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     return True
+
+
+class StretchedTime:
+    """The `time` of a test module, in which a second takes longer."""
+
+    def __init__(self, factor: int) -> None:
+        self._factor = factor
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds * self._factor)
+
+    def monotonic(self) -> float:
+        return time.monotonic() / self._factor
+
+
+@pytest.fixture(autouse=True)
+def stretched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the time of the tests that are named in `STRETCHED`."""
+    factor = STRETCHED.get(getattr(request.node, "originalname", ""))
+    if factor is not None:
+        monkeypatch.setattr(request.module, "time", StretchedTime(factor))
 
 
 @pytest.fixture

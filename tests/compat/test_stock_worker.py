@@ -328,7 +328,7 @@ def test_flush_moves_what_waits_to_the_trash(broker: JobctlBroker) -> None:
     act = dramatiq.actor(lambda: None, broker=broker, actor_name="act")
     messages = [act.send(), act.send_with_options(delay=1000)]
     broker.flush_all()
-    broker.join("default", timeout=200)
+    broker.join("default", timeout=int(PATIENCE_S * 1000))
     assert [state(broker, m) for m in messages] == ["discarded"] * 2
 
 

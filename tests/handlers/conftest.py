@@ -16,7 +16,7 @@ import pytest
 
 from jobctl.catalog.model import HandlerSpec, JobType
 from jobctl.handlers import build
-from jobctl.handlers.base import Attempt, CancelToken, Handler
+from jobctl.handlers.base import Attempt, AttemptTimeout, CancelToken, Handler
 from tests.support import PATIENCE_S
 
 
@@ -58,6 +58,31 @@ def new_run() -> Callable[..., Run]:
         return run
 
     return make
+
+
+@pytest.fixture
+def into_its_limit(new_run: Callable[..., Run]) -> Callable[..., tuple[Run, AttemptTimeout]]:
+    """Run a handler into its time limit, which gets longer until what must come before it has come."""
+
+    def run(
+        handler: Handler,
+        came: Callable[[Run, AttemptTimeout], object],
+        *,
+        seconds: float = 0.3,
+        prepare: Callable[[Run], object] = id,
+        **options: Any,
+    ) -> tuple[Run, AttemptTimeout]:
+        while True:
+            one = new_run(seconds=seconds, **options)
+            prepare(one)
+            with pytest.raises(AttemptTimeout) as caught:
+                handler(one.attempt)
+            if came(one, caught.value):
+                return one, caught.value
+            assert seconds < PATIENCE_S, one.lines
+            seconds *= 4
+
+    return run
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from jobctl.catalog.kinds.base import External
 from jobctl.catalog.kinds.command import CommandSpec
 from jobctl.errors import UsageError
 from jobctl.handlers import process
-from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers.base import AttemptCancelled, HandlerFailure
 from jobctl.scrubbing import MARK, MIN_TEXT, Scrubber
 from tests.support import PATIENCE_S
 
@@ -163,10 +163,8 @@ def test_a_flood_on_both_streams_neither_blocks_nor_grows(handler, new_run):
     assert len(str(problem)) < process.TAIL
 
 
-def test_a_flood_is_read_no_faster_than_it_is_kept(handler, new_run):
-    run = new_run(seconds=0.5, wait=0.02)
-    with pytest.raises(AttemptTimeout):
-        handler(CommandSpec(("yes",)))(run.attempt)
+def test_a_flood_is_read_no_faster_than_it_is_kept(handler, into_its_limit):
+    run, _ = into_its_limit(handler(CommandSpec(("yes",))), lambda run, _: run.lines, wait=0.02)
     assert 0 < len(run.lines) * len("y\n") <= 3 * process.CHUNK
 
 
@@ -196,10 +194,9 @@ def pids(line: str) -> list[int]:
     return [int(word) for word in line.split()]
 
 
-def test_the_whole_group_dies_at_the_deadline(handler, new_run, gone):
-    run = new_run(seconds=0.3)
-    with pytest.raises(AttemptTimeout):
-        handler(CommandSpec(("sh", "-c", "sleep 60 & echo $$ $!; wait")))(run.attempt)
+def test_the_whole_group_dies_at_the_deadline(handler, into_its_limit, gone):
+    family = handler(CommandSpec(("sh", "-c", "sleep 600 & echo $$ $!; wait")))
+    run, _ = into_its_limit(family, lambda run, _: run.texts("stdout"))
     assert all(gone(pid) for pid in pids(run.texts("stdout")[0]))
 
 
@@ -213,11 +210,10 @@ def test_the_whole_group_dies_on_a_cancel_from_another_thread(handler, new_run, 
     assert all(gone(pid) for pid in pids(run.texts("stdout")[0]))
 
 
-def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(handler, new_run, gone, monkeypatch):
+def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(handler, into_its_limit, gone, monkeypatch):
     monkeypatch.setattr(process, "KILL_GRACE_S", 0.2)
-    run = new_run(seconds=0.3)
-    with pytest.raises(AttemptTimeout):
-        handler(CommandSpec(("sh", "-c", "trap '' TERM; echo $$; sleep 60; sleep 60")))(run.attempt)
+    deaf = handler(CommandSpec(("sh", "-c", "trap '' TERM; echo $$; sleep 600; sleep 600")))
+    run, _ = into_its_limit(deaf, lambda run, _: run.texts("stdout"))
     assert all(gone(pid) for pid in pids(run.texts("stdout")[0]))
 
 

@@ -291,7 +291,7 @@ def test_a_cancel_closes_the_connection(handler, new_run, server, reply):
 
 
 def test_an_untrusted_certificate_is_an_error(send, server):
-    assert failure(send, HttpSpec(server.url.replace("http", "https"), timeout_ms=2_000)).error == "HttpError"
+    assert failure(send, HttpSpec(server.url.replace("http", "https"))).error == "HttpError"
 
 
 @pytest.mark.parametrize(

@@ -247,23 +247,20 @@ def test_a_process_that_died_while_it_was_idle_fails_nobody(function, new_run, g
 
 
 @pytest.mark.parametrize("name", ["hold_gil", "deaf"])
-def test_what_cannot_be_interrupted_is_killed_at_its_time_limit(function, new_run, gone, monkeypatch, name):
+def test_what_cannot_be_interrupted_is_killed_at_its_time_limit(function, into_its_limit, gone, monkeypatch, name):
     monkeypatch.setattr(isolated, "KILL_AFTER_S", 0.2)
     job = function(HANG, name)
     job.get_ready()
-    run = new_run(seconds=0.3)
-    with pytest.raises(AttemptTimeout):
-        job(run.attempt)
+    run, _ = into_its_limit(job, lambda run, _: run.texts("log"))
     assert gone(int(run.texts("log")[0]))
 
 
 @pytest.mark.parametrize("name", ["sleep", "spin", "hang"])
-def test_at_its_time_limit_a_job_gets_an_exception_and_shows_where_it_hung(function, new_run, name):
+def test_at_its_time_limit_a_job_gets_an_exception_and_shows_where_it_hung(function, into_its_limit, name):
     job = function(HANG, name)
     job.get_ready()
-    with pytest.raises(AttemptTimeout) as caught:
-        job(new_run(seconds=0.3).attempt)
-    assert f"in {name}" in (describe(caught.value).traceback or "")
+    _, caught = into_its_limit(job, lambda run, _: run.texts("log"))
+    assert f"in {name}" in (describe(caught).traceback or "")
 
 
 @pytest.mark.parametrize("name", ["sleep", "spin", "hang", "hold_gil", "deaf"])

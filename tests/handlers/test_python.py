@@ -89,10 +89,11 @@ def test_a_plain_function_that_returns_a_coroutine_is_awaited(function, new_run)
     assert function("async def a(): return 7\ndef run(): return a()")(new_run().attempt) == 7
 
 
-def test_a_coroutine_is_cancelled_at_the_deadline_and_shows_where_it_hung(function, new_run):
-    with pytest.raises(AttemptTimeout) as caught:
-        function(ASYNC, "hang")(new_run(seconds=0.05).attempt)
-    assert "in hang" in (describe(caught.value).traceback or "")
+def test_a_coroutine_is_cancelled_at_the_deadline_and_shows_where_it_hung(function, into_its_limit):
+    started = threading.Event()
+    job = function(ASYNC, "hang")
+    _, caught = into_its_limit(job, lambda *_: started.is_set(), payload={"started": started}, seconds=0.05)
+    assert "in hang" in (describe(caught).traceback or "")
 
 
 def test_a_coroutine_is_cancelled_from_another_thread(function, new_run):
@@ -123,21 +124,23 @@ def test_a_coroutine_that_swallows_a_cancel_is_cancelled_again(function, new_run
         function(source)(new_run(seconds=0.05).attempt)
 
 
-def test_a_coroutine_that_cleans_up_at_its_deadline_is_not_cancelled_a_second_time(function, new_run):
+def test_a_coroutine_that_cleans_up_at_its_deadline_is_not_cancelled_a_second_time(function, into_its_limit):
     source = (
-        "import asyncio\nasync def run(cancel, done):\n"
+        "import asyncio\nasync def run(cancel, steps):\n"
+        " steps.append('began')\n"
         " try: await asyncio.sleep(60)\n"
         " finally:\n"
         "  cancel('timeout')\n"
         "  await asyncio.sleep(0.05)\n"
-        "  done.append(1)"
+        "  steps.append('done')"
     )
-    done: list[int] = []
-    run = new_run({"done": done}, seconds=0.05)
-    run.attempt.payload["cancel"] = run.attempt.cancel.cancel
-    with pytest.raises(AttemptTimeout):
-        function(source)(run.attempt)
-    assert done == [1]
+    steps: list[str] = []
+
+    def prepare(run) -> None:
+        run.attempt.payload["cancel"] = run.attempt.cancel.cancel
+
+    into_its_limit(function(source), lambda *_: steps, payload={"steps": steps}, seconds=0.05, prepare=prepare)
+    assert steps == ["began", "done"]
 
 
 def test_an_error_while_being_cancelled_is_still_a_cancel(function, new_run):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.servers import HOST, Node, running
-from tests.support import Cli, eventually
+from tests.support import PATIENCE_S, Cli, eventually
 
 BURST = """
 import sys
@@ -28,7 +28,7 @@ def site(tmp_path: Path) -> Cli:
 def burst(site: Cli, node: Node) -> tuple[int, str]:
     env = {**site.env, "JOBCTL_REDIS_URL": node.url}
     argv = [sys.executable, "-c", BURST]
-    done = subprocess.run(argv, cwd=site.cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=site.cwd, env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return done.returncode, done.stderr
 
 

@@ -26,7 +26,7 @@ version: 1
 namespace: frames
 jobs:
   fail: {python: "kept:fail", retries: {max: 0}}
-  stop: {python: "kept:stop", retries: {max: 0}, timeout: 100ms}
+  stop: {python: "kept:stop", retries: {max: 0}, timeout: 1s}
   late: {python: "kept:late", retries: {max: 0}}
 """
 SOURCE = """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
 import msgspec
 
 from jobctl.store import Store
 from jobctl.store.wire.wakeups import Wakeups
 from tests.store.moves import QUEUE, Moves
+from tests.support import PATIENCE_S
 
 HOUR = 3_600_000
 SLACK_MS = 50
@@ -52,20 +54,34 @@ def _age_window(store: Store, key: bytes, ms: int, now: int) -> None:
         store.client.delete(key)
 
 
-def work(store: Store, seconds: float, want: int = 10) -> list[tuple[int, str]]:
-    """Work for a while as one idle worker does: fetch, complete, sleep until a wake-up or what is due next.
+@dataclass
+class Worked:
+    """What one idle worker did, with Redis's time of it."""
 
-    Returns (Redis's time, id) of each start.
-    """
-    moves, wakeups, started = Moves(store), Wakeups(store.client, [store.keys.wake(QUEUE)]), []
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
+    started: list[tuple[int, str]] = field(default_factory=list)
+    told: list[tuple[int, int]] = field(default_factory=list)
+    """When it was told that it must wait, and until when."""
+
+    @property
+    def ids(self) -> list[str]:
+        return [job_id for _, job_id in self.started]
+
+
+def work(store: Store, count: int, want: int = 10) -> Worked:
+    """Fetch, complete, sleep until woken or it is time, as an idle worker does, until `count` jobs have started."""
+    moves, wakeups, worked = Moves(store), Wakeups(store.client, [store.keys.wake(QUEUE)]), Worked()
+    until = time.monotonic() + PATIENCE_S
+    while len(worked.started) < count:
+        left = until - time.monotonic()
+        assert left > 0, worked
         fetched = store.settle.fetch("w", [QUEUE], want)
-        started += [(fetched.now_ms, job.id) for job in fetched.jobs]
+        worked.started += [(fetched.now_ms, job.id) for job in fetched.jobs]
         if fetched.jobs:
             moves.complete(*fetched.jobs)
         if len(fetched.jobs) < want:
-            due = fetched.next_due_ms - store.processes.now_ms() if fetched.next_due_ms else 1000
-            wakeups.wait(min(left, max(0.001, due / 1000)))
+            due_ms = fetched.next_due_ms or fetched.now_ms + 1000
+            if fetched.next_due_ms or not fetched.jobs:
+                worked.told.append((fetched.now_ms, due_ms))
+            wakeups.wait(min(left, max(0.001, (due_ms - store.processes.now_ms()) / 1000)))
     wakeups.interrupt()
-    return started
+    return worked
