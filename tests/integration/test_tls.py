@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import ssl
 import subprocess
@@ -18,7 +17,7 @@ from jobctl.store.wire.connection import connect, mapping
 from tests.integration.servers import HOST, Node, running
 from tests.integration.work import Site
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made with openssl")
+pytestmark = pytest.mark.tools("openssl")  # which makes the certificates
 
 
 class Proxy:

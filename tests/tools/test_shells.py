@@ -21,8 +21,9 @@ _jobctl_completion jobctl
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 ZSH = """\
-PS1=ready: fpath=({folder} $fpath)
+fpath=({folder} $fpath)
 autoload -Uz compinit && compinit -u -D
+PS1=rea''dy:
 """
 
 
@@ -34,7 +35,7 @@ def path(cli: Cli) -> dict[str, str]:
     command = folder / "jobctl"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m jobctl "$@"\n')
     command.chmod(0o755)
-    return {**cli.env, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TERM": "dumb"}
+    return {**cli.env, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "TERM": "dumb", "LC_ALL": "C"}
 
 
 def said_by(shell: list[str], path: dict[str, str]) -> list[str]:
