@@ -20,12 +20,10 @@ from jobctl.store.data.found import Found
 from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.data.ids import JobRef, minted_at
 from jobctl.store.data.records import Job
-from jobctl.store.data.states import TERMINAL
+from jobctl.store.data.states import TERMINAL, WAY
 from jobctl.store.nouns.logs import LogLine
 from jobctl.store.nouns.shown import to_job
 
-SCANNED = ("delayed", "retrying", "limited", "waiting", "running", *TERMINAL, "retrying")
-"""The order in which states are looked at: a job that goes on meanwhile is met further on, one that failed at last."""
 LOOK_MS = 1_000
 """How often a job that is followed is looked at."""
 
@@ -113,7 +111,7 @@ def each(
         return
     for queue in queues(store, wanted):
         seen: set[str] = set()  # a job that moves on while this looks is found twice
-        for state in SCANNED:
+        for state in WAY:
             if wanted.state and state not in wanted.state:
                 continue
             looked.place = f"{state} jobs of queue {queue}"

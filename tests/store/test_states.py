@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jobctl.store.data.records import QueueRow
-from jobctl.store.data.states import ALL, STATES, VERBS, State, allowing
+from jobctl.store.data.states import ALL, STATES, TERMINAL, VERBS, WAY, State, allowing
 from jobctl.store.wire.keys import Keys
 
 SCRIPTS = resources.files("jobctl.store") / "scripts"
@@ -69,4 +69,11 @@ def test_the_documents_name_every_state() -> None:
 
 def test_the_verbs_choose_the_states_that_allow_them() -> None:
     assert allowing("retry") == ("delayed", "retrying", "dead", "cancelled")
-    assert allowing("empty") == ("waiting", "delayed", "retrying", "limited")
+    assert not {"running", *TERMINAL} & {*allowing("empty")}
+
+
+def test_whoever_looks_at_jobs_on_their_way_looks_at_every_state() -> None:
+    assert {*WAY} == {*STATES}
+    on_the_way = [WAY.index(name) for name in ("delayed", "limited", "waiting", "running", "completed")]
+    assert on_the_way == sorted(on_the_way)
+    assert WAY[-1] == "retrying"

@@ -209,6 +209,15 @@ BY_NAME: Mapping[str, State] = {state.name: state for state in ALL}
 STATES = tuple(state.name for state in ALL)
 TERMINAL = tuple(state.name for state in ALL if state.ended)
 LIVE = tuple(state.name for state in ALL if not state.ended)
+WAY = (
+    *(state.name for state in ALL if not (state.line or state.ended or state.moment == "started")),
+    *(state.name for state in reversed(ALL) if state.line),
+    *(state.name for state in ALL if state.moment == "started"),
+    *TERMINAL,
+    "retrying",
+)
+"""The states as a job goes through them. Whoever looks at them in this order meets a job that goes on meanwhile further on,
+one that failed at last."""
 
 
 def allowing(verb: str) -> tuple[str, ...]:
