@@ -216,8 +216,8 @@ WAY = (
     *TERMINAL,
     "retrying",
 )
-"""The states as a job goes through them. Whoever looks at them in this order meets a job that goes on meanwhile further on,
-one that failed at last."""
+"""The states as a job goes through them. Whoever looks at them in this order meets a job that goes on meanwhile further
+on, one that failed at last."""
 
 
 def allowing(verb: str) -> tuple[str, ...]:
