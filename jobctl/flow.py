@@ -1,7 +1,8 @@
 """Flow control as the catalog says it: the lane of a job, its unique key, its expiry, and the limits of a queue.
 
 A limit of a job type is called `r:TYPE` (rate) or `c:TYPE` (concurrency), that of the queue `R` or `C`. With a `key`
-each rendered value has a bucket of its own, `LIMIT|KEY`. The buckets of a job, joined by line ends, are its lane.
+each rendered value has a bucket of its own, `LIMIT|KEY`. The buckets of a job, joined by line ends, are its lane. A job
+that only limits of the queue hold has `p:TYPE` besides, so that a script sees its type.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Flow:
             (name, words, None if limit.key is None else _compiled(limit.key))
             for name, words, limit in _limits(job_type, queue)
         ]
+        if self._buckets and not says_type("\n".join(name for name, _, _ in self._buckets), job_type.name):
+            self._buckets.insert(0, (untyped(job_type.name), "", None))
         keyed = any(render is not None for _, _, render in self._buckets)
         self._constant = None if keyed else "\n".join(name for name, _, _ in self._buckets)
         self._redact = job_type.redact
@@ -115,6 +118,17 @@ def short(key: str, secrets: Scrubber | None = None) -> str:
     if plain and (secrets is None or secrets(key) == key):
         return key
     return "#" + hashlib.blake2s(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def untyped(job_type: str) -> str:
+    """The bucket of jobs that no limit of their type holds; a pause of the type does."""
+    return f"p:{job_type}"
+
+
+def says_type(lane: str, job_type: str) -> bool:
+    """Whether a script sees by a lane that its jobs are of this type: then it holds them when the type is paused."""
+    mine = {untyped(job_type), f"r:{job_type}", f"c:{job_type}"}
+    return any(bucket.partition("|")[0] in mine for bucket in lane.split("\n"))
 
 
 def specs(catalog: Catalog, queue: str) -> dict[str, str]:

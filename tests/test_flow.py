@@ -28,6 +28,7 @@ jobs:
     concurrency: 1
     unique: {key: "{{ tenant }}", for: 24h, on_conflict: fail, hold_when_dead: true}
     expires: 1h
+  shared: {python: "m:f", queue: q}
   whole: {python: "m:f", unique: {key: "{{ payload }}", until: started}}
   debounced: {python: "m:f", unique: {key: "{{ job.type }}", for: 5s, on_conflict: extend}}
   fixed: {python: "m:f", queue: slow, concurrency: 3}
@@ -45,6 +46,10 @@ def test_a_lane_is_every_limit_in_order_with_its_key() -> None:
     assert lane.split("\n") == ["r:both|acme/7", "c:both", "R", "C|acme"]
     assert of("fixed").lane({}) == "c:fixed\nR"
     assert of("whole").lane({"x": 1}) == ""
+
+
+def test_a_lane_says_its_type_also_where_only_the_queue_has_limits() -> None:
+    assert of("shared").lane({"tenant": "acme"}).split("\n") == ["p:shared", "R", "C|acme"]
 
 
 def test_a_type_without_flow_control_has_none() -> None:

@@ -35,7 +35,7 @@ def why(store: Store, found: Found, job_type: str) -> list[Hold]:
         lane = store.limits.lane(found.queue, found.lane, found.priority, found.id)
         if lane.limit is None:
             holds += [] if holds else [Hold(kind="turn", name=f"queue:{found.queue}", ahead=lane.ahead)]
-        elif not lane.limit.startswith("p:"):
+        elif not lane.limit.startswith("p:") and not (of_type(job_type) in paused and lane.limit[2:] == job_type):
             holds.append(_limit(found.queue, lane))
     if found.queue in store.queues.registered() and not store.processes.serving().get(found.queue):
         holds.append(Hold(kind="worker", name=f"queue:{found.queue}"))

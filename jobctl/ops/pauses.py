@@ -106,7 +106,7 @@ def of_queue(store: Store, catalog: Catalog | None, name: str, rows: Iterable[Pa
     else:
         own, unknown = set(), types
     if unknown:
-        own |= unknown.intersection(store.limits.paused_types(name))
+        own |= unknown.intersection(store.limits.types(name))
     return [row for row in every if (row.type in own if row.type is not None else row.queue in (None, name))]
 
 

@@ -487,6 +487,21 @@ def test_a_paused_type_waits_without_an_attempt_and_goes_on_when_resumed(moves: 
     assert moves.fetch_ids(5) == ["a", "b"]
 
 
+@pytest.mark.parametrize("lane", ["p:act\nR", "r:act\nR", "c:act|k\nR", "p:act\nC"])
+def test_a_paused_type_uses_up_nothing_of_its_queue(moves: Moves, store: Store, lane: str) -> None:
+    store.limits.define(QUEUE, {"R": f"1 {HOUR} 1 smooth", "C": "1"})
+    store.pauses.pause(of_type("act"), Pause(0, "", "me"))
+    moves.enqueue("a", "b", "c", lane=lane)
+    moves.enqueue("neighbour", lane=f"p:other\n{lane[-1]}")
+    [neighbour] = moves.fetch(5)
+    assert neighbour.id == "neighbour"
+    moves.complete(neighbour)
+    store.limits.reset(QUEUE, "R")
+    assert moves.fetch(5) == []
+    store.pauses.resume(of_type("act"), [QUEUE])
+    assert moves.fetch_ids(5) == ["a"]
+
+
 def test_a_pause_that_is_shortened_ends_when_it_says_now(moves: Moves, store: Store) -> None:
     now = store.processes.now_ms()
     store.pauses.pause(of_type("act"), Pause(now + 10 * HOUR, "", "me"))

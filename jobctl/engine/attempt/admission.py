@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from jobctl import clock
+from jobctl import flow as flow_control
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.verdict import Running
@@ -46,12 +47,12 @@ def _expiry_of_stock(job: Running, flow: Flow | None) -> int:
 
 
 def _lane(job: Running, flow: Flow | None, paused_types: Container[str]) -> str:
-    """The lane that the job belongs in. One that has a pause in it was let go by the script, which knows best."""
+    """The lane that the job belongs in. One that says its type was let go by the script, which knows best."""
     lane = job.reserved.lane
     if not lane and flow is not None:
         lane = flow.lane(job.body.payload)
-    pause = f"p:{job.type.name}"
-    if job.type.name in paused_types and pause not in lane.split("\n"):
+    if job.type.name in paused_types and not flow_control.says_type(lane, job.type.name):
+        pause = flow_control.untyped(job.type.name)
         lane = f"{lane}\n{pause}" if lane else pause
     return lane
 

@@ -9,7 +9,6 @@ from jobctl import flow
 from jobctl.ops import pauses
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.ops.limits import name_of
-from jobctl.store.nouns.pauses import of_type
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -48,16 +47,14 @@ def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:
 
 
 def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
-    """Jobs that are held by a limit that the catalog does not have, or by a pause that is over."""
-    paused, stuck, oldest = store.pauses.now(), [], None
+    """Jobs that are held by a limit that the catalog does not have."""
+    stuck, oldest = [], None
     own = {job.queue for job in catalog.jobs.values()} | set(catalog.queues)
     for queue in (name for name in queues if name in own):
         known = flow.specs(catalog, queue)
         for limit, count in store.limits.parked(queue).items():
-            gone = of_type(limit[2:]) not in paused if limit.startswith("p:") else limit not in known
-            if count and gone:
-                what = "an ended pause" if limit.startswith("p:") else "a limit"
-                stuck.append(f"{count} of {name_of(queue, limit)} by {what}")
+            if count and not limit.startswith("p:") and limit not in known:
+                stuck.append(f"{count} of {name_of(queue, limit)} by a limit")
                 since = store.limits.held_since(queue)
                 oldest = min(filter(None, (oldest, since)), default=None)
     if stuck:

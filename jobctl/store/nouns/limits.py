@@ -129,14 +129,14 @@ class Limits:
             start += PAGE
 
     def parked(self, queue: str) -> dict[str, int]:
-        """How many jobs of a queue wait for each limit; the limit of a pause of a type is `p:TYPE`."""
+        """How many jobs of a queue wait for each limit; `p:TYPE` is that of types that have none of their own."""
         with mapping():
             found = self._store.client.hgetall(self._store.keys.of_limits(queue, "parked"))
         return {ids.read(limit): int(count) for limit, count in sorted(found.items())}
 
-    def paused_types(self, queue: str) -> list[str]:
-        """The job types of a queue of which jobs wait for the end of a pause of their type."""
-        return [limit[2:] for limit in self.parked(queue) if limit.startswith("p:")]
+    def types(self, queue: str) -> list[str]:
+        """The job types of a queue of which jobs are limited."""
+        return sorted({limit[2:] for limit in self.parked(queue) if limit[0] in "prc"})
 
     def held_since(self, queue: str) -> datetime | None:
         """Since when the job of a queue that waits longest is limited."""

@@ -64,8 +64,9 @@ class Pauses:
         from jobctl.store.nouns.limits import Limits
 
         job_type = type_of(scope)
+        limits = [] if job_type is None else [f"{kind}:{job_type}" for kind in "prc"]
         for queue in queues:
-            Limits(self._store).look_again(queue, *([] if job_type is None else [f"p:{job_type}"]))
+            Limits(self._store).look_again(queue, *limits)
 
     def now(self) -> dict[str, Pause]:
         """What is paused at this moment, by scope."""

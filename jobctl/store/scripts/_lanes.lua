@@ -5,7 +5,8 @@
 -- that is not empty is in exactly one place: in `turns`, if its head may be able to go now, or in the line of the one
 -- bucket that holds it up. A bucket is in `holds`, scored by when it is looked at again, if and only if its line is not
 -- empty: so no lane is without a wake-up.
--- A limit's first letter is its kind: r, R rate; c, C concurrency (of the type, of the queue); p a pause of the type.
+-- A limit's first letter is its kind: r, R rate; c, C concurrency (of the type, of the queue);
+-- p none, for jobs that have no limit of their type: a pause of the type holds the buckets of all three.
 -- INCLUDE: _due
 -- KEYS: limits lanes limited priorities due
 

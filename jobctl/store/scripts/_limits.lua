@@ -72,18 +72,20 @@ local function room_of_rate(k, spec, bucket, now)
   return room, later, state
 end
 
-local function room_of_pause(k, job_type, now)
-  local till = type_paused_until(k, job_type, now)
-  if not till then return NO_LIMIT, now end
+-- When it is worth looking again at a bucket whose job type is paused; nil if it is not, or the bucket is of no type.
+local function look_after_pause(k, limit, now)
+  local till = string.find(limit, '^[prc]:') and type_paused_until(k, string.sub(limit, 3), now)
+  if not till then return nil end
   local later = now + LOOK_AGAIN_MS -- also before its end: it may have been shortened
-  return 0, till == 0 and later or math.min(till, later)
+  return till == 0 and later or math.min(till, later)
 end
 
 -- How many jobs a bucket admits now, and when it is worth looking again (if none), or once those have gone. Of a rate
 -- also its state, for `charge`.
 local function room_of(k, bucket, now)
   local limit = limit_of(bucket)
-  if string.sub(limit, 1, 1) == 'p' then return room_of_pause(k, string.sub(limit, 3), now) end
+  local paused = look_after_pause(k, limit, now)
+  if paused then return 0, paused end
   local spec = spec_of(k, limit, now)
   if not spec then return NO_LIMIT, now end
   local room, later, state
