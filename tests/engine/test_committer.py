@@ -35,7 +35,7 @@ def test_a_drain_that_redis_has_heard_of_is_complete(store: Store) -> None:
     moves = Moves(store)
     moves.enqueue("a")
     committer = Committer(store, Catalog(), Desk(1).committed)
-    committer.submit(given_back(moves.fetch()[0]))
+    committer.submit(given_back(moves.fetch()[0], begun=True))
     committer.start()
     assert committer.finish(10.0)
     assert moves.state("a") == "waiting"
@@ -48,7 +48,7 @@ def test_a_drain_that_could_not_be_written_says_so(store: Store, monkeypatch: py
     moves = Moves(store)
     moves.enqueue("a")
     committer = Committer(store, Catalog(), Desk(1).committed)
-    committer.submit(given_back(moves.fetch()[0]))
+    committer.submit(given_back(moves.fetch()[0], begun=True))
     monkeypatch.setattr(store, "run_many", away)
     committer.start()
     assert not committer.finish(0.2)
@@ -148,7 +148,7 @@ def test_a_group_that_is_sent_again_adds_no_line_twice(store: Store, monkeypatch
     (job,) = moves.fetch()
     committer = Committer(store, Catalog(), Desk(1).committed)
     committer.submit(Lines("work", Batch("a", job.token, tuple(LogLine(1, 5, "log", "same") for _ in range(3)))))
-    committer.submit(given_back(job))
+    committer.submit(given_back(job, begun=True))
     send, calls = store.run_many, []
 
     def reply_lost(some: Sequence[Any]) -> list[Any]:
