@@ -73,7 +73,7 @@ def test_a_new_kind_is_two_modules_and_its_name(tmp_path: Path) -> None:
     (package / "catalog" / "kinds" / "pause.py").write_text(PAUSE_CATALOG)
     (package / "handlers" / "pause.py").write_text(PAUSE_HANDLER)
     registry = package / "catalog" / "kinds" / "__init__.py"
-    registry.write_text(registry.read_text().replace('"actor")', '"actor", "pause")'))
+    registry.write_text(registry.read_text().replace("NAMES = (", 'NAMES = ("pause", '))
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {pause: 20ms}}")
 
     def run(*argv: str) -> str:

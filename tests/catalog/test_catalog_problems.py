@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from jobctl.catalog.kinds import KINDS
 from jobctl.catalog.load import CatalogError, load_text
-from jobctl.catalog.problems import Problem
+from jobctl.catalog.problems import Problem, one_of
 from jobctl.errors import UsageError
 
 
@@ -90,10 +91,7 @@ def test_the_error_is_a_usage_error_that_counts() -> None:
         ("version: 1\nqueues: {a b: {}}", "queues.a b: expected a queue's name"),
         ("version: 1\nqueues: {a: {keep: {count: -1}}}", "from 0 to 10000000, found `-1`"),
         ("version: 1\njobs: {9a: {python: 'm:f'}}", "2:8: jobs.9a: expected a name"),
-        (
-            "version: 1\njobs: {a: {}}",
-            "jobs.a: expected exactly one of `python`, `command`, `http` or `actor`, found none",
-        ),
+        ("version: 1\njobs: {a: {}}", f"jobs.a: expected exactly one of {one_of(KINDS)}, found none of them"),
         ("version: 1\njobs: {a: {python: 'm:f', actor: 'm:f'}}", "found `python`, `actor`"),
         (
             "version: 1\njobs: {a: {python: shop.tasks}}",
