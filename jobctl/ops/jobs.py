@@ -112,7 +112,8 @@ def each(
     for queue in queues(store, wanted):
         seen: set[str] = set()  # a job that moves on while this looks is found twice
         for state in WAY:
-            if wanted.state and state not in wanted.state:
+            ahead = state == "running" and "waiting" in wanted.state  # what workers have fetched ahead waits
+            if wanted.state and state not in wanted.state and not ahead:
                 continue
             looked.place = f"{state} jobs of queue {queue}"
             yield from islice(_of_line(store, (queue, state), wanted, looked, seen, read), limit)

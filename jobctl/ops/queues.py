@@ -10,6 +10,7 @@ import msgspec
 from jobctl.ops import pauses
 from jobctl.ops.known import catalog_queues, known_queues, no_queue
 from jobctl.store.data.records import PauseRow, QueueDetail, QueueRow
+from jobctl.store.nouns import depths
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -58,7 +59,7 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
     [row] = ls(store, catalog, [name])
     held = pauses.of_queue(store, catalog, name, pauses.ls(store))
     pause = next((p for p in reversed(held) if p.type is None), None)
-    completed, died = store.queues.ended_since(name, store.processes.now_ms() - 60_000)
+    completed, died = depths.ended_of_late(store, name, store.processes.now_ms())
     types = [] if catalog is None else [job.name for job in catalog.jobs.values() if job.queue == name]
     fields: dict[str, Any] = msgspec.structs.asdict(row)
     return QueueDetail(
@@ -68,7 +69,7 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
         paused_by=pause.by if pause else None,
         completed_last_minute=completed,
         died_last_minute=died,
-        oldest_waiting=store.queues.oldest_waiting(name) if row.waiting else None,
+        oldest_waiting=depths.oldest_waiting(store, name) if row.waiting else None,
         job_types=tuple(sorted(types)),
         groups=tuple(store.dead.groups(name)),
         served_by=tuple(p.name for p in store.processes.ls() if p.kind == "worker" and name in p.queues),

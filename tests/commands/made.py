@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -12,7 +13,8 @@ from jobctl.store import Store
 from jobctl.store.data import attempts, codec
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.dead import GroupInfo
-from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.nouns.settle import Begun, Ended, Reserved
+from jobctl.store.wire import steps
 
 NAMESPACE = "jobctl"
 
@@ -48,6 +50,11 @@ def dead(
         st.settle.write([st.settle.bury(queue, [_ended(r, job_type, error, message, traceback) for r in reserved])])
         left -= len(reserved)
     return ids
+
+
+def begin(st: Store, jobs: Sequence[Reserved]) -> None:
+    """Attempts of fetched jobs have begun, and their workers have told so."""
+    steps.run(st, st.settle.begun(Begun(job.queue, job.id, job.token, clock.monotonic()) for job in jobs))
 
 
 def _ended(reserved: Reserved, job_type: str, error: str, message: str, traceback: str | None) -> Ended:

@@ -48,7 +48,7 @@ def test_ls_counts_every_state(redis_cli: Cli, redis_client: redis.Redis) -> Non
     st = made.store(redis_client)
     made.dead(st, 3)
     made.waiting(st, 1)
-    assert len(st.settle.fetch("test", ["default"], 1).jobs) == 1
+    made.begin(st, st.settle.fetch("test", ["default"], 1).jobs)
     made.waiting(st, 2)
     made.waiting(st, 2, priority=-10)
     made.waiting(st, 5, delay_ms=60_000)

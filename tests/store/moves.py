@@ -94,7 +94,8 @@ class Moves:
         return found[0].state if found else ""
 
     def waiting(self, queue: str = QUEUE) -> int:
-        return self.store.queues.depth([queue])[0].waiting
+        [row] = self.store.queues.depth([queue])
+        return row.waiting + (row.running or 0) - int(self.store.client.hlen(self.store.keys.running(queue)))
 
     def _settle(self, jobs: Sequence[Reserved], ending: Rows) -> list[int]:
         """The places of those that were no longer current."""

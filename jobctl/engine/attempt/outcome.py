@@ -8,7 +8,7 @@ import msgspec
 
 from jobctl.store.nouns.logs import Batch
 from jobctl.store.nouns.progress import Reached
-from jobctl.store.nouns.settle import Ended
+from jobctl.store.nouns.settle import Begun, Ended
 
 MAX_CRASHES = 3
 """A job whose worker died this often while running it is dead: it is the one that kills."""
@@ -44,7 +44,7 @@ class Alias(msgspec.Struct, frozen=True):
     job_id: str
 
 
-Item = Outcome | Lines | Reach | Alias
+Item = Outcome | Lines | Reach | Begun | Alias
 
 
 class Outbox(Protocol):

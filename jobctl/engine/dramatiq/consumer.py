@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from dramatiq.broker import Consumer, MessageProxy
@@ -19,12 +20,13 @@ from jobctl.engine.attempt.outcome import MAX_CRASHES, Outcome
 from jobctl.engine.dramatiq.holding import HeldMessage, give_back, options_of
 from jobctl.engine.dramatiq.presence import Presence
 from jobctl.engine.liveness.strays import Strays
-from jobctl.errors import RedisUnavailable
+from jobctl.errors import RedisFull, RedisUnavailable
 from jobctl.handlers.failure import Failure, describe, forget
 from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data import codec
 from jobctl.store.nouns.settle import Reserved
+from jobctl.store.wire import steps
 
 LOOK_S = 1.0
 """The longest that a consumer sleeps: so long a stock producer's message may go unnoticed."""
@@ -65,7 +67,7 @@ class JobctlConsumer(Consumer):
         self._store = broker.store
         self._presence = broker.presence
         self._holdings = self._presence.holdings
-        self._reconcile_at = 0.0
+        self._reconcile_at = self._tell_at = 0.0
         self._strays = Strays(broker.store, self._presence.worker)
         self._announced = False
         self._presence.enter(self, queue_name)
@@ -115,6 +117,10 @@ class JobctlConsumer(Consumer):
         if clock.monotonic() >= self._reconcile_at:
             left = self._strays.look([self.queue_name], self._holdings.tokens(self.queue_name))
             self._reconcile_at = clock.monotonic() + (LOOK_S if left else RECONCILE_S)
+        if clock.monotonic() >= self._tell_at:
+            self._tell_at = clock.monotonic() + LOOK_S
+            with suppress(RedisFull):
+                steps.run(self._store, self._store.settle.begun(self._holdings.begun(self.queue_name)))
         room = self._holdings.room(self.queue_name, self.prefetch, self.timeout_s)
         if room == 0:
             return None

@@ -18,7 +18,7 @@ from jobctl.engine.attempt.outcome import Outcome
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, Record
 from jobctl.store.data.ids import JobRef
-from jobctl.store.nouns.settle import Ended, Reserved
+from jobctl.store.nouns.settle import Begun, Ended, Reserved
 
 OWN_OPTIONS = frozenset({"redis_message_id", "eta"})
 """Options that middleware sees, as with the stock broker, and that a body does not need: Redis knows them."""
@@ -48,6 +48,8 @@ class HeldMessage(MessageProxy):
         self.undone: Exception | None = None
         """Why a hook could not enqueue what was to follow the attempt: a pipeline's next message, a callback."""
         self.outcome: Outcome | None = None
+        self.told = False
+        """Whether Redis knows that the attempt has begun."""
 
     def begin(self) -> None:
         """Its attempt begins."""
@@ -175,6 +177,14 @@ class Holdings:
         """Messages of all queues whose attempt has not begun."""
         with self._changed:
             return [m for held in self._by_id.values() for m in held.values() if m.started is None]
+
+    def begun(self, queue: str) -> list[Begun]:
+        """The attempts of a queue that have begun since this was asked last."""
+        with self._changed:
+            fresh = [m for m in self._by_id.get(queue, {}).values() if m.started is not None and not m.told]
+        for message in fresh:
+            message.told = True
+        return [Begun(queue, m.reserved.id, m.reserved.token, m.started or 0.0) for m in fresh]
 
     def empty(self) -> bool:
         with self._changed:

@@ -82,7 +82,7 @@ def _timed_out(found: Found, known: Known, name: str) -> Outcome | None:
     reserved = Reserved(found.queue, found.id, found.token, found.body, b"", found.crashes)
     label = body.options.get("label")
     job = verdict.Running(reserved, job_type, body, found.record, label if isinstance(label, str) else None)
-    job.started_ms = int(found.detail.rpartition("|")[2])
+    job.started_ms = found.held_since_ms
     job.started = clock.monotonic() - (clock.now_ms() - job.started_ms) / 1000
     return verdict.failed(job, AttemptTimeout())
 
@@ -90,7 +90,7 @@ def _timed_out(found: Found, known: Known, name: str) -> Outcome | None:
 def _add_lost(found: Found) -> Lived:
     """The attempt that ended with its worker, counted; the crash is counted beside the record, not as a retry."""
     what = Failure("WorkerLost", f"the worker process {found.worker} died while it ran the job")
-    started = int(found.detail.rpartition("|")[2])
+    started = found.held_since_ms
     host, _, rest = found.worker.partition(":")
     pid = int(rest.partition(":")[0]) if rest.partition(":")[0].isdigit() else 0
     duration = max(0, clock.now_ms() - started) / 1000

@@ -15,7 +15,7 @@ from jobctl.errors import RedisFull, RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.logs import Batch
 from jobctl.store.nouns.progress import Reached
-from jobctl.store.nouns.settle import Ended
+from jobctl.store.nouns.settle import Begun, Ended
 from jobctl.store.wire import steps
 
 MAX_GROUP = 500
@@ -60,7 +60,7 @@ class Committer(threading.Thread):
         ending = False
         while not ending:
             group, ending = self._gather()
-            self._write(group, *self._said())
+            self._write(group, self._spool.begun(), *self._said())
             if len(group) > 1 and not ending:
                 self._giving_up.wait(GATHER_S)
         self._complete = True
@@ -87,11 +87,13 @@ class Committer(threading.Thread):
             _log.warning("%d log lines are left out: Redis was away for long", lost)
         return lines, reached
 
-    def _write(self, group: list[Outcome | Alias], lines: list[Lines], reached: list[Reach]) -> None:
+    def _write(
+        self, group: list[Outcome | Alias], begun: list[Begun], lines: list[Lines], reached: list[Reach]
+    ) -> None:
         pause, failed = FIRST_PAUSE_S, False
         while True:
             try:
-                self._send_said(lines, reached, repeated=failed)
+                self._send_said(begun, lines, reached, repeated=failed)
                 self._send(group, repeated=failed)
                 break
             except RedisUnavailable as error:
@@ -124,9 +126,9 @@ class Committer(threading.Thread):
             for job_id, _ in late if not repeated else ():
                 _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
 
-    def _send_said(self, lines: list[Lines], reached: list[Reach], *, repeated: bool) -> None:
-        """Log lines and progress, before the outcomes, which end what they belong to. Without memory they are left
-        out: jobs must end all the same."""
+    def _send_said(self, begun: list[Begun], lines: list[Lines], reached: list[Reach], *, repeated: bool) -> None:
+        """Log lines, starts and progress, before the outcomes, which end what they belong to. Without memory they are
+        left out: jobs must end all the same."""
         batches: dict[str, list[Batch]] = {}
         for some in lines:
             batches.setdefault(some.queue, []).append(some.batch)
@@ -139,7 +141,7 @@ class Committer(threading.Thread):
         ]
         progress = [self._store.progress.rows(queue, told) for queue, told in latest.items()]
         try:
-            replies = steps.run(self._store, [*logs, *progress])
+            replies = steps.run(self._store, [*logs, *progress, *self._store.settle.begun(begun)])
         except RedisFull:
             _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(work.rows) for work in logs))
             return

@@ -26,10 +26,12 @@ from jobctl.engine.process.slots import SlotTable
 from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
 from jobctl.handlers.failure import Failure
 from jobctl.store.data import codec
-from jobctl.store.nouns.settle import Reserved
+from jobctl.store.nouns.settle import Begun, Reserved
 
 _log = logging.getLogger("jobctl.worker")
 
+SHORT_S = 0.1
+"""That a job runs is written once it has for so long: of shorter ones nobody would see it, and they are many."""
 ANNOUNCE_S = 1.0
 """An attempt that still runs after this many seconds is logged as started; of a shorter one its end says it all."""
 
@@ -61,6 +63,7 @@ class JobThread(threading.Thread):
         self._ended: tuple[Outcome, float | None] | None = None
         self._job: Running | None = None
         self._announced: Running | None = None
+        self._told: Running | None = None
         self._voice: Voice | None = None
         self.given_up = False
         """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
@@ -106,7 +109,7 @@ class JobThread(threading.Thread):
             self._slots.end(self.number)
 
     def look(self, now: float) -> None:
-        """Log the attempt's start if it takes longer, and give it up if it ignores its time limit: then it has
+        """Tell the attempt's start if it takes longer, and give it up if it ignores its time limit: then it has
         failed, whatever it may still do.
 
         Called by the main thread. Should the attempt end at this very moment, the first of the two outcomes counts.
@@ -116,6 +119,9 @@ class JobThread(threading.Thread):
             voice.tick(now)
         if job is None or self.given_up:
             return
+        if now - job.started >= SHORT_S and self._told is not job:
+            self._told = job
+            self._committer.submit(Begun(job.reserved.queue, job.reserved.id, job.reserved.token, job.started))
         if now - job.started >= ANNOUNCE_S and self._announced is not job:
             self._announced = job
             _log_start(job)

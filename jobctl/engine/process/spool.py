@@ -9,6 +9,7 @@ import msgspec
 
 from jobctl.engine.attempt.outcome import Lines, Reach
 from jobctl.store.nouns.logs import LogLine
+from jobctl.store.nouns.settle import Begun
 
 MAX_BYTES = 16_000_000
 """How much text of lines is kept for Redis, of all attempts of a process. The oldest give way, and are counted."""
@@ -24,12 +25,16 @@ class Spool:
         self._lines: deque[Lines] = deque()
         self._bytes = 0
         self._reached: dict[str, Reach] = {}
+        self._begun: dict[str, Begun] = {}
         self._lost: dict[str, tuple[Lines, int]] = {}
 
-    def add(self, said: Lines | Reach) -> bool:
+    def add(self, said: Lines | Reach | Begun) -> bool:
         """Put by what an attempt said; of its progress only the latest stays. Whether there was nothing before."""
         with self._lock:
-            empty = not self._lines and not self._reached
+            empty = not self._lines and not self._reached and not self._begun
+            if isinstance(said, Begun):
+                self._begun[said.token] = said
+                return empty
             if isinstance(said, Reach):
                 self._reached[said.reached.token] = said
                 return empty
@@ -43,6 +48,12 @@ class Spool:
         self._bytes -= _size(old)
         _, lost = self._lost.get(old.batch.token, (old, 0))
         self._lost[old.batch.token] = (old, lost + len(old.batch.lines))
+
+    def begun(self) -> list[Begun]:
+        """The attempts of which it is still to be written that they run."""
+        with self._lock:
+            begun, self._begun = [*self._begun.values()], {}
+        return begun
 
     def take(self) -> tuple[list[Lines], list[Reach], int]:
         """All of it, and how many lines were dropped; where they were, a line says so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 
 from jobctl import clock
@@ -66,6 +67,7 @@ class Child:
             memory_mb=memory_mb,
             hanging=len(late),
             hanging_jobs=tuple(jobs),
+            executing=dict(Counter(job.queue for job in self.slots.executing())),
         )
 
     def close(self) -> None:

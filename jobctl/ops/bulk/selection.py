@@ -163,8 +163,9 @@ def _walk(store: Store, queue: str, state: str, wanted: Filter) -> Iterator[list
         case "discarded":
             yield from store.dead.trash(queue, since_ms=since, until_ms=until)
         case _:
-            for batch in store.jobs.scan(queue, state):
-                yield [found for found in batch if found.state == state]
+            for place in (state, "running") if state == "waiting" else (state,):  # fetched ahead, a job waits
+                for batch in store.jobs.scan(queue, place):
+                    yield [found for found in batch if found.seen_as == state]
 
 
 def dead_sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list[Found]]]:

@@ -42,6 +42,21 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         return self.detail.partition("|")[0] if self.state == "running" else ""
 
     @property
+    def began_ms(self) -> int:
+        """Of a running job: since when, in epoch ms; 0 while its worker has only fetched it, or has not told yet."""
+        return int(self.detail.rpartition("|")[2]) if self.state == "running" else 0
+
+    @property
+    def held_since_ms(self) -> int:
+        """Of a running job: since when it runs or, where that is not told, since its worker fetched it."""
+        return self.began_ms or int(self.token.rpartition("-")[2])
+
+    @property
+    def seen_as(self) -> str:
+        """The state that people are told: a job that its worker has fetched ahead waits."""
+        return "waiting" if self.state == "running" and not self.began_ms else self.state
+
+    @property
     def worker(self) -> str:
         """Of a running job: the worker process that holds it."""
         return self.detail.split("|")[1] if self.state == "running" else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float
     hanging: int = 0
     hanging_jobs: tuple[Hanging, ...] = ()
+    executing: dict[str, int] = {}
+    """Of each queue with some, how many jobs execute."""
 
 
 class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,17 +111,19 @@ class Processes:
 
     def ls(self) -> list[ProcessRow]:
         """The live processes, workers first."""
+        rows = [_row(state, age) for state, age in self._live()]
+        return sorted(rows, key=lambda row: (row.kind != "worker", row.name))
+
+    def _live(self) -> Iterator[tuple[ProcessInfo, int]]:
+        """What the live processes said of themselves, and how long ago (ms)."""
         ages = self.beats()
         with mapping():
             states = self._store.client.hgetall(self._store.keys.processes())
-        rows = []
         for name, data in states.items():
             age = ages.get(name.decode())
-            if age is None or age >= LEASE_MS:
-                continue
-            with suppress(ValueError):  # what another version wrote must not hide the others
-                rows.append(_row(_decoder.decode(data), age))
-        return sorted(rows, key=lambda row: (row.kind != "worker", row.name))
+            if age is not None and age < LEASE_MS:
+                with suppress(ValueError):  # what another version wrote must not hide the others
+                    yield _decoder.decode(data), age
 
     def children(self) -> set[str]:
         """The names of all worker processes that supervisors, alive or not, have last said they have."""
@@ -134,6 +139,14 @@ class Processes:
                 for queue in row.queues:
                     out[queue] = out.get(queue, 0) + row.processes
         return out
+
+    def executing(self) -> dict[str, int]:
+        """How many jobs of each queue executed when the live processes last beat."""
+        out: Counter[str] = Counter()
+        for state, _ in self._live():
+            for child in state.children:
+                out.update(child.executing)
+        return dict(out)
 
     def anything_held(self, queues: Sequence[str]) -> bool:
         """Whether a job of one of the queues is reserved by anybody: one command, where nothing is."""

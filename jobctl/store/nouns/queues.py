@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,10 @@ import redis
 
 from jobctl import clock
 from jobctl.names import is_queue, of_queues
-from jobctl.store.data import codec
 from jobctl.store.data.records import QueueRow
 from jobctl.store.data.states import ALL
-from jobctl.store.nouns import counts
-from jobctl.store.nouns.pauses import EVERYTHING, Pauses, in_force
+from jobctl.store.nouns import counts, depths
+from jobctl.store.nouns.pauses import EVERYTHING, in_force
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 TRASH_MS = 7 * 86_400_000
 EVER = 2**53
 """An age and a count that nothing reaches."""
-HEADS = 5
-"""Jobs at the head of a line that are looked at for the oldest."""
 SCAN_PAGE = 5_000
 """Keys that one call looks at when stock queues are searched: a few milliseconds of Redis."""
 SCANNED_S = 60
@@ -171,77 +168,8 @@ class Queues:
             return bool(every) and bool(self._store.client.exists(*every))
 
     def depth(self, names: Iterable[str], known: Container[str] = ()) -> list[QueueRow]:
-        """How deep queues are, in two round trips. `workers` is left None: it is known to Processes.
-
-        Of a queue that is neither in `known` nor was ever used by jobctl, a stock deployment cannot tell everything.
-        """
-        queues, keys = list(names), self._store.keys
-        with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
-            for queue in queues:
-                counts.ask(pipe, keys, queue, counts.COLUMNS)
-                pipe.llen(keys.ready(queue))
-                pipe.hlen(keys.bodies(queue))
-                pipe.hlen(keys.stock_delayed_bodies(queue))
-                pipe.zcard(keys.stock_dead(queue))
-                pipe.sismember(keys.queues(), queue)
-                pipe.lrange(keys.ready(queue), 0, HEADS - 1)
-                pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
-            replies = iter(pipe.execute())
-        paused = Pauses(self._store).now()
-        rows = {queue: (counts.read(replies, counts.COLUMNS), [next(replies) for _ in range(7)]) for queue in queues}
-        oldest = self._oldest({queue: [*rest[5], *rest[6]] for queue, (_, rest) in rows.items()})
-        out = []
-        for queue, (counted, (listed, bodies, delayed, dead, used, *_)) in rows.items():
-            stock = counts.Stock(listed, bodies, delayed, dead)
-            told = counts.told(counted, stock, used or queue in known)
-            waits = oldest[queue] if counted["waiting"] else None
-            held = queue in paused or EVERYTHING in paused
-            out.append(QueueRow(queue=queue, **told, oldest_waiting_s=waits, workers=None, paused=held))
-        return out
-
-    def _oldest(self, heads: Mapping[str, list[bytes]]) -> dict[str, float | None]:
-        """For each queue, the age in seconds of the oldest job at the head of its lines, in one round trip.
-
-        An entry without a body was cancelled: it does not wait any more.
-        """
-        queues = [queue for queue, job_ids in heads.items() if job_ids]
-        with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
-            for queue in queues:
-                pipe.hmget(self._store.keys.bodies(queue), heads[queue])
-            replies = pipe.execute()
-        now = clock.now_ms()
-        out: dict[str, float | None] = dict.fromkeys(heads)
-        for queue, bodies in zip(queues, replies, strict=True):
-            waits = [_enqueued(_text(i), body) for i, body in zip(heads[queue], bodies, strict=True) if body]
-            times = [at for at in waits if at is not None]
-            out[queue] = round(max(0.0, (now - min(times)) / 1000), 3) if times else None
-        return out
-
-    def oldest_waiting(self, queue: str) -> str | None:
-        """The id of the job that is next in the line of those without a priority, or else of the others."""
-        keys, client = self._store.keys, self._store.client
-        with mapping():
-            heads = [*client.lrange(keys.ready(queue), 0, HEADS - 1), *client.zrange(keys.ordered(queue), 0, 0)]
-            bodies = client.hmget(keys.bodies(queue), heads) if heads else []
-        waiting = [
-            (at, _text(i))
-            for i, body in zip(heads, bodies, strict=True)
-            if body
-            if (at := _enqueued(_text(i), body)) is not None
-        ]
-        return min(waiting)[1] if waiting else None
-
-    def ended_since(self, queue: str, since_ms: int) -> tuple[int, int]:
-        """(completed, died) jobs since a moment, of those that are still kept."""
-        keys = self._store.keys
-        with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
-            pipe.zcount(keys.completed(queue), since_ms, "+inf")
-            pipe.zcount(keys.dead(queue), since_ms, "+inf")
-            completed, died = pipe.execute()
-        return completed, died
+        """How deep queues are: see depths.rows."""
+        return depths.rows(self._store, list(names), known)
 
     def emptiable(self, queue: str) -> dict[str, int]:
         """How many jobs `empty` would move, by state."""
@@ -268,13 +196,6 @@ class Queues:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _enqueued(job_id: str, data: bytes) -> int | None:
-    try:
-        return codec.enqueued_ms(job_id, codec.decode_body(data))
-    except ValueError:
-        return codec.enqueued_ms(job_id, None)
 
 
 def _escaped(text: str) -> str:

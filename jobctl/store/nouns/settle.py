@@ -6,11 +6,12 @@ Each method prepares what is to be done with many jobs of one queue, for `write`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from jobctl import clock
 from jobctl.store.data import ids
 from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import EVENTS_KEPT
@@ -47,6 +48,15 @@ class Ended(msgspec.Struct, frozen=True):
     pause_ms: int = 0
     expires_ms: int = 0
     begun: bool = True
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """An attempt that runs, and since when (monotonic clock)."""
+
+    queue: str
+    id: str
+    token: str
+    since: float
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -88,6 +98,14 @@ class Settle:
         jobs = tuple(_reserved(queues, reply[at : at + 6]) for at in range(3, len(reply), 6))
         paused = frozenset(reply[2].decode().split("\n")) if reply[2] else _NONE
         return Fetched(reply[0], reply[1], jobs, paused)
+
+    def begun(self, jobs: Iterable[Begun]) -> list[Rows]:
+        """Say since when attempts run, for `steps.run`."""
+        by_queue: dict[str, list[tuple[str, str, int]]] = {}
+        for job in jobs:
+            ran_ms = round((clock.monotonic() - job.since) * 1000)
+            by_queue.setdefault(job.queue, []).append((job.id, job.token, max(0, ran_ms)))
+        return [Rows("begin", queue, (), rows) for queue, rows in by_queue.items()]
 
     def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Rows:
         rows = [(j.id, j.token, j.record, j.event, j.result) for j in jobs]

@@ -30,7 +30,7 @@ def to_job(found: Found, *, unredacted: bool = False, held: tuple[Hold, ...] = (
         id=found.id,
         type=body.actor_name if body else "?",
         queue=found.queue,
-        state=found.state,
+        state=found.seen_as,
         priority=found.priority,
         label=options.get("label"),
         parent=options.get("parent"),
@@ -67,7 +67,7 @@ def _times(found: Found) -> tuple[int | None, int | None, int | None]:
         case "due":
             due = round(float(found.detail))
         case "started":
-            started = int(found.detail.rpartition("|")[2])
+            started = found.began_ms or started
         case "finished":
             finished = round(float(found.detail))
         case "expires":

@@ -1,6 +1,6 @@
 -- Ends attempts that failed for good: the job is a dead letter, with its reason in its record. A job that somebody
 -- cancelled meanwhile is cancelled instead.
--- INCLUDE: _settle _archive _attempts _groups _events
+-- INCLUDE: _settle _archive _attempts _groups _tally _events
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON), attempt ('' if
 --       there was none), its traceback
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
@@ -26,6 +26,7 @@ local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
   archive(K, dead)
   cancel_now(K, cancelled, now)
   over(K, dead, 'dead')
+  count_ended(K, 'd', #dead, now)
   over(K, cancelled, 'cancelled')
 end, fitting_to_add)
 publish_events(K, events, ARGV[2])

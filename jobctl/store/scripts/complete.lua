@@ -1,5 +1,5 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record and the result lie beside it.
--- INCLUDE: _settle _archive _ended _forget _events
+-- INCLUDE: _settle _archive _ended _forget _tally _events
 -- KEYS: crashes results completed
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event, result ('' for null)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
@@ -21,6 +21,7 @@ local done = each_current(K, ARGV[1], 5, 5, function(ids, at)
   end
 end)
 if #ended > 0 then
+  count_ended(K, 'c', #ended, now)
   local limit = 2 * #ended + 10 -- more than came: so what is kept too long becomes less
   forget_first(K, COMPLETED, now - tonumber(ARGV[2]), tonumber(ARGV[3]), limit, now, tonumber(ARGV[2]))
   forget_known(K, limit, now)

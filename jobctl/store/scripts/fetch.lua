@@ -53,7 +53,7 @@ local function reserve(k, index, ids, bodies)
   if beside then free_keys(k, ids, 'started') end
   local strange = string.find(table.concat(ids), '[^\33-\126]')
   local stamp = string.format('-%.0f', now) -- a count may be lost and given again
-  local by = string.format('|%s|%.0f', worker, now)
+  local by = '|' .. worker .. '|0' -- `begin` says since when it runs
   for i, id in ipairs(ids) do
     local mine = string.format('%d', last - #ids + i) .. stamp
     if strange then id = readable(k, id, mine) end

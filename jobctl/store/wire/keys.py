@@ -157,6 +157,10 @@ class Keys:
     def progress(self, queue: str) -> str:
         return self._of("progress", queue)
 
+    def ended(self, queue: str) -> str:
+        """How many jobs completed and died in the last minute: see _tally.lua."""
+        return self._of("ended", queue)
+
     def logs(self, queue: str, job_id: str = "") -> str:
         """The log of a job. Scripts are given the key without an id, and put it behind that."""
         return f"{self._of('log', queue)}:{job_id}"
@@ -245,7 +249,8 @@ NAMESPACE_KEYS = frozenset(
 _KINDS = {
     "list": "ready stock_delayed wake",
     "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
-    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published",
+    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published "
+    "ended",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats",
     "set": "queues stock_queues named",

@@ -21,7 +21,7 @@ def run(world: Arena, jobs: int, threads: int) -> Finding:
         worker.term()
     codes = [worker.wait(EXIT_S * 2) for worker in workers]
     took = time.monotonic() - began
-    held = sum(row.running or 0 for row in world.store.queues.depth(world.queues()))
+    held = sum(len(world.store.processes.reservations(queue)) for queue in world.queues())
     world.worker(processes=2, threads=2 * threads)
     world.settle(jobs / threads + 30)
     checks = [
