@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -30,22 +29,17 @@ _MINUTE_MS = 60_000
 _SOME_TIME = datetime(2024, 1, 1)
 
 
-def next_ticks(schedule: Schedule, after_ms: int, n: int) -> list[int]:
-    """The first `n` ticks later than `after_ms`, in milliseconds since the epoch, strictly increasing.
-
-    Fewer when there are no more within 50 years. Raises cronsim.CronSimError for a bad cron line and
-    zoneinfo.ZoneInfoNotFoundError for an unknown time zone.
-    """
-    return list(islice(ticks(schedule, after_ms), n))
-
-
 def following(schedule: Schedule, tick_ms: int) -> int:
     """The tick after one; after the last one, a moment that nobody lives to see."""
     return next(ticks(schedule, tick_ms), clock.LAST_MS)
 
 
 def ticks(schedule: Schedule, after_ms: int) -> Iterator[int]:
-    """All ticks later than `after_ms` from `start` to `end`, without those on excluded dates."""
+    """All ticks later than `after_ms` from `start` to `end`, without those on excluded dates: milliseconds since the
+    epoch, strictly increasing. They end when there are no more within 50 years.
+
+    Raises cronsim.CronSimError for a bad cron line and zoneinfo.ZoneInfoNotFoundError for an unknown time zone.
+    """
     if schedule.start_ms is not None:
         after_ms = max(after_ms, schedule.start_ms - 1)
     zone = zone_of(schedule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from jobctl import clock
 from jobctl.catalog import compiled
 from jobctl.catalog.load import load
 from jobctl.catalog.model import Schedule
-from jobctl.catalog.ticks import following, next_ticks, spread_ms
+from jobctl.catalog.ticks import following, spread_ms, ticks
 
 NEW_YORK = "America/New_York"
 ZONES = ["UTC", NEW_YORK, "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]
@@ -31,6 +31,10 @@ CRONS = [
 ]
 EVERY = st.integers(1_000, 90_000_000)
 AFTER = st.integers(1_735_689_600_000, 1_830_297_600_000)  # 2025 to 2027
+
+
+def next_ticks(schedule: Schedule, after_ms: int, n: int) -> list[int]:
+    return list(islice(ticks(schedule, after_ms), n))
 
 
 def local_ticks(cron: str, after: str, n: int, zone: str = NEW_YORK) -> list[str]:

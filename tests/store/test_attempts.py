@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from jobctl.store import Store
 from jobctl.store.data import attempts, codec
-from jobctl.store.data.attempts import MAX_KEPT, MAX_LINE, Lived
+from jobctl.store.data.attempts import MAX_LINE, Lived
 from jobctl.store.data.codec import Record
 from jobctl.store.nouns.settle import Ended, Reserved
 from tests.store.moves import KEEP_COUNT, KEEP_MS, QUEUE, Moves
 
+MAX_KEPT = 25
+"""As _attempts.lua has it."""
 TEXT = st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=50)
 
 

@@ -11,13 +11,13 @@ from jobctl import clock
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.complete import job_types
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.payload import Arguments, Payload, read_payload
+from jobctl.cli.parse.wait import Timeout, timeout_s
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.producer import Producer
     from jobctl.store.data.newjob import Enqueued, NewJob
-
-PAYLOAD_HELP = "The payload: JSON, @FILE or - for stdin. Arguments override its keys."
 
 
 @command
@@ -29,13 +29,8 @@ def enqueue(
             metavar="TYPE", help="A job type from the catalog.", show_default=False, autocompletion=job_types
         ),
     ] = None,
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY=TEXT | KEY:=JSON | KEY=@FILE]…", help="The payload.", show_default=False),
-    ] = None,
-    payload: Annotated[
-        str | None, typer.Option("--payload", metavar="JSON", help=PAYLOAD_HELP, show_default=False)
-    ] = None,
+    arguments: Arguments = None,
+    payload: Payload = None,
     delay: Annotated[
         str | None,
         typer.Option(
@@ -72,15 +67,7 @@ def enqueue(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until the job has ended; exit 7 if it died or was cancelled.")
     ] = False,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--timeout",
-            metavar="TIME",
-            help="With --wait: give up after this long, with exit code 6.",
-            show_default=False,
-        ),
-    ] = None,
+    timeout: Timeout = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -99,7 +86,7 @@ def enqueue(
     Example: jobctl enqueue send-email to=ada@example.com copies:=2 --wait
     """
     ctx.require_writable("enqueue jobs")
-    timeout_s = _timeout(wait, timeout)
+    seconds = timeout_s(wait, timeout)
     options: dict[str, Any] = {
         "delay": delay,
         "at": _moment(at),
@@ -112,26 +99,15 @@ def enqueue(
             raise UsageError("--from brings the payloads: it goes with no arguments, --payload or --id")
         from jobctl.cli.feed import enqueue_lines
 
-        return enqueue_lines(ctx, source, type, options, wait=wait, timeout_s=timeout_s)
+        return enqueue_lines(ctx, source, type, options, wait=wait, timeout_s=seconds)
     if type is None:
         raise UsageError("no job type is given", "jobctl enqueue TYPE key=value; the catalog lists the types")
-    job = _job(ctx, type, arguments or [], payload, {**options, "id": id})
-    return _enqueue(ctx, job, wait, timeout_s)
+    values = read_payload(ctx, type, arguments, payload)
+    job = _producer(ctx).prepare(type, values, id=id, **options)
+    return _enqueue(ctx, job, wait, seconds)
 
 
-def _job(ctx: Context, type_name: str, arguments: list[str], payload: str | None, options: dict[str, Any]) -> NewJob:
-    """Read and check everything before anything is written."""
-    from jobctl.catalog.payload import job_type
-    from jobctl.ops.payloads import build
-
-    catalog = ctx.catalog()
-    found = job_type(catalog, type_name)
-    limit = catalog.max_payload_bytes
-    values = build(found, arguments, payload, limit=limit, read_stdin=lambda size: read_stdin(ctx, size))
-    return _producer(ctx).prepare(type_name, values, **options)
-
-
-def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> int:
+def _enqueue(ctx: Context, job: NewJob, wait: bool, seconds: float | None) -> int:
     from jobctl.ops import enqueue as ops
 
     store = ctx.store(retries=2)
@@ -143,17 +119,17 @@ def _enqueue(ctx: Context, job: NewJob, wait: bool, timeout_s: float | None) -> 
         ctx.stdout.flush()
     elif not wait:
         ctx.emit(ops.record(ops.job_of(store, done), done), ())
-    return _wait(ctx, done, timeout_s) if wait else 0
+    return _wait(ctx, done, seconds) if wait else 0
 
 
-def _wait(ctx: Context, done: Enqueued, timeout_s: float | None) -> int:
+def _wait(ctx: Context, done: Enqueued, seconds: float | None) -> int:
     from jobctl.cli.view.bar import Bars
     from jobctl.ops.enqueue import record
     from jobctl.ops.waiting import verdict, wait_one
     from jobctl.store.data.ids import JobRef
 
     with Bars(ctx) as bars:
-        job = wait_one(ctx.store(retries=2), JobRef(done.job.queue, done.id), timeout_s, bars.seen)
+        job = wait_one(ctx.store(retries=2), JobRef(done.job.queue, done.id), seconds, bars.seen)
     if ctx.output not in (Output.TABLE, Output.NAME):
         ctx.emit(record(job, done), ())
     error = verdict(job)
@@ -169,26 +145,9 @@ def _producer(ctx: Context) -> Producer:
     return Producer(ctx.catalog(), ctx.store(retries=2).mint)
 
 
-def _timeout(wait: bool, timeout: str | None) -> float | None:
-    if timeout is None:
-        return None
-    if not wait:
-        raise UsageError("--timeout goes with --wait")
-    from jobctl.ops.when import parse_delay
-
-    return parse_delay(timeout, "--timeout") / 1000
-
-
 def _moment(at: str | None) -> datetime | None:
     if at is None:
         return None
     from jobctl.ops.when import parse_at
 
     return clock.to_datetime(parse_at(at))
-
-
-def read_stdin(ctx: Context, size: int) -> bytes:
-    """At most `size` bytes of stdin."""
-    if ctx.stdin.isatty():
-        ctx.say("reading JSON from the terminal; end with Ctrl-D")
-    return ctx.stdin.buffer.read(size)

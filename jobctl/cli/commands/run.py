@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobctl import redaction, settings
-from jobctl.cli.commands.enqueue import PAYLOAD_HELP, read_stdin
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.complete import job_types
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.payload import Arguments, Payload, read_payload
 from jobctl.errors import INTERRUPTED, JobctlError, OperationFailed
 from jobctl.text import first_line, sanitize
 
@@ -33,13 +33,8 @@ def run(
     type: Annotated[  # noqa: A002 - the catalog's word
         str, typer.Argument(metavar="TYPE", help="A job type from the catalog.", autocompletion=job_types)
     ],
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY=TEXT | KEY:=JSON | KEY=@FILE]…", help="The payload.", show_default=False),
-    ] = None,
-    payload: Annotated[
-        str | None, typer.Option("--payload", metavar="JSON", help=PAYLOAD_HELP, show_default=False)
-    ] = None,
+    arguments: Arguments = None,
+    payload: Payload = None,
 ) -> int:
     """Run a job in the foreground, without a queue or Redis.
 
@@ -48,22 +43,17 @@ def run(
 
     Example: jobctl run daily-report day=2026-11-22
     """
-    from jobctl.catalog.payload import job_type
-    from jobctl.ops import payloads
     from jobctl.ops import run as ops
     from jobctl.producer import Producer
     from jobctl.store.data.ids import Mint
 
-    catalog = ctx.catalog()
-    found = job_type(catalog, type)
-    limit = catalog.max_payload_bytes
-    values = payloads.build(found, arguments or [], payload, limit=limit, read_stdin=lambda n: read_stdin(ctx, n))
-    job = Producer(catalog, Mint()).prepare(type, values)
+    values = read_payload(ctx, type, arguments, payload)
+    job = Producer(ctx.catalog(), Mint()).prepare(type, values)
     if isinstance(ctx.stdout, io.TextIOWrapper):
         ctx.stdout.reconfigure(line_buffering=True)
     with _stdout_to_stderr(redaction.scrubber(job.redact, job.payload)):
         record = ops.run(
-            catalog,
+            ctx.catalog(),
             job,
             log=_printer(ctx),
             enqueuer=_enqueuer(ctx),

@@ -37,14 +37,8 @@ class Run:
         finally:
             if self.tally.changed:
                 words = self._planned.selection.words[:MAX_WORDS]
-                counts = (
-                    ""
-                    if self._planned.selection.by_name
-                    else f"{self.tally.matched} matched, {self.tally.failed} failed"
-                )
-                detail = self._verb.detail or counts
                 with suppress(RedisUnavailable):
-                    self._store.audit.add(self._verb.name, words, self.tally.changed, detail)
+                    self._store.audit.add(self._verb.name, words, self.tally.changed, self._detail())
 
     def _detail(self) -> str:
         if self._verb.detail or self._planned.selection.by_name:

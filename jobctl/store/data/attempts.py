@@ -16,8 +16,6 @@ import msgspec
 from jobctl import clock
 from jobctl.store.data.records import AttemptRecord
 
-MAX_KEPT = 25
-"""Of a job with more attempts, the first and the latest ones are kept; `attempt_count` stays true. As _attempts.lua."""
 MAX_LINE = 4_000
 """Bytes of an attempt, of which most are its message."""
 _DIGEST_BYTES = 12

@@ -208,7 +208,6 @@ ALL = (
 BY_NAME: Mapping[str, State] = {state.name: state for state in ALL}
 STATES = tuple(state.name for state in ALL)
 TERMINAL = tuple(state.name for state in ALL if state.ended)
-LIVE = tuple(state.name for state in ALL if not state.ended)
 WAY = (
     *(state.name for state in ALL if not (state.line or state.ended or state.moment == "started")),
     *(state.name for state in reversed(ALL) if state.line),

@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.job._shared import InQueue
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.wait import Timeout, timeout_s
 from jobctl.errors import UsageError
 
 
@@ -18,15 +19,7 @@ def result(
     id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],  # noqa: A002 - the catalog's word
     queue: InQueue = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the job has ended.")] = False,
-    timeout: Annotated[
-        str | None,
-        typer.Option(
-            "--timeout",
-            metavar="TIME",
-            help="With --wait: give up after this long, with exit code 6.",
-            show_default=False,
-        ),
-    ] = None,
+    timeout: Timeout = None,
 ) -> None:
     """Print what a job returned, as JSON.
 
@@ -36,20 +29,17 @@ def result(
     """
     from jobctl.cli.view.formats import to_json, to_yaml
     from jobctl.ops import jobs, waiting
-    from jobctl.ops.when import parse_delay
 
-    if timeout is not None and not wait:
-        raise UsageError("--timeout goes with --wait")
+    seconds = timeout_s(wait, timeout)
     if ctx.output is Output.NAME:
         raise UsageError("a result has no name", "it is JSON, or YAML with -o yaml")
-    timeout_s = None if timeout is None else parse_delay(timeout, "--timeout") / 1000
     store = ctx.store(retries=2)
     if wait:
         from jobctl.cli.view.bar import Bars
 
         found = jobs.locate(store, id, queue)
         with Bars(ctx) as bars:
-            waiting.wait_one(store, found.ref, timeout_s, bars.seen)
+            waiting.wait_one(store, found.ref, seconds, bars.seen)
     value = waiting.result(store, id, queue)
     if ctx.output is Output.YAML:
         text = to_yaml(value)
