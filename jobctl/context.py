@@ -38,7 +38,7 @@ class RateLimited(JobctlError):
 
     def __init__(self, after: float | str) -> None:
         self.after_ms = duration_ms(after)
-        super().__init__(f"told to come back after {format_duration(self.after_ms)}")
+        super().__init__(f"asked to retry after {format_duration(self.after_ms)}")
 
 
 SideEffect = Callable[[str, str, str, int], tuple[str, str, str]]
@@ -107,7 +107,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
 def count(value: float) -> float:
     """A number for `progress`: finite and from 0 on. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_COUNT:
-        raise ValueError(f"progress is counted in numbers from 0 on, not {value!r:.60}")
+        raise ValueError(f"progress must be a number, 0 or more, not {value!r:.60}")
     return value
 
 

@@ -46,7 +46,7 @@ class Once:
     def __enter__(self) -> Once:
         state, by, value = self._step("begin", self.key, "", self._keep_ms)
         if state == "busy":
-            raise OnceBusy(f"job {by} is at `{self.key}`", "it will be done, or can be begun anew, when that has ended")
+            raise OnceBusy(f"job {by} is running `{self.key}` now", "retry when that job has ended")
         _require_current(state, self.key)
         self.needed = state == "mine"
         if not self.needed:
@@ -67,7 +67,7 @@ class Once:
 
 def _require_current(state: str, key: str) -> None:
     if state == "late":
-        raise JobctlError(f"`{key}`: this attempt is no longer the job's current one", "another one has taken over")
+        raise JobctlError(f"`{key}`: this attempt is no longer the job's current one", "another attempt has taken over")
 
 
 def _encoded(value: Any) -> str:

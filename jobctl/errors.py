@@ -53,7 +53,7 @@ class RedisFull(RedisUnavailable):
 class WrongKind(RedisUnavailable):
     """A key holds another type of value than jobctl keeps there."""
 
-    def __init__(self, key: str = "", what: str = "is of the wrong type") -> None:
+    def __init__(self, key: str = "", what: str = "has the wrong type") -> None:
         hint = "`jobctl doctor` names such keys; move them away with RENAME, or use another --namespace"
         super().__init__(f"the key {key} {what}" if key else f"a key of this namespace {what}", hint)
 

@@ -84,7 +84,7 @@ class Flow:
         except ValueError as problem:  # a TemplateProblem is one
             why = scrubbing.scrub(secrets, str(problem))
             raise UsageError(
-                f"the key of {words} cannot be made from this payload of `{self._type}`: {why}",
+                f"the key of {words} cannot be rendered from this payload of `{self._type}`: {why}",
                 "give the value in the payload, or write `| default('none')` in the template",
             ) from problem
 

@@ -96,7 +96,7 @@ class Producer:
         if given is None:
             return self._mint.new(job_type.queue)
         if not ids.FOREIGN.fullmatch(given):
-            raise UsageError(f"the id {given[:60]!r} cannot be used", "use 1 to 120 letters, digits and . _ : @ = + -")
+            raise UsageError(f"invalid id {given[:60]!r}", "use 1 to 120 letters, digits and . _ : @ = + -")
         return given
 
     def _label(self, job_type: JobType, payload: Mapping[str, Any], job_id: str) -> str | None:
@@ -112,7 +112,7 @@ class Producer:
             label = render(templates.context(payload, job_id=job_id, job_type=job_type.name))
         except templates.TemplateProblem as problem:
             why = scrubbing.scrub(secrets, str(problem))
-            raise UsageError(f"the label of `{job_type.name}` cannot be made from this payload: {why}") from problem
+            raise UsageError(f"the label of `{job_type.name}` cannot be rendered from this payload: {why}") from problem
         return (scrubbing.scrub(secrets, label) or "")[:MAX_LABEL]
 
 
@@ -140,12 +140,12 @@ def read_times(
     `default_ms` stands in for `expires`. Raises UsageError, also for a job that could never start.
     """
     if delay is not None and at is not None:
-        raise UsageError("a job has either a delay or a time, not both")
+        raise UsageError("pass a delay or a time, not both")
     delay_ms = None if delay is None else _ms("delay", delay)
     at_ms = None if at is None else _at_ms(at)
     expires_ms = default_ms if expires is None else _ms("expires", expires)
     if expires_ms == 0:
-        raise UsageError("expires: expected a time above zero")
+        raise UsageError("expires: expected a duration above zero")
     wait_ms = delay_ms if at_ms is None else at_ms - clock.now_ms()
     if expires_ms is not None and wait_ms is not None and wait_ms >= expires_ms:
         raise UsageError(

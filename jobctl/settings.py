@@ -153,6 +153,11 @@ def completing() -> bool:
     return COMPLETE_VARIABLE in os.environ
 
 
+def answer_in_long_lines() -> None:
+    """Stop Typer's completions from wrapping their help (with Rich): a shell reads one answer per line."""
+    os.environ["COLUMNS"] = "10000"
+
+
 def environment() -> dict[str, str]:
     """A copy of this process's environment, for starting another."""
     return dict(os.environ)
@@ -212,6 +217,6 @@ def refuse_password(url: str) -> None:
     check(url)
     if redacted(url) != unquoted_keys(url):
         raise UsageError(
-            "a Redis password does not belong on the command line, where everyone can read it",
+            "do not pass a Redis password on the command line: every user of the machine can read it",
             "set JOBCTL_REDIS_URL, JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE",
         )

@@ -78,7 +78,7 @@ def _check_parts(url: str, scheme: str, rest: str) -> None:
         raise UsageError(f"{redacted(url)!r} is not a Redis URL", hint) from None
     if scheme == "unix":
         if not parts.path.startswith("/"):
-            raise UsageError(f"{redacted(url)!r} names no socket", "write unix:///absolute/path")
+            raise UsageError(f"{redacted(url)!r} has no socket path", "write unix:///absolute/path")
     elif not all(host for host, _ in hosts) or parts.fragment or "@" in parts.path or 0 in [p for _, p in hosts]:
         raise UsageError(f"{redacted(url)!r} is not a Redis URL", hint if "@" in rest else "")
     elif scheme.endswith(SENTINEL) and not re.fullmatch(r"/[^/]+(/\d*)?", parts.path):

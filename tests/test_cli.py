@@ -94,11 +94,11 @@ def test_version(cli: Cli) -> None:
         (("job", "ls", "--state", "dead"), "no such option: --state; did you mean the filter state:…?"),
         (("version", "extra"), "unexpected extra argument"),
         (("version", "-o", "xml"), "'xml' is not one of table, json, jsonl, yaml, name"),
-        (("version", "--redis", "redis://:secret@h"), "does not belong on the command line"),
+        (("version", "--redis", "redis://:secret@h"), "do not pass a Redis password on the command line"),
         (("version", "--redis", "http://h"), "cannot begin with http://"),
         (("version", "--profile", "none"), "no profile 'none'"),
         (("completion", "show", "tcsh"), "'tcsh' is not one of bash, zsh, fish"),
-        (("profile", "use"), "give a profile's name"),
+        (("profile", "use"), "pass a profile name"),
         (("-o", "json", "version"), "no such option: -o; options come after the command"),
         (("enqueue", "a", "--wait", "--timeout", "5x"), "--timeout: expected a duration"),
         (("job", "wait", "a", "--timeout", "5x"), "--timeout: expected a duration"),
@@ -118,7 +118,7 @@ def test_nothing_configured_says_what_to_do(tmp_path: Path) -> None:
     ctx = Context(resolve(state_dir=str(tmp_path / "s"), environ={"XDG_CONFIG_HOME": str(tmp_path)}))
     with pytest.raises(RedisUnavailable) as caught:
         ctx.redis_url()
-    assert str(caught.value.message) == "nothing is running and no Redis is configured"
+    assert str(caught.value.message) == "no Redis is configured, and `jobctl up` is not running here"
     assert caught.value.hint == "start `jobctl up` or set JOBCTL_REDIS_URL"
 
 
@@ -337,6 +337,14 @@ def test_a_shell_is_offered_commands_and_options(cli: Cli) -> None:
     assert completions(cli, "jobctl nonsense x") == []
 
 
+def test_a_shell_reads_each_help_in_one_line_however_narrow_the_terminal(cli: Cli) -> None:
+    shell = {"_JOBCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "jobctl job retry --", "COLUMNS": "30"}
+    first, *others = cli(env=cli.env | shell).out.splitlines()
+    assert first.startswith("_arguments")
+    assert others
+    assert all(line.startswith('"--') for line in others)
+
+
 def test_live_completion_offers_the_catalogs_names_and_is_silent_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +365,7 @@ def test_live_completion_offers_the_catalogs_names_and_is_silent_without_one(
         (("job", "show"), "jobctl job show [OPTIONS] ID…"),
         (("job", "ls"), "jobctl job ls [OPTIONS] [FILTER]…"),
         (("enqueue",), "jobctl enqueue [OPTIONS] [TYPE] [KEY=TEXT | KEY:=JSON | KEY=@FILE]…"),
-        (("init",), "jobctl init [OPTIONS] [folder]"),
+        (("init",), "jobctl init [OPTIONS] [FOLDER]"),
     ],
 )
 def test_help_speaks_of_arguments_as_people_type_them(cli: Cli, args: tuple[str, ...], usage: str) -> None:

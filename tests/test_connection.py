@@ -26,7 +26,7 @@ def test_a_refused_connection_says_where_and_hides_the_password(tmp_path: Path) 
     [
         (redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'."), "out of memory"),
         (redis.ResponseError("READONLY You can't write against a read only replica."), "read-only"),
-        (redis.ResponseError("NOAUTH Authentication required."), "wants a password"),
+        (redis.ResponseError("NOAUTH Authentication required."), "requires a password"),
         (redis.exceptions.NoPermissionError("this user has no permissions"), "does not permit"),
         (redis.ResponseError("MISCONF Valkey is configured to save"), "cannot write to its disk"),
         (redis.ResponseError("user_script:1: OOM command not allowed script: f0"), "out of memory"),

@@ -22,7 +22,8 @@ from jobctl.catalog import readers, table
 from jobctl.catalog.load import load, load_text
 from jobctl.catalog.shapes import Object
 from jobctl.catalog.units import parse_duration
-from jobctl.cli.parse.tree import build
+from jobctl.cli.main import SUMMARY
+from jobctl.cli.parse.tree import LazyGroup, build
 from jobctl.cli.registry import COMMANDS, Entry, Group
 from jobctl.client import Client
 from jobctl.context import Current
@@ -127,6 +128,18 @@ def test_a_wrong_command_would_be_noticed(command: str) -> None:
 @pytest.mark.parametrize("path", TREE)
 def test_every_command_has_a_row_in_the_readme(path: str) -> None:
     assert re.search(rf"^\| `jobctl {path}` \| \w", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", ["", *sorted(GROUPS), *TREE])
+def test_the_help_of_every_command_has_an_example_that_parses(path: str) -> None:
+    shown = LazyGroup("jobctl", COMMANDS, SUMMARY)
+    context = shown.make_context("jobctl", [], resilient_parsing=True)
+    for word in path.split():
+        shown = shown.get_command(context, word)
+    [example] = re.findall(r"^ *Example: (jobctl .*(?:\n +\S.*)*)", shown.get_help(context), re.MULTILINE)
+    for command in commands_in(" ".join(example.split())):
+        assert command.startswith(path)
+        parse(command, complete=True)
 
 
 @pytest.mark.parametrize("variable", re.findall(r"\bJOBCTL_[A-Z_]+", README))

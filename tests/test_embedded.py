@@ -108,7 +108,7 @@ def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Pa
     state = tmp_path / "s"
     prepare_directory(state)
     (state / "appendonlydir").write_text("in the way")
-    with pytest.raises(RedisUnavailable, match=r"does not start: .*append"):
+    with pytest.raises(RedisUnavailable, match=r"did not start: .*append"):
         EmbeddedServer(state).start()
     (state / "appendonlydir").unlink()
     with EmbeddedServer(state):

@@ -89,11 +89,11 @@ def test_a_record_without_the_field_does_not_match() -> None:
         ("args:x", "no such filter", ""),
         ("state:ded", "no such state", "did you mean dead?"),
         ("state:zzz", "no such state", "write waiting, delayed"),
-        ("state:", "wants a value", ""),
+        ("state:", "needs a value", ""),
         ("email", "is not a filter", "write queue:"),
         ("group:a1f", "too short", "at least 4"),
         ("error~/(/", "is not a regular expression", ""),
-        ("since:yesterday", "is not a moment", "a duration ago"),
+        ("since:yesterday", "invalid time", "how long ago"),
     ],
 )
 def test_a_term_that_cannot_be_read_says_what_to_write(term: str, says: str, hint: str) -> None:

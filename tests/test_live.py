@@ -51,5 +51,5 @@ def test_the_view_says_what_is_paused_until_when_and_why(monkeypatch: pytest.Mon
     view.show(Snapshot(server="here", parts=(), queues=(), events=(), pauses=(pause,)))
     view.close()
     assert "job type greet is paused until 11-22 " in stderr.getvalue()
-    assert "deploy (by ada@host); producers are shut out" in stderr.getvalue()
+    assert "deploy (by ada@host); new jobs are refused" in stderr.getvalue()
     assert "\x1b[2J" not in stderr.getvalue()

@@ -91,7 +91,7 @@ def test_a_profiles_password_never_goes_to_another_server(tmp_path: Path) -> Non
         ("redis+sentinel://host", "does not name the service"),
         ("redis://host:port", "is not a Redis URL"),
         ("redis://", "is not a Redis URL"),
-        ("unix://relative.sock", "names no socket"),
+        ("unix://relative.sock", "has no socket path"),
     ],
 )
 def test_a_url_that_cannot_work_is_refused(tmp_path: Path, url: str, says: str) -> None:

@@ -148,7 +148,7 @@ def test_less_important_columns_give_way_first_and_silent_ones_before_all_and_un
     assert (narrow.text.split()[:3], narrow.hidden, narrow.note) == (["ID", "MINOR", "MAJOR"], (), "")
     narrower = table(screen(), [row], columns, 30)
     assert narrower.text.split()[:2] == ["ID", "MAJOR"]
-    assert narrower.note == "no room for MINOR: see -o json"
+    assert narrower.note == "no room for MINOR; use -o json to see all"
     assert table(screen(), [row], columns, 5).text.split() == ["ID", "x" * 10], "the first one stays, whole"
 
 

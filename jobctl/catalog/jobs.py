@@ -56,7 +56,7 @@ def read_retries(values: Values, inherited: RetryPolicy, path: Path, report: Rep
     """`retries:` over what is inherited. A back-off of one's own replaces inherited `delays`."""
     own_backoff = {"backoff", "delay"} & values.keys()
     if own_backoff and "delays" in values:
-        report.add((*path, "delays"), f"`delays` says every delay, so {one_of(sorted(own_backoff))} has no effect")
+        report.add((*path, "delays"), f"`delays` sets every delay, so {one_of(sorted(own_backoff))} has no effect")
     policy = RetryPolicy(
         max=values.get("max", inherited.max),
         backoff=values.get("backoff", inherited.backoff),
@@ -123,7 +123,7 @@ def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | N
         first = pattern.partition(".")[0]
         if keys is not None and not any(fnmatchcase(key, first) or key.startswith(f"{first}.") for key in keys):
             hint = did_you_mean(first, keys) or f"the payload's `properties` are {', '.join(sorted(keys)[:10])}"
-            report.add((*path, index), f"`{first}` is no key of the payload", hint)
+            report.add((*path, index), f"the payload has no key `{first}`", hint)
     return patterns
 
 

@@ -55,8 +55,8 @@ def read_unique(values: Values, path: Path, schema: Values | None, report: Repor
     if report.given((*place, "for")) and report.given((*place, "until")):
         report.add_at_key((*place, "until"), "expected at most one of `for` and `until`, found both")
     if mode == "extend" and not report.given((*place, "for")):
-        hint = "say how long with `for: 30s`, or use `on_conflict: replace`"
-        report.add((*place, "on_conflict"), "`extend` starts the time of `for` anew, found no `for`", hint)
+        hint = "add `for: 30s`, or use `on_conflict: replace`"
+        report.add((*place, "on_conflict"), "`extend` restarts the time in `for`, but `for` is missing", hint)
     templating.check(key, (*place, "key"), templating.payload_keys(schema), report, job_fields=_JOB_FIELDS)
     if key in (schema or {}).get("properties", {}):
         report.add((*place, "key"), f"the key {shown(key)} is the same for every job", f'write "{{{{ {key} }}}}"')
@@ -75,8 +75,8 @@ def read_expires(values: Values, path: Path, report: Report) -> int | None:
     unique = values.get("unique") or {}
     held = unique.get("for", 0) if unique.get("on_conflict") in ("replace", "extend") else 0
     if expires is not None and held >= expires:
-        reason = f"a job would expire before it starts: `unique` holds each back for {format_duration(held)}"
-        report.add((*path, "expires"), reason, "make it longer")
+        reason = f"jobs would expire before they start: `unique` delays each by {format_duration(held)}"
+        report.add((*path, "expires"), reason, "set a longer time")
     return expires
 
 
@@ -86,5 +86,5 @@ def _check_key(key: str | None, path: Path, keys: frozenset[str] | None, report:
     templating.check(key, path, keys, report, job_fields=_JOB_FIELDS)
     if not is_template(key):
         name = key if key.isidentifier() else "tenant"
-        hint = f'write "{{{{ {name} }}}}" for a value of the payload, or remove it'
+        hint = f'write "{{{{ {name} }}}}" to use a payload value, or remove it'
         report.add(path, f"the key {shown(key)} is the same for every job", hint)

@@ -35,7 +35,7 @@ def read(path: str | Path) -> str:
         with Path(path).open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise UsageError(f"no catalog at {path}", "write one with `jobctl init`, or name one with --catalog") from None
+        raise UsageError(f"no catalog at {path}", "create one with `jobctl init`, or pass --catalog") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"the catalog {path} cannot be read: {reason}") from error

@@ -46,7 +46,7 @@ def _size(text: str) -> int:
 
 def _memory(text: str) -> int:
     if (size := parse_size(text)) < MIN_MEMORY:
-        raise ValueError(f"expected at least `32MB`, which the interpreter itself needs, found `{text}`")
+        raise ValueError(f"expected at least `32MB`, which Python itself needs, found `{text}`")
     return size
 
 

@@ -102,7 +102,7 @@ def _too_large(operator: str, left: Any, right: Any) -> bool:
 def refuse_unsafe(tree: nodes.Template) -> None:
     """Raise TemplateSyntaxError for what can never be rendered: loading other templates, calling methods."""
     for load in tree.find_all(_LOADS):
-        raise TemplateSyntaxError("a template cannot load another one", load.lineno)
+        raise TemplateSyntaxError("a template cannot load another template", load.lineno)
     for call in tree.find_all(nodes.Call):
         target = call.node
         of_loop = isinstance(target, nodes.Getattr) and target.node == nodes.Name("loop", "load")

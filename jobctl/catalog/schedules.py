@@ -43,7 +43,7 @@ def read_schedule(
     zone = values.get("timezone", "UTC") if report.sound((*path, "timezone")) else "UTC"
     start, end = (_instant(values.get(key), zone, last=key == "end") for key in ("start", "end"))
     if start is not None and end is not None and end < start:
-        report.add((*path, "end"), "`end` lies before `start`")
+        report.add((*path, "end"), "`end` is before `start`")
     exclude = values.get("exclude", ())
     if isinstance(exclude, Mapping):
         file = exclude.get("file")
@@ -91,9 +91,7 @@ def cron_problem(expression: str) -> str | None:
     second, minutes = fields(expression)
     parts = [second, *minutes.split()]
     if len(parts) != len(_FIELDS) or len(expression) > _MAX_CRON:
-        return (
-            f"expected five fields ({', '.join(_FIELDS[1:])}), or six with the second first, found {shown(expression)}"
-        )
+        return f"expected five fields ({', '.join(_FIELDS[1:])}), or six with seconds first, found {shown(expression)}"
     try:
         next(CronSim(" ".join(parts), _SOME_DAY))
     except CronSimError as error:
@@ -126,10 +124,10 @@ def _check_trigger(values: Mapping[str, Any], path: Path, report: Report) -> Non
     if cron is not None and (problem := cron_problem(cron)):
         report.add((*path, "cron"), problem)
     if given != ["every"] and report.given((*path, "anchor")):
-        report.add_at_key((*path, "anchor"), "`anchor` says where the ticks of `every` begin", "remove it")
+        report.add_at_key((*path, "anchor"), "`anchor` works only with `every`", "remove it")
     if given == ["every"] and report.given((*path, "timezone")) and not values.keys() & _IN_ZONE:
-        reason = "`timezone` has no effect beside `every` alone, whose ticks are aligned to the epoch"
-        report.add_at_key((*path, "timezone"), reason, "remove it, or say when with `cron` or `anchor`")
+        reason = "`timezone` has no effect on `every` alone, which counts from the epoch"
+        report.add_at_key((*path, "timezone"), reason, "remove it, or add `anchor`, or use `cron`")
     if zone is not None:
         _check_zone(zone, (*path, "timezone"), report)
 
@@ -141,7 +139,7 @@ def _check_zone(zone: str, path: Path, report: Report) -> None:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         hint = did_you_mean(zone, zoneinfo.available_timezones())
-        report.add(path, f"unknown time zone {shown(zone)}", hint or "such as `Europe/Berlin` or `UTC`")
+        report.add(path, f"unknown time zone {shown(zone)}", hint or "use a name such as `Europe/Berlin` or `UTC`")
 
 
 def _check_payload(job: JobType, payload: Any, path: Path, report: Report) -> None:

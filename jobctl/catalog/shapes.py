@@ -26,7 +26,7 @@ class ListOf:
             report.add(path, f"expected {self.expected}, found {found(node)}")
             return INVALID
         if len(node.items) < self.minimum:
-            report.add(path, f"expected {self.expected}, found an empty one")
+            report.add(path, f"expected {self.expected} that is not empty")
             return INVALID
         values = []
         for index, child in enumerate(node.items):

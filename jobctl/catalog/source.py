@@ -91,7 +91,7 @@ class _Builder:
                 case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
                     self._end()
                 case yaml.DocumentStartEvent() if self._root is not None:
-                    raise self._error(event, "expected one document, found another", "remove the second `---`")
+                    raise self._error(event, "expected one YAML document, found more", "remove the second `---`")
         if self._root is None:
             raise _error(self._file, 1, 1, "the catalog is empty", "start with `version: 1`")
         return self._root
@@ -100,7 +100,7 @@ class _Builder:
         import yaml
 
         if len(self._open) >= MAX_DEPTH:
-            raise self._error(event, f"nested more than {MAX_DEPTH} deep")
+            raise self._error(event, f"nested more than {MAX_DEPTH} levels deep")
         shape, tag = ("list", "seq") if isinstance(event, yaml.SequenceStartEvent) else ("mapping", "map")
         node = Node(shape if event.tag in (None, "!", _PREFIX + tag) else event.tag, *_mark(event))
         self._open.append((node, event.anchor, []))
@@ -135,7 +135,7 @@ class _Builder:
             raise self._error(
                 event,
                 f"unknown alias `*{printable(event.anchor[:60])}`",
-                "an anchor stands before its aliases",
+                "define the anchor before its aliases",
             )
         return node
 

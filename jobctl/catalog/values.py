@@ -120,7 +120,7 @@ class PayloadSchema:
         if schema is INVALID or not report.sound(path):
             return INVALID
         if schema.setdefault("type", "object") != "object":
-            report.add((*path, "type"), f"a payload is an object, found type {shown(str(schema['type']))}")
+            report.add((*path, "type"), f"a payload must be an object, found type {shown(str(schema['type']))}")
             return INVALID
         for inner, message, hint in _schema_problems(schema):
             report.add((*path, *inner), message, hint)
@@ -142,7 +142,7 @@ def _schema_problems(schema: dict[str, Any]) -> Iterator[tuple[Path, str, str]]:
         return
     errors = _meta_errors(schema, dialect)
     for error in errors:
-        yield tuple(error.instance_path), f"not JSON Schema: {explain(error)}", _format_hint(error.instance)
+        yield tuple(error.instance_path), f"invalid JSON Schema: {explain(error)}", _format_hint(error.instance)
     if errors:
         return
     try:

@@ -19,7 +19,9 @@ def speaker(ctx: Context) -> Speaker | None:
     """
     job_id, token = ctx.settings.parent_job, ctx.settings.attempt_token
     if job_id is None or token is None:
-        raise UsageError("this runs outside a job", "a command job finds JOBCTL_JOB_ID and JOBCTL_TOKEN around it")
+        raise UsageError(
+            "this command works only inside a job", "workers set JOBCTL_JOB_ID and JOBCTL_TOKEN for command jobs"
+        )
     if token == RUN_TOKEN:
         return None
     from jobctl.ops.say import Speaker

@@ -59,8 +59,8 @@ class Context:
         found = self.catalog_if_any()
         if found is None:
             raise UsageError(
-                f"there is no catalog at {self.settings.catalog_path}",
-                "write one with `jobctl init`, or name one with --catalog",
+                f"no catalog at {self.settings.catalog_path}",
+                "create one with `jobctl init`, or pass --catalog",
             )
         return found
 
@@ -106,7 +106,7 @@ class Context:
                 if not self.settings.namespace and _namespace_in(self.settings.catalog_path) is None:
                     raise
                 self._opened["broken"] = error
-                self.say(f"{error.message}: going on without it, payloads are hidden; {error.hint}")
+                self.say(f"{error.message}: continuing without the catalog, with payloads hidden; {error.hint}")
         return None
 
     @property
@@ -164,7 +164,7 @@ class Context:
         """
         if self.settings.read_only:
             raise Refused(
-                f"profile {self.settings.profile} is read-only: it does not let you {what}",
+                f"profile {self.settings.profile} is read-only: you cannot {what}",
                 "choose another with --profile",
             )
         if not self.settings.namespace:

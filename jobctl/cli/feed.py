@@ -83,7 +83,7 @@ def _opened(ctx: Context, source: str) -> Iterator[tuple[int, int | None]]:
     """The descriptor to read, and its size if it is a plain file."""
     if source == "-":
         if ctx.stdin.isatty():
-            ctx.say("reading a job a line from the terminal; end with Ctrl-D")
+            ctx.say("reading one job per line from the terminal; end with Ctrl-D")
         yield ctx.stdin.fileno(), None
         return
     try:
@@ -143,9 +143,9 @@ def _summarise(ctx: Context, tally: Tally) -> None:
 def _accepted(tally: Tally) -> str:
     text = f"{_lines(tally.accepted)} accepted"
     details = (
-        (tally.known, "known already"),
+        (tally.known, "already known"),
         (tally.skipped, "skipped: another job holds their unique key"),
-        (tally.replaced, "in place of others"),
+        (tally.replaced, "replaced another job"),
     )
     if told := ", ".join([f"{count:,} {what}" for count, what in details if count]):
         text += f" ({told})"
@@ -154,7 +154,7 @@ def _accepted(tally: Tally) -> str:
     if tally.bad:
         text += f", {tally.bad:,} bad"
     if tally.uncertain:
-        text += f"; {tally.uncertain:,} more may have been: enqueue them again under the same ids, or look"
+        text += f"; {tally.uncertain:,} more may have been accepted: enqueue them again with the same ids, or check"
     return text
 
 
@@ -166,7 +166,7 @@ def _wait(ctx: Context, waited: set[JobRef], timeout_s: float | None) -> int:
     from jobctl.ops.waiting import count_ends, worst_end
 
     counts = count_ends(ctx.store(retries=2), waited, timeout_s)
-    words = {"waiting": "not ended in time", "gone": "ended and not kept"}
+    words = {"waiting": "not finished in time", "gone": "no longer kept"}
     parts = [f"{count:,} {words.get(state, state)}" for state, count in sorted(counts.items())]
     ctx.say(f"{len(waited):,} jobs: {', '.join(parts)}")
     return worst_end(counts)

@@ -14,9 +14,11 @@ from jobctl.errors import INTERRUPTED, JobctlError
 BROKEN_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended: `jobctl job ls | head` was cut short."""
 
-SUMMARY = """Operate background jobs: enqueue, look, explain and repair.
+SUMMARY = """Operate background jobs: enqueue, inspect, explain and repair.
 
-Run `jobctl COMMAND --help` for a command's own options."""
+Run `jobctl COMMAND --help` for a command's own options.
+
+Example: jobctl enqueue send-email to=ada@example.com --wait"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +60,7 @@ def _complete(root: Any) -> int:
 
     try:
         get_completion_inspect_parameters()  # registers Typer's shells
+        settings.answer_in_long_lines()
         root.main(args=[], prog_name="jobctl", complete_var=settings.COMPLETE_VARIABLE)
     except Exception:  # noqa: BLE001 - see above
         return 1

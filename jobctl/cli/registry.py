@@ -29,11 +29,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A noun with its verbs: `jobctl job show`. Only the group has a panel."""
+    """A noun with its verbs: `jobctl job show`. Only the group has a panel. `example` is for its help."""
 
     name: str
     help: str
     panel: str
+    example: str
     commands: tuple[Entry, ...]
 
 
@@ -52,6 +53,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
         "job",
         "Show, wait for, cancel and retry jobs.",
         LOOK,
+        "jobctl job ls state:running",
         (
             Entry("show", "Show everything known about a job."),
             Entry("ls", "List jobs, the newest first."),
@@ -71,6 +73,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
         "queue",
         "Show, pause, resume and empty queues.",
         LOOK,
+        "jobctl queue ls",
         (
             Entry("ls", "List queues with the number of jobs in each state."),
             Entry("show", "Show one queue: depth, rates, pause, job types, errors, who serves it."),
@@ -92,6 +95,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
         "limit",
         "Show and change rate and concurrency limits.",
         LOOK,
+        "jobctl limit ls",
         (
             Entry("ls", "Show each limit: what it allows, how much is used, how many jobs wait."),
             Entry(
@@ -110,6 +114,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
         "dead",
         "Show, retry, discard and restore dead letters.",
         REPAIR,
+        "jobctl dead groups",
         (
             Entry("ls", "List dead letters, the latest first."),
             Entry("groups", "Show why jobs died: dead letters grouped by their error."),
@@ -123,6 +128,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
         "profile",
         "Manage profiles: named deployments with their Redis and namespace.",
         SET_UP,
+        "jobctl profile use staging",
         (
             Entry("ls", "List the profiles."),
             Entry("use", "Choose the profile for later commands."),
@@ -133,11 +139,12 @@ COMMANDS: tuple[Entry | Group, ...] = (
         "completion",
         "Completion of commands, job types and queues in your shell.",
         SET_UP,
+        "jobctl completion install",
         (
             Entry("install", "Install completion for your shell."),
             Entry("show", "Print the completion script of a shell."),
         ),
     ),
-    Entry("migrate", "Bring what an older version keeps in Redis to this version's layout.", SET_UP),
+    Entry("migrate", "Convert the data of an older version in Redis to this version's layout.", SET_UP),
     Entry("version", "Print the version.", SET_UP),
 )

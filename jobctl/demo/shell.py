@@ -64,7 +64,7 @@ class Shell:
     def check(self, what: str, held: bool) -> None:
         """Say that something holds. Raises OperationFailed when it does not."""
         if not held:
-            raise OperationFailed(f"the demo failed: it does not hold that {what}")
+            raise OperationFailed(f"the demo failed: not true: {what}")
         self._write(f"  {self._painted('✓', '32')} {what}\n")
 
     def until(self, what: str, probe: Callable[[], T], timeout_s: float = 20.0) -> T:
@@ -72,7 +72,7 @@ class Shell:
         deadline = clock.monotonic() + timeout_s
         while not (found := probe()):
             if clock.monotonic() > deadline:
-                raise OperationFailed(f"the demo failed: not within {timeout_s:.0f} s: {what}")
+                raise OperationFailed(f"the demo failed: timed out after {timeout_s:.0f} s: {what}")
             time.sleep(0.1)
         return found
 

@@ -35,13 +35,14 @@ def run(out: TextIO, *, color: bool) -> None:
             _play(shell, up, receiver)
         finally:
             receiver.close()
-    shell.say(f"Done in {clock.monotonic() - began:.0f} s. Nothing is left behind. Yours: `jobctl init && jobctl up`")
+    took = f"{clock.monotonic() - began:.0f} s"
+    shell.say(f"Done in {took}; everything was cleaned up. Start your own: `jobctl init && jobctl up`")
 
 
 def _play(shell: Shell, up: Part, receiver: Receiver) -> None:
     try:
         tell(shell, up, receiver)
-        shell.say("Ctrl-C: the scheduler stops, the workers finish what they run, the server goes last.")
+        shell.say("Ctrl-C: the scheduler stops, the workers finish their jobs, the server stops last.")
         up.signal(signal.SIGINT)
         shell.until("`jobctl up` has ended", lambda: up.poll() is not None, STOP_S)
         shell.check("everything has stopped in order", up.poll() == 0)

@@ -64,7 +64,7 @@ def write_project(folder: Path, receiver: Receiver) -> None:
 
 def tell(shell: Shell, up: Part, receiver: Receiver) -> None:
     """The whole story. Raises OperationFailed at the first thing that does not hold."""
-    shell.say("A catalog says which jobs exist. Is it in order?")
+    shell.say("A catalog defines the job types. Check it:")
     shell.run("validate")
     start(shell, up)
     command_job(shell)
@@ -78,7 +78,7 @@ def tell(shell: Shell, up: Part, receiver: Receiver) -> None:
 
 
 def start(shell: Shell, up: Part) -> None:
-    shell.say("Everything at once: a private server, two worker processes, a scheduler.")
+    shell.say("Start everything: a private server, two worker processes, a scheduler.")
     shell.typed("jobctl up --processes 2 --threads 4 &")
     up.start()
 
@@ -103,7 +103,7 @@ def command_job(shell: Shell) -> None:
 
 
 def http_job(shell: Shell, eyes: Eyes, receiver: Receiver) -> None:
-    shell.say("A webhook whose receiver is away at first: 503 is tried again, until it is taken.")
+    shell.say("A webhook whose receiver answers 503 at first: the job is retried until it succeeds.")
     job_id = shell.run("enqueue", "deliver-webhook", "order:=1", "--wait", "--timeout", "20s").strip()
     attempts = [attempt.outcome for attempt in eyes.job(job_id).attempts]
     shell.check(f"the receiver answered {receiver.answers}", receiver.answers == [503] * REFUSALS + [200])
@@ -130,16 +130,16 @@ def break_orders(shell: Shell, eyes: Eyes) -> list[str]:
 def look(shell: Shell) -> None:
     shell.say("Something is wrong with payments. How deep are the queues?")
     shell.run("queue", "ls")
-    shell.say("What fails, last?")
+    shell.say("Which jobs failed last?")
     shell.run("tail", "--failures", "-n", "5")
-    shell.say("And why? Dead letters, grouped by their error:")
+    shell.say("Why? Dead letters, grouped by error:")
     shell.run("dead", "groups")
 
 
 def repair(shell: Shell, eyes: Eyes, up: Part, ids: Sequence[str]) -> None:
     group = shell.ask("dead", "groups")[0]
     shell.check(f"one group holds all {ORDERS}: {group['error']}", group["count"] == ORDERS)
-    shell.say("The fix, and the workers take it in without losing a job:")
+    shell.say("Fix the bug and reload the workers, without losing a job:")
     tasks = shell.folder / "tasks.py"
     shell.typed(f"sed -i 's/{FIX[0]}/{FIX[1]}/' tasks.py; kill -HUP $(cat .jobctl/up.pid)".replace(" * 100", ""))
     tasks.write_text(tasks.read_text().replace(*FIX))
@@ -147,7 +147,7 @@ def repair(shell: Shell, eyes: Eyes, up: Part, ids: Sequence[str]) -> None:
     log = up.log or Path()
     shell.until("the workers have reloaded", lambda: "reloaded:" in log.read_text(errors="replace"))
     shell.check("the workers run the new code", True)
-    shell.say("What would a retry of the whole group do? Then do it.")
+    shell.say("Preview a retry of the whole group, then run it.")
     shell.run("dead", "retry", "--group", group["group"], "--dry-run", lines=6)
     shell.run("dead", "retry", "--group", group["group"], "--yes", "--max", str(ORDERS))
     shell.run("job", "wait", *ids, "--timeout", "20s", typed=f"jobctl job wait {ids[0]} … --timeout 20s", lines=2)

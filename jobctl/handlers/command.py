@@ -82,9 +82,9 @@ def _not_started(error: OSError, program: str, cwd: str | None) -> HandlerFailur
     """Why a command did not start. A missing program may come with the next deploy: retryable."""
     reason = error.strerror or str(error)
     if cwd is not None and error.filename == cwd:
-        return HandlerFailure("WorkingDirectory", f"cannot work in {cwd}: {reason}")
+        return HandlerFailure("WorkingDirectory", f"cannot run in {cwd}: {reason}")
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return HandlerFailure("CommandNotFound", f"there is no program {program!r}", match=("exit:127",))
+        return HandlerFailure("CommandNotFound", f"program {program!r} not found", match=("exit:127",))
     if error.errno in (errno.EACCES, errno.ENOEXEC):
         return HandlerFailure("CommandNotExecutable", f"{program!r}: {reason}", match=("exit:126",))
     return HandlerFailure(

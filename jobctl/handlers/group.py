@@ -67,7 +67,9 @@ class Group:
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
-            raise HandlerFailure("CommandLost", "something in the worker reaped the command") from None
+            raise HandlerFailure(
+                "CommandLost", "something else in the worker collected the command's exit status"
+            ) from None
 
     def signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(OSError):  # nothing is left of the group, or it is no longer ours to signal

@@ -91,10 +91,12 @@ class HttpHandler(Handler):
             if answer.status not in (301, 302, 303, 307, 308) or location is None:
                 return answer
             if answer.status < 307 and request.method not in ("GET", "HEAD"):
-                raise _redirect(request, f"answered {answer.status}, which does not repeat a {request.method}")
+                raise _redirect(
+                    request, f"answered {answer.status}, a redirect that does not keep the method {request.method}"
+                )
             target = redirected(self._address.origin, request.target, location)
             if target is None:
-                raise _redirect(request, "leads to another host; jobs go to the catalog's hosts only")
+                raise _redirect(request, "redirects to another host; only hosts in the catalog are allowed")
             request = replace(request, target=target)
         raise _redirect(request, f"more than {MAX_REDIRECTS} redirects")
 

@@ -69,7 +69,7 @@ class IsolatedHandler(Handler):
         """Python says of a MemoryError nothing at all: a person must hear which limit it was."""
         if failed.get("error") != "MemoryError" or failed.get("message") or self._memory is None:
             return failed
-        return {**failed, "message": f"beyond its `memory` of {self._memory:,} bytes"}
+        return {**failed, "message": f"exceeded its `memory` of {self._memory:,} bytes"}
 
     def warm(self) -> None:
         self._pool.warm()
@@ -142,7 +142,7 @@ class _Talk:
             return
         self._look_at = clock.monotonic() + LOOK_S
         if (held := held_bytes(self._process.pid)) > self._memory + SPARE:
-            text = f"it held {held:,} bytes, shared mappings included; its `memory` is {self._memory:,}"
+            text = f"it used {held:,} bytes, shared mappings included; its `memory` is {self._memory:,}"
             raise HandlerFailure("MemoryError", text)
 
     def _keep_time(self) -> None:

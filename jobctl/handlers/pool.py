@@ -222,7 +222,7 @@ def died(status: int) -> HandlerFailure:
     if status >= 0:
         return HandlerFailure("ProcessDied", f"the job ended its process: exit {status}", match=(f"exit:{status}",))
     number, name = -status, signal_name(-status)
-    why = ", which is what the kernel does when memory is short" if number == signal.SIGKILL else ""
+    why = ", which the kernel does when it runs out of memory" if number == signal.SIGKILL else ""
     message = f"the job's process was killed by SIG{name}{why}"
     return HandlerFailure("ProcessDied", message, match=(f"signal:{name}", f"exit:{128 + number}"))
 

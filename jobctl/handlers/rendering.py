@@ -76,7 +76,7 @@ def read_external(external: External, surroundings: Surroundings) -> str:
     except OSError as error:
         raise HandlerFailure("MissingValue", f"cannot read {external.name}: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES or b"\0" in content:
-        raise HandlerFailure("MissingValue", f"{external.name} is not a text of at most {MAX_FILE_BYTES} bytes")
+        raise HandlerFailure("MissingValue", f"{external.name} is not a text file of at most {MAX_FILE_BYTES} bytes")
     return content.decode(errors="replace").removesuffix("\n").removesuffix("\r")
 
 

@@ -45,7 +45,7 @@ class Line:
         """Raises HungUp; TypeError or ValueError for what is not JSON or too large."""
         data = self._encode(frame)
         if len(data) > MAX_FRAME:
-            raise ValueError(f"{len(data):,} bytes are too much for one message")
+            raise ValueError(f"a message of {len(data):,} bytes is too large")
         try:
             with self._lock:
                 self.socket.sendall(_LENGTH.pack(len(data)) + data)

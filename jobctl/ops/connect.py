@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
 
-NOTHING_RUNS = "nothing is running and no Redis is configured"
+NOTHING_RUNS = "no Redis is configured, and no embedded server is running"
 
 
 def redis_url(settings: Settings) -> str:

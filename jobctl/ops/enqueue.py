@@ -13,12 +13,12 @@ def explain(store: Store, done: Enqueued) -> str:
     """What became of a job in words; empty if it was enqueued and that is all."""
     match done.outcome:
         case "known":
-            return f"job {done.id} is known already: {_state(store, done)}"
+            return f"job {done.id} was already enqueued: {_state(store, done)}"
         case "skipped":
             holder = f"job {done.id} ({_state(store, done)})"
             return f"not enqueued: {key_words(done.job)} is held by {holder}"
         case "replaced":
-            return f"job {done.id} takes the place of job {done.other}, which is cancelled"
+            return f"job {done.id} replaces job {done.other}, which is cancelled"
     return ""
 
 
@@ -36,7 +36,7 @@ def job_of(store: Store, done: Enqueued) -> Job:
         return to_job(store.jobs.detailed(found))
     if done.outcome == "skipped":
         return forgotten(done)
-    raise NothingMatched(f"job {done.id} is gone already", "its queue keeps no finished jobs: see `keep`")
+    raise NothingMatched(f"job {done.id} is no longer kept", "its queue keeps no finished jobs: see `keep`")
 
 
 def record(job: Job, done: Enqueued) -> EnqueuedJob:

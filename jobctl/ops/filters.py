@@ -152,7 +152,7 @@ def _split(term: str) -> tuple[str, str]:
     if sign != right:
         raise UsageError(f"{term[:100]!r} is not a filter", f"write {key}{right}{value[:50]}")
     if not value and plain != "args":
-        raise UsageError(f"{key}{sign} wants a value")
+        raise UsageError(f"{key}{sign} needs a value")
     return key, value
 
 
@@ -210,8 +210,8 @@ _ABSENT = object()
 def _hidden(key: str, count: int = 0) -> Refused:
     left = f": {count:,} job{'s hide' if count != 1 else ' hides'} it and {'are' if count != 1 else 'is'} left out"
     return Refused(
-        f"args.{key}= asks for a value that the catalog redacts{left if count else ''}",
-        "--unredacted, which `job ls` and `dead ls` take, lets it be seen",
+        f"args.{key}= filters by a value that the catalog redacts{left if count else ''}",
+        "`job ls` and `dead ls` can filter by it with --unredacted",
     )
 
 

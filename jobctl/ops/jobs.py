@@ -62,13 +62,13 @@ def locate_all(store: Store, ids: Sequence[str], queue: str | None = None) -> tu
 def missing(job_id: str, queue: str | None = None) -> NothingMatched:
     """The error for an id that means no job (of that queue), or none any more."""
     if queue is not None:
-        return NothingMatched(f"no job {job_id[:120]} in queue {queue}", "without --queue it is looked for in all")
+        return NothingMatched(f"no job {job_id[:120]} in queue {queue}", "leave out --queue to search all queues")
     minted = minted_at(job_id)
     if minted is None or minted > clock.now_ms():
         return NothingMatched(f"no job {job_id[:120]}", "look for it with `jobctl job ls`")
     hours = (clock.now_ms() - minted) / 3_600_000
     age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours" if hours >= 2 else "a short while"
-    return NothingMatched(f"no job {job_id}", f"its id is from {age} ago: finished jobs are kept as `keep` says")
+    return NothingMatched(f"no job {job_id}", f"its id is {age} old: it may have been deleted after `keep`")
 
 
 @dataclass(slots=True)

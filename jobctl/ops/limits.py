@@ -80,7 +80,7 @@ def change(
     kind = CONCURRENCY if rate is None else RATE
     row = next((row for row in _named(ls(store, catalog), name) if row.kind == kind), None)
     if row is None:
-        raise NothingMatched(f"{name} has no limit of its {kind} in the catalog", ONLY_THERE)
+        raise NothingMatched(f"{name} has no {kind} limit in the catalog", ONLY_THERE)
     limit = _limit_of(row)
     spec = str(concurrency) if rate is None else _rate_spec(store, catalog, row, rate, burst)
     store.limits.set(row.queue, limit, spec, until_ms or 0, me())

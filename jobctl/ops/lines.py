@@ -148,7 +148,7 @@ class Lines:
 def _object(data: bytes) -> dict[str, Any]:
     value = _decode(data)
     if type(value) is not dict:
-        raise UsageError(f"a payload is a JSON object, not {shape(value)}")
+        raise UsageError(f"a payload must be a JSON object, not {shape(value)}")
     return value
 
 

@@ -41,10 +41,10 @@ def scopes(
     names, kinds = list(dict.fromkeys(queues)), list(dict.fromkeys(types))
     if everything:
         if names or kinds:
-            raise UsageError("--all means everything: it goes without names and --type")
+            raise UsageError("--all means everything: do not combine it with names or --type")
         return [EVERYTHING]
     if not names and not kinds:
-        raise UsageError("nothing is named", "name queues, or give --type TYPE or --all")
+        raise UsageError("nothing selected", "name queues, or pass --type TYPE or --all")
     paused = store.pauses.now()
     known = known_queues(store, catalog) if names else []
     for name in names:
@@ -60,10 +60,12 @@ def _require_type(catalog: Catalog | None, name: str) -> None:
     """Without a catalog every name may be a job type."""
     if catalog is None:
         if not name or not name.isprintable():
-            raise UsageError(f"{name[:60]!r} is no job type")
+            raise UsageError(f"invalid job type {name[:60]!r}")
     elif name not in catalog.jobs:
         close = difflib.get_close_matches(name, list(catalog.jobs), n=1, cutoff=0.5)
-        raise NothingMatched(f"no job type {name}", f"did you mean {close[0]}?" if close else "the catalog has others")
+        raise NothingMatched(
+            f"no job type {name}", f"did you mean {close[0]}?" if close else "the catalog does not have it"
+        )
 
 
 def pause(
@@ -119,7 +121,7 @@ def sentence(row: PauseRow, when: Callable[[datetime], str] = datetime.isoformat
     """A pause in words: "queue email is paused until …: bad deploy (by ada@host)"."""
     what = f"queue {row.queue}" if row.queue else name_of(row)
     text = words(what, when(row.until) if row.until else None, row.reason, row.by)
-    return f"{text}; producers are shut out" if row.blocks_producers else text
+    return f"{text}; new jobs are refused" if row.blocks_producers else text
 
 
 def words(what: str, until: str | None, reason: str | None, by: str | None) -> str:

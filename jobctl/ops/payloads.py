@@ -58,7 +58,7 @@ def _base(given: str, limit: int, read_stdin: Callable[[int], bytes]) -> dict[st
     payloads.check_size(len(text), limit)
     value = read_json(text, what)
     if not isinstance(value, Mapping):
-        raise UsageError(f"{what} holds no JSON object, but {shape(value)}")
+        raise UsageError(f"{what} must be a JSON object, not {shape(value)}")
     return dict(value)
 
 
@@ -66,7 +66,7 @@ def _read(job_type: JobType, argument: str, limit: int) -> tuple[str, Any]:
     match = _ARGUMENT.fullmatch(argument)
     if match is None:
         hint = f"{GRAMMAR}; or --payload JSON" if not argument.startswith("{") else "give it with --payload"
-        raise UsageError(f"{argument[:80]!r} is no argument of a payload", hint)
+        raise UsageError(f"invalid payload argument {argument[:80]!r}", hint)
     key, sign, value = match["key"], match["sign"], match["value"]
     if sign == ":=":
         return key, read_json(value, f"`{key}`")

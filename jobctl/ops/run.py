@@ -29,6 +29,7 @@ from jobctl.handlers.base import (
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
 from jobctl.settings import RUN_TOKEN
+from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
 
 
@@ -51,21 +52,23 @@ def run(
     *,
     log: Callable[[str, str], None],
     enqueuer: Callable[..., Any],
+    open_store: Callable[[], Store],
     env: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> RunRecord:
     """Run one attempt in the calling thread, which has to be the main one; its time limit holds.
 
-    `log` takes (stream, text) lines. `env` is what the handler inherits, `environment` what a command finds besides.
+    `log` takes (stream, text) lines. `open_store` gives the store that actors send messages to. `env` is what the
+    handler inherits, `environment` what a command finds besides.
     Raises UsageError for a job type that cannot work. Ctrl-C stops what can be stopped, and raises KeyboardInterrupt
     in a plain function.
     """
     make_importable(catalog)
     job_type = catalog.jobs[job.type]
-    if isinstance(job_type.handler, ActorSpec) or catalog.worker.middleware:
+    if catalog.worker.middleware or any(isinstance(known.handler, ActorSpec) for known in catalog.jobs.values()):
         from jobctl.engine.dramatiq.application import stand_in
 
-        stand_in(catalog)
+        stand_in(catalog, open_store)
     handler = build(job_type, env=env, folder=Path(folder(catalog)))
     handler.get_ready()
     using = redaction.scrubber(job.redact, job.payload)

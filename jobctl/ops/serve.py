@@ -213,4 +213,4 @@ def _greet(store: Store, *, wait: bool) -> None:
     except RedisUnavailable as error:
         if not wait or isinstance(error, OtherLayout):
             raise
-        _log.warning("%s; waiting for it", error.message)
+        _log.warning("%s; waiting for Redis", error.message)

@@ -244,8 +244,8 @@ class _hold:  # noqa: N801 - reads as what it does
             holder = file.read().strip() or "unknown"
             file.close()
             raise Refused(
-                f"`jobctl up` runs in this project already, as process {holder}",
-                "stop that one, or pass another --state-dir",
+                f"`jobctl up` is already running in this project, as process {holder}",
+                "stop it, or pass another --state-dir",
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

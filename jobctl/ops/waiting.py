@@ -79,11 +79,11 @@ def result(store: Store, job_id: str, queue: str | None = None) -> Any:
     has not ended."""
     job = find(store, job_id, queue)
     if job.state not in TERMINAL:
-        raise WaitTimeout(f"job {job.id} has not ended: it is {job.state}", "--wait waits for it")
+        raise WaitTimeout(f"job {job.id} has not ended: it is {job.state}", "add --wait to wait for it")
     if (died := verdict(job)) is not None:
         raise died
     if job.result is None:
-        raise NothingMatched(f"job {job.id} has completed and returned nothing")
+        raise NothingMatched(f"job {job.id} completed and returned nothing")
     return job.result
 
 

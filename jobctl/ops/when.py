@@ -30,8 +30,8 @@ def parse_at(text: str, *, now_ms: int | None = None, zone: tzinfo | None = None
             wall = time_of_day(int(match[2]), int(match[3]), int(match[4] or 0))
             return _on_the_clock(wall, (match[1] or "").lower(), now_ms, zone)
     except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(f"{text!r} is not a moment: {error}", EXPECTED) from None
-    raise UsageError(f"{text[:100]!r} is not a moment", EXPECTED)
+        raise UsageError(f"invalid time {text!r}: {error}", EXPECTED) from None
+    raise UsageError(f"invalid time {text[:100]!r}", EXPECTED)
 
 
 def parse_delay(text: str, option: str = "") -> int:
@@ -52,7 +52,7 @@ def parse_past(text: str, *, now_ms: int | None = None, zone: tzinfo | None = No
     try:
         return parse_at(text, now_ms=now, zone=zone)
     except UsageError as error:
-        raise UsageError(error.message, "write a duration ago such as 2h, or 2026-11-22T10:00Z") from None
+        raise UsageError(error.message, "write how long ago, such as 2h, or a time such as 2026-11-22T10:00Z") from None
 
 
 def _on_the_clock(wall: time_of_day, day: str, now_ms: int | None, zone: tzinfo | None) -> int:

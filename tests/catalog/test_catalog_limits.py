@@ -100,14 +100,14 @@ def test_nothing_is_limited_unless_the_catalog_says_so() -> None:
         ("unique: '{{ n }}'", "unique: expected a mapping with `key`"),
         ("unique: {for: 1h}", "unique: `key` is missing"),
         ("unique: {key: '{{ n }}', for: 1h, until: started}", "until: expected at most one of `for` and `until`"),
-        ("unique: {key: '{{ n }}', on_conflict: extend}", "on_conflict: `extend` starts the time of `for` anew"),
+        ("unique: {key: '{{ n }}', on_conflict: extend}", "on_conflict: `extend` restarts the time in `for`"),
         ("unique: {key: '{{ n }}', until: dead}", "until: expected `started` or `finished`, found `dead`"),
         ("unique: {key: '{{ n }}', for: 0s}", "for: expected a duration above zero"),
         ("unique: {key: tenant}", 'the key `tenant` is the same for every job; write "{{ tenant }}"'),
         ("unique: {key: '{{ job.id }}'}", "names `job.id`; `job` has type here"),
         ("unique: {key: '{{ x }}'}", "unique.key: the template names `x`"),
         ("expires: 0s", "expires: expected a duration above zero"),
-        ("expires: 5m, unique: {key: a, for: 5m, on_conflict: extend}", "would expire before it starts"),
+        ("expires: 5m, unique: {key: a, for: 5m, on_conflict: extend}", "would expire before they start"),
     ],
 )
 def test_what_cannot_hold_is_a_problem_with_its_place(keys: str, problem: str) -> None:
@@ -152,5 +152,5 @@ def test_a_time_zone_beside_every_is_a_problem() -> None:
     with pytest.raises(CatalogError) as caught:
         load_text(schedule.format(when="every: 1h"))
     (problem,) = caught.value.problems
-    assert "`timezone` has no effect beside `every`" in str(problem)
+    assert "`timezone` has no effect on `every`" in str(problem)
     assert (problem.line, problem.column) == (3, 36)

@@ -31,7 +31,7 @@ def bomb(levels: int) -> str:
         ("a:\n\tb: 1", "jobs.yaml:2:1: not YAML: "),
         ("a: *x", "jobs.yaml:1:4: unknown alias `*x`"),
         ("a: &a [*a]", "jobs.yaml:1:8: unknown alias `*a`"),
-        ("version: 1\n---\nversion: 1", "jobs.yaml:2:1: expected one document, found another"),
+        ("version: 1\n---\nversion: 1", "jobs.yaml:2:1: expected one YAML document, found more"),
         ("a: b\x01c", "jobs.yaml:1:5: not YAML: U+0001 is not allowed"),
         ("a:\n- \ud800", "jobs.yaml:2:3: not YAML: U+D800 is not allowed"),
         ("x" * (MAX_BYTES + 1), "jobs.yaml:1:1: the catalog is larger than 1024 KiB"),
@@ -44,7 +44,7 @@ def test_what_is_not_one_yaml_document_is_placed(text: str, expected: str) -> No
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_deep_nesting_is_refused(opening: str) -> None:
-    assert f"nested more than {MAX_DEPTH} deep" in problem(opening * 200)
+    assert f"nested more than {MAX_DEPTH} levels deep" in problem(opening * 200)
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])

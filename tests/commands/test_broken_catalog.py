@@ -34,7 +34,7 @@ def broken(lab: Cli) -> tuple[Cli, str]:
 def test_who_looks_is_told_in_one_line_and_goes_on(broken: tuple[Cli, str], command: tuple[str, ...]) -> None:
     done = broken[0](*command, "-o", "json")
     assert done.code == 0, done.err
-    assert done.err.count("going on without it, payloads are hidden") == 1
+    assert done.err.count("continuing without the catalog, with payloads hidden") == 1
     assert SECRET not in done.out
 
 

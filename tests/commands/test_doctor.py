@@ -140,7 +140,7 @@ def test_a_cursor_that_a_wrong_clock_moved_is_told_and_that_it_was_set_back(cli:
     assert rows["schedules"]["found"].startswith("nightly stands at ")
     node.ask("HSET", "shop:@cursors", "nightly", now, "nightly|set_back", f"{now} {now + 2 * 86_400_000}")
     _, rows = doctor(cli, node, catalog=catalog)
-    assert rows["schedules"]["found"].startswith("nightly was set back from ")
+    assert rows["schedules"]["found"].startswith("the cursor of nightly was reset from ")
     node.ask("HSET", "shop:@cursors", "nightly|set_back", f"{now - 2 * 86_400_000} {now}")
     _, rows = doctor(cli, node, catalog=catalog)
     assert rows["schedules"]["status"] == "ok"
@@ -249,7 +249,10 @@ def test_jobs_that_are_held_by_a_limit_that_is_no_more_are_told(shop: Cli, redis
     assert findings(shop)["held jobs"]["status"] == "ok"
     (shop.cwd / "jobs.yaml").write_text(SHOP.replace("{rate_limit: 1/h}", "{}"))
     row = findings(shop)["held jobs"]
-    assert (row["status"], row["found"]) == ("warn", "held by what is no longer there: 2 of queue:mail by a limit")
+    assert (row["status"], row["found"]) == (
+        "warn",
+        "jobs are held by limits or pauses that no longer exist: 2 of queue:mail by a limit",
+    )
     assert row["since"] is not None
 
 

@@ -55,18 +55,18 @@ def test_the_payload_can_come_from_stdin(lab: Cli, store: Store) -> None:
         (["greet", "name=x", "name=y"], "given twice"),
         (["greet", "name"], "write key=text"),
         (["greet", "n:=}", "name=x"], "`n` is not JSON"),
-        (["greet", "--payload", "[1]"], "holds no JSON object, but an array"),
+        (["greet", "--payload", "[1]"], "must be a JSON object, not an array"),
         (["greet", "--payload", "@nowhere"], "cannot read 'nowhere'"),
         (["greet", "name=@nowhere"], "cannot read 'nowhere'"),
         (["greet", "name=" + "x" * 5000], "the limit is 4096"),
         (["greet", "name=x", "--delay", "5"], "add a unit"),
-        (["greet", "name=x", "--at", "yesterday"], "is not a moment"),
+        (["greet", "name=x", "--at", "yesterday"], "invalid time"),
         (["greet", "name=x", "--at", "12:00", "--delay", "5m"], "not both"),
         (["greet", "name=x", "--priority", "urgent"], "high, normal, low"),
-        (["greet", "name=x", "--id", "no spaces"], "cannot be used"),
-        (["greet", "name=x", "--timeout", "5s"], "--timeout goes with --wait"),
-        (["greet", "name=x", "--from", "-"], "--from brings the payloads"),
-        ([], "no job type is given; jobctl enqueue TYPE"),
+        (["greet", "name=x", "--id", "no spaces"], "invalid id"),
+        (["greet", "name=x", "--timeout", "5s"], "--timeout needs --wait"),
+        (["greet", "name=x", "--from", "-"], "--from reads the payloads"),
+        ([], "missing job type; write jobctl enqueue TYPE"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2_and_nothing_is_written(
@@ -85,7 +85,7 @@ def test_without_redis_it_says_so_and_exits_3(lab: Cli) -> None:
     away = lab("enqueue", "greet", "name=x", env={"JOBCTL_REDIS_URL": "redis://127.0.0.1:1"})
 
     assert (none.code, none.out) == (3, "")
-    assert "nothing is running" in none.err
+    assert "no Redis is configured" in none.err
     assert (away.code, away.out) == (3, "")
     assert "redis://127.0.0.1:1" in away.err
     assert away.err.count("\n") == 1
@@ -104,7 +104,7 @@ def test_a_known_id_is_said_with_its_state_and_is_no_error(lab: Cli) -> None:
     again = lab("enqueue", "greet", "name=Bob", "--id", "order-7")
 
     assert (again.code, again.out) == (0, "order-7\n")
-    assert "known already: waiting" in again.err
+    assert "was already enqueued: waiting" in again.err
 
 
 def test_an_id_of_ones_own_is_known_though_its_job_was_trimmed(
@@ -121,7 +121,7 @@ def test_an_id_of_ones_own_is_known_though_its_job_was_trimmed(
     for job_id in ("order-7", "order-8"):
         ran = lab("enqueue", "greet", "name=ann", "--id", job_id)
         assert (ran.code, ran.out) == (0, f"{job_id}\n")
-        assert "known already: ended, and no longer kept" in ran.err
+        assert "was already enqueued: ended, and no longer kept" in ran.err
     left = store.client.zscore(store.keys.known("default"), "order-7") - store.processes.now_ms()
     assert 55 * 60_000 < left <= 60 * 60_000
 

@@ -72,7 +72,7 @@ def test_a_rate_and_when_its_turn_may_come(redis_cli: Cli, st: Store) -> None:
     assert started.id == ids[0]
     assert 170_000 < turn - clock.now_ms() <= 180_000
     card = redis_cli("job", "show", ids[3]).out
-    assert "the rate limit of ok, 1/m for key acme; 2 before it; its turn may come in 2m" in card
+    assert "the rate limit of ok, 1/m for key acme; 2 ahead of it; may start in 2m" in card
 
 
 def test_a_limit_of_the_queue_in_periods(redis_cli: Cli, st: Store) -> None:

@@ -105,7 +105,7 @@ def test_logs_show_what_was_written_and_follow_until_the_end(lab: Cli, worker: C
 
     assert [(line["stream"], line["text"]) for line in lines] == [("stderr", "broken")]
     assert "stderr: broken" in follower.out
-    assert "has written nothing" in lab("job", "logs", enqueue(lab, "greet", "name=x")).err
+    assert "has no log lines" in lab("job", "logs", enqueue(lab, "greet", "name=x")).err
     assert lab("job", "logs", "nope").code == 4
 
 
@@ -174,7 +174,7 @@ def test_cancel_says_that_a_job_does_not_notice_and_it_is_cancelled_when_it_does
     done = lab("job", "cancel", job_id, "--timeout", "300ms")
 
     assert done.code == 6
-    assert "still runs after 0.3 s: it is in a call that nothing interrupts" in done.err
+    assert "still runs after 0.3 s: it is in a call that cannot be interrupted" in done.err
     assert audit(store) == [("job cancel", job_id, 1)]
     work_tasks.RELEASE.set()
     assert lab("job", "wait", job_id).code == 7
@@ -252,7 +252,7 @@ def test_retry_brings_back_a_cancelled_job_and_refuses_a_completed_one(lab: Cli,
     assert lab("job", "wait", job_id).code == 0
     done = lab("job", "retry", job_id)
     assert done.code == 5
-    assert "enqueue it again" in done.err
+    assert "enqueue a new job" in done.err
 
 
 def test_promote_lets_a_delayed_job_run(lab: Cli) -> None:

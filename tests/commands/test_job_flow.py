@@ -46,7 +46,7 @@ def test_a_waiting_job_gets_another_priority(shop: Cli, store: Store, given: str
     job_id = enqueue(shop, "greet", "name=a")
     done = shop("job", "priority", job_id, given)
 
-    assert (done.code, done.err) == (0, f"job {job_id} has the priority {number}\n")
+    assert (done.code, done.err) == (0, f"job {job_id} has priority {number}\n")
     assert priority_of(shop, job_id) == number
     assert audit(store) == [("job priority", job_id, 1, f"priority {number}")]
     again = shop("job", "priority", job_id, given, "-o", "json")
@@ -84,7 +84,7 @@ def test_a_priority_by_filter_wants_a_plan_or_a_yes(shop: Cli) -> None:
     ids = [enqueue(shop, "greet", f"name=u{n}") for n in range(3)]
     plan = shop("job", "priority", "job:greet", "label:u*", "high", "--dry-run")
 
-    assert (plan.code, plan.err.splitlines()[-1]) == (0, "would give the priority -10 to 3 jobs; nothing was changed")
+    assert (plan.code, plan.err.splitlines()[-1]) == (0, "would give priority -10 to 3 jobs; nothing was changed")
     assert shop("job", "priority", "job:greet", "high").code == 5
     assert [priority_of(shop, job_id) for job_id in ids] == [0, 0, 0]
     assert shop("job", "priority", "job:greet", "high", "--yes", "--max", "3").code == 0
@@ -103,7 +103,7 @@ def test_a_released_key_is_free_for_the_next_job(shop: Cli, store: Store) -> Non
     assert shop("enqueue", "once", "name=a").code == 8
     done = shop("job", "release", first)
 
-    assert (done.code, done.err) == (0, f"job {first} has given up its unique key\n")
+    assert (done.code, done.err) == (0, f"job {first} no longer holds its unique key\n")
     assert audit(store) == [("job release", first, 1, "")]
     assert shop("job", "show", first, "-o", "json").json()["state"] == "waiting"
     second = enqueue(shop, "once", "name=a")

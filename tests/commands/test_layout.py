@@ -9,7 +9,7 @@ from tests.project import Project, Started
 from tests.store.test_migrate import load
 from tests.support import eventually
 
-NEWER = "namespace test has layout 3, this jobctl works with layout 2; upgrade jobctl here"
+NEWER = "namespace test has layout 3, this jobctl needs layout 2; upgrade jobctl here"
 
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("enqueue", "fail"),

@@ -101,7 +101,7 @@ def test_a_name_that_stands_among_the_queues_by_somebodys_hand_is_passed_over_an
     assert store.queues.overdue(10) == []
     assert redis_client.zcard("lab:@due") == 0
     [row] = [row for row in lab("doctor", "-o", "json").json() if row["check"] == "keys"]
-    assert (row["status"], row["found"]) == ("warn", "no queue can be called '@pauses', 'a:b'")
+    assert (row["status"], row["found"]) == ("warn", "invalid queue names: '@pauses', 'a:b'")
 
 
 WRONG = [

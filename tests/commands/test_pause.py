@@ -76,8 +76,8 @@ def test_a_pause_that_takes_the_place_of_another_says_what_that_was(lab: Cli) ->
     other = lab("queue", "pause", "default", "email", "--for", "1h", "-o", "json")
     assert [row["changed"] for row in other.json()] == [True, True]
     [before] = [line for line in other.err.splitlines() if line.startswith("before: ")]
-    assert before.startswith("before: queue default is paused until it is resumed: bad deploy (by ")
-    assert before.endswith("producers are shut out")
+    assert before.startswith("this replaces: queue default is paused until it is resumed: bad deploy (by ")
+    assert before.endswith("new jobs are refused")
 
 
 def test_a_pause_of_a_type_that_is_made_shorter_ends_when_it_says(lab: Cli, store: Store, worker: START) -> None:

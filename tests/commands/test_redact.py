@@ -157,7 +157,7 @@ def test_a_filter_cannot_be_used_to_guess(
         shop("enqueue", "show", f"to={SECRET}")
     done = shop(*command, f"args.to={guess}")
     assert (done.code, done.out) == (5, "")
-    assert "args.to= asks for a value that the catalog redacts" in done.err
+    assert "args.to= filters by a value that the catalog redacts" in done.err
 
 
 def test_a_payload_that_is_refused_is_not_told(shop: Cli) -> None:
@@ -181,7 +181,7 @@ def test_what_run_prints_is_scrubbed_by_whatever_way_it_is_printed(shop: Cli) ->
 @pytest.mark.parametrize(
     ("redact", "problem"),
     [
-        ("[too]", "jobs.a.redact[0]: `too` is no key of the payload; did you mean `to`?"),
+        ("[too]", "jobs.a.redact[0]: the payload has no key `too`; did you mean `to`?"),
         ("['a..b']", "expected payload keys joined by dots"),
         ("to", "expected a list of payload keys, found"),
         (f"[{', '.join(['to'] * 51)}]", "expected at most 50 patterns, found 51"),

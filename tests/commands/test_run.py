@@ -121,7 +121,7 @@ def test_enqueueing_inside_it_says_that_there_is_no_redis(here: Cli) -> None:
     done = here("run", "parent")
 
     assert done.code == 1
-    assert "RedisUnavailable: nothing is running and no Redis is configured" in done.err.splitlines()[-1]
+    assert "RedisUnavailable: no Redis is configured, and no embedded server is running" in done.err.splitlines()[-1]
 
 
 def test_enqueueing_inside_it_works_where_there_is_one(lab: Cli) -> None:

@@ -161,7 +161,7 @@ def test_outside_a_job_they_are_wrong_usage(shop: Cli, args: tuple[str, ...]) ->
 def test_progress_is_counted_in_numbers(shop: Cli, args: tuple[str, ...]) -> None:
     done = shop("progress", "--", *args, env={"JOBCTL_JOB_ID": "x", "JOBCTL_TOKEN": "t"})
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "is a number from 0 on" in done.err
+    assert "must be a number, 0 or more" in done.err
 
 
 def test_under_run_they_write_to_stderr(shop: Cli) -> None:
@@ -178,7 +178,7 @@ def test_waiting_on_a_terminal_draws_a_bar_and_leaves_it_clean(shop: Cli, worker
     try:
         read_until(terminal, "75%", "3/4", "step 3")
         said_tasks.GO.set()
-        read_until(terminal, f"job {job_id} has completed")
+        read_until(terminal, f"job {job_id} completed")
         assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
@@ -242,7 +242,7 @@ def test_result_is_json_and_the_exit_code_says_why_there_is_none(shop: Cli, work
     job_id = shop("enqueue", "climb").out.strip()
     early = shop("job", "result", job_id)
     assert (early.code, early.out) == (6, "")
-    assert "it is waiting; --wait waits for it" in early.err
+    assert "it is waiting; add --wait to wait for it" in early.err
     assert shop("job", "result", job_id, "--wait", "--timeout", "100ms").code == 6
     worker()
     process = shop.start("job", "result", job_id, "--wait")

@@ -59,7 +59,7 @@ def test_a_command_asks_which_is_meant(both: Cli, store: Store, command: tuple[s
     done = both(*command, ID, *(["high"] if "priority" in command else []))
 
     assert done.code == 2
-    assert f"several queues have a job {ID}: default, email; say which: --queue default" in done.err
+    assert f"several queues have a job {ID}: default, email; choose one with --queue default" in done.err
     assert done.out == ""
     assert states(store) == {"default": "waiting", "email": "waiting"}
 

@@ -108,7 +108,7 @@ def test_a_replaced_job_is_cancelled_and_said(shop: Cli, store: Store) -> None:
     first = enqueue(shop, "swap", "name=a")
     done = shop("enqueue", "swap", "name=a")
 
-    assert done.err == f"job {done.out.strip()} takes the place of job {first}, which is cancelled\n"
+    assert done.err == f"job {done.out.strip()} replaces job {first}, which is cancelled\n"
     assert (found(store, first).state, found(store, first).record.error) == ("cancelled", "Replaced")
     assert found(store, done.out.strip()).state == "waiting"
 
@@ -191,7 +191,8 @@ def test_lines_that_are_refused_for_their_key_are_named_and_exit_8(shop: Cli) ->
     assert ids[1] == ids[2]
     assert f"line 5: not enqueued: the unique key 'a' of `fail` is held by job {ids[0]}" in done.err
     assert (
-        "6 lines accepted (1 skipped: another job holds their unique key, 1 in place of others), 1 refused" in done.err
+        "6 lines accepted (1 skipped: another job holds their unique key, 1 replaced another job), 1 refused"
+        in done.err
     )
 
 
@@ -215,7 +216,7 @@ def test_a_payload_without_the_key_is_refused_before_anything_is_written(shop: C
     for name, what in (("skip", "`unique`"), ("limited", "`rate_limit`")):
         done = shop("enqueue", name, "n=1")
         assert (done.code, done.out) == (2, "")
-        assert done.err.startswith(f"jobctl: the key of {what} cannot be made from this payload of `{name}`: ")
+        assert done.err.startswith(f"jobctl: the key of {what} cannot be rendered from this payload of `{name}`: ")
         assert "| default('none')" in done.err
         assert done.err.count("\n") == 1
     assert store.client.keys("*") == []

@@ -182,7 +182,7 @@ def test_enqueue_just_works_inside_a_command_job(project: Project) -> None:
 def test_it_waits_for_redis_and_goes_on_after_a_restart(tmp_path: Path, own_server: EmbeddedServer) -> None:
     with made(tmp_path, own_server) as project:
         worker = project.worker()
-        worker.said("waiting for it")
+        worker.said("waiting for Redis")
         with own_server:
             worker.ready()
             project.all_are("completed", project.naps(4, s=0.02))

@@ -51,7 +51,7 @@ def test_each_runs_once_beside_the_worker_and_ends_with_it(project: Project) -> 
     first = served(project.folder)
     kill(first)
     eventually(lambda: served(project.folder) != first)
-    started.said("serving:serve failed with exit code -9 and is started again")
+    started.said("serving:serve failed with exit code -9, restarting it")
     started.said("serving:brief has ended")
     second = served(project.folder)
     started.signal(signal.SIGTERM)

@@ -94,9 +94,9 @@ def test_what_every_worker_has_is_not_there_twice(inner: Inner) -> None:
         ("app:seen", "expected a Dramatiq middleware from `app:seen`, found `int`"),
         ("app:Other", "expected a Dramatiq middleware from `app:Other`, found `Other`"),
         ("app:act", "expected a Dramatiq middleware from `app:act`, found `int`"),
-        ("dramatiq.results:Results", "`dramatiq.results:Results` cannot be made: TypeError"),
-        ('{use: "app:one", options: {nane: x}}', "`app:one` cannot be made: TypeError"),
-        ('{use: "app:made", options: {name: x}}', "`app:made` is made already: `options` mean nothing"),
+        ("dramatiq.results:Results", "`dramatiq.results:Results` cannot be created: TypeError"),
+        ('{use: "app:one", options: {nane: x}}', "`app:one` cannot be created: TypeError"),
+        ('{use: "app:made", options: {name: x}}', "`app:made` is already an instance: `options` have no effect"),
         ("dramatiq.middleware:Retries", "Retries cannot decide about retries under `jobctl worker`"),
     ],
 )

@@ -72,7 +72,7 @@ def test_what_an_attempt_says_and_a_full_server_refuses_holds_up_no_end(
         redis_client.config_set("maxmemory", 0)
     assert moves.state("a") == "cancelled"
     assert store.logs.read("work", "a") == []
-    assert "left out, Redis is out of memory" in caplog.text
+    assert "dropped log lines of 1 jobs: Redis is out of memory" in caplog.text
 
 
 def test_lines_and_progress_are_there_before_the_end_and_of_progress_the_latest(store: Store) -> None:
@@ -126,7 +126,7 @@ def test_lines_are_bounded_while_redis_is_away_and_ends_are_not(
     assert [line.text for line in store.logs.read("work", "b")] == ["first"]
     kept = [line.text for line in store.logs.read("work", "a")]
     assert (len(kept), set(kept)) == (MAX_LINES, {text})
-    missing = int(re.search(r"(\d+) log lines are left out: Redis", caplog.text)[1])  # type: ignore[index]
+    missing = int(re.search(r"dropped (\d+) log lines: Redis", caplog.text)[1])  # type: ignore[index]
     assert MAX_BYTES < (40 * count - missing) * (len(text) + LINE_BYTES) + 2 * MAX_BYTES < 4 * MAX_BYTES
 
 

@@ -62,7 +62,7 @@ def test_a_log_that_nobody_reads_takes_so_much_memory_and_no_more() -> None:
         kept = 0
         while (said := reader.readline()) == line.decode():
             kept += 1
-    assert said.startswith(f"{count - kept:,} lines of this log were left out")
+    assert said.startswith(f"{count - kept:,} lines of this log were dropped")
     assert MAX_BEHIND // 1000 <= kept < count
     sink.flush()
     os.close(write_end)

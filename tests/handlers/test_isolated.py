@@ -223,7 +223,7 @@ def test_a_module_that_ends_the_process_when_imported_says_so(function, new_run)
     [
         ("import os\ndef run(): os._exit(3)", "the job ended its process: exit 3", "exit:3"),
         ("import os\ndef run(): os.kill(os.getpid(), 11)", "killed by SIGSEGV", "signal:SEGV"),
-        ("import os\ndef run(): os.kill(os.getpid(), 9)", "killed by SIGKILL.* memory is short", "exit:137"),
+        ("import os\ndef run(): os.kill(os.getpid(), 9)", "killed by SIGKILL.* runs out of memory", "exit:137"),
     ],
 )
 def test_a_process_that_dies_fails_its_own_attempt_and_the_next_has_a_fresh_one(

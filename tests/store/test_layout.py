@@ -75,7 +75,12 @@ def test_a_namespace_without_a_number_in_which_something_lies_is_of_layout_1(sto
 @pytest.mark.inconsistent
 @pytest.mark.parametrize(
     ("found", "hint"),
-    [("1", "run `jobctl migrate`"), ("3", "upgrade jobctl"), ("1>2", "`jobctl migrate` goes on"), ("2>3", "began it")],
+    [
+        ("1", "run `jobctl migrate`"),
+        ("3", "upgrade jobctl"),
+        ("1>2", "finish it with `jobctl migrate`"),
+        ("2>3", "began it"),
+    ],
 )
 def test_another_layout_is_refused_with_what_to_do(store: Store, found: str, hint: str) -> None:
     store.connection.set(store.keys.layout(), found)

@@ -173,7 +173,7 @@ def test_two_at_once_are_one(old: Store) -> None:
     assert way is not None
     first = run.walk(old, way)
     next(first)
-    with pytest.raises(Refused, match="another `jobctl migrate` is at work"):
+    with pytest.raises(Refused, match="another `jobctl migrate` is running"):
         migrated(old)
     list(first)
     store = Store(old.connection, "old")
@@ -198,7 +198,7 @@ def test_it_refuses_while_a_process_beats(old: Store) -> None:
     name = next(iter(old.connection.hkeys(old.keys.processes())))
     old.connection.zadd(old.keys.beats(), {name: int(old.connection.time()[0]) * 1000})
     before = dump(old.connection)
-    with pytest.raises(Refused, match=f"processes of layout 1 still work here: worker {name.decode()}"):
+    with pytest.raises(Refused, match=f"processes of layout 1 are still running: worker {name.decode()}"):
         migrated(old)
     assert dump(old.connection) == before
     old.connection.delete(old.keys.beats())

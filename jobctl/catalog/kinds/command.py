@@ -61,12 +61,12 @@ class _CommandKind(Kind):
         if is_template(argv[0]) or not argv[0].strip():
             report.add(
                 (*args_path, 0),
-                f"the program is fixed, found {shown(argv[0])}",
+                f"the program cannot be a template, found {shown(argv[0])}",
                 "only arguments may be templates",
             )
         for index in code_templates(argv):
             hint = 'pass the value as an argument after it: `sh -c \'echo "$1"\' sh "{{ name }}"`, or in `env`'
-            report.add((*args_path, index), "a payload cannot become part of a shell line or of a program", hint)
+            report.add((*args_path, index), "a payload value cannot become part of a shell line or a script", hint)
         return CommandSpec(argv, read_secrets(values.get("env", {}), (*path, "env"), report), values.get("cwd"))
 
 

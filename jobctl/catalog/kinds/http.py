@@ -87,11 +87,11 @@ def header_problem(name: str, value: str | External) -> str | None:
     if not TOKEN.fullmatch(name):
         return "expected the name of a header"
     if name.lower() in _FRAMING:
-        return f"the header {name} cannot be set: it follows from the connection and the body"
+        return f"the header {name} cannot be set: jobctl sets it from the connection and the body"
     if name.lower() == "host" and isinstance(value, str) and is_template(value):
         return "the header Host cannot be a template: a payload must not choose the host"
     if isinstance(value, str) and re.search(r"[\r\n]", value):
-        return "a header's value is one line, found several"
+        return "a header value must be one line, found several"
     return None
 
 
@@ -102,7 +102,11 @@ def _check_url(url: str, path: Path, report: Report) -> None:
 
     origin = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     if "{" in origin or is_template(url.partition("://")[0]):
-        report.add(path, f"scheme, host and port cannot be templates, found {shown(url)}", "only path and query may")
+        report.add(
+            path,
+            f"scheme, host and port cannot be templates, found {shown(url)}",
+            "only path and query may be templates",
+        )
         return
     match = re.match(_ORIGIN, url)
     if match is None or url[match.end() : match.end() + 1] not in ("", "/", "?", "#"):
@@ -111,7 +115,7 @@ def _check_url(url: str, path: Path, report: Report) -> None:
     elif match["port"] and not 0 < int(match["port"]) < 65536:
         report.add(path, f"expected a port from 1 to 65535, found {match['port']}")
     elif re.search(r"[\s\x00-\x1f]", re.sub(r"\{[{%#].*?[}%#]\}", "", url, flags=re.DOTALL)):
-        report.add(path, f"a URL has no spaces, found {shown(url)}", "write a space as %20")
+        report.add(path, f"a URL cannot contain spaces, found {shown(url)}", "write %20 for a space")
 
 
 KIND = _HttpKind()

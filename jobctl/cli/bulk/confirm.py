@@ -65,7 +65,7 @@ def _ask(ctx: Context, change: Change) -> None:
         _write(ctx, f"{_sentence(change)}? [y/N] ")
         agreed = _answer(ctx).lower() in ("y", "yes")
     else:
-        _write(ctx, f"{_sentence(change)}: type {sanitize(word)} to go on: ")
+        _write(ctx, f"{_sentence(change)}: type {sanitize(word)} to continue: ")
         agreed = _answer(ctx) == word
     if not agreed:
         raise Refused("nothing was changed")

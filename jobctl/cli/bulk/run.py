@@ -187,17 +187,15 @@ class _Report:
         result, verb = tally.result, self._verb
         text = f"{verb.done} {verb.nouns(result.changed)}"
         if result.skipped:
-            text += f"; {result.skipped:,} had moved on or {'was' if result.skipped == 1 else 'were'} so already"
+            text += f"; skipped {result.skipped:,} that had changed meanwhile"
         if result.failed:
-            text += (
-                f"; {result.failed:,} could not be changed and {'is' if result.failed == 1 else 'are'} left as before"
-            )
+            text += f"; {result.failed:,} could not be changed"
         return text + (f"; {verb.hint}" if verb.hint and result.changed else "")
 
     def _so_far(self, tally: Tally) -> str:
         return (
-            f"{self._verb.done} {tally.changed:,} of {self._verb.nouns(tally.matched)} before it was stopped; "
-            "the rest is as before: run it again to go on"
+            f"{self._verb.done} {tally.changed:,} of {self._verb.nouns(tally.matched)} before the interruption; "
+            "the rest is unchanged: run the command again to continue"
         )
 
 

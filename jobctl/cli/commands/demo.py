@@ -10,7 +10,9 @@ from jobctl.cli.parse.options import command
 def demo(ctx: Context) -> None:
     """Show all of jobctl at work in a temporary folder, in under a minute.
 
-    Server, workers and scheduler run in a temporary folder; every step is checked, and nothing is left behind.
+    Server, workers and scheduler run in a temporary folder. Every step is checked; the folder is removed at the end.
+
+    Example: jobctl demo
     """
     from jobctl.demo.stage import run
 

@@ -20,7 +20,9 @@ COLUMNS = (
 def doctor(ctx: Context) -> int:
     """Check this deployment for problems, and say how to fix them.
 
-    One row a check. Exit code 1 if any of them fails; warnings do not count. Nothing is changed.
+    One row per check. Exit code 1 if a check fails; warnings do not count. Changes nothing.
+
+    Example: jobctl doctor -o json
     """
     from jobctl.ops.doctor.examine import examine
 

@@ -60,7 +60,7 @@ def enqueue(
         str | None,
         typer.Option(
             "--id",
-            help="Your own job id; enqueueing it again does nothing until keep.completed after the job's end.",
+            help="Your own job id; while it is known, a repeat enqueues nothing.",
             show_default=False,
         ),
     ] = None,
@@ -80,8 +80,8 @@ def enqueue(
 ) -> int:
     """Enqueue a job, or one for each line of a file, and print its id.
 
-    A line of --from is a payload, or {"type": …, "payload": …} when TYPE is -. If another job holds the unique key
-    (`unique` in the catalog), its id is printed, or the exit code is 8 with `on_conflict: fail`.
+    A line of --from is a payload, or {"type": …, "payload": …} if TYPE is -. If another job holds the unique key
+    (`unique` in the catalog), its id is printed; with `on_conflict: fail` the exit code is 8 instead.
 
     Example: jobctl enqueue send-email to=ada@example.com copies:=2 --wait
     """
@@ -96,12 +96,12 @@ def enqueue(
     }
     if source is not None:
         if arguments or payload is not None or id is not None:
-            raise UsageError("--from brings the payloads: it goes with no arguments, --payload or --id")
+            raise UsageError("--from reads the payloads: do not combine it with arguments, --payload or --id")
         from jobctl.cli.feed import enqueue_lines
 
         return enqueue_lines(ctx, source, type, options, wait=wait, timeout_s=seconds)
     if type is None:
-        raise UsageError("no job type is given", "jobctl enqueue TYPE key=value; the catalog lists the types")
+        raise UsageError("missing job type", "write jobctl enqueue TYPE key=value, with a TYPE of the catalog")
     values = read_payload(ctx, type, arguments, payload)
     job = _producer(ctx).prepare(type, values, id=id, **options)
     return _enqueue(ctx, job, wait, seconds)

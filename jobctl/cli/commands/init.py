@@ -16,16 +16,21 @@ from jobctl.errors import OperationFailed, Refused
 @command
 def init(
     ctx: Context,
-    folder: Annotated[Path | None, typer.Argument(help="Where to write (default: here).", show_default=False)] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Where to write (default: here).", show_default=False)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write a first catalog and its tasks into this folder."""
+    """Write a first catalog and its tasks into this folder.
+
+    Example: jobctl init
+    """
     base = folder or Path()
     catalog = base / ctx.settings.catalog_path.name
     files = {catalog: _example("jobs.yaml.example"), base / "tasks.py": _example("tasks.py.example")}
     present = [str(path) for path in files if path.exists() or path.is_symlink()]
     if present and not force:
-        raise Refused(f"{' and '.join(present)} exist{'s' * (len(present) == 1)}", "--force overwrites")
+        raise Refused(f"{' and '.join(present)} exist{'s' * (len(present) == 1)}", "pass --force to overwrite")
     for path, text in files.items():
         _write(path, text)
     ctx.say(f"wrote {' and '.join(map(str, files))}; next: jobctl validate, then jobctl up")
@@ -47,4 +52,4 @@ def _example(name: str) -> str:
     checkout = Path(__file__).resolve().parents[3] / name
     if checkout.is_file():
         return checkout.read_text()
-    raise OperationFailed(f"this installation lacks {name}", "reinstall jobctl")
+    raise OperationFailed(f"this installation of jobctl has no {name}", "reinstall jobctl")

@@ -24,7 +24,7 @@ def log(
 ) -> None:
     """Add lines to a job's log from inside a command job.
 
-    What a command prints is in its log anyway; this is for what it prints elsewhere. Exit 1 if this attempt of the job
+    The command's stdout and stderr are logged anyway; use this for everything else. Exit 1 if this attempt of the job
     is over, 2 outside a job.
 
     Example: jobctl log "cache is warm"

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @command
 def migrate(ctx: Context, answers: Answers) -> int:
-    """Bring what an older version keeps in Redis to this version's layout.
+    """Convert the data of an older version in Redis to this version's layout.
 
-    Stop its workers and schedulers before, and upgrade producers: none of them works on while this runs. Every job
-    stays in its state. It may be interrupted; run it again and it goes on.
+    First stop workers and schedulers and upgrade producers: none of them can work while this runs. Jobs keep their
+    states. If it is interrupted, run it again to continue.
 
     Example: jobctl migrate --dry-run
     """

@@ -45,4 +45,4 @@ def _number(text: str, name: str) -> float:
     try:
         return count(int(text) if text.isdecimal() and len(text) < 20 else float(text))
     except ValueError:
-        raise UsageError(f"{name} is a number from 0 on, not {text[:60]!r}") from None
+        raise UsageError(f"{name} must be a number, 0 or more, not {text[:60]!r}") from None

@@ -24,7 +24,10 @@ COLUMNS = (
 
 @command
 def ps(ctx: Context) -> None:
-    """Show the live workers and schedulers."""
+    """Show the live workers and schedulers.
+
+    Example: jobctl ps
+    """
     columns = (Column("NAME", "name"),) if ctx.output is Output.NAME else COLUMNS
     store = ctx.store()
     ctx.emit(store.processes.ls(), columns, empty="no worker and no scheduler is running")

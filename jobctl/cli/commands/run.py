@@ -23,6 +23,7 @@ from jobctl.text import first_line, sanitize
 if TYPE_CHECKING:
     from jobctl.ops.run import RunRecord
     from jobctl.scrubbing import Scrubber
+    from jobctl.store import Store
 
 DRAIN_S = 2.0
 
@@ -38,8 +39,8 @@ def run(
 ) -> int:
     """Run a job in the foreground, without a queue or Redis.
 
-    For debugging: what the job prints goes to stderr, its result to stdout as JSON. Nothing is retried, and rate
-    limits, concurrency, unique keys and `expires` are those of a queue: they do not hold here.
+    For debugging: the job's output goes to stderr, its result to stdout as JSON. Nothing is retried; rate limits,
+    concurrency, unique keys and `expires` do not apply.
 
     Example: jobctl run daily-report day=2026-11-22
     """
@@ -57,6 +58,7 @@ def run(
             job,
             log=_printer(ctx),
             enqueuer=_enqueuer(ctx),
+            open_store=lambda: _store(ctx),
             env=settings.environment(),
             environment=_environment(ctx),
         )
@@ -77,12 +79,17 @@ def _enqueuer(ctx: Context) -> Callable[..., str]:
     def enqueue(job_type: str, payload: Mapping[str, Any], **options: Any) -> str:
         from jobctl.producer import Producer
 
-        ctx.require_writable("enqueue jobs")
-        store = ctx.store(retries=2)
+        store = _store(ctx)
         job = Producer(ctx.catalog(), store.mint).prepare(job_type, payload, **options)
         return store.jobs.enqueue([job])[0].require().id
 
     return enqueue
+
+
+def _store(ctx: Context) -> Store:
+    """Where jobs are enqueued from here. Raises Refused or RedisUnavailable."""
+    ctx.require_writable("enqueue jobs")
+    return ctx.store(retries=2)
 
 
 def _environment(ctx: Context) -> dict[str, str]:

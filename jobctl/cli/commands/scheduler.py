@@ -11,7 +11,9 @@ from jobctl.cli.parse.options import command
 def scheduler(ctx: Context, log_format: Format = LogFormat.AUTO) -> int:
     """Enqueue the jobs of the catalog's schedules as they fall due.
 
-    Any number of schedulers may run: each tick becomes exactly one job. SIGHUP reads the catalog again.
+    Any number of schedulers may run: each tick becomes exactly one job. SIGHUP reloads the catalog.
+
+    Example: jobctl scheduler
     """
     from jobctl.ops.serve import run_scheduler
 

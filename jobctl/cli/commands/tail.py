@@ -33,7 +33,7 @@ def tail(
 ) -> None:
     """Show job events as they happen.
 
-    Ctrl-C ends -f with exit code 130, as an interruption does everywhere.
+    Ctrl-C ends -f with exit code 130.
 
     Example: jobctl tail -f --failures queue:email
     """
@@ -43,7 +43,8 @@ def tail(
     wanted = grammar.parse(filters or ())
     if wanted.state or wanted.group or wanted.args:
         raise UsageError(
-            "an event has no state, group or payload to filter by", "queue: job: error~ label: id: since: until:"
+            "tail cannot filter by state:, group: or args.: events do not have them",
+            "queue: job: error~ label: id: since: until:",
         )
     watch = ops.Watch(wanted, failures)
     store = ctx.store(retries=2)
@@ -63,7 +64,7 @@ def tail(
     else:
         ctx.emit(past, COLUMNS)
     if not past and not follow:
-        ctx.say("nothing has happened" if wanted.is_empty and not failures else "nothing like that has happened")
+        ctx.say("no events" if wanted.is_empty and not failures else "no events match")
 
 
 def _lines(ctx: Context, events: Iterator[Event]) -> None:

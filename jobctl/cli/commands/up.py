@@ -26,9 +26,11 @@ def up(
 ) -> int:
     """Run server, workers and scheduler together in the foreground.
 
-    With no Redis configured it starts a private server in the project's state directory; other commands in this
-    project find it. On a terminal it shows queues and what happens, and logs go to files in that directory. Ctrl-C
-    lets running jobs finish; a second one stops now.
+    If no Redis is configured, it starts a private server in the project's state directory; other commands in this
+    project find it. On a terminal it shows queues and events live, and logs go to files in that directory. Ctrl-C
+    lets running jobs finish; a second Ctrl-C stops at once.
+
+    Example: jobctl up --processes 2
     """
     from jobctl.ops.serve import schedulable
     from jobctl.ops.up import Up, UpOptions

@@ -35,7 +35,9 @@ def validate(
 ) -> int | None:
     """Check a catalog and report every problem in it.
 
-    Problems go to stderr, a line each, and the exit code is 2; with -o json they are a list on stdout.
+    Problems go to stderr, one per line, with exit code 2; with -o json they are a list on stdout.
+
+    Example: jobctl validate --import
     """
     if schema:
         return _print_schema(ctx)

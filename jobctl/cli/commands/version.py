@@ -8,7 +8,10 @@ from jobctl.cli.parse.options import command
 
 @command
 def version(ctx: Context) -> None:
-    """Print the version."""
+    """Print the version.
+
+    Example: jobctl version
+    """
     from jobctl.version import __version__
 
     if ctx.output is Output.TABLE:

@@ -63,9 +63,11 @@ def worker(
 ) -> int:
     """Run worker processes that serve the catalog's queues.
 
-    SIGTERM lets running jobs finish within --grace and gives the rest back; a second one stops now. SIGHUP reads
-    the catalog again. While Redis is away the worker waits for it, and is not ready until it answers; only with
-    --burst is that an error (exit code 3). A burst leaves delayed and retrying jobs where they are.
+    SIGTERM lets running jobs finish within --grace and requeues the rest; a second SIGTERM stops at once. SIGHUP
+    reloads the catalog. While Redis is away the worker waits for it and is not ready; only with --burst does it give
+    up (exit code 3). A burst does not wait for delayed and retrying jobs.
+
+    Example: jobctl worker --queues email,default --grace 30s
     """
     from jobctl.ops.serve import WorkerOptions, run_worker
 

@@ -162,7 +162,8 @@ def unknown_command(path: str, name: str, entries: Sequence[Entry | Group]) -> U
 def build(entry: Entry | Group, group: str = "") -> Any:
     """The Typer group of an entry, or its command, whose module is imported."""
     if isinstance(entry, Group):
-        return LazyGroup(entry.name, entry.commands, entry.help, folder=entry.name)
+        told = f"{entry.help}\n\nExample: {entry.example}"
+        return LazyGroup(entry.name, entry.commands, told, folder=entry.name)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(entry.name, cls=Command, context_settings=dict(_CONTEXT))(load(entry, group))
     return typer.main.get_command(app)

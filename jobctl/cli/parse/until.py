@@ -9,10 +9,8 @@ import typer
 
 from jobctl.errors import UsageError
 
-For = Annotated[
-    str | None, typer.Option("--for", metavar="DURATION", help="Revert after this long.", show_default=False)
-]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Revert at this time.", show_default=False)]
+For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="End after this long.", show_default=False)]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="End at this time.", show_default=False)]
 
 
 def end_of(duration: str | None, until: str | None, now_ms: Callable[[], int]) -> int | None:
@@ -20,15 +18,15 @@ def end_of(duration: str | None, until: str | None, now_ms: Callable[[], int]) -
     from jobctl.ops.when import parse_at, parse_delay
 
     if duration is not None and until is not None:
-        raise UsageError("--for and --until exclude each other")
+        raise UsageError("use --for or --until, not both")
     if duration is not None:
         ms = parse_delay(duration, "--for")
         if ms == 0:
-            raise UsageError("--for: expected a time above zero")
+            raise UsageError("--for: expected a duration above zero")
         return now_ms() + ms
     if until is None:
         return None
     until_ms = parse_at(until)
     if until_ms <= now_ms():
-        raise UsageError(f"--until {until} is past")
+        raise UsageError(f"--until {until} is in the past")
     return until_ms

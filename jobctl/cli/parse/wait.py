@@ -24,7 +24,7 @@ def timeout_s(wait: bool, timeout: str | None) -> float | None:
     if timeout is None:
         return None
     if not wait:
-        raise UsageError("--timeout goes with --wait")
+        raise UsageError("--timeout needs --wait")
     from jobctl.ops.when import parse_delay
 
     return parse_delay(timeout, "--timeout") / 1000

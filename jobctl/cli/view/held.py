@@ -19,11 +19,11 @@ def sentence(ctx: Context, hold: Hold) -> str:
         case "worker":
             return f"no worker serves {what}"
         case "turn":
-            return "its limits let it start: it waits for a free worker"
+            return "no limit holds it: it waits for a free worker"
     allowed = f"{hold.allows} at once" if hold.kind == "concurrency" else hold.allows
     text = f"the {hold.kind} limit of {what}, {allowed}" + (f" for key {hold.key}" if hold.key else "")
     if hold.ahead:
-        text += f"; {hold.ahead:,} before it"
+        text += f"; {hold.ahead:,} ahead of it"
     if hold.until is None:
         return text
-    return f"{text}; its turn may come {relative(hold.until) if ctx.times is Times.RELATIVE else iso(hold.until)}"
+    return f"{text}; may start {relative(hold.until) if ctx.times is Times.RELATIVE else iso(hold.until)}"

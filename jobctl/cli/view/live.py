@@ -108,7 +108,7 @@ def _pauses(rows: Sequence[PauseRow], when: Callable[[datetime], str]) -> Text:
 
 def _events(ctx: Context, events: Sequence[Event], width: int) -> RenderableType:
     if not events:
-        return Text("nothing has happened yet: try `jobctl enqueue TYPE key=value` in another terminal\n", style="dim")
+        return Text("no events yet: try `jobctl enqueue TYPE key=value` in another terminal\n", style="dim")
     return Text.from_ansi(table(ctx, events, _EVENTS, width, heads=False).text)
 
 

@@ -67,7 +67,7 @@ class Table:
     @property
     def note(self) -> str:
         """What a person should know of the layout; empty if everything is there."""
-        return f"no room for {', '.join(self.hidden)}: see -o json" if self.hidden else ""
+        return f"no room for {', '.join(self.hidden)}; use -o json to see all" if self.hidden else ""
 
     @property
     def whole(self) -> str:

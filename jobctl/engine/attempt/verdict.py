@@ -28,7 +28,7 @@ from jobctl.store.nouns import events
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.settle import Ended, Reserved
 
-EXPIRED = "it was not done within its time"
+EXPIRED = "it did not finish before it expired"
 HOST = socket.gethostname()
 PID = os.getpid()
 
@@ -194,7 +194,7 @@ def read_body(reserved: Reserved, record: Record) -> codec.Body | Outcome:
     except ValueError as problem:
         return refused(reserved, "?", record, Failure("Quarantined", f"unreadable body: {problem}"))
     if codec.canonical(body.queue_name) != reserved.queue:
-        why = f"its body names the queue {body.queue_name[:60]!r}, it lay in `{reserved.queue}`"
+        why = f"its body names the queue {body.queue_name[:60]!r}, but it was in the queue `{reserved.queue}`"
         return refused(reserved, body.actor_name, record, Failure("Quarantined", why))
     if body.options and (asked := onward.problem(body.options)):
         return refused(reserved, body.actor_name, record, Failure("Quarantined", asked))

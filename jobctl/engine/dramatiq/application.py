@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dramatiq import Actor, set_broker
+from dramatiq import Actor, Message, set_broker
 from dramatiq.middleware import Middleware, default_middleware
 
 from jobctl.catalog.imports import in_a_line, make_importable, placed, resolve
@@ -14,6 +14,7 @@ from jobctl.catalog.problems import CatalogError, Problem
 from jobctl.engine.dramatiq.middleware.retries import Retries
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.errors import UsageError
+from jobctl.store import Store
 from jobctl.store.wire.connection import connect
 
 MAX_SHOWN = 40
@@ -48,12 +49,26 @@ def equip(broker: WorkerBroker, catalog: Catalog) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def stand_in(catalog: Catalog) -> None:
-    """Let modules with actors be imported where no worker is, with the broker and the middleware that one would have.
+class _StandIn(WorkerBroker):
+    """A worker's broker where no worker runs. It connects when the first message is sent."""
 
-    It connects to nothing. Raises CatalogError for middleware that does not work.
+    def __init__(self, namespace: str, open_store: Callable[[], Store]) -> None:
+        super().__init__(connect("redis://localhost"), namespace)
+        self._open_store = open_store
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """As a worker's. Raises what `open_store` raises."""
+        self.store = self._open_store()
+        self.client = self.store.connection
+        return super().enqueue(message, delay=delay)
+
+
+def stand_in(catalog: Catalog, open_store: Callable[[], Store]) -> None:
+    """Set the broker and the middleware that a worker would have, so that modules with actors can be imported.
+
+    `open_store` is called when a message is sent. Raises CatalogError for middleware that does not work.
     """
-    broker = WorkerBroker(connect("redis://localhost"), catalog.namespace)
+    broker = _StandIn(catalog.namespace, open_store)
     set_broker(broker)
     if problems := equip(broker, catalog):
         raise CatalogError(problems)
@@ -67,7 +82,9 @@ def _made(spec: MiddlewareSpec) -> list[Middleware]:
     if callable(found) and not isinstance(found, Middleware):
         found = _called(found, spec)
     elif spec.options is not None:
-        raise Unusable(f"`{spec.target}` is made already: `options` mean nothing", "name its class, or a function")
+        raise Unusable(
+            f"`{spec.target}` is already an instance: `options` have no effect", "name its class, or a function"
+        )
     given = list(found) if isinstance(found, list | tuple) else [found]
     for middleware in given:
         if not isinstance(middleware, Middleware):
@@ -81,7 +98,7 @@ def _called(target: Any, spec: MiddlewareSpec) -> Any:
         return target(**(spec.options or {}))
     except (Exception, SystemExit) as error:
         hint = "give `options`, or name a function that makes it" if isinstance(error, TypeError) else ""
-        raise Unusable(f"`{spec.target}` cannot be made: {in_a_line(error)}", hint) from error
+        raise Unusable(f"`{spec.target}` cannot be created: {in_a_line(error)}", hint) from error
 
 
 def unprovided(broker: WorkerBroker, catalog: Catalog, actors: Mapping[str, Actor[Any, Any]]) -> tuple[Problem, ...]:

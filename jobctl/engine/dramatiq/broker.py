@@ -149,7 +149,7 @@ class JobctlBroker(RedisBroker):
             message=body_of(message, queue),
         )
         if self.store.jobs.enqueue([job])[0].outcome == "known":
-            _log.warning("message %s was enqueued before; it is left as it is", message.message_id)
+            _log.warning("message %s was already enqueued; nothing was changed", message.message_id)
 
     @property
     def consumer_class(self) -> Any:

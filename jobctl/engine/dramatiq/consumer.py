@@ -166,7 +166,7 @@ class JobctlConsumer(Consumer):
 
     def _end(self, message: MessageProxy) -> None:
         if not isinstance(message, HeldMessage):
-            _log.warning("message %s was not fetched here; ending it has no effect", message.message_id)
+            _log.warning("message %s was not fetched here; its ack or nack is ignored", message.message_id)
             return
         repeated = message.outcome is not None
         if message.outcome is None:
@@ -179,7 +179,7 @@ class JobctlConsumer(Consumer):
             raise lost(error) from None
         if late and not repeated:
             _log.warning(
-                "job %s: this attempt is no longer the current one; its end has no effect", message.reserved.id
+                "job %s: this attempt is no longer the current one; its result is ignored", message.reserved.id
             )
         self._holdings.release(message)
 

@@ -120,13 +120,13 @@ class Presence:
                 failing = False
             except RedisUnavailable as error:
                 if not failing:
-                    _log.warning("heartbeat failed, going on trying: %s", error)
+                    _log.warning("heartbeat failed, will keep trying: %s", error)
                 failing = True
             self._wake.wait(self._pause_s)
         try:
             self._liveness.leave(self.name)
         except RedisUnavailable as error:
-            _log.info("cannot take this process off the list: %s", error)
+            _log.info("cannot deregister this process: %s", error)
 
     def _over(self) -> bool:
         """Whether to end; decided with the lock held, so that a consumer that is opened now starts a new thread."""

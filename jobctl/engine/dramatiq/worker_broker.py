@@ -46,7 +46,7 @@ class WorkerBroker(JobctlBroker):
         if isinstance(middleware, Retries):
             raise UsageError(
                 f"{type(middleware).__name__} cannot decide about retries under `jobctl worker`: the catalog does",
-                "remove it, and say it with `retries`",
+                "remove it, and set `retries` in the catalog",
             )
         if type(middleware) in ALWAYS:
             self.middleware[:] = [known for known in self.middleware if type(known) is not type(middleware)]

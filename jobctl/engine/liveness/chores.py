@@ -146,7 +146,7 @@ class Chores:
         yield from _in_turn(queues, expire)
         for queue, ghosts in self._store.ghosts.counts(queues).items():
             if ghosts and (dropped := self._store.ghosts.sweep(queue)):
-                _log.warning("forgot %d ids of queue %s: another program deleted their jobs", dropped, queue)
+                _log.warning("removed %d ids from queue %s: another program had deleted their jobs", dropped, queue)
             yield
 
     def _own(self, chore: str, queues: Sequence[str]) -> list[str]:

@@ -130,6 +130,6 @@ class Heartbeats:
         if self.refused:
             log.error("%s", what)
         elif isinstance(error, RedisUnavailable):
-            log.error("%s; heartbeats are tried again until it answers", what)
+            log.error("%s; will keep sending heartbeats until it answers", what)
         else:
             log.error("heartbeat failed: %s: %s", type(error).__name__, what, exc_info=error)

@@ -89,7 +89,7 @@ def _timed_out(found: Found, known: Known, name: str) -> Outcome | None:
 
 def _add_lost(found: Found) -> Lived:
     """The attempt that ended with its worker, counted; the crash is counted beside the record, not as a retry."""
-    what = Failure("WorkerLost", f"the worker process {found.worker} died while it ran the job")
+    what = Failure("WorkerLost", f"the worker process {found.worker} died while running the job")
     started = found.held_since_ms
     host, _, rest = found.worker.partition(":")
     pid = int(rest.partition(":")[0]) if rest.partition(":")[0].isdigit() else 0

@@ -37,7 +37,11 @@ class Strays:
         again = strays & self._seen
         for queue in {queue for queue, _, _ in again}:
             ended = [Ended(id=job_id, token=token) for of, job_id, token in again if of == queue]
-            _log.warning("giving back %d jobs of queue %s that this process does not hold", len(ended), queue)
+            _log.warning(
+                "returning %d jobs to queue %s: they were reserved for this process, which does not have them",
+                len(ended),
+                queue,
+            )
             self._store.settle.write([self._store.settle.requeue(queue, ended)])
         self._seen = strays - again
         return bool(self._seen)

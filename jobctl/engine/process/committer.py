@@ -84,7 +84,7 @@ class Committer(threading.Thread):
         """What attempts said before the ends that were gathered, and perhaps a little after."""
         lines, reached, lost = self._spool.take()
         if lost:
-            _log.warning("%d log lines are left out: Redis was away for long", lost)
+            _log.warning("dropped %d log lines: Redis was unreachable for too long", lost)
         return lines, reached
 
     def _write(
@@ -98,7 +98,7 @@ class Committer(threading.Thread):
                 break
             except RedisUnavailable as error:
                 if not failed:
-                    _log.warning("cannot write %d outcomes, going on trying: %s", len(group), error)
+                    _log.warning("cannot write %d outcomes, will keep trying: %s", len(group), error)
                 failed = True
                 self.failing_since = self.failing_since or clock.monotonic()
             if self._giving_up.wait(pause):
@@ -124,7 +124,7 @@ class Committer(threading.Thread):
         for late in self._store.settle.write(endings):
             # A repeated write finds its own first one done when only the reply was lost: nothing to say then.
             for job_id, _ in late if not repeated else ():
-                _log.warning("job %s: this attempt is no longer the current one; its end has no effect", job_id)
+                _log.warning("job %s: this attempt is no longer the current one; its result is ignored", job_id)
 
     def _send_said(self, begun: list[Begun], lines: list[Lines], reached: list[Reach], *, repeated: bool) -> None:
         """Log lines, starts and progress, before the outcomes, which end what they belong to. Without memory they are
@@ -143,10 +143,10 @@ class Committer(threading.Thread):
         try:
             replies = steps.run(self._store, [*logs, *progress, *self._store.settle.begun(begun)])
         except RedisFull:
-            _log.warning("log lines of %d jobs left out, Redis is out of memory", sum(len(work.rows) for work in logs))
+            _log.warning("dropped log lines of %d jobs: Redis is out of memory", sum(len(work.rows) for work in logs))
             return
         for late in {row[0] for work, said in zip(logs, replies, strict=False) for row in steps.named(work, said)}:
-            _log.warning("job %s: log lines of an attempt that is no longer the current one are left out", late)
+            _log.warning("job %s: dropped log lines of an attempt that is no longer the current one", late)
 
     def _keep_ms(self, queue: str) -> int:
         return self._catalog.queue(queue).keep.completed_ms

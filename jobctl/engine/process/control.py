@@ -64,7 +64,7 @@ class Control(threading.Thread):
 
     def _cancel(self, job: Reserved) -> None:
         self._desk.cancel(job, "cancelled")
-        _log.info("job %s: cancelled while it runs", job.id)
+        _log.info("job %s: cancelled while running", job.id)
 
     def _look_again(self) -> None:
         """A job may be cancelled while the reply that brings it here is on its way."""

@@ -57,7 +57,7 @@ def _run(config: ChildConfig, slots: SlotTable, stop: StopFlag, run: Run | None)
         code = (run or _load_run())(config, slots, stop)
     except JobctlError as error:
         for line in map(str, getattr(error, "problems", None) or [error]):
-            log.error("worker process %s cannot work: %s", config.name, sanitize(line))
+            log.error("worker process %s cannot start: %s", config.name, sanitize(line))
         return 1
     except Exception:
         log.exception("worker process %s failed", config.name)

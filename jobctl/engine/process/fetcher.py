@@ -106,7 +106,7 @@ class Fetcher(threading.Thread):
                 if self._halt.is_set():
                     return
                 if pause == FIRST_PAUSE_S:
-                    _log.warning("cannot fetch jobs, going on trying: %s", problem)
+                    _log.warning("cannot fetch jobs, will keep trying: %s", problem)
                 self.connected.clear()
                 self._looks = 0
                 self._registered = False

@@ -129,7 +129,7 @@ class JobThread(threading.Thread):
             return
         self.given_up = True
         self.hush()
-        _log.error("job %s: cannot be interrupted at its time limit; its thread is given up", job.reserved.id)
+        _log.error("job %s: cannot be interrupted at its time limit; abandoning its thread", job.reserved.id)
         failure = AttemptCancelled() if self.guard.reason == "cancelled" else AttemptTimeout()
         self._end(job.reserved, verdict.failed(job, failure), now - job.started)
         if self._slots:

@@ -80,7 +80,7 @@ class Preflight:
         answer = os.pread(self._fd, os.fstat(self._fd).st_size, 0)
         with contextlib.suppress(msgspec.MsgspecError):
             return msgspec.json.decode(answer, type=Findings)
-        return Findings((), f"importing what the catalog names ended the process, with exit code {code}")
+        return Findings((), f"importing the Python targets of the catalog ended the process with exit code {code}")
 
     def wait(self) -> Findings:
         """What it found, once it has ended."""

@@ -104,7 +104,7 @@ class Worker:
             if self._config.burst and self.fetcher.empty.is_set() and self.desk.idle():
                 break
             if self._config.burst and self._lost_patience():
-                _log.error("giving up: Redis did not do what it was asked for %.0f s", self._config.patience_s)
+                _log.error("giving up: Redis was unreachable or refused commands for %.0f s", self._config.patience_s)
                 code = NO_REDIS
                 break
             if self.desk.spent():
@@ -172,7 +172,7 @@ class Worker:
             thread.hush()
         left = self.desk.running()
         self.abandoned = bool(left)
-        _log.info("the grace is over: %d running jobs are given back", len(left))
+        _log.info("the grace period is over: requeueing %d running jobs", len(left))
         self._give_back(left, begun=True)
 
     def _give_back(self, jobs: list[Reserved], *, begun: bool) -> None:

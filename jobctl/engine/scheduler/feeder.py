@@ -125,7 +125,7 @@ class Feeder:
         if first:
             what = sanitize(f"{type(error).__name__}: {error}", limit=300)
             tick = timestamp(pending.tick_ms)
-            log.error("schedule %s: tick %s failed and is tried again: %s", pending.schedule.name, tick, what)
+            log.error("schedule %s: tick %s failed and will be retried: %s", pending.schedule.name, tick, what)
         self._later(pending, pending.delay_s)
 
 
@@ -133,15 +133,15 @@ def _tell(pending: Pending, said: Ticked) -> None:
     """Log what became of a tick."""
     name, tick = pending.schedule.name, timestamp(pending.tick_ms)
     if said.set_back_ms is not None:
-        why = "a clock was wrong, and ticks until then would have passed unused"
-        log.warning("schedule %s: its cursor was at %s and is set back: %s", name, timestamp(said.set_back_ms), why)
+        why = "a clock was wrong, and all ticks until then would have been skipped"
+        log.warning("schedule %s: reset its cursor, which was at %s: %s", name, timestamp(said.set_back_ms), why)
     if said.job is None:
-        log.debug("schedule %s: tick %s passed: %s", name, tick, said.outcome)
+        log.debug("schedule %s: tick %s not enqueued: %s", name, tick, said.outcome)
     elif said.job.outcome in ("skipped", "conflict"):
         held = f"{key_words(said.job.job)} is held by job {said.job.other}"
-        log.debug("schedule %s: tick %s passed: %s", name, tick, sanitize(held))
+        log.debug("schedule %s: tick %s not enqueued: %s", name, tick, sanitize(held))
     else:
-        log.info("schedule %s: tick %s is job %s", name, tick, sanitize(said.job.id))
+        log.info("schedule %s: tick %s enqueued as job %s", name, tick, sanitize(said.job.id))
     if said.before_ms is not None and said.job is not None:
         _tell_missed(pending, said.before_ms)
 

@@ -125,7 +125,7 @@ class Scheduler:
             catalog = self._reload()
         except Exception as error:  # noqa: BLE001 - a broken catalog must not end a running scheduler
             for line in str(error).splitlines():
-                log.error("reload refused, the old catalog stays: %s", sanitize(line))
+                log.error("reload failed, keeping the old catalog: %s", sanitize(line))
         else:
             self._apply(catalog)
         (self._notifier.ready if self._ready else self._notifier.status)(self._status())

@@ -156,7 +156,7 @@ class EmbeddedServer:
         pause = 0.002
         while (answer := ping(self._socket)) != "PONG":
             if self._process.poll() is not None:
-                raise RedisUnavailable(f"the embedded server does not start: {self._last_words()}")
+                raise RedisUnavailable(f"the embedded server did not start: {self._last_words()}")
             limit = LOAD_TIMEOUT_S if answer.startswith("LOADING") else START_TIMEOUT_S
             if clock.monotonic() - begun > limit:
                 raise RedisUnavailable(f"the embedded server does not answer after {limit:.0f} s", str(self.log))
@@ -229,7 +229,7 @@ def _take_lock(state_dir: Path) -> IO[str]:
                 lock.close()
                 raise Refused(
                     f"an embedded server already runs here, started by process {holder or 'unknown'}",
-                    f"stop that one, or pass another --state-dir than {state_dir}",
+                    f"stop it, or pass another --state-dir than {state_dir}",
                 ) from None
         if not asked:
             asked = True

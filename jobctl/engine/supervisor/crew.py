@@ -152,7 +152,7 @@ class Crew:
             seat.finished = True
             if code != CLEAN:
                 self.failed = self.failed or (RedisUnavailable.exit_code if code == NO_REDIS else 1)
-                log.error("the place of worker process %s stays empty: jobs may be left in the queues", child.name)
+                log.error("not restarting worker process %s: jobs may be left in the queues", child.name)
         else:
             self.crashes += 1
             self._wait(seat, lived)

@@ -133,7 +133,7 @@ class Forks:
             fork.over = True
             log.info("%s has ended", fork.target)
             return
-        log.warning("%s failed with exit code %d and is started again", fork.target, code)
+        log.warning("%s failed with exit code %d, restarting it", fork.target, code)
         self._wait(fork, clock.monotonic() - fork.started)
 
     def _wait(self, fork: Fork, lived_s: float) -> None:

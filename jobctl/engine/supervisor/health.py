@@ -43,7 +43,7 @@ class Health:
         """
         for child in crew:
             if overdue := child.slots.overdue(clock.monotonic() - OVERDUE_S):
-                what = "killing worker process %s (pid %d): it stands still with jobs past their time limits: %s"
+                what = "killing worker process %s (pid %d): it hangs with jobs past their time limits: %s"
                 log.error(what, child.name, child.pid, ", ".join(sorted(late.id for late in overdue)))
                 child.signal(signal.SIGKILL)
 
@@ -73,8 +73,8 @@ class Health:
         stalled = child.stalled_s(clock.monotonic()) >= STALL_S
         if stalled and not child.stall_logged:
             log.warning(
-                "worker process %s (pid %d) has not moved for %.0f s, %d jobs execute: "
-                "perhaps a call that holds the interpreter",
+                "worker process %s (pid %d) has been unresponsive for %.0f s with %d jobs running: "
+                "perhaps a call holds the GIL",
                 child.name,
                 child.pid,
                 STALL_S,

@@ -113,7 +113,7 @@ class Reload:
         except Exception as error:  # noqa: BLE001 - as said
             self._refused = True
             for line in map(str, getattr(error, "problems", ()) or str(error).splitlines()):
-                log.error("reload refused, the old catalog stays: %s", sanitize(line))
+                log.error("reload failed, keeping the old catalog: %s", sanitize(line))
 
     def _late(self) -> bool:
         return clock.monotonic() >= self._until
@@ -125,7 +125,7 @@ class Reload:
             return
         self.close()
         if findings is None:
-            raise UsageError(f"importing what the catalog names takes longer than {PATIENCE_S:.0f} s")
+            raise UsageError(f"importing the Python targets of the catalog took longer than {PATIENCE_S:.0f} s")
         findings.check()
         self._findings = findings
         for warning in findings.warnings:

@@ -236,9 +236,9 @@ class Supervisor:
         if done.crew is not None and done.taken:
             self._crew, self._template = done.crew, done.child
             self._forks.use(done.findings.forks, done.child)
-            log.info("reloaded: the old processes finish what they run")
+            log.info("reloaded: the old processes finish their running jobs")
         elif done.crew is not None:
-            log.error("reload failed, the old processes stay: the new ones do not start")
+            log.error("reload failed: the new processes did not start, keeping the old ones")
         self._reload_over()
         if self._reload.again:
             self._start_reload()
@@ -272,7 +272,7 @@ class Supervisor:
     def _overdue(self) -> None:
         left = sum(1 for crew in self._crews() for _ in crew)
         if left:
-            log.warning("%d worker processes did not end within the grace: killed", left)
+            log.warning("killed %d worker processes that did not end within the grace period", left)
             self._exit_code = self._exit_code or 1
             self._kill()
 
@@ -293,6 +293,8 @@ class Supervisor:
 
     def _leave(self) -> None:
         if self._beats.pending:
-            log.warning("Redis did not answer: jobs of %d processes wait for a sweep", self._beats.pending)
+            log.warning(
+                "Redis did not answer: another worker will recover the jobs of %d processes", self._beats.pending
+            )
         elif not self._too_late():
             self._beats.leave(self.name)

@@ -81,7 +81,7 @@ class Sink:
             left_out, self._left_out = self._left_out, 0
         if left_out:
             self._write_now(
-                self._own(f"{left_out:,} lines of this log were left out: they came faster than they were read")
+                self._own(f"{left_out:,} lines of this log were dropped: they came faster than they were read")
             )
 
     def _write_now(self, line: bytes) -> None:

@@ -40,7 +40,7 @@ def empty(name: str) -> Verb:
         judge=any_job,
         change=lambda _store, _queue, jobs: [False] * len(jobs),
         by_index=by_index,
-        nothing="running and dead ones are not touched",
+        nothing="running and dead jobs are not changed",
         hint=f"`jobctl dead restore queue:{name}` brings them back within 7 days",
     )
 

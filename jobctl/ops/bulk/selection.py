@@ -82,14 +82,14 @@ def choose(
     """
     words = [*terms, *(f"group:{group}" for group in groups)]
     if everything and words:
-        raise UsageError("--all and a filter exclude each other")
+        raise UsageError("use --all or a filter, not both")
     if not (everything or words):
-        raise UsageError("say which: ids, a filter such as job:send-email or since:1h, or --all")
+        raise UsageError("no jobs selected: pass ids, a filter such as job:send-email or since:1h, or --all")
     found = read(store, catalog, words, queue=queue)
     if wrong := [state for state in found.filter.state if state not in states]:
-        raise UsageError(f"this is for jobs that are {_listed(states)}, not {wrong[0]}")
+        raise UsageError(f"this command is for jobs that are {_listed(states)}, not {wrong[0]}")
     if newest and limit is None:
-        raise UsageError("--newest goes with --limit", "it says which jobs come first")
+        raise UsageError("--newest needs --limit")
     chosen = tuple(state for state in states if state in (found.filter.state or states))
     return replace(found, states=chosen, limit=limit, newest=newest)
 

@@ -41,7 +41,7 @@ class Tried:
 
 def moved(job: Found) -> Tried:
     """A job that was changed by somebody else between the look and the step."""
-    said = f"job {job.id} was {job.state} and is not any more"
+    said = f"job {job.id} is no longer {job.state}"
     return Tried(job.ref, said, error=NothingMatched(said, f"jobctl job show {job.id}"))
 
 

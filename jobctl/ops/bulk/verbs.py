@@ -17,7 +17,7 @@ from jobctl.store.data.states import BY_NAME, STATES, allowing
 from jobctl.store.nouns import events
 from jobctl.store.nouns.shown import to_job
 
-_DEAF = "it is in a call that nothing interrupts, caught the exception, or is a command, which has 5 s to end"
+_DEAF = "it is in a call that cannot be interrupted, caught the exception, or is a command, which has 5 s to end"
 
 
 def retry() -> Verb:
@@ -94,7 +94,7 @@ def release(*, by_name: bool) -> Verb:
         name="job release",
         does="free the unique keys of",
         done="freed the unique keys of",
-        outcome="has given up its unique key",
+        outcome="no longer holds its unique key",
         states=STATES,
         judge=any_job,
         change=change,
@@ -109,7 +109,7 @@ def prioritise(priority: int) -> Verb:
     def judge(job: Found) -> Tried | None:
         if answer := _judge(job, "priority"):
             return answer
-        same = f"job {job.id} has the priority {priority} already"
+        same = f"job {job.id} already has priority {priority}"
         return Tried(job.ref, same) if job.priority == priority else None
 
     def change(store: Store, queue: str, batch: list[Found]) -> list[bool]:
@@ -117,9 +117,9 @@ def prioritise(priority: int) -> Verb:
 
     return Verb(
         name="job priority",
-        does=f"give the priority {priority} to",
-        done=f"gave the priority {priority} to",
-        outcome=f"has the priority {priority}",
+        does=f"give priority {priority} to",
+        done=f"gave priority {priority} to",
+        outcome=f"has priority {priority}",
         states=allowing("priority"),
         judge=judge,
         change=change,
@@ -194,7 +194,7 @@ def _cancelled(job: Found) -> bytes:
     return events.encode(event)
 
 
-_LEFT = {"cancel": "to cancel", "promote": "to promote", "priority": "to put in front of others or behind"}
+_LEFT = {"cancel": "to cancel", "promote": "to promote", "priority": "to reorder"}
 """What there is nothing left of, when a verb's answer is "nothing"."""
 
 

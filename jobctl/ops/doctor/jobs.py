@@ -32,7 +32,7 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
 def _pauses(store: Store) -> Check:
     rows = pauses.ls(store)
     if rows:
-        advice = f"if that is over: `{pauses.resume_command(rows[0])}`"
+        advice = f"to end it: `{pauses.resume_command(rows[0])}`"
         return Check("pauses", "warn", listed(map(pauses.sentence, rows)), advice)
     return Check("pauses", "ok", "nothing is paused")
 
@@ -41,9 +41,9 @@ def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:
     waiting = {name for queue in queues for name in store.server.waiting_types(queue)}
     unknown = sorted(name for name in waiting if catalog.type_of(name) is None)
     if unknown:
-        found = f"jobs wait whose type is not in the catalog: {listed(unknown)}"
+        found = f"jobs are waiting whose type is not in the catalog: {listed(unknown)}"
         return Check("job types", "warn", found, "add the types to the catalog, or cancel the jobs")
-    return Check("job types", "ok", "the catalog has every job type that waits")
+    return Check("job types", "ok", "the type of every waiting job is in the catalog")
 
 
 def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
@@ -58,8 +58,8 @@ def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
                 since = store.limits.held_since(queue)
                 oldest = min(filter(None, (oldest, since)), default=None)
     if stuck:
-        found = f"held by what is no longer there: {listed(stuck)}"
-        return Check("held jobs", "warn", found, "they start as their old limit admits them", oldest)
+        found = f"jobs are held by limits or pauses that no longer exist: {listed(stuck)}"
+        return Check("held jobs", "warn", found, "they start at the pace of their old limit", oldest)
     return Check("held jobs", "ok", "every limit that holds jobs is in the catalog")
 
 
@@ -80,6 +80,6 @@ def _ghosts(store: Store, queues: list[str]) -> Check:
     ghosts = {queue: count for queue, count in store.ghosts.counts(queues).items() if count}
     if ghosts:
         found = f"ids without a job: {listed(f'{count} in {queue}' for queue, count in sorted(ghosts.items()))}"
-        advice = "another program deleted their bodies; workers drop such ids within minutes: let one run"
+        advice = "another program deleted their bodies; a running worker removes such ids within minutes"
         return Check("ghosts", "warn", found, advice)
-    return Check("ghosts", "ok", "every id has its job")
+    return Check("ghosts", "ok", "every id has a job")

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 QUEUES = 1_000
 """Of more queues than these, the first in the alphabet are looked at."""
-ADVICE = (
-    "another system lives in this namespace, or wrote to it: use a namespace of your own, or move the key away, as in"
-)
+ADVICE = "another program uses this namespace, or wrote to it: use another namespace, or move the key away with"
 
 
 def check(store: Store, catalog: Catalog | None) -> Check:
@@ -27,12 +25,10 @@ def check(store: Store, catalog: Catalog | None) -> Check:
     if wrong := store.server.wrong_keys(sorted(known)[:QUEUES]):
         return _row(wrong)
     if strange := store.server.strange_queues():
-        found = f"no queue can be called {listed(repr(name[:40]) for name in strange)}"
-        return Check(
-            "keys", "warn", found, f"somebody wrote it there by hand: remove it with SREM {store.keys.queues()}"
-        )
+        found = f"invalid queue names: {listed(repr(name[:40]) for name in strange)}"
+        return Check("keys", "warn", found, f"another program added them: remove them with SREM {store.keys.queues()}")
     more = f", of the first {QUEUES:,} queues" if len(known) > QUEUES else ""
-    return Check("keys", "ok", f"every key is of its type{more}")
+    return Check("keys", "ok", f"every key has the right type{more}")
 
 
 def _row(wrong: Iterable[WrongKey]) -> Check:

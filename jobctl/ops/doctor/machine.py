@@ -22,13 +22,13 @@ def checks(catalog: Catalog) -> Iterator[Check]:
         return
     limited = [job.name for job in isolated if job.memory_bytes]
     if sys.platform != "linux" or not Path("/proc/self/environ").exists():
-        found = f"no /proc here: what leaves its process group outlives {listed(job.name for job in isolated)}"
+        found = f"no /proc here: a process that leaves its group outlives {listed(job.name for job in isolated)}"
         yield Check("isolation", "warn", found, "run workers on Linux")
     elif limited and prctl.may_lift_limits():
-        found = f"this user may lift resource limits, and so may {listed(limited)}, whose `memory` is limited"
+        found = f"this user may raise resource limits, so these jobs can lift their `memory`: {listed(limited)}"
         yield Check("isolation", "warn", found, "run workers as a user without CAP_SYS_RESOURCE")
     elif own_folder() is None:
-        found = "no writable cgroup: only what clears its environment and leaves its process group outlives its job"
+        found = "no writable cgroup: a process that clears its environment and leaves its group outlives its job"
         yield Check("isolation", "ok", found)
     else:
-        yield Check("isolation", "ok", "nothing outlives an isolated job")
+        yield Check("isolation", "ok", "no process outlives an isolated job")

@@ -27,13 +27,13 @@ def _cursors(store: Store, catalog: Catalog) -> Check:
     now_ms, wrong = store.processes.now_ms(), []
     for name, cursor in store.schedules.cursors(catalog.schedules).items():
         if cursor.last_ms is not None and cursor.last_ms > following(catalog.schedules[name], now_ms):
-            wrong.append(f"{name} stands at {_iso(cursor.last_ms)}, ahead of Redis's clock")
+            wrong.append(f"the cursor of {name} is at {_iso(cursor.last_ms)}, ahead of Redis's clock")
         elif cursor.set_back is not None and now_ms - cursor.set_back[0] < DAY_MS:
             at_ms, from_ms = cursor.set_back
-            wrong.append(f"{name} was set back from {_iso(from_ms)} at {_iso(at_ms)}")
+            wrong.append(f"the cursor of {name} was reset from {_iso(from_ms)} at {_iso(at_ms)}")
     if not wrong:
-        return Check("schedules", "ok", "none is ahead of Redis's clock")
-    advice = "a clock was wrong: set all by NTP; a scheduler sets such a cursor back with its next tick"
+        return Check("schedules", "ok", "no cursor is ahead of Redis's clock")
+    advice = "a clock was wrong: sync all machines with NTP; a scheduler resets such a cursor at the next tick"
     return Check("schedules", "warn", listed(wrong), advice)
 
 

@@ -16,7 +16,7 @@ SLOW_MS = 20.0
 SKEW_MS = 5_000
 FULL, NEARLY_FULL = 0.95, 0.75
 CANNOT_TELL = "cannot tell"
-ASK = "ask whoever runs the server"
+ASK = "ask the administrator of the server"
 
 
 def checks(store: Store) -> Iterator[Check]:
@@ -32,7 +32,7 @@ def checks(store: Store) -> Iterator[Check]:
 def _latency(ms: float) -> Check:
     found = f"answers in {ms:.1f} ms"
     if ms > SLOW_MS:
-        return Check("redis", "warn", found, "run jobctl nearer to it; every job costs round trips")
+        return Check("redis", "warn", found, "run jobctl closer to Redis; every job costs round trips")
     return Check("redis", "ok", found)
 
 
@@ -136,5 +136,5 @@ def _clock(ahead_ms: int) -> Check:
     if abs(ahead_ms) > SKEW_MS:
         side = "ahead of" if ahead_ms > 0 else "behind"
         found = f"Redis is {abs(ahead_ms) / 1000:.0f} s {side} this machine"
-        return Check("clock", "warn", found, "set both by NTP: Redis decides what is due")
+        return Check("clock", "warn", found, "sync both with NTP: Redis decides what is due")
     return Check("clock", "ok", f"{abs(ahead_ms)} ms apart")

@@ -40,7 +40,7 @@ def _workers(depths: list[QueueRow], serving: dict[str, int]) -> Check:
         since = clock.to_datetime(clock.now_ms() - round(oldest * 1000)) if oldest else None
         return Check("workers", "fail", found, RUN_WORKER, since)
     if not serving:
-        return Check("workers", "warn", "no worker runs", RUN_WORKER)
+        return Check("workers", "warn", "no worker is running", RUN_WORKER)
     return Check("workers", "ok", f"{len(serving)} queues are served")
 
 
@@ -72,9 +72,9 @@ def _beats(store: Store) -> Check:
     late = {name: age for name, age in store.processes.beats().items() if age >= LATE_MS}
     if late:
         found = listed(f"{name}, {age / 1000:.0f} s ago" for name, age in sorted(late.items()))
-        advice = "see whether that process, its host or its network hangs; other workers take over its jobs"
-        return Check("beats", "warn", f"late: {found}", advice)
-    return Check("beats", "ok", "every process has given a sign of life")
+        advice = "check that process, its host and its network; other workers take over its jobs"
+        return Check("beats", "warn", f"no recent heartbeat: {found}", advice)
+    return Check("beats", "ok", "every process sent a heartbeat recently")
 
 
 def _scheduler(processes: list[ProcessRow], catalog: Catalog | None) -> Check:
@@ -89,10 +89,12 @@ def _stock(store: Store, queues: list[str]) -> Check:
     seen, held = store.server.stock_processes(queues)
     if held:
         found = f"a stock Dramatiq worker holds messages of {listed(held)}"
-        return Check("stock workers", "fail", found, "stop it, or let its broker be jobctl.broker.JobctlBroker")
+        return Check("stock workers", "fail", found, "stop it, or give it the broker jobctl.broker.JobctlBroker")
     if seen:
         found = f"{seen} stock Dramatiq processes were seen in the last minute"
-        return Check("stock workers", "warn", found, "producers are welcome; workers must not serve these queues")
+        return Check(
+            "stock workers", "warn", found, "stock producers are fine; stock workers must not serve these queues"
+        )
     return Check("stock workers", "ok", "none")
 
 

@@ -179,7 +179,7 @@ def said(reply: Sequence[Any]) -> Iterator[tuple[int, str, str]]:
     """Of the jobs that were not simply enqueued, as enqueue.lua said: place, outcome, other job. Raises Closed."""
     if reply[0] < 0:
         scope = ids.read(reply[1])
-        raise Closed(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` says until when")
+        raise Closed(f"{closed_name(scope)} is paused and takes no new jobs", "`jobctl queue ls` shows until when")
     for at in range(1, len(reply), 3):
         yield int(reply[at]), ids.read(reply[at + 1]), ids.read(reply[at + 2])
 

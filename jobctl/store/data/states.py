@@ -115,9 +115,9 @@ ALL = (
         glyph="◷",
         allows=_WAITS,
         answers={
-            "retry": Answer("already", "waits already, for its turn under a limit"),
+            "retry": Answer("already", "is already waiting, for its turn under a limit"),
             "promote": Answer(
-                "refused", "is held by a limit, which holds for all", "`jobctl job show {id}` says by which"
+                "refused", "is held by a limit, which applies to every job", "`jobctl job show {id}` names it"
             ),
             "rm": _CANCEL_FIRST,
         },
@@ -133,7 +133,7 @@ ALL = (
         glyph="▶",
         allows=frozenset({"cancel"}),
         answers={
-            "retry": Answer("refused", hint="it can be retried when it has failed"),
+            "retry": Answer("refused", hint="retry it after it has failed"),
             "promote": _ALREADY,
             "priority": _NOTHING,
             "rm": _CANCEL_FIRST,
@@ -150,7 +150,7 @@ ALL = (
         allows=frozenset({"rm"}),
         answers={
             "cancel": _NOTHING,
-            "retry": Answer("refused", hint="enqueue it again for another run"),
+            "retry": Answer("refused", hint="enqueue a new job for another run"),
             "promote": _NOTHING,
             "priority": _NOTHING,
         },
@@ -199,7 +199,7 @@ ALL = (
             "retry": Answer("refused", hint="bring it back with `jobctl dead restore`"),
             "promote": _RESTORE,
             "priority": _RESTORE,
-            "rm": Answer("refused", hint="it expires there by itself"),
+            "rm": Answer("refused", hint="the trash expires by itself"),
         },
     ),
 )

@@ -44,7 +44,7 @@ def _limited(store: Namespace, queue: str) -> Iterator[Batch]:
         mark = client.get(keys.layout()).decode()
         parked = int(store.run("migrate_lanes", queue, mark, queue, PAGE))
         if parked < 0:
-            raise OtherLayout(f"somebody else has finished the migration of namespace {store.namespace}")
+            raise OtherLayout(f"another process has finished the migration of namespace {store.namespace}")
         yield Batch(parked)
 
 

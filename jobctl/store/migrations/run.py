@@ -101,12 +101,12 @@ def _begin(store: Namespace, way: Way, me: str) -> None:
     if living := alive(store):
         shown = ", ".join(f"{info.kind} {info.name}" for info in living[:3])
         more = f" and {len(living) - 3} more" if len(living) > 3 else ""
-        raise Refused(f"processes of layout {way.start} still work here: {shown}{more}", "stop them first")
+        raise Refused(f"processes of layout {way.start} are still running: {shown}{more}", "stop them first")
     with mapping():
         alone = store.connection.set(store.keys.migrating(), me, nx=True, px=LOCK_MS)
     if not alone:
-        said = f"another `jobctl migrate` is at work in namespace {store.namespace}"
-        raise Refused(said, f"one that was killed is forgotten after {LOCK_MS // 1000} s")
+        said = f"another `jobctl migrate` is running in namespace {store.namespace}"
+        raise Refused(said, f"if it was killed, its lock expires after {LOCK_MS // 1000} s")
     found = current(store)
     if found != way.mark:
         lock = ("SET", store.keys.layout(), way.mark)
@@ -137,7 +137,7 @@ def _write(store: Namespace, expected: str | None, me: str, commands: Sequence[C
             if number != expected:
                 raise layout.other(store.namespace, number)
             if owner != me.encode():
-                raise Refused("this migration stood still for too long, and another one may be at work", "run it again")
+                raise Refused("this migration stalled for too long, and another one may be running", "run it again")
             pipe.multi()
             pipe.pexpire(keys.migrating(), LOCK_MS)
             for command in commands:
@@ -145,5 +145,5 @@ def _write(store: Namespace, expected: str | None, me: str, commands: Sequence[C
             pipe.execute()
         except redis.WatchError:
             raise OtherLayout(
-                f"somebody else wrote to namespace {store.namespace} at this moment", "run `jobctl migrate` again"
+                f"another client wrote to namespace {store.namespace} at the same time", "run `jobctl migrate` again"
             ) from None

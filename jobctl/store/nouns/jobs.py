@@ -36,7 +36,7 @@ class Ambiguous(UsageError):
         names = ", ".join(queues[:5]) + (f" and {len(queues) - 5} more" if len(queues) > 5 else "")
         super().__init__(
             f"several queues have a job {job_id}: {names}",
-            f"say which: --queue {queues[0]}, or queue:{queues[0]} in a filter",
+            f"choose one with --queue {queues[0]}, or queue:{queues[0]} in a filter",
         )
         self.queues = tuple(queues)
 

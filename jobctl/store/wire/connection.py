@@ -117,7 +117,7 @@ def translate(error: BaseException, url: str = "") -> JobctlError | None:
 _COMMAND = re.compile(r"\([A-Z]+ (?P<key>[^\s)]+)")
 """How redis-py names a command of a pipeline in its error."""
 
-ASK = "docs/security.md has the rights that a producer, worker, reader and operator need"
+ASK = "docs/security.md lists the rights that a producer, worker, reader and operator need"
 """The hint for a Redis user who may not run a command or touch a key."""
 
 _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
@@ -137,7 +137,7 @@ _BY_CLASS: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 _BY_PREFIX: tuple[tuple[str, str, str], ...] = (
-    ("NOAUTH", "wants a password", "set JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE"),
+    ("NOAUTH", "requires a password", "set JOBCTL_REDIS_PASSWORD or JOBCTL_REDIS_PASSWORD_FILE"),
     ("WRONGPASS", "refused the user name or password", "check JOBCTL_REDIS_PASSWORD"),
     ("NOPERM", "does not permit this: {error}", ASK),
     ("ACL failure", "does not permit this: {error}", ASK),
@@ -147,7 +147,7 @@ _BY_PREFIX: tuple[tuple[str, str, str], ...] = (
     ("MISCONF", "cannot write to its disk and refuses changes", "look at its log and its disk space"),
     ("BUSY ", "is busy with another client's script", "try again in a moment"),
     ("MASTERDOWN", "has lost its primary", "give the address of the primary"),
-    ("NOREPLICAS", "has too few replicas to accept changes", "is it a primary of old, cut off from the others?"),
+    ("NOREPLICAS", "has too few replicas to accept changes", "is it an old primary that is cut off from the others?"),
     ("UNBLOCKED", "is no longer the primary", "try again in a moment"),
     ("max number of clients", "accepts no more connections", "raise maxclients"),
     ("CROSSSLOT", "is a cluster, which this connection does not know", "set JOBCTL_CLUSTER=1"),

@@ -47,10 +47,14 @@ def found_by(refusal: Exception) -> str | None:
 
 def other(namespace: str, found: str) -> OtherLayout:
     """The error for a namespace of another layout: its number, or "FROM>TO" of a migration under way."""
-    known = f"this jobctl works with layout {LAYOUT}"
+    known = f"this jobctl needs layout {LAYOUT}"
     start, moving, end = found.partition(">")
     if moving:
-        hint = "`jobctl migrate` goes on with it" if end == str(LAYOUT) else "use the jobctl that began it"
+        hint = (
+            "finish it with `jobctl migrate`"
+            if end == str(LAYOUT)
+            else "finish it with the version of jobctl that began it"
+        )
         return OtherLayout(f"namespace {namespace} is being migrated from layout {start} to {end}", hint)
     said = f"namespace {namespace} has layout {found}, {known}"
     if start.isdigit() and int(start) > LAYOUT:

@@ -81,7 +81,7 @@ def _began_again(world: Arena, jobs: list[str]) -> bool:
 
 
 def _late(worker: Worker) -> int:
-    return worker.log.read_text().count("its end has no effect")
+    return worker.log.read_text().count("its result is ignored")
 
 
 SCENARIO = Scenario(

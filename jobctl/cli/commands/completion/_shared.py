@@ -27,7 +27,7 @@ def chosen(shell: Shell | None) -> str:
     name = shell.value if shell else settings.login_shell()
     if name not in shells.NAMES:
         raise UsageError(
-            f"no completion for the shell {name!r}" if name else "your shell is not known",
+            f"no completion for the shell {name!r}" if name else "cannot tell which shell you use",
             f"name one: {', '.join(shells.NAMES)}",
         )
     return name

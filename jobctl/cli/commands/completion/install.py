@@ -13,7 +13,9 @@ from jobctl.errors import OperationFailed
 def install(ctx: Context, shell: ShellArgument = None) -> None:
     """Install completion for your shell.
 
-    Writes one file where the shell looks for completions by itself; no start-up file is touched.
+    Writes one file to the folder where the shell looks for completions; it edits no start-up file.
+
+    Example: jobctl completion install zsh
     """
     name = chosen(shell)
     path = shells.install_path(name)

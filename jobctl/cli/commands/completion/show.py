@@ -12,6 +12,8 @@ from jobctl.cli.parse.options import command
 def show(ctx: Context, shell: ShellArgument = None) -> None:
     """Print the completion script of a shell.
 
-    For the running shell only: source <(jobctl completion show bash)
+    To load it into the running shell only: source <(jobctl completion show bash)
+
+    Example: jobctl completion show fish
     """
     ctx.stdout.write(shells.script(chosen(shell)))

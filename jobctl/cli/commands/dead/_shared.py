@@ -38,7 +38,7 @@ def open_selection(
     words = [*(terms or ()), *(f"group:{group}" for group in groups or ())]
     selection = read(store, ctx.catalog_for_a_look(), words, queue=queue)
     if selection.filter.state:
-        raise UsageError("state: says nothing here: all dead letters are dead")
+        raise UsageError("state: cannot be used here: all dead letters are dead")
     return store, selection
 
 
@@ -60,5 +60,5 @@ def take_in(ctx: Context, store: Store, selection: Selection, *, everything: boo
     limit = None if everything else stock.TAKEN_FOR_A_LOOK
     inbox = stock.take_in(store, selection.queues, write=not (ctx.settings.read_only or ctx.is_broken), limit=limit)
     if inbox.left:
-        ctx.say(f"{inbox.left:,} dead letters lie in stock Dramatiq's inbox still")
+        ctx.say(f"{inbox.left:,} dead letters are still in stock Dramatiq's .XQ")
     return inbox.left > 0

@@ -23,7 +23,10 @@ GROUPS = (
 
 @command
 def groups(ctx: Context, terms: Terms = None, group: Groups = None) -> None:
-    """Show why jobs died: dead letters grouped by their error."""
+    """Show why jobs died: dead letters grouped by their error.
+
+    Example: jobctl dead groups queue:email
+    """
     from jobctl.ops import dead
 
     store, selection = open_selection(ctx, terms, group)

@@ -20,7 +20,9 @@ def ls(
 ) -> int:
     """List dead letters, the latest first.
 
-    Without --limit, machine formats list all, each as it is found, queue by queue.
+    Without --limit, machine formats list every match as it is found, queue by queue.
+
+    Example: jobctl dead ls job:send-email since:2h
     """
     from jobctl.ops import dead
     from jobctl.ops.jobs import Looked

@@ -12,8 +12,8 @@ from jobctl.cli.parse.options import command
 def restore(ctx: Context, selected: Selected, answers: Answers) -> int:
     """Restore discarded dead letters and the jobs of emptied queues.
 
-    Dead letters are dead again, jobs of an emptied queue wait again, delayed ones for their time. since: and
-    until: are about when they were discarded or emptied.
+    Discarded dead letters become dead letters again; jobs of an emptied queue wait again, delayed ones until they are
+    due. since: and until: mean the time when they were discarded or emptied.
 
     Example: jobctl dead restore queue:email since:1h
     """

@@ -25,7 +25,10 @@ def show(
     queue: InQueue = None,
     unredacted: Unredacted = False,
 ) -> None:
-    """Show dead letters in full: payload, every attempt, the traceback."""
+    """Show dead letters in full: payload, every attempt, the traceback.
+
+    Example: jobctl dead show 1m80w17s0w7jd106qwm2
+    """
     from jobctl.ops import dead
 
     store, selection = open_selection(ctx, queue=queue)
@@ -48,7 +51,7 @@ def _attempts(letter: DeadLetter) -> str:
     lines = [_attempt(attempt) for attempt in letter.attempts]
     untold = letter.attempt_count - len(lines)
     if untold > 0:
-        lines.append(f"{untold} more of which nothing is kept")
+        lines.append(f"{untold} more, no longer kept")
     return "\n".join(lines)
 
 

@@ -24,8 +24,8 @@ def cancel(
 ) -> int:
     """Cancel jobs.
 
-    A running job is asked to stop and waited for: a Python function gets an exception, a coroutine is cancelled, a
-    command gets SIGTERM, a request is closed. One that still runs after --timeout is exit 6.
+    Running jobs are asked to stop: a Python function gets an exception, a coroutine is cancelled, a command gets
+    SIGTERM, a request is closed. The exit code is 6 if one still runs after --timeout.
 
     Example: jobctl job cancel queue:email job:newsletter --dry-run
     """

@@ -21,7 +21,7 @@ def logs(
 ) -> None:
     """Print what a job wrote while it ran.
 
-    The latest 1,000 lines are kept as long as the job, and seven days after the last at most (or as long as `keep`).
+    The latest 1,000 lines are kept until the job is deleted, or 7 days after the last line (longer if `keep` is).
 
     Example: jobctl job logs -f 1m80w17s0w7jd106qwm2
     """
@@ -40,4 +40,4 @@ def logs(
         ctx.stdout.write(f"{text}\n")
         ctx.stdout.flush()
     if not shown:
-        ctx.say(f"job {id} has written nothing")
+        ctx.say(f"job {id} has no log lines")

@@ -27,8 +27,8 @@ def ls(
 
     Filters: queue: job: state: error~ args.KEY= label: since: until: id:
 
-    Every job that matches is found, however many do not. Without --limit, machine formats list all, each as it is
-    found, queue by queue and state by state.
+    All jobs are searched. Without --limit, machine formats list every match as it is found, queue by queue and state
+    by state.
 
     Example: jobctl job ls state:dead since:2h args.customer=42
     """

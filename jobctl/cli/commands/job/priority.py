@@ -18,7 +18,7 @@ PriorityArgument = Annotated[str, typer.Argument(metavar="PRIORITY", help="high,
 def priority(ctx: Context, selected: Selected, priority: PriorityArgument, answers: Answers) -> int:
     """Change the priority of jobs that have not started.
 
-    Waiting and limited ones move to their new place at once; delayed and retrying ones have it when they are due.
+    Waiting and limited jobs move at once; delayed and retrying jobs take their new place when they are due.
 
     Example: jobctl job priority queue:email args.customer=42 high --dry-run
     """

@@ -12,7 +12,7 @@ from jobctl.cli.parse.options import command
 def release(ctx: Context, selected: Selected, answers: Answers) -> int:
     """Free the unique keys that jobs hold.
 
-    Another job with the key can be enqueued then; nothing else about these changes. Exit 4 if a job holds none.
+    Another job with the same key can then be enqueued; the job itself does not change. Exit 4 if it holds no key.
 
     Example: jobctl job release 1m80w17s0w7jd106qwm2
     """

@@ -32,7 +32,7 @@ def result(
 
     seconds = timeout_s(wait, timeout)
     if ctx.output is Output.NAME:
-        raise UsageError("a result has no name", "it is JSON, or YAML with -o yaml")
+        raise UsageError("-o name does not apply to a result", "use -o json or -o yaml")
     store = ctx.store(retries=2)
     if wait:
         from jobctl.cli.view.bar import Bars

@@ -12,7 +12,7 @@ from jobctl.cli.parse.options import command
 def retry(ctx: Context, selected: Selected, answers: Answers) -> int:
     """Run dead or cancelled jobs again, and delayed ones now.
 
-    They keep their ids and get a fresh budget of retries.
+    They keep their ids and get all their retries again.
 
     Example: jobctl job retry 1m80w17s0w7jd106qwm2
     """

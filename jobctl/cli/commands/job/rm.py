@@ -12,7 +12,7 @@ from jobctl.cli.parse.options import command
 def rm(ctx: Context, selected: Selected, answers: Answers) -> int:
     """Delete completed and cancelled jobs for good.
 
-    Dead jobs go by `jobctl dead discard`, to a trash from which they can be restored.
+    For dead jobs use `jobctl dead discard`, which can be undone.
 
     Example: jobctl job rm 1m80w17s0w7jd106qwm2
     """

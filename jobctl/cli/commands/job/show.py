@@ -24,7 +24,7 @@ def show(
 ) -> int:
     """Show everything known about a job.
 
-    Its state, whatever that is, payload, progress, times, every attempt, the last traceback, the result.
+    In any state: payload, progress, times, every attempt, the last traceback, the result, and what a job waits for.
 
     Example: jobctl job show 1m80w17s0w7jd106qwm2 -o json
     """
@@ -38,7 +38,7 @@ def show(
         from jobctl.cli.view.follow import watch_job
 
         if len(set(ids)) > 1:
-            raise UsageError("--watch shows one job")
+            raise UsageError("--watch takes exactly one job id")
         watch_job(ctx, store, ids[0], queue, unredacted=unredacted)
         return 0
     found, errors = locate_all(store, ids, queue)

@@ -54,7 +54,7 @@ def wait(
             if (died := waiting.verdict(job)) is not None:
                 errors.append(died)
             else:
-                ctx.say(f"job {job.id} has completed")
+                ctx.say(f"job {job.id} completed")
     if ctx.output is not Output.TABLE:
         ctx.emit(jobs[0] if jobs and len(set(ids)) == 1 else jobs, COLUMNS)
     return tell(ctx, [*errors, *(waiting.timed_out(ref.id, timeout_s) for ref in left)])

@@ -40,7 +40,7 @@ def ls(
 ) -> None:
     """Show each limit: what it allows, how much is used, how many jobs wait.
 
-    KEYS is how many keys jobs wait for; what each of these has used is under the table with NAME or --keys.
+    KEYS counts the keys that jobs wait for. With NAME or --keys, the usage of each key is listed below the table.
 
     Example: jobctl limit ls deliver-webhook
     """

@@ -21,7 +21,9 @@ def reset(
 ) -> None:
     """Restore a limit to the catalog's value, and reset its usage.
 
-    Jobs that run go on counting against a concurrency.
+    Running jobs still count against a concurrency limit.
+
+    Example: jobctl limit reset deliver-webhook
     """
     from jobctl.ops import limits
 

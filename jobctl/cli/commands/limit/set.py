@@ -45,8 +45,7 @@ def set(  # noqa: A001 - the verb
 ) -> None:
     """Change a limit at once for all workers, permanently or for a time.
 
-    Only a limit that the catalog has can be changed. Jobs that run go on. `jobctl limit reset NAME` brings the
-    catalog's back.
+    The limit must exist in the catalog. Running jobs continue. `jobctl limit reset NAME` restores the catalog's value.
 
     Example: jobctl limit set deliver-webhook --rate 50/m --for 1h
     """
@@ -69,10 +68,10 @@ def _rate(rate: str | None, concurrency: int | None, burst: int | None) -> Rate 
     from jobctl.catalog.units import parse_rate
 
     if (rate is None) == (concurrency is None):
-        raise UsageError("give either --rate or --concurrency", "jobctl limit set NAME --rate 50/m")
+        raise UsageError("pass exactly one of --rate and --concurrency", "jobctl limit set NAME --rate 50/m")
     if rate is None:
         if burst is not None:
-            raise UsageError("--burst goes with --rate")
+            raise UsageError("--burst needs --rate")
         return None
     try:
         return parse_rate(rate.strip())

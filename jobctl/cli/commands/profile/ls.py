@@ -10,8 +10,11 @@ from jobctl.cli.parse.options import command
 
 @command
 def ls(ctx: Context) -> None:
-    """List the profiles."""
+    """List the profiles.
+
+    Example: jobctl profile ls
+    """
     folder = ctx.settings.config_dir
     current = ctx.settings.profile
     rows = [row_of(profile, profile.name == current) for profile in profiles.load(folder).values()]
-    ctx.emit(rows, COLUMNS, empty=f"no profiles; write some in {profiles.file_in(folder)}")
+    ctx.emit(rows, COLUMNS, empty=f"no profiles; define them in {profiles.file_in(folder)}")

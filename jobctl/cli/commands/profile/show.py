@@ -18,7 +18,10 @@ from jobctl.urls import redacted
 def show(
     ctx: Context, name: Annotated[str | None, typer.Argument(help="The profile's name.", show_default=False)] = None
 ) -> None:
-    """Show the settings in effect, or a profile's own."""
+    """Show the settings in effect, or a profile's own.
+
+    Example: jobctl profile show staging
+    """
     settings = ctx.settings
     if name is not None:
         row = row_of(profiles.find(settings.config_dir, name), name == settings.profile)

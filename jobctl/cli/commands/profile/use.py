@@ -20,10 +20,12 @@ def use(
 ) -> None:
     """Choose the profile for later commands.
 
-    --profile and JOBCTL_PROFILE still win over it.
+    --profile and JOBCTL_PROFILE take precedence over it.
+
+    Example: jobctl profile use staging
     """
     if (name is None) != none:
-        raise typer.BadParameter("give a profile's name, or --none")
+        raise typer.BadParameter("pass a profile name, or --none")
     folder = ctx.settings.config_dir
     if name is not None:
         profiles.find(folder, name)

@@ -27,7 +27,10 @@ def ls(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh every second until Ctrl-C.")] = False,
 ) -> None:
-    """List queues with the number of jobs in each state."""
+    """List queues with the number of jobs in each state.
+
+    Example: jobctl queue ls --watch
+    """
     from jobctl.ops import queues
 
     store, catalog = ctx.store(), ctx.catalog_for_a_look()
@@ -38,6 +41,6 @@ def ls(
     if watch:
         again(ctx, read, COLUMNS, lambda rows: table(ctx, rows, COLUMNS) if rows else Table("no queues\n"))
     rows = read()
-    ctx.emit(rows, COLUMNS, empty="no queues: nothing was ever enqueued here, and no catalog names one")
+    ctx.emit(rows, COLUMNS, empty="no queues: nothing was enqueued here yet, and the catalog has none")
     if any(row.paused or row.paused_types for row in rows) and ctx.output is Output.TABLE:
         tell_pauses(ctx, store, catalog, {row.queue for row in rows})

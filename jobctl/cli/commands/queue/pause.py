@@ -31,8 +31,8 @@ def pause(
 ) -> None:
     """Stop starting jobs of a queue, a job type, or everything; running jobs continue.
 
-    It survives restarts of workers and of Redis, and ends by itself with --for or --until. A pause takes the place of
-    an earlier one of the same, which is said then.
+    A pause survives restarts of workers and Redis; with --for or --until it ends by itself. A new pause replaces an
+    earlier one of the same queue, the same job type, or everything.
 
     Example: jobctl queue pause email --for 10m --reason 'bad deploy'
     """
@@ -47,12 +47,12 @@ def pause(
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, PAUSES)
     end = f"until {moment(ctx, rows[0].until)}" if rows[0].until else f"until `{_resume(rows)}`"
-    shut = "; producers are shut out" if block_producers else ""
+    shut = "; new jobs are refused" if block_producers else ""
     ctx.say(f"paused {', '.join(map(pauses.name_of, rows))} {end}; running jobs go on{shut}")
     changed = {(row.queue, row.type) for row in rows if row.changed}
     for row in before:
         if (row.queue, row.type) in changed:
-            ctx.say(f"before: {pauses.sentence(row, lambda at: moment(ctx, at))}")
+            ctx.say(f"this replaces: {pauses.sentence(row, lambda at: moment(ctx, at))}")
 
 
 def _resume(rows: list[PauseRow]) -> str:

@@ -12,7 +12,9 @@ from jobctl.cli.view.lines import moment
 def resume(ctx: Context, names: Names = None, types: Types = None, everything: All = False) -> None:
     """End pauses of queues, job types, or everything.
 
-    --all ends a pause of everything; queues and job types that were paused by their names stay so.
+    --all ends a pause of everything; pauses of single queues and job types remain.
+
+    Example: jobctl queue resume email
     """
     from jobctl.ops import pauses
 
@@ -27,4 +29,4 @@ def resume(ctx: Context, names: Names = None, types: Types = None, everything: A
         ctx.say(f"resumed {name}" if row.changed else f"{name} was not paused")
     for row in pauses.ls(store):
         if everything or row.queue is row.type is None:
-            ctx.say(f"{pauses.sentence(row, lambda at: moment(ctx, at))}; `{pauses.resume_command(row)}` ends that")
+            ctx.say(f"{pauses.sentence(row, lambda at: moment(ctx, at))}; `{pauses.resume_command(row)}` ends it")

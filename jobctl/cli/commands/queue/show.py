@@ -19,7 +19,10 @@ TOP_GROUPS = 5
 
 @command
 def show(ctx: Context, name: Name) -> None:
-    """Show one queue: depth, rates, pause, job types, errors, who serves it."""
+    """Show one queue: depth, rates, pause, job types, errors, who serves it.
+
+    Example: jobctl queue show email
+    """
     from jobctl.ops import queues
 
     ctx.emit(queues.show(ctx.store(), ctx.catalog_for_a_look(), name), SHEET)
