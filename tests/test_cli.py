@@ -118,7 +118,7 @@ def test_nothing_configured_says_what_to_do(tmp_path: Path) -> None:
     ctx = Context(resolve(state_dir=str(tmp_path / "s"), environ={"XDG_CONFIG_HOME": str(tmp_path)}))
     with pytest.raises(RedisUnavailable) as caught:
         ctx.redis_url()
-    assert str(caught.value.message) == "no Redis is configured, and `jobctl up` is not running here"
+    assert str(caught.value.message) == "no Redis is configured, and no embedded server is running"
     assert caught.value.hint == "start `jobctl up` or set JOBCTL_REDIS_URL"
 
 

@@ -75,7 +75,7 @@ class HttpHandler(Handler):
             given, secrets = self._headers.render(known)
         headers = {
             "User-Agent": f"jobctl/{__version__}",
-            "Idempotency-Key": _one_line(attempt.job_id),
+            "Idempotency-Key": _one_line(f"{attempt.queue}/{attempt.job_id}"),  # an id is unique in its queue only
             "X-Jobctl-Attempt": str(attempt.number),
             **({"Content-Type": self._content_type} if self._content_type else {}),
         }

@@ -137,7 +137,7 @@ def test_a_cursor_that_a_wrong_clock_moved_is_told_and_that_it_was_set_back(cli:
     node.ask("HSET", "shop:@cursors", "nightly", now + 2 * 86_400_000, "sync", now)
     _, rows = doctor(cli, node, catalog=catalog)
     assert rows["schedules"]["status"] == "warn"
-    assert rows["schedules"]["found"].startswith("nightly stands at ")
+    assert rows["schedules"]["found"].startswith("the cursor of nightly is at ")
     node.ask("HSET", "shop:@cursors", "nightly", now, "nightly|set_back", f"{now} {now + 2 * 86_400_000}")
     _, rows = doctor(cli, node, catalog=catalog)
     assert rows["schedules"]["found"].startswith("the cursor of nightly was reset from ")

@@ -154,7 +154,7 @@ def test_an_attempt_that_is_over_says_nothing_more(shop: Cli, store: Store) -> N
 def test_outside_a_job_they_are_wrong_usage(shop: Cli, args: tuple[str, ...]) -> None:
     done = shop(*args)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "outside a job" in done.err
+    assert "only inside a job" in done.err
 
 
 @pytest.mark.parametrize("args", [("x",), ("-1",), ("nan",), ("1", "ten"), ("1", "inf"), ("9" * 30,)])

@@ -33,14 +33,14 @@ def test_two_schedulers_never_double_a_tick(scheduled: Project) -> None:
     for scheduler in both:
         scheduler.signal(signal.SIGTERM)
         assert scheduler.ended() == 0
-    ticks = [text.split("tick ")[1].split(" ")[0] for s in both for text in s.messages("is job")]
+    ticks = [text.split("tick ")[1].split(" ")[0] for s in both for text in s.messages("enqueued as job")]
     assert len(ticks) == len(set(ticks)) == waiting(scheduled)
 
 
 def test_a_tick_is_a_job_of_the_catalog_with_its_label(scheduled: Project) -> None:
     scheduler = scheduled.start("scheduler")
-    scheduler.said("is job")
-    job = scheduled.client.job(scheduler.messages("is job")[0].split()[-1])
+    scheduler.said("enqueued as job")
+    job = scheduled.client.job(scheduler.messages("enqueued as job")[0].split()[-1])
     assert (job.type, job.payload, job.label) == ("nap", {"n": 7}, "n 7")
 
 
@@ -70,6 +70,6 @@ def test_sighup_with_a_broken_catalog_goes_on(scheduled: Project) -> None:
     scheduler = scheduled.start("scheduler").ready()
     scheduled.write("jobs.yaml", "version: 1\njobs: {}\nschedules: {tick: {job: no, every: 1s}}\n")
     scheduler.signal(signal.SIGHUP)
-    scheduler.said("reload refused")
-    before = len(scheduler.messages("is job"))
-    scheduler.said("is job", times=before + 2)
+    scheduler.said("reload failed")
+    before = len(scheduler.messages("enqueued as job"))
+    scheduler.said("enqueued as job", times=before + 2)

@@ -143,7 +143,7 @@ def test_sighup_with_a_broken_catalog_changes_nothing_even_for_a_process_that_is
     worker = project.worker("--max-jobs=3").ready()
     project.write("jobs.yaml", "version: 1\njobs: {nap: {pyton: x}}\n")
     worker.signal(signal.SIGHUP)
-    worker.said("reload refused")
+    worker.said("reload failed")
     project.all_are("completed", project.naps(12, s=0.02))
 
 
@@ -153,7 +153,7 @@ def test_sighup_with_code_that_does_not_import_keeps_the_old_processes(project: 
     worker.signal(signal.SIGHUP)
     worker.said("jobs.nap.python: `work:nap` does not import: ModuleNotFoundError")
     project.all_are("completed", project.naps(4, s=0.02))
-    assert worker.messages("reload refused")
+    assert worker.messages("reload failed")
     assert not worker.messages("reloading")
 
 

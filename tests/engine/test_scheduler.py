@@ -57,7 +57,7 @@ def test_sigterm_ends_it_with_exit_code_0_even_when_redis_is_slow(start: Start) 
 def test_a_tick_that_finds_redis_down_is_tried_again_until_it_is_in(start: Start) -> None:
     scheduler = start({"sync": 3_000}, fail=1)
     first = scheduler.wait_for("try")["tick"]
-    scheduler.log("tried again")
+    scheduler.log("will be retried")
     assert scheduler.wait_for("tick")["tick"] == first
 
 
@@ -130,7 +130,7 @@ def test_sighup_with_a_broken_catalog_keeps_the_schedules(start: Start) -> None:
     scheduler = start({"sync": 100})
     scheduler.wait_for("tick")
     scheduler.signal(signal.SIGHUP)
-    assert "jobs.yaml:1:1: broken" in scheduler.log("reload refused")["message"]
+    assert "jobs.yaml:1:1: broken" in scheduler.log("reload failed")["message"]
     scheduler.wait_for("tick")
 
 

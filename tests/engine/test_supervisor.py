@@ -134,7 +134,7 @@ def test_sighup_with_a_broken_catalog_keeps_the_old_children(start: Start) -> No
     worker.log("is ready")
     old = worker.beat_of(2)
     worker.signal(signal.SIGHUP)
-    assert "jobs.yaml:1:1: broken" in worker.log("reload refused")["message"]
+    assert "jobs.yaml:1:1: broken" in worker.log("reload failed")["message"]
     assert worker.beat_of(2) == old
 
 
@@ -143,7 +143,7 @@ def test_sighup_with_a_catalog_that_does_not_pass_its_trial_starts_nothing(start
     worker.log("is ready")
     old = worker.beat_of(2)
     worker.signal(signal.SIGHUP)
-    assert "does not import" in worker.log("reload refused")["message"]
+    assert "does not import" in worker.log("reload failed")["message"]
     assert worker.beat_of(2) == old
 
 

@@ -51,7 +51,7 @@ def test_a_request_carries_the_payload_and_who_asks(send, server):
     assert got.body == '{"id": "a/b?c", "q": "x&y=z +é", "n": [1, null]}'.encode()
     assert got.headers["content-type"] == "application/json"
     assert got.headers["user-agent"] == f"jobctl/{__version__}"
-    assert (got.headers["idempotency-key"], got.headers["x-jobctl-attempt"]) == ("job-1", "1")
+    assert (got.headers["idempotency-key"], got.headers["x-jobctl-attempt"]) == ("default/job-1", "1")
 
 
 def test_headers_come_from_templates_and_from_outside(send, server):
