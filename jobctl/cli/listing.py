@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobctl.cli.context import Context, Output
+from jobctl.cli.view.tell import tell
 from jobctl.errors import OperationFailed
 
 if TYPE_CHECKING:
     from jobctl.cli.view.table import Column
+    from jobctl.ops.filters import Filter
     from jobctl.ops.jobs import Looked
 
 ROWS = 50
@@ -39,16 +41,17 @@ def write(
     columns: Sequence[Column],
     limit: int | None,
     *,
+    wanted: Filter,
     looked: Looked,
     empty: str,
 ) -> int:
     """Write a list and return the exit code. `read` gives the first so many records, or with None all as they are
-    found; `looked` says how far it has come."""
+    found; `looked` says how far it has come. `wanted` is the filter that it went by: what hides from it is told."""
     shown = limit if limit is not None or ctx.output is not Output.TABLE else ROWS
     try:
         if shown is None:
             ctx.emit(iter(read(None)), columns)
-            return 0
+            return tell(ctx, wanted.refusals())
         rows = list(read(shown + 1))
     except KeyboardInterrupt:
         ctx.say(
@@ -57,7 +60,8 @@ def write(
         )
         raise
     ctx.emit(rows[:shown], columns, empty=empty)
+    code = tell(ctx, wanted.refusals())
     if len(rows) <= shown:
-        return 0
+        return code
     ctx.say(f"stopped after the first {shown:,}, there are more: --limit shows more, -o jsonl all")
-    return 0 if limit is not None else OperationFailed.exit_code
+    return code if limit is not None else code or OperationFailed.exit_code

@@ -102,7 +102,12 @@ def groups(store: Store, selection: Selection, *, stock: bool = False) -> list[D
     """The error groups with what matches of each, the largest first."""
     inbox: list[DeadGroup] = []
     if stock:
-        letters = (to_letter(f) for queue in selection.queues for page in store.stock.scan_dead(queue) for f in page)
+        letters = (
+            to_letter(f, unredacted=selection.unredacted)
+            for queue in selection.queues
+            for page in store.stock.scan_dead(queue)
+            for f in page
+        )
         inbox = grouped(letter for letter in letters if selection.filter.matches(letter))
     if selection.by_index:
         rows = [row for queue in selection.queues for row in _indexed(store, queue, selection.filter)]

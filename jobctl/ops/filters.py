@@ -46,8 +46,8 @@ class Filter:
     args: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since_ms: int | None = None
     until_ms: int | None = None
-    unseen: Counter[str] | None = field(default=None, compare=False)
-    """Counts the records that hide a value that is asked for, and then do not match; without it they are refused."""
+    unseen: Counter[str] = field(default_factory=Counter, compare=False)
+    """Counts the records that hide a value that is asked for, and therefore do not match: see `refusals`."""
 
     @property
     def is_empty(self) -> bool:
@@ -55,10 +55,7 @@ class Filter:
         return not any(getattr(self, f.name) not in ((), {}, None) for f in fields(self) if f.compare)
 
     def matches(self, record: Any) -> bool:
-        """Whether a job, dead letter, group or event matches. What a record does not have, it cannot match.
-
-        Raises Refused where `args` asks for a value that is redacted.
-        """
+        """Whether a job, dead letter, group or event matches. What a record lacks or hides, it cannot match."""
         return (
             _named(self.queue, _get(record, "queue"))
             and _named(self.job, _get(record, "type"))
@@ -97,14 +94,12 @@ class Filter:
         value = _dig(payload, key)
         if not is_hidden(value):
             return value
-        if self.unseen is None:
-            raise _hidden(key)
         self.unseen[key] += 1
         return _ABSENT
 
     def refusals(self) -> list[Refused]:
-        """What is to be told of the records that hide what was asked for."""
-        return [_hidden(key, count) for key, count in (self.unseen or {}).items()]
+        """What is to be told, when all were looked at, of the records that hide what was asked for."""
+        return [_hidden(key, count) for key, count in self.unseen.items()]
 
 
 def parse(terms: Iterable[str], *, now_ms: int | None = None) -> Filter:
@@ -207,12 +202,14 @@ def _only_stars(text: str) -> str:
 _ABSENT = object()
 
 
-def _hidden(key: str, count: int = 0) -> Refused:
-    left = f": {count:,} job{'s hide' if count != 1 else ' hides'} it and {'are' if count != 1 else 'is'} left out"
-    return Refused(
-        f"args.{key}= filters by a value that the catalog redacts{left if count else ''}",
-        "`job ls` and `dead ls` can filter by it with --unredacted",
-    )
+def _hidden(key: str, count: int) -> Refused:
+    left = f"{count:,} job{'s hide' if count != 1 else ' hides'} it and {'are' if count != 1 else 'is'} left out"
+    return Refused(f"args.{key}= filters by a value that is redacted: {left}", "--unredacted lets it be seen")
+
+
+def masked(words: Iterable[str]) -> str:
+    """What was typed, without the values of payloads that it asks for."""
+    return " ".join(word.partition("=")[0] + "=…" if word.startswith("args.") else word for word in words)
 
 
 def _dig(payload: Any, key: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -111,12 +112,13 @@ def each(
         return
     for queue in queues(store, wanted):
         seen: set[str] = set()  # a job that moves on while this looks is found twice
-        for state in WAY:
+        for turn, state in enumerate(WAY):
             ahead = state == "running" and "waiting" in wanted.state  # what workers have fetched ahead waits
             if wanted.state and state not in wanted.state and not ahead:
                 continue
             looked.place = f"{state} jobs of queue {queue}"
-            yield from islice(_of_line(store, (queue, state), wanted, looked, seen, read), limit)
+            counted = replace(wanted, unseen=Counter()) if state in WAY[:turn] else wanted
+            yield from islice(_of_line(store, (queue, state), counted, looked, seen, read), limit)
 
 
 def _of_line(

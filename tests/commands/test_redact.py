@@ -157,7 +157,7 @@ def test_a_filter_cannot_be_used_to_guess(
         shop("enqueue", "show", f"to={SECRET}")
     done = shop(*command, f"args.to={guess}")
     assert (done.code, done.out) == (5, "")
-    assert "args.to= filters by a value that the catalog redacts" in done.err
+    assert "args.to= filters by a value that is redacted: 1 job hides it and is left out" in done.err
 
 
 def test_a_payload_that_is_refused_is_not_told(shop: Cli) -> None:
@@ -266,3 +266,33 @@ def test_a_job_that_hides_what_is_asked_for_is_left_out_and_told_and_the_rest_go
     assert (done.code, done.json()["changed"]) == (5, 2)
     assert "1 job hides it and is left out" in done.err
     assert [found.state for i in ids if (found := store.jobs.find(i))] == ["cancelled", "waiting", "cancelled"]
+
+
+@pytest.mark.parametrize("command", [("job", "ls"), ("dead", "ls"), ("dead", "groups")])
+def test_a_job_that_hides_what_is_asked_for_does_not_hide_the_others(
+    shop: Cli, worker: Callable[[], None], command: tuple[str, ...]
+) -> None:
+    worker()
+    for job in ("plain", "show"):
+        shop("enqueue", job, f"to={SECRET}", *(["how=fail"] if job == "plain" else []), "--wait")
+    for output in ("json", "table"):
+        done = shop(*command, f"args.to={SECRET}", "-o", output)
+        assert done.code == 5
+        assert "1 job hides it and is left out; --unredacted lets it be seen" in done.err
+        assert ("plain" in done.out, "show" in done.out) == (True, False)
+    assert {row["type"] for row in shop(*command, f"args.to={SECRET}", "--unredacted", "-o", "json").json()} == {
+        "plain",
+        "show",
+    }
+
+
+def test_a_change_may_see_what_is_redacted_and_the_audit_log_does_not_tell_it(
+    shop: Cli, worker: Callable[[], None], store: Store
+) -> None:
+    worker()
+    job_id = shop("enqueue", "show", f"to={SECRET}", "--wait").lines()[0]
+    assert shop("dead", "discard", f"args.to={SECRET}", "--yes").code == 5
+    done = shop("dead", "discard", f"args.to={SECRET}", "--yes", "--unredacted", "-o", "name")
+    assert (done.code, done.lines()) == (0, [job_id])
+    told = [(entry.action, entry.target) for entry in store.audit.recent()]
+    assert told == [("dead discard", "args.to=…"), ("dead discard --unredacted", "args.to=…")]

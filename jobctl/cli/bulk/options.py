@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jobctl.cli.parse.options import OptionSet
+from jobctl.cli.parse.reveal import Unredacted
 
 FILTERS = "queue: job: state: error~ group: args.KEY= label: since: until: id:"
 Terms = Annotated[
@@ -39,6 +40,7 @@ class Selected(OptionSet):
     newest: Annotated[bool, typer.Option("--newest", help="With --limit: change the newest instead of the oldest.")] = (
         False
     )
+    unredacted: Unredacted = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.context import Context, Output
+from jobctl.cli.parse.reveal import audit
 from jobctl.cli.view.table import NAME, Column
 from jobctl.cli.view.tell import tell
 from jobctl.errors import INTERRUPTED, JobctlError, NothingMatched
@@ -39,6 +40,8 @@ def choose(ctx: Context, store: Store, verb: Verb, selected: Selected) -> Select
     """The selection that was typed. Raises UsageError or NothingMatched."""
     from jobctl.ops.bulk import selection
 
+    if selected.unredacted:
+        audit(ctx, store, verb.name, [*(selected.terms or ()), *(selected.groups or ())])
     return selection.choose(
         store,
         ctx.catalog_if_sound(),
@@ -49,6 +52,7 @@ def choose(ctx: Context, store: Store, verb: Verb, selected: Selected) -> Select
         states=verb.states,
         limit=selected.limit,
         newest=selected.newest,
+        unredacted=selected.unredacted,
     )
 
 

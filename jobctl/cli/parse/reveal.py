@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 Unredacted = Annotated[
-    bool, typer.Option("--unredacted", help="Show secret payload values; recorded in the audit log.")
+    bool, typer.Option("--unredacted", help="Show secret payload values, to args.KEY= too; recorded in the audit log.")
 ]
 
 
 def audit(ctx: Context, store: Store, command: str, words: Sequence[str]) -> None:
     """Write that somebody looks. A Redis that lets this profile only read keeps no such log."""
-    target = " ".join(word.partition("=")[0] + "=…" if word.startswith("args.") else word for word in words)
+    from jobctl.ops.filters import masked
+
     try:
-        store.audit.add(f"{command} --unredacted", target[:500], 0)
+        store.audit.add(f"{command} --unredacted", masked(words)[:500], 0)
     except RedisUnavailable as error:
         ctx.say(f"this look is not in the audit log: {error.message}")

@@ -54,8 +54,6 @@ def plan(store: Store, selection: Selection, *, by_index: bool = False) -> Plann
 
     Raises Ambiguous as `selection.named` does.
     """
-    if selection.filter.args:
-        selection = replace(selection, filter=replace(selection.filter, unseen=Counter()))
     if by_index and selection.by_index:
         return _by_groups(store, selection)
     if selection.by_name:

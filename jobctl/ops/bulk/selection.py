@@ -32,7 +32,8 @@ _FILTER = re.compile(r"[A-Za-z_.-]+[:=~]")
 class Selection:
     """The jobs of `queues` that have one of `ids` (or any, if there are none), match `filter` and are in `states`.
 
-    `words` are what was typed, for the audit log. With `limit`, only so many: the oldest, or the `newest`.
+    `words` are what was typed, for the audit log. With `limit`, only so many: the oldest, or the `newest`. `unredacted`
+    lets the filter see payloads as they are.
     """
 
     queues: tuple[str, ...]
@@ -42,6 +43,7 @@ class Selection:
     states: tuple[str, ...] = ()
     limit: int | None = None
     newest: bool = False
+    unredacted: bool = False
 
     @property
     def by_name(self) -> bool:
@@ -75,6 +77,7 @@ def choose(
     states: tuple[str, ...] = (),
     limit: int | None = None,
     newest: bool = False,
+    unredacted: bool = False,
 ) -> Selection:
     """The selection that arguments and options make. `states` are those that the command is about.
 
@@ -85,7 +88,7 @@ def choose(
         raise UsageError("use --all or a filter, not both")
     if not (everything or words):
         raise UsageError("no jobs selected: pass ids, a filter such as job:send-email or since:1h, or --all")
-    found = read(store, catalog, words, queue=queue)
+    found = read(store, catalog, words, queue=queue, unredacted=unredacted)
     if wrong := [state for state in found.filter.state if state not in states]:
         raise UsageError(f"this command is for jobs that are {_listed(states)}, not {wrong[0]}")
     if newest and limit is None:
@@ -94,7 +97,14 @@ def choose(
     return replace(found, states=chosen, limit=limit, newest=newest)
 
 
-def read(store: Store, catalog: Catalog | None, terms: Iterable[str], *, queue: str | None = None) -> Selection:
+def read(
+    store: Store,
+    catalog: Catalog | None,
+    terms: Iterable[str],
+    *,
+    queue: str | None = None,
+    unredacted: bool = False,
+) -> Selection:
     """What arguments select: each is an id or a filter, none is everything. `queue` is the only one to look in.
 
     Raises UsageError, or NothingMatched for a queue that nobody knows.
@@ -112,7 +122,8 @@ def read(store: Store, catalog: Catalog | None, terms: Iterable[str], *, queue: 
     queues = tuple(name for name in known if only.matches({"queue": name}))
     if wanted.queue and not queues:
         raise no_queue(wanted.queue[0], known)
-    return Selection(queues, wanted, " ".join(words) or "--all", ids)
+    told = filters.masked(words) if unredacted else " ".join(words)
+    return Selection(queues, wanted, told or "--all", ids, unredacted=unredacted)
 
 
 def named(store: Store, selection: Selection) -> tuple[list[Found], list[JobctlError]]:
@@ -136,13 +147,13 @@ def matching(store: Store, selection: Selection) -> Iterator[Found]:
     """The jobs that are selected, from the smallest indexes that hold them all. Raises Ambiguous as `named` does."""
     if selection.ids or selection.filter.ids:
         found = named(store, selection)[0] if selection.ids else _with_ids(store, selection)
-        yield from (job for job in found if job.state in selection.states and _matches(selection.filter, job))
+        yield from (job for job in found if job.state in selection.states and _matches(selection, job))
         return
     seen: set[JobRef] = set()  # a job that moves on while this looks is found twice
     for queue in selection.queues:
         for state in selection.states:
             for job in chain.from_iterable(_walk(store, queue, state, selection.filter)):
-                if job.ref not in seen and _matches(selection.filter, job):
+                if job.ref not in seen and _matches(selection, job):
                     seen.add(job.ref)
                     yield job
 
@@ -180,12 +191,13 @@ def dead_sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list
     return [store.dead.scan(queue, group=name, since_ms=since, until_ms=until) for name in names]
 
 
-def _matches(wanted: Filter, job: Found) -> bool:
+def _matches(selection: Selection, job: Found) -> bool:
     """Ids are looked up rather than compared: a stock message that is found by its own id is kept under another one."""
-    rest = replace(wanted, ids=(), state=())
+    rest, unredacted = replace(selection.filter, ids=(), state=()), selection.unredacted
     if job.state == "discarded":  # since: and until: are about when it got there, by which it was found
         rest = replace(rest, since_ms=None, until_ms=None)
-    return rest.is_empty or rest.matches(to_letter(job) if job.state in ("dead", "discarded") else to_job(job))
+    shown = to_letter if job.state in ("dead", "discarded") else to_job
+    return rest.is_empty or rest.matches(shown(job, unredacted=unredacted))
 
 
 def _listed(states: tuple[str, ...]) -> str:

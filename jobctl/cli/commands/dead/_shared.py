@@ -29,14 +29,19 @@ LETTERS = (
 
 
 def open_selection(
-    ctx: Context, terms: list[str] | None = None, groups: list[str] | None = None, queue: str | None = None
+    ctx: Context,
+    terms: list[str] | None = None,
+    groups: list[str] | None = None,
+    queue: str | None = None,
+    *,
+    unredacted: bool = False,
 ) -> tuple[Store, Selection]:
     """The store, and what a command that looks at dead letters selects in it. Raises UsageError or NothingMatched."""
     from jobctl.ops.bulk.selection import read
 
     store = ctx.store()
     words = [*(terms or ()), *(f"group:{group}" for group in groups or ())]
-    selection = read(store, ctx.catalog_for_a_look(), words, queue=queue)
+    selection = read(store, ctx.catalog_for_a_look(), words, queue=queue, unredacted=unredacted)
     if selection.filter.state:
         raise UsageError("state: cannot be used here: all dead letters are dead")
     return store, selection

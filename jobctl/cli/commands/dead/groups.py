@@ -6,8 +6,10 @@ from jobctl.cli.bulk.options import Groups, Terms
 from jobctl.cli.commands.dead._shared import open_selection, take_in
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reveal import Unredacted, audit
 from jobctl.cli.view.cell import message
 from jobctl.cli.view.table import NAME, Column
+from jobctl.cli.view.tell import tell
 
 GROUPS = (
     Column("GROUP", "group"),
@@ -22,14 +24,17 @@ GROUPS = (
 
 
 @command
-def groups(ctx: Context, terms: Terms = None, group: Groups = None) -> None:
+def groups(ctx: Context, terms: Terms = None, group: Groups = None, unredacted: Unredacted = False) -> int:
     """Show why jobs died: dead letters grouped by their error.
 
     Example: jobctl dead groups queue:email
     """
     from jobctl.ops import dead
 
-    store, selection = open_selection(ctx, terms, group)
+    store, selection = open_selection(ctx, terms, group, unredacted=unredacted)
     stock = take_in(ctx, store, selection)
+    if unredacted:
+        audit(ctx, store, "dead groups", [*(terms or ()), *(group or ())])
     rows = dead.groups(store, selection, stock=stock)
     ctx.emit(rows, GROUPS, empty="no dead letters" if selection.everything else "no dead letter matched")
+    return tell(ctx, selection.filter.refusals())

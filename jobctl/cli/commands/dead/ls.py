@@ -36,6 +36,7 @@ def ls(
         lambda count: dead.ls(store, selection, count, stock=stock, looked=looked, unredacted=unredacted),
         LETTERS,
         limit,
+        wanted=selection.filter,
         looked=looked,
         empty="no dead letters" if selection.everything else "no dead letter matched",
     )

@@ -43,6 +43,7 @@ def ls(
         lambda count: list_jobs(store, wanted, count, looked=looked, unredacted=unredacted),
         COLUMNS,
         limit,
+        wanted=wanted,
         looked=looked,
         empty="no jobs match" if filters else "no jobs",
     )
