@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import redis
 
+from jobctl import clock
+from jobctl.engine.liveness import strays as module
 from jobctl.engine.liveness.strays import Strays
 from jobctl.engine.process.desk import Desk
 from jobctl.store import Store
@@ -61,3 +63,31 @@ def test_an_end_that_cannot_be_written_for_long_is_not_taken_for_a_stray(store: 
     assert moves.state("a") == "running"
     desk.committed([jobs[0].token])
     assert desk.tokens() == set()
+
+
+def test_after_a_lost_connection_there_are_looks_at_once_and_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    strays, began, looks = Strays(store, "me"), now, []
+    strays.suspect()
+    while now < began + 90.0:
+        if strays.is_time():
+            strays.look([QUEUE], set())
+            looks.append(now - began)
+        now += 1.0
+    assert looks == [*module.LATE_S, module.LATE_S[-1] + module.EVERY_S]
+
+
+def test_what_was_seen_once_is_looked_at_again_soon(
+    store: Store, moves: Moves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    strays = Strays(store, "me")
+    moves.fetch(1, worker="me")
+    strays.look([QUEUE], set())
+    assert not strays.is_time()
+    now += module.AGAIN_S
+    assert strays.is_time()

@@ -30,8 +30,6 @@ from jobctl.store.wire import steps
 
 LOOK_S = 1.0
 """The longest that a consumer sleeps: so long a stock producer's message may go unnoticed."""
-RECONCILE_S = 15.0
-"""How often own reservations are compared with what is held; sooner after a failed command."""
 DEFAULT_MAX_RETRIES = 20
 
 _log = logging.getLogger("jobctl.worker")
@@ -67,8 +65,9 @@ class JobctlConsumer(Consumer):
         self._store = broker.store
         self._presence = broker.presence
         self._holdings = self._presence.holdings
-        self._reconcile_at = self._tell_at = 0.0
+        self._tell_at = 0.0
         self._strays = Strays(broker.store, self._presence.worker)
+        self._strays.suspect()  # a worker makes another consumer when a connection was lost
         self._announced = False
         self._presence.enter(self, queue_name)
 
@@ -81,7 +80,7 @@ class JobctlConsumer(Consumer):
         try:
             return self._holdings.pop(self.queue_name) or self._fetch()
         except RedisUnavailable as error:
-            self._reconcile_at = 0.0  # the reply that was lost may have held reservations
+            self._strays.suspect()
             raise lost(error) from None
 
     def ack(self, message: MessageProxy) -> None:
@@ -114,9 +113,8 @@ class JobctlConsumer(Consumer):
         if not self._announced:
             self._presence.announce(self.queue_name)
             self._announced = True
-        if clock.monotonic() >= self._reconcile_at:
-            left = self._strays.look([self.queue_name], self._holdings.tokens(self.queue_name))
-            self._reconcile_at = clock.monotonic() + (LOOK_S if left else RECONCILE_S)
+        if self._strays.is_time():
+            self._strays.look([self.queue_name], self._holdings.tokens(self.queue_name))
         if clock.monotonic() >= self._tell_at:
             self._tell_at = clock.monotonic() + LOOK_S
             with suppress(RedisFull):

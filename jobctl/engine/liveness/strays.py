@@ -9,8 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable
 
+from jobctl import clock
 from jobctl.store import Store
 from jobctl.store.nouns.settle import Ended
+
+LATE_S, EVERY_S = (0.0, 4.0, 20.0), 60.0
+"""When to look after a connection was lost, and how often anyhow."""
+AGAIN_S = 3.0
+"""How long after a look that found some the next one is."""
 
 _log = logging.getLogger("jobctl.worker")
 
@@ -23,10 +29,22 @@ class Strays:
         self._store = store
         self._worker = worker
         self._seen: set[tuple[str, str, str]] = set()
+        self._looks = [clock.monotonic() + EVERY_S]
 
-    def look(self, queues: Iterable[str], known: Container[str]) -> bool:
-        """Look at the queues' reservations; `known` holds the tokens that the worker knows of. Whether something is
-        left for another look, soon. Raises RedisUnavailable."""
+    def suspect(self) -> None:
+        """A connection was lost: there may be some now, or soon."""
+        now = clock.monotonic()
+        self._looks = [now + seconds for seconds in LATE_S]
+
+    def is_time(self) -> bool:
+        """Whether it is time for a look."""
+        return clock.monotonic() >= self._looks[0]
+
+    def look(self, queues: Iterable[str], known: Container[str]) -> None:
+        """Look at the queues' reservations; `known` holds the tokens that the worker knows of.
+
+        Raises RedisUnavailable; it is still time then.
+        """
         names = list(queues)
         strays = {
             (queue, job_id, token)
@@ -44,4 +62,7 @@ class Strays:
             )
             self._store.settle.write([self._store.settle.requeue(queue, ended)])
         self._seen = strays - again
-        return bool(self._seen)
+        now = clock.monotonic()
+        soon = [now + AGAIN_S] if self._seen else []
+        later = [at for at in self._looks if at > (soon[0] if soon else now)]
+        self._looks = soon + later or [now + EVERY_S]

@@ -28,14 +28,10 @@ the others need to know of it should that one be busy then, or gone, and no soon
 STUCK_S = 0.05
 LATE_TOKEN_S = 0.02
 """How soon a token that came to a busy process goes on to others."""
-LATE_S, EVERY_S = (4.0, 20.0), 60.0
-"""When own reservations are looked at again after a connection was lost, and how often anyhow."""
 SILENCE_S = 10.0
 """Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
-STRAY_S = 3.0
-"""A reservation that was not held here at two looks, this long apart, is given back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 
 _log = logging.getLogger("jobctl.worker")
@@ -80,7 +76,6 @@ class Fetcher(threading.Thread):
         self._due_at: float | None = None
         self._clock_ahead_s = 0.0
         self._registered = False
-        self._reconcile_at = [clock.monotonic() + EVERY_S]
         self._strays = Strays(store, worker)
         self.failing_since: float | None = None
         """Since when nothing could be asked (monotonic clock); None while Redis answers."""
@@ -113,16 +108,14 @@ class Fetcher(threading.Thread):
                 self._to_ask = self._windows
                 now = clock.monotonic()
                 self.failing_since = self.failing_since or now
-                self._reconcile_at = [now, *(now + seconds for seconds in LATE_S)]
+                self._strays.suspect()
                 self._halt.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
 
     def _step(self) -> None:
         now = clock.monotonic()
-        if now >= self._reconcile_at[0]:
-            left = self._strays.look(self._queues, self._desk.tokens())
-            again = now + (STRAY_S if left else EVERY_S)
-            self._reconcile_at = [again, *(at for at in self._reconcile_at[1:] if at > again)]
+        if self._strays.is_time():
+            self._strays.look(self._queues, self._desk.tokens())
         if now >= self._look_at:
             self._look()
         if self._due_at is not None and now >= self._due_at:
