@@ -30,14 +30,14 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m tests.compat.sdist
 	@touch $@
 
-demo: $(STAMP) ## See all of it work on real input, in under a minute
+demo: $(STAMP) ## See everything at work, in under a minute
 	$(BIN)/jobctl demo
 
 test: $(STAMP) ## Run the tests, which need only Python
 	$(BIN)/$(PYTEST)
 
 # pytest exits with 5 when no test is chosen, as it may by ARGS.
-test-tools: $(STAMP) ## Run the tests that need other programs: shells, systemd; name those that are missing
+test-tools: $(STAMP) ## Run the tests that need other programs (shells, systemd); name the missing ones
 	$(BIN)/python -m pytest -m tools $(ARGS) || test $$? -eq 5
 
 test-latest: .venv-latest ## Run the tests with the newest versions that pyproject.toml allows
@@ -62,7 +62,7 @@ format: $(STAMP) ## Format the code and sort imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-completions: $(STAMP) ## Generate completions/ anew
+completions: $(STAMP) ## Regenerate completions/
 	$(BIN)/jobctl completion show bash > completions/jobctl.bash
 	$(BIN)/jobctl completion show zsh > completions/_jobctl
 	$(BIN)/jobctl completion show fish > completions/jobctl.fish
@@ -71,20 +71,20 @@ bench: $(STAMP) ## Measure, side by side with Dramatiq, Huey, RQ and Celery
 	$(PINNED) $(SELF) '.[bench]'
 	$(BIN)/python -m benchmarks --write docs/benchmarks.md $(ARGS)
 
-chaos: $(STAMP) ## Kill, starve, cut off and freeze everything at full size, and count every job
+chaos: $(STAMP) ## Kill, starve, disconnect and freeze everything at full size, and count every job
 	$(BIN)/python -m tests.chaos --stock $(ARGS)
 
-chaos-quick: $(STAMP) ## The same in under ten minutes
+chaos-quick: $(STAMP) ## A shorter chaos run, under ten minutes
 	$(BIN)/python -m tests.chaos --quick $(ARGS)
 
 $(BIN)/uv: $(STAMP)
 	$(PINNED) uv
 	@touch $@
 
-upgrade: $(BIN)/uv ## Write constraints.txt anew, with the newest versions that pyproject.toml allows
+upgrade: $(BIN)/uv ## Rewrite constraints.txt with the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
 		--custom-compile-command 'make upgrade' --output-file constraints.txt pyproject.toml
 	$(MAKE) setup
 
-clean: ## Remove what the other targets made
+clean: ## Remove everything that the other targets created
 	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

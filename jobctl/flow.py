@@ -44,7 +44,7 @@ class Flow:
         self._rule = job_type.unique
         self._unique = None if job_type.unique is None else _compiled(job_type.unique.key)
         self.expires_ms = job_type.expires_ms
-        """How long a job has in all, from its enqueue."""
+        """How long a job may take in all, from its enqueue."""
         self.delay_ms = 0 if job_type.unique is None else job_type.unique.delay_ms
         """How long a job that names no time of its own is held back, for others to take its place."""
 

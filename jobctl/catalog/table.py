@@ -58,12 +58,12 @@ RATE_LIMIT = Either(
     scalar=RATE,
     mapping=Object(
         {
-            "rate": Field(RATE, "How many may start in which time: 100/m, 5/s, 10/5m.", required=True),
-            "key": Field(TEMPLATE, "A limit of its own for each value of this template."),
-            "burst": Field(Integer(1, 1_000_000), "Of a smooth window: how many may start at once; 1 if not given."),
+            "rate": Field(RATE, "How many may start per period: 100/m, 5/s, 10/5m.", required=True),
+            "key": Field(TEMPLATE, "Count each value of this template separately."),
+            "burst": Field(Integer(1, 1_000_000), "With a smooth window: how many may start at once; 1 if not given."),
             "window": Field(
                 Choice(("smooth", "fixed", "sliding")),
-                "Evenly spread, by the clock, or in any stretch of the period; smooth if not given.",
+                "smooth: evenly spread; fixed: per clock period; sliding: in any period. smooth if not given.",
             ),
         },
         rule={
@@ -78,19 +78,23 @@ CONCURRENCY = Either(
     mapping=Object(
         {
             "max": Field(Integer(1, 1_000_000), "How many may run at once, anywhere.", required=True),
-            "key": Field(TEMPLATE, "A limit of its own for each value of this template."),
+            "key": Field(TEMPLATE, "Count each value of this template separately."),
         }
     ),
 )
 UNIQUE = Object(
     {
-        "key": Field(TEMPLATE, "Jobs of the type for which this template gives the same are the same.", required=True),
+        "key": Field(TEMPLATE, "Jobs of the type with the same rendered key are duplicates.", required=True),
         "for": Field(DURATION, "How long the key is held, from enqueue."),
-        "until": Field(Choice(("started", "finished")), "Until when it is held instead; finished if not given."),
-        "on_conflict": Field(
-            Choice(("skip", "fail", "replace", "extend")), "What becomes of the second job; skip if not given."
+        "until": Field(
+            Choice(("started", "finished")),
+            "Instead of `for`: until the job is started or finished; finished if not given.",
         ),
-        "hold_when_dead": Field(Boolean(), "Whether a dead job goes on holding its key; false if not given."),
+        "on_conflict": Field(
+            Choice(("skip", "fail", "replace", "extend")),
+            "What to do with a second job with the key; skip if not given.",
+        ),
+        "hold_when_dead": Field(Boolean(), "Whether a dead job keeps its key; false if not given."),
     },
     "a mapping with `key`",
     rule={
@@ -111,9 +115,9 @@ _ALERT = Object(
 DEFAULTS = Object(
     {
         "timeout": Field(DURATION, "How long one run may take."),
-        "retries": Field(RETRIES, "How failed runs are repeated."),
-        "keep": Field(KEEP, "How long finished jobs are kept, in every queue that does not say."),
-        "queue": Field(QUEUE_NAME, "The queue of jobs that do not name one."),
+        "retries": Field(RETRIES, "How failed runs are retried."),
+        "keep": Field(KEEP, "How long queues keep finished jobs."),
+        "queue": Field(QUEUE_NAME, "The queue of job types without `queue`."),
         "priority": Field(PRIORITY, "high, normal, low, or a number from -1000 (first) to 1000 (last)."),
     }
 )
@@ -121,7 +125,7 @@ DEFAULTS = Object(
 QUEUE = Object(
     {
         "keep": Field(KEEP, "How long this queue's finished jobs are kept."),
-        "rate_limit": Field(RATE_LIMIT, "How many jobs of the queue may start in a time."),
+        "rate_limit": Field(RATE_LIMIT, "How many jobs of the queue may start per period."),
         "concurrency": Field(CONCURRENCY, "How many jobs of the queue may run at once."),
     }
 )
@@ -131,15 +135,15 @@ JOB = Object(
         **_HANDLERS,
         "queue": Field(QUEUE_NAME, "The queue that the job type belongs to."),
         "payload": Field(PayloadSchema(), "The JSON Schema of the payload, which is an object."),
-        "retries": Field(RETRIES, "How failed runs are repeated; what is not given comes from `defaults`."),
+        "retries": Field(RETRIES, "How failed runs are retried; missing keys come from `defaults`."),
         "timeout": Field(DURATION, "How long one run may take."),
         "priority": Field(PRIORITY, "high, normal, low, or a number from -1000 (first) to 1000 (last)."),
-        "label": Field(TEMPLATE, "A template for the few words that tell one job from another."),
-        "unique": Field(UNIQUE, "Which jobs are the same, and what becomes of the second."),
-        "rate_limit": Field(RATE_LIMIT, "How many may start in a time."),
+        "label": Field(TEMPLATE, "A template for a short text that identifies a job."),
+        "unique": Field(UNIQUE, "Which jobs are duplicates, and what to do with them."),
+        "rate_limit": Field(RATE_LIMIT, "How many may start per period."),
         "concurrency": Field(CONCURRENCY, "How many may run at once."),
-        "expires": Field(DURATION, "How long a job has in all, from its enqueue."),
-        "isolate": Field(Boolean(), "Whether a `python` job runs in a process of its own, which can be killed."),
+        "expires": Field(DURATION, "How long a job may take in all, from its enqueue."),
+        "isolate": Field(Boolean(), "Whether a `python` job runs in its own process, which can be killed."),
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),
     },
@@ -147,8 +151,8 @@ JOB = Object(
     misplaced={
         "keep": "`keep` is per queue: put it under `queues.NAME` or `defaults`",
         **{key: hint for kind in KINDS.values() for key, hint in kind.misplaced.items()},
-        "cron": "when a job runs is said under `schedules`",
-        "every": "when a job runs is said under `schedules`",
+        "cron": "set when a job runs under `schedules`",
+        "every": "set when a job runs under `schedules`",
     },
     rule={
         "oneOf": [{"required": [kind]} for kind in KINDS],
@@ -173,17 +177,17 @@ SCHEDULE = Object(
         "job": Field(NAME, "The job type to enqueue.", required=True),
         "cron": Field(
             Text("a cron expression"),
-            "Five fields: minute, hour, day, month, weekday (0 and 7: Sunday); six with the second first; or `@daily`.",
+            "Five fields: minute, hour, day, month, weekday (0 and 7: Sunday); six: seconds first; or `@daily`.",
         ),
         "every": Field(INTERVAL, "The time between two jobs."),
-        "anchor": Field(MOMENT, "A moment at which `every` is due; the others are counted from it."),
+        "anchor": Field(MOMENT, "A time at which `every` is due; the other ticks are counted from it."),
         "at": Field(
             Either("a time or a list of times", scalar=MOMENT, list=ListOf(MOMENT, "a list of times", 1)),
             "One time or several at which a job is enqueued.",
         ),
         "timezone": Field(Text("a time zone's name"), "The zone that times and dates are read in; UTC if not given."),
-        "start": Field(MOMENT, "The first moment at which it may be due."),
-        "end": Field(MOMENT, "The last moment at which it may be due; of a date, its end."),
+        "start": Field(MOMENT, "The first time at which it may be due."),
+        "end": Field(MOMENT, "The last time at which it may be due; for a date, the end of that day."),
         "exclude": Field(
             Either(
                 "a list of dates, or `{file: PATH}`",
@@ -192,13 +196,17 @@ SCHEDULE = Object(
             ),
             "Dates on which it is not due.",
         ),
-        "jitter": Field(DURATION, "Each job starts up to this much after its tick, so that not all start at once."),
-        "payload": Field(Json(mapping=True), "The payload of each job."),
-        "catch_up": Field(Choice(("none", "latest", "all")), "Which missed ticks are made up for.", later=True),
-        "overlap": Field(
-            Choice(("allow", "skip", "queue", "cancel-running")), "What to do if one still runs.", later=True
+        "jitter": Field(
+            DURATION, "Each job starts up to this much after its tick, so that jobs do not all start at once."
         ),
-        "window": Field(DURATION, "How old a missed tick may be.", later=True),
+        "payload": Field(Json(mapping=True), "The payload of each job."),
+        "catch_up": Field(Choice(("none", "latest", "all")), "Which missed ticks to catch up on.", later=True),
+        "overlap": Field(
+            Choice(("allow", "skip", "queue", "cancel-running")),
+            "What to do if the previous job still runs.",
+            later=True,
+        ),
+        "window": Field(DURATION, "How old a missed tick may be to be caught up.", later=True),
     },
     "a mapping with `job` and one of `cron`, `every`, `at`",
     rule={
@@ -236,14 +244,14 @@ CATALOG = Object(
     {
         "version": Field(Integer(1, 1), "The version of this format: 1.", required=True),
         "namespace": Field(NAME, "What every key in Redis starts with; `jobctl` if not given."),
-        "defaults": Field(DEFAULTS, "What jobs and queues have unless they say otherwise."),
+        "defaults": Field(DEFAULTS, "Defaults of jobs and queues."),
         "queues": Field(MapOf(QUEUE, QUEUE_NAME), "Settings of queues; a queue need not be listed."),
         "jobs": Field(MapOf(JOB, NAME), "The job types: what may run."),
-        "schedules": Field(MapOf(SCHEDULE, NAME), "When jobs are enqueued by themselves."),
-        "worker": Field(WORKER, "What worker processes have besides the jobs."),
-        "alerts": Field(ListOf(_ALERT), "Whom to tell, and when.", later=True),
+        "schedules": Field(MapOf(SCHEDULE, NAME), "When jobs are enqueued automatically."),
+        "worker": Field(WORKER, "Settings of worker processes."),
+        "alerts": Field(ListOf(_ALERT), "Conditions, and whom to notify.", later=True),
         "max_payload": Field(SIZE, "The largest payload, as JSON; 256KiB if not given."),
-        "unknown_after": Field(DURATION, "How long a job whose type no worker knows waits before it is dead."),
+        "unknown_after": Field(DURATION, "How long a job waits if no worker knows its type; then it is dead."),
     },
     "a mapping that starts with `version: 1`",
 )
