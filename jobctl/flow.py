@@ -148,6 +148,12 @@ def spec(limit: Limit) -> str:
     return str(limit.max)
 
 
+def rate_of(text: str) -> RateLimit:
+    """The rate that a spec says, which says nothing of keys."""
+    count, per_ms, burst, window = text.split(" ")
+    return RateLimit(int(count), int(per_ms), burst=int(burst), window=window)
+
+
 def _limits(job_type: JobType, queue: Queue) -> list[tuple[str, str, Limit]]:
     """What limits jobs of a type, in the order of a lane: each limit's name, the words for it, and itself."""
     return _of_type(job_type) + _of_queue(queue)

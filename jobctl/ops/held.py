@@ -48,22 +48,12 @@ def _pause(name: str, pause: Pause) -> Hold:
 
 
 def _limit(queue: str, lane: LaneState) -> Hold:
-    limit, turn = lane.limit or "", _earliest(lane)
+    limit = lane.limit or ""
     return Hold(
         kind=kind_of(limit),
         name=name_of(queue, limit),
         key=lane.key or None,
         allows=spelled(limit, lane.spec),
         ahead=lane.ahead,
-        until=clock.to_datetime(turn) if turn else None,
+        until=clock.to_datetime(lane.turn_ms) if lane.turn_ms else None,
     )
-
-
-def _earliest(lane: LaneState) -> int | None:
-    """When a job's turn comes if nobody else takes from its limit (epoch ms); None if that cannot be said."""
-    if lane.next_ms is None:
-        return None
-    count, period, _, window = lane.spec.split(" ")
-    if window == "smooth":
-        return lane.next_ms + lane.ahead * int(period) // int(count)
-    return lane.next_ms + lane.ahead // int(count) * int(period)

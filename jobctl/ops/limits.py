@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jobctl import clock, flow
 from jobctl.catalog.model import RateLimit
 from jobctl.catalog.units import Rate, format_rate
@@ -94,10 +96,12 @@ def _rate_spec(store: Store, catalog: Catalog | None, row: LimitRow, rate: Rate,
     """The spec of a rate that is set by hand: the usual burst is the catalog's, not that of what was set before."""
     own = {} if catalog is None else flow.specs(catalog, row.queue)
     [state] = [state for state in store.limits.rows(row.queue, own) if state.limit == _limit_of(row)]
-    usual, window = (state.catalog_spec or state.spec or "1 1 1 smooth").split(" ")[2:]
-    if window != "smooth" and burst is not None:
-        raise UsageError(f"--burst has no effect: the window of {row.name} is {window}")
-    return f"{rate.count} {rate.per_ms} {usual if burst is None else burst} {window}"
+    known = state.catalog_spec or state.spec
+    usual = flow.rate_of(known) if known else RateLimit(rate.count, rate.per_ms)
+    if usual.window != "smooth" and burst is not None:
+        raise UsageError(f"--burst has no effect: the window of {row.name} is {usual.window}")
+    burst = usual.burst if burst is None else burst
+    return flow.spec(replace(usual, count=rate.count, per_ms=rate.per_ms, burst=burst))
 
 
 def reset(store: Store, catalog: Catalog | None, name: str, key: str | None = None) -> tuple[list[LimitRow], bool]:
@@ -149,14 +153,14 @@ def spelled(limit: str, spec: str | None) -> str | None:
         return None
     if kind_of(limit) == CONCURRENCY:
         return spec
-    count, period = spec.split(" ")[:2]
-    return format_rate(int(count), int(period))
+    rate = flow.rate_of(spec)
+    return format_rate(rate.count, rate.per_ms)
 
 
 def _row(state: LimitState, catalog: Catalog | None) -> LimitRow:
     limit, by_rate = state.limit, kind_of(state.limit) == RATE
     text = spelled(limit, state.spec)
-    burst, window = state.spec.split(" ")[2:] if by_rate and state.spec else (None, None)
+    rate = flow.rate_of(state.spec) if by_rate and state.spec else None
     own = _own(catalog, state)
     keyed = own is not None and own.key is not None
     return LimitRow(
@@ -165,8 +169,8 @@ def _row(state: LimitState, catalog: Catalog | None) -> LimitRow:
         type=_type_of(limit),
         kind=kind_of(limit),
         rate=text if by_rate else None,
-        burst=int(burst) if burst is not None else None,
-        window=window,
+        burst=rate.burst if rate else None,
+        window=rate.window if rate else None,
         concurrency=int(text) if text and not by_rate else None,
         key=own.key if own else None,
         used=None if keyed else state.used,

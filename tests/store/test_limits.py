@@ -541,3 +541,18 @@ def test_at_maxmemory_limited_jobs_go_on(moves: Moves, store: Store) -> None:
         assert moves.fetch_ids(5) == []
     finally:
         store.client.config_set("maxmemory", "0")
+
+
+@pytest.mark.parametrize(
+    ("spec", "behind"),
+    [("2 3600000 1 fixed", [0, 0, 1, 1]), ("2 3600000 1 sliding", [0, 0, 1, 1]), ("1 3600000 2 smooth", [0, 1, 2, 3])],
+)
+def test_the_turn_of_a_job_comes_after_those_ahead_of_it(
+    moves: Moves, store: Store, spec: str, behind: list[int]
+) -> None:
+    store.limits.define(QUEUE, {"R": spec})
+    moves.enqueue(*(f"j{i}" for i in range(6)), lane="R")
+    assert moves.fetch_ids(6) == ["j0", "j1"]
+    first, *_ = turns = [store.limits.lane(QUEUE, "R", 0, f"j{i}").turn_ms for i in range(2, 6)]
+    assert first is not None
+    assert [round((turn - first) / 3_600_000, 3) for turn in turns if turn is not None] == behind

@@ -47,13 +47,13 @@ class KeyState(msgspec.Struct, frozen=True):
 
 class LaneState(msgspec.Struct, frozen=True, kw_only=True):
     """Why a job waits in its lane: `limit`, which allows `spec`, holds the lane up (by its key `key`); None if the lane
-    has its turn. `ahead` counts the jobs before it in the lane; `used` and `next_ms` are those of the limit and key."""
+    has its turn. `ahead` counts the jobs before it in the lane; `turn_ms` is when its turn comes if nobody else takes
+    from the limit (epoch ms), None if that cannot be said."""
 
     limit: str | None
     key: str
     spec: str
-    used: int
-    next_ms: int | None
+    turn_ms: int | None
     ahead: int
 
 
@@ -175,12 +175,12 @@ class Limits:
         held = next((name for name, score in zip(names, scores, strict=True) if score is not None), None)
         limit, _, key = (held or "").partition("|")
         if held is None or limit.startswith("p:"):
-            return LaneState(limit=limit or None, key="", spec="", used=0, next_ms=None, ahead=rank or 0)
-        [usage] = self.usage(queue, [held])
-        return LaneState(limit=limit, key=key, spec=usage.spec, used=usage.used, next_ms=usage.next_ms, ahead=rank or 0)
+            return LaneState(limit=limit or None, key="", spec="", turn_ms=None, ahead=rank or 0)
+        [usage] = self.usage(queue, [held], rank or 0)
+        return LaneState(limit=limit, key=key, spec=usage.spec, turn_ms=usage.next_ms, ahead=rank or 0)
 
-    def usage(self, queue: str, buckets: Sequence[str]) -> list[Usage]:
-        """How much of some buckets is used."""
+    def usage(self, queue: str, buckets: Sequence[str], ahead: int = 0) -> list[Usage]:
+        """How much of some buckets is used; `next_ms` is of the job after the next `ahead`."""
         return [
             Usage(
                 used,
@@ -189,7 +189,7 @@ class Limits:
                 None if until < 0 else until,
                 ids.read(by) if by else None,
             )
-            for used, till, spec, until, by in self._store.run("usage", queue, *buckets)
+            for used, till, spec, until, by in self._store.run("usage", queue, ahead, *buckets)
         ]
 
     def _row(self, queue: str, limit: str, specs: Mapping[str, str], waiting: int) -> LimitState:

@@ -2,10 +2,11 @@
 --   smooth          the generic cell rate algorithm (ITU-T I.371): one number, the theoretical arrival time of the next start
 --   fixed, sliding  how many started, by the moment until which they count: {until, n, until, n, ...}, the earliest first
 -- A counter is {key: what its keys are called below `limits`, read(text, spec, now), room(state, spec, now),
--- add(state, spec, now, n), take_back(state, spec, n, at, now), used(state, spec, now), write(state, spec, now)}. read: what is
--- stored, as it counts under a spec that may have changed; whether it has. room: how many may start now, and when it is
--- worth looking again (if none), or once those have gone. take_back: n starts that were counted at `at` (ms) and never came;
--- whether they still counted. write: the text to store, and for how many ms. Times are epoch ms.
+-- time_of(spec, n), add(state, spec, now, n), take_back(state, spec, n, at, now), used(state, spec, now),
+-- write(state, spec, now)}. read: what is stored, as it counts under a spec that may have changed; whether it has. room: how
+-- many may start now, and when it is worth looking again (if none), or once those have gone. time_of: how many ms n starts
+-- hold up the next one. take_back: n starts that were counted at `at` (ms) and never came; whether they still counted.
+-- write: the text to store, and for how many ms. Times are epoch ms.
 
 local SLACK_MS = 50 -- a start this late does not slow a smooth limit down: it catches up, by no more than this
 local EXACT_MS = 0.01 -- what rounding may cost: a moment this near is now
@@ -32,12 +33,14 @@ function SMOOTH.room(state, spec, now)
   return n, first + n * interval
 end
 
-function SMOOTH.add(state, spec, _, n) state.tat = state.tat + n * interval_of(spec) end
+function SMOOTH.time_of(spec, n) return n * interval_of(spec) end
+
+function SMOOTH.add(state, spec, _, n) state.tat = state.tat + SMOOTH.time_of(spec, n) end
 
 -- By themselves they hold up others for n intervals. Later on the bucket may have been idle in between: what came since
 -- then was admitted without them, so nothing is taken back.
 function SMOOTH.take_back(state, spec, n, at, now)
-  local took = n * interval_of(spec)
+  local took = SMOOTH.time_of(spec, n)
   if now >= at + took then return false end
   state.tat = state.tat - took
   return true
@@ -98,6 +101,8 @@ function WINDOW.room(state, spec, now)
   end
   return 0, counts_until(spec, now) -- a limit of none
 end
+
+function WINDOW.time_of(spec, n) return math.floor(n / spec.count) * spec.period end
 
 function WINDOW.add(state, spec, now, n) add_starts(state, counts_until(spec, now), n) end
 
