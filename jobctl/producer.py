@@ -83,6 +83,7 @@ class Producer:
         fit = self._fits.get(job_type.name)
         if fit is None:
             fit = self._fits[job_type.name] = payloads.validator(job_type).fit
+        payloads.check_depth(given, encoded)
         payload = fit(given)
         if encoded is None or payload is not given:
             try:

@@ -15,6 +15,8 @@ from jobctl.errors import UsageError
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
+MAX_DEPTH = 100
+"""Levels of objects and arrays in a payload."""
 _MAX_EXPLAINED = 160
 _MAX_PROBLEMS = 20
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
@@ -123,6 +125,28 @@ def check_size(size: int, limit: int) -> None:
     if size > limit:
         hint = "pass a reference to the data instead, or raise `max_payload` in the catalog"
         raise UsageError(f"the payload has {size} bytes, the limit is {limit}", hint)
+
+
+def check_depth(payload: Mapping[str, Any], encoded: bytes | None) -> None:
+    """Raise UsageError if a payload is nested more than MAX_DEPTH levels deep: programs that read it could not.
+
+    `encoded` is its JSON, where it is known: with so few brackets in it, nobody has to look closer.
+    """
+    if encoded is not None and encoded.count(b"{") + encoded.count(b"[") <= MAX_DEPTH:
+        return
+    level: list[Any] = [payload]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, Mapping) else value)
+            if isinstance(inner, Mapping | list | tuple)
+        ]
+        if not level:
+            return
+    raise UsageError(
+        f"the payload is nested more than {MAX_DEPTH} levels deep", "pass it as text, or a reference to it"
+    )
 
 
 def coerce(job_type: JobType, key: str, text: str) -> Any:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from jobctl.catalog.load import load
+from jobctl.errors import UsageError
+from jobctl.producer import Producer
 from jobctl.store import Store
 from tests.support import PATIENCE_S, Cli, eventually
 
@@ -303,3 +306,26 @@ def test_a_default_of_the_schema_is_in_the_payload_of_each_job(lab: Cli) -> None
     assert lab("enqueue", "--from", "-", input=line).code == 0
     payloads = [job["payload"] for job in lab("job", "ls", "job:copy", "-o", "json").json()]
     assert payloads == [{"target": {"folder": "/tmp"}, "level": 3}] * 2
+
+
+def nested(depth: int) -> str:
+    """A payload of so many levels."""
+    return '{"name": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}"
+
+
+def test_a_payload_that_is_nested_too_deeply_is_refused(lab: Cli, store: Store) -> None:
+    assert lab("enqueue", "boom", "--payload", nested(100)).code == 0
+    for done in (
+        lab("enqueue", "boom", "--payload", nested(101)),
+        lab("enqueue", "boom", "name:=" + "[" * 100 + "]" * 100),
+        lab("enqueue", "boom", "--payload", nested(900)),
+    ):
+        assert (done.code, done.out) == (2, "")
+        assert "the payload is nested more than 100 levels deep" in done.err
+    lines = f"{nested(400)}\n{{}}\n"
+    done = lab("enqueue", "boom", "--from", "-", input=lines)
+    assert (done.code, len(done.lines())) == (1, 1)
+    assert "the payload is nested more than 100 levels deep" in done.err
+    producer = Producer(load(lab.cwd / "jobs.yaml"), store.mint)
+    with pytest.raises(UsageError, match="nested more than 100 levels deep"):
+        producer.prepare("boom", json.loads(nested(101)))

@@ -164,3 +164,17 @@ def bury(client: redis.Redis, key: str, options: dict[str, object], died: str = 
     """A dead letter as stock Dramatiq leaves it."""
     client.zadd("dramatiq:mail.XQ", {key: died})  # type: ignore[dict-item]
     client.hset("dramatiq:mail.XQ.msgs", key, message(options))
+
+
+@pytest.mark.parametrize("depth", [400, 900, 980])
+def test_a_message_that_is_nested_deeply_breaks_no_list(redis_cli: Cli, redis_client: redis.Redis, depth: int) -> None:
+    deep = message({}).replace(b'"kwargs":{}', b'"kwargs":{"a":' + b"[" * depth + b"]" * depth + b"}")
+    for name, body in (("deep", deep), ("flat", message({"redact": ["a"]}))):
+        redis_client.rpush("dramatiq:mail", name)
+        redis_client.hset("dramatiq:mail.msgs", name, body)
+    for output in ("json", "jsonl", "yaml", "table", "name"):
+        done = redis_cli("job", "ls", *STOCK, "-o", output)
+        assert (done.code, done.err) == (0, ""), output
+        assert "deep" in done.out
+        assert "flat" in done.out
+        assert redis_cli("job", "show", "deep", *STOCK, "-o", output).code == 0

@@ -16,12 +16,20 @@ def clean_json(text: str) -> str:
     return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def scrub(value: Any) -> Any:
-    """A JSON-like value in which lone surrogates, which no encoder takes, are U+FFFD."""
+MAX_DEPTH = 120
+"""More levels than a payload of ours can have, with those of the record around it."""
+DEEPER = "… nested too deeply to show …"
+
+
+def scrub(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """A JSON-like value in which lone surrogates, which no encoder takes, are U+FFFD, and what is nested so deeply that
+    encoders break off is left out."""
+    if depth == 0 and isinstance(value, dict | list | tuple):
+        return DEEPER
     if isinstance(value, str):
         return _SURROGATES.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {scrub(key): scrub(item) for key, item in value.items()}
+        return {scrub(key): scrub(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [scrub(item) for item in value]
+        return [scrub(item, depth - 1) for item in value]
     return value
