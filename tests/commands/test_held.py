@@ -88,7 +88,7 @@ def test_a_concurrency_says_who_is_before_it(redis_cli: Cli, st: Store) -> None:
     ids = made.waiting(st, 3, lane="c:ok")
     st.settle.fetch("test", ["default"], 9)
     assert held(redis_cli, ids[2]) == [{"kind": "concurrency", "name": "ok", "allows": "1", "ahead": 1}]
-    assert "the concurrency limit of ok, 1 at once; 1 before it" in redis_cli("job", "show", ids[2]).out
+    assert "the concurrency limit of ok, 1 at once; 1 ahead of it" in redis_cli("job", "show", ids[2]).out
 
 
 def test_one_whose_turn_it_is_waits_for_a_worker(redis_cli: Cli, st: Store) -> None:

@@ -224,7 +224,7 @@ def test_the_burst_and_window_of_the_catalog_stay_unless_given(lab: Cli) -> None
         (("send", "--rate", "0/m"), 2, "above zero"),
         (("send", "--rate", "lots"), 2, "expected a rate"),
         (("send", "--rate", "5/s", "--for", "0s"), 2, "above zero"),
-        (("send", "--rate", "5/s", "--until", "2001-01-01"), 2, "is past"),
+        (("send", "--rate", "5/s", "--until", "2001-01-01"), 2, "in the past"),
         (("call", "--concurrency", "0"), 2, "0"),
         (("call", "--concurrency", "2", "--burst", "2"), 2, "--burst needs --rate"),
         (("slide", "--rate", "5/s", "--burst", "2"), 2, "sliding"),
