@@ -20,7 +20,7 @@ __all__ = ["OnceBusy", "RateLimited", "__version__", "connect", "current", "once
 
 
 def connect(catalog: str | Path = "jobs.yaml", redis: str | None = None) -> Client:
-    """A client for a catalog and a Redis URL; without one, the Redis that the command line would use."""
+    """A client for a catalog and a Redis URL; by default, the Redis that the command line would use."""
     from jobctl import client
 
     return client.connect(catalog, redis)
@@ -34,7 +34,7 @@ def current() -> Current:
 
 
 def once(key: str, keep: float | str = "7d") -> Once:
-    """A side effect that is done once: `with jobctl.once("charge-42") as once: if once.needed: …`."""
+    """A side effect that happens once: `with jobctl.once("charge-42") as once: if once.needed: …`."""
     from jobctl import effects
 
     return effects.Once(key, keep)

@@ -44,7 +44,7 @@ class Client:
     ) -> Job:
         """Enqueue one job and return its record.
 
-        With an `id` that is known already, or a unique key that another job holds (`on_conflict: skip`), that job is
+        If the `id` is known, or another job holds the unique key (`on_conflict: skip`), that job is
         returned instead. `delay` and `expires` are seconds or a duration ("5m"), `at` an aware datetime. Raises
         errors.UsageError for an unknown type or a payload that does not fit, errors.Conflict if the key is held
         (`on_conflict: fail`), errors.Refused while a pause keeps producers out.
@@ -72,9 +72,9 @@ class Client:
         return to_job(self._store.jobs.detailed(found))
 
     def wait(self, id: str, timeout: float | None = None, *, queue: str | None = None) -> Job:  # noqa: A002
-        """Wait until a job has ended (completed, dead or cancelled) and return it; `timeout` in seconds.
+        """Wait until a job has ended (completed, dead or cancelled), and return it. `timeout` is in seconds.
 
-        Raises errors.WaitTimeout, and the job goes on then; else as `job` does.
+        Raises errors.WaitTimeout if it has not ended by then (the job continues), and what `job` raises.
         """
         job = self.job(id, queue)
         ref = JobRef(job.queue, job.id)

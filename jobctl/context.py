@@ -30,7 +30,7 @@ class JobInfo(msgspec.Struct, frozen=True, eq=False):
 
 
 class RateLimited(JobctlError):
-    """Raised by a job that was told to come back later: its attempt does not count, and every job of the same rate
+    """Raise it in a job that must run later: the attempt does not count, and every job of the same rate
     limit waits until then; without a rate limit only the job itself does.
 
     `after` is seconds or a duration such as "30s"; `after_ms` holds it. Raises ValueError for anything else.
@@ -79,7 +79,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def cancelled(self) -> bool:
-        """Whether this attempt was asked to stop; a long job that asks now and then can end cleanly."""
+        """Whether this attempt was asked to stop. A long job should check it now and then, to end cleanly."""
         return self.stopping()
 
     def enqueue(
@@ -96,7 +96,7 @@ class Current(msgspec.Struct, frozen=True, eq=False):
         self.logger(str(text))
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
-        """Say how far this attempt is, as often as you like: it is written four times a second at most.
+        """Report this attempt's progress, as often as you like: it is written at most four times a second.
 
         `total` is what `done` grows to, None (or 0) if that is not known. Raises ValueError for what is no number from
         0 on.

@@ -21,7 +21,7 @@ MAX_VALUE_BYTES = 65_536
 
 
 class OnceBusy(JobctlError):
-    """Another running job is at the same side effect. The attempt fails, and its retries decide."""
+    """Another running job does the same side effect now. The attempt fails, and is retried as the catalog says."""
 
 
 class Once:

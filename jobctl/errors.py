@@ -80,13 +80,13 @@ class Refused(JobctlError):
 
 
 class WaitTimeout(JobctlError):
-    """The time to wait ran out; the job goes on."""
+    """The wait timed out; the job continues."""
 
     exit_code = 6
 
 
 class JobDied(JobctlError):
-    """The job that was waited for died or was cancelled."""
+    """The job you waited for died or was cancelled."""
 
     exit_code = 7
 

@@ -55,13 +55,13 @@ def write(
         rows = list(read(shown + 1))
     except KeyboardInterrupt:
         ctx.say(
-            f"stopped at the {looked.place}, after {looked.jobs:,} jobs in all: the list is not complete; "
-            "queue:, state: or since: leave less to look at"
+            f"stopped at the {looked.place}, after {looked.jobs:,} jobs in all: the list is incomplete; "
+            "narrow it with queue:, state: or since:"
         )
         raise
     ctx.emit(rows[:shown], columns, empty=empty)
     code = tell(ctx, wanted.refusals())
     if len(rows) <= shown:
         return code
-    ctx.say(f"stopped after the first {shown:,}, there are more: --limit shows more, -o jsonl all")
+    ctx.say(f"stopped after the first {shown:,}; there are more: raise --limit, or use -o jsonl for all")
     return code if limit is not None else code or OperationFailed.exit_code

@@ -47,10 +47,10 @@ def test_a_table_that_stops_unasked_says_so_and_fails(
 ) -> None:
     done = redis_cli(*words)
     assert (done.code, len(done.lines())) == (1, 1 + 50)
-    assert "stopped after the first 50, there are more: --limit shows more" in done.err
+    assert "stopped after the first 50; there are more: raise --limit" in done.err
     asked = redis_cli(*words, "--limit", "60")
     assert (asked.code, len(asked.lines())) == (0, 1 + 60)
-    assert "stopped after the first 60, there are more" in asked.err
+    assert "stopped after the first 60; there are more" in asked.err
     whole = redis_cli(*words, "--limit", "120")
     assert (whole.code, len(whole.lines()), whole.err) == (0, 1 + 120, "")
 
@@ -59,7 +59,7 @@ def test_a_table_that_stops_unasked_says_so_and_fails(
 def test_a_limit_cuts_machine_formats_and_says_so(redis_cli: Cli, letters: list[str], words: tuple[str, ...]) -> None:
     done = redis_cli(*words, "--limit", "3", "-o", "json")
     assert (done.code, [row["id"] for row in done.json()]) == (0, letters[:-4:-1])
-    assert "stopped after the first 3, there are more" in done.err
+    assert "stopped after the first 3; there are more" in done.err
 
 
 @pytest.mark.parametrize("look", [(), ("--profile", "look")], ids=["taken in", "read-only"])
