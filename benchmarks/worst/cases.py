@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from benchmarks.worst.world import DAY_MS, INFO, MANY, QUEUE, RECORD, World, burdened
+from benchmarks.worst.world import DAY_MS, INFO, MANY, QUEUE, RECORD, World, burdened, full_windows
 from jobctl import clock
 from jobctl.store.data.newjob import NewJob, Unique
 from jobctl.store.nouns.logs import Batch, LogLine
@@ -141,6 +141,14 @@ def requeue(world: World) -> Iterator[None]:
     jobs = world.running()
     yield
     world.end("requeue", jobs, pause_ms=60_000)
+
+
+@case("begin", "500 jobs")
+def begin(world: World) -> Iterator[None]:
+    jobs = world.plain()
+    yield
+    steps.run(world.store, [steps.Rows("begin", QUEUE, (), [(job.id, job.token, 1) for job in jobs])])
+    world.end("complete", jobs)
 
 
 @case("cancel", "three buckets, a unique key and an expiry each")
@@ -334,14 +342,6 @@ def intake_dead(world: World) -> Iterator[None]:
     world.store.stock.take_dead(QUEUE, 2_000)
 
 
-@case("fetch", "500 without limits")
-def fetch(world: World) -> Iterator[None]:
-    world.enqueue(MANY, priority=-1000)
-    yield
-    jobs = world.store.settle.fetch("w", [QUEUE], MANY).jobs
-    world.end("complete", jobs)
-
-
 @case("beat", "a thousand processes")
 def beat(world: World) -> Iterator[None]:
     processes = [world.process(n) for n in range(1000)]
@@ -362,9 +362,9 @@ def empty(world: World) -> Iterator[None]:
 
 @case("restore", "emptied jobs with three buckets")
 def restore(world: World) -> Iterator[None]:
-    jobs = world.emptied(MANY)
+    jobs = world.emptied("emptied")
     yield
-    world.store.dead.restore(QUEUE, jobs)
+    world.store.dead.restore("emptied", jobs)
 
 
 @case("expire", "completed and cancelled jobs that `keep` keeps no longer")
@@ -372,3 +372,41 @@ def expire(world: World) -> Iterator[None]:
     yield
     for _ in range(20):
         world.store.queues.expire(QUEUE, -1, 0)
+
+
+@case("migrate_lanes", "lanes of layout 1 with three buckets")
+def migrate_lanes(world: World) -> Iterator[None]:
+    """The jobs wait as in layout 1: aside, and in lanes that are named by their buckets alone."""
+    client, keys = world.store.client, world.store.keys
+    ids = world.burdened()
+    for job_id, lane in zip(ids, client.hmget(keys.lanes(QUEUE), ids), strict=True):
+        client.zadd(keys.of_limits(QUEUE, f"lane:{lane.decode()}"), {job_id: 1})
+    client.zadd(f"{keys.limited(QUEUE)}:2", dict.fromkeys(ids, 1))
+    mark = client.get(keys.layout())
+    yield
+    while world.store.run("migrate_lanes", QUEUE, mark, QUEUE, MANY):
+        pass
+
+
+@case("once", "a value of 64 KB")
+def once(world: World) -> Iterator[None]:
+    [job_id] = world.names(1)
+    world.store.client.hset(world.store.keys.running(QUEUE), job_id, "1-1|w|1")
+    yield
+    for step in ("begin", "done"):
+        world.store.run("once", (), step, job_id, QUEUE, job_id, "1-1", "x" * 65_000, DAY_MS)
+    world.store.client.hdel(world.store.keys.running(QUEUE), job_id)
+
+
+@case("usage", "eleven keys of a sliding window of 100 parts")
+def usage(world: World) -> Iterator[None]:
+    buckets = [f"R|{i}" for i in world.names(11)]
+    full_windows(world, "windows", buckets)
+    yield
+    world.store.limits.usage("windows", buckets)
+
+
+@case("found", "a namespace of this layout")
+def found(world: World) -> Iterator[None]:
+    yield
+    world.store.run("found", (), "2", "a notice")

@@ -97,7 +97,9 @@ class World:
             jobs += self.store.settle.fetch("w", [QUEUE], MANY - len(jobs)).jobs
         return jobs
 
-    def end(self, kind: str, jobs: Sequence[Reserved], *, pause_ms: int = 0, result: bytes = b"") -> None:
+    def end(
+        self, kind: str, jobs: Sequence[Reserved], *, pause_ms: int = 0, result: bytes = b"", queue: str = QUEUE
+    ) -> None:
         """Each with an attempt that failed, and a traceback of its own."""
         ended = [
             Ended(j.id, j.token, RECORD, b"{}", b"", b"", result, 1000, f"g{n % 50}", INFO, pause_ms=pause_ms)
@@ -105,7 +107,7 @@ class World:
         ]
         if kind != "complete":
             ended = [msgspec.structs.replace(e, attempt=_line(e.id, 26), trace=b"x" * TRACE) for e in ended]
-        self.store.settle.write([self.store.settle.end(kind, QUEUE, ended, Keep(DAY_MS, 10_000_000))])
+        self.store.settle.write([self.store.settle.end(kind, queue, ended, Keep(DAY_MS, 10_000_000))])
 
     def history(self, ids: Sequence[str]) -> None:
         """25 attempts for each, all with tracebacks that no other has."""
@@ -127,13 +129,14 @@ class World:
             name=name, kind="worker", host="host", pid=1, queues=(QUEUE,), processes=1, threads=1, started_ms=1
         )
 
-    def emptied(self, count: int) -> list[Found]:
-        found: list[Found] = []
-        for page in self.store.dead.trash(QUEUE):
-            found += [job for job in page if job.lane]
-            if len(found) >= count:
-                break
-        return found[:count]
+    def emptied(self, queue: str) -> list[Found]:
+        """Jobs with all their burden that waited in a queue, which was emptied."""
+        self.store.limits.define(queue, LIMITS)
+        jobs = [msgspec.structs.replace(burdened(job_id), queue=queue) for job_id in self.names(MANY)]
+        self.store.jobs.enqueue(jobs)
+        while self.store.queues.empty(queue)[1]:
+            pass
+        return [job for page in self.store.dead.trash(queue) for job in page][:MANY]
 
     def stock_delayed(self, count: int) -> None:
         keys, ids = self.store.keys, self.names(count)
@@ -167,3 +170,12 @@ def burdened(job_id: str, **options: Any) -> NewJob:
     options.setdefault("expires_ms", DAY_MS)
     lane = f"r:act|{job_id}\nc:act|{job_id}\nc:other|{job_id}"
     return _job(job_id, lane=lane, unique=Unique(f"act|{job_id}", "finished"), **options)
+
+
+def full_windows(world: World, queue: str, buckets: Sequence[str]) -> None:
+    """A sliding window of 100 parts for each bucket, all of which count for long."""
+    world.store.limits.define(queue, {"R": f"1000 {DAY_MS} 1 sliding"})
+    until = world.store.processes.now_ms() + DAY_MS // 2
+    parts = [value for n in range(100) for value in (until + n, 10)]
+    state = msgspec.msgpack.encode(["sliding", DAY_MS, *parts])
+    world.store.client.mset({world.store.keys.of_limits(queue, f"window:{bucket}"): state for bucket in buckets})

@@ -48,6 +48,15 @@ class Moves:
     def fetch(self, want: int = 1, *, worker: str = "w", queues: Sequence[str] = (QUEUE,)) -> list[Reserved]:
         return list(self.store.settle.fetch(worker, queues, want).jobs)
 
+    def fetch_all(self, want: int) -> list[Reserved]:
+        """So many jobs, in as many calls as that takes: what one call may do is bounded."""
+        jobs: list[Reserved] = []
+        while len(jobs) < want:
+            some = self.fetch(want - len(jobs))
+            assert some, f"only {len(jobs)} of {want} jobs come"
+            jobs += some
+        return jobs
+
     def fetch_ids(self, want: int = 1, *, queues: Sequence[str] = (QUEUE,)) -> list[str]:
         return [job.id for job in self.fetch(want, queues=queues)]
 

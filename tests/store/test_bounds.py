@@ -36,7 +36,7 @@ def test_the_stream_of_events_is_bounded_in_bytes(moves: Moves, store: Store) ->
     for _ in range(3):
         ids = store.mint.many(QUEUE, 400)
         moves.enqueue(*ids)
-        ended = [Ended(job.id, job.token, b"{}", events.encode(told)) for job in moves.fetch(400)]
+        ended = [Ended(job.id, job.token, b"{}", events.encode(told)) for job in moves.fetch_all(400)]
         store.settle.write([store.settle.complete(QUEUE, 1000, 1000, ended)])
     entries = store.client.xrange(store.keys.events())
     assert sum(fields[b"e"].count(b"\n") + 1 for _, fields in entries) == 1_200

@@ -14,7 +14,7 @@ from tests.store.moves import QUEUE, Moves
 
 def kill(moves: Moves, *ids: str, group: str = "g1") -> None:
     moves.enqueue(*ids)
-    moves.bury(*moves.fetch(len(ids)), group=group)
+    moves.bury(*moves.fetch_all(len(ids)), group=group)
 
 
 def found(store: Store, *ids: str) -> list[Found]:

@@ -2,6 +2,7 @@
 -- INCLUDE: _work
 -- KEYS: bodies
 
+local RESERVED = 4 -- what reserving a job costs, which comes later: it is counted when the job is taken
 local handed_out = 0
 
 local function append(to, from)
@@ -12,8 +13,9 @@ end
 local function may_carry(k, id)
   local size = redis.call('HSTRLEN', k.bodies, id)
   if size == 0 and redis.call('HEXISTS', k.bodies, id) == 0 then return nil end
-  if handed_out > 0 and not can_spend(size / 1024) then return false end
-  handed_out, spent = handed_out + 1, spent + size / 1024
+  local cost = size / 1024 + RESERVED
+  if handed_out > 0 and not can_spend(cost) then return false end
+  handed_out, spent = handed_out + 1, spent + cost
   return true
 end
 

@@ -49,10 +49,11 @@ local function column(from, to, width)
   return out
 end
 
--- Goes through the rows in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts:
--- calls take(from, to) with the places of a slice's first and last argument; take may return that it went through fewer.
--- Returns how many rows were gone through.
-local function each_slice(first, width, take)
+-- Goes through the rows in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts, or as
+-- `units` of it do: calls take(from, to) with the places of a slice's first and last argument; take may return that it went
+-- through fewer. Returns how many rows were gone through.
+local function each_slice(first, width, take, units)
+  local affordable = units and budget_of(units) or affordable
   local done, count = 0, (#ARGV - first + 1) / width
   local n = affordable(0, count)
   while n > 0 do

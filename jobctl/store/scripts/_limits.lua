@@ -1,9 +1,10 @@
 -- What limits allow, and how much of it is used. What a lane, a bucket and a hold are: _lanes.
--- INCLUDE: _lanes _rates
+-- INCLUDE: _budget _lanes _rates
 -- KEYS: limits lanes paused
 
 local LOOK_AGAIN_MS = 30000 -- a bucket that something else wakes is looked at this often anyhow
 local NO_LIMIT = 1e9
+local COUNTED = 25 / 1024 -- units a byte of what a counter has stored: every part of a window is looked at
 
 local specs = {}
 
@@ -48,7 +49,9 @@ end
 local function counter_key(k, spec, bucket) return sub(k, COUNTERS[spec.window].key .. ':' .. bucket) end
 
 local function read_rate(k, spec, bucket, now)
-  return COUNTERS[spec.window].read(redis.call('GET', counter_key(k, spec, bucket)), spec, now)
+  local text = redis.call('GET', counter_key(k, spec, bucket))
+  spend_bytes({ text }, COUNTED)
+  return COUNTERS[spec.window].read(text, spec, now)
 end
 
 -- What an idle bucket has stored expires by itself.

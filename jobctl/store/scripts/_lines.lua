@@ -4,11 +4,12 @@
 -- KEYS: ready stale ordered
 
 local MOST = 500 -- values that one command is given
+local ORDERED, ENTRY = 4 + RESERVED, 6 + RESERVED -- what one costs until it is reserved, out of the set and out of the list
 local dropped = 0 -- entries of the list that this call found to belong to no waiting job
 
 local function take_ordered(k, priority, n)
   local from, to = range_of(priority)
-  local ids, bodies = carry(k, redis.call('ZRANGEBYSCORE', k.ordered, from, to, 'LIMIT', 0, math.min(n, MOST)))
+  local ids, bodies = carry(k, redis.call('ZRANGEBYSCORE', k.ordered, from, to, 'LIMIT', 0, can_do(math.min(n, MOST), ORDERED)))
   if #ids > 0 then redis.call('ZREM', k.ordered, unpack(ids)) end
   return ids, bodies
 end
@@ -39,7 +40,7 @@ end
 local function take_listed(k, n, taken)
   local ids, bodies, look_at = {}, {}, n
   while #ids < n and may_go_on() do
-    local entries = redis.call('LRANGE', k.ready, 0, math.min(look_at, MOST) - 1)
+    local entries = redis.call('LRANGE', k.ready, 0, can_do(math.min(look_at, MOST), ENTRY) - 1)
     if #entries == 0 then
       redis.call('DEL', k.stale)
       break

@@ -25,9 +25,9 @@ end
 -- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
 -- Calls finish(ids, at, asked) with those whose token is the current one: their ids, where each is in ARGV, and whether
 -- somebody cancelled it. They run no more then, and the slots of their lanes are free. `fits`, if given, says how many of
--- a slice fit into the budget.
+-- a slice fit into the budget; `units`, how much of the budget this may use.
 -- Returns {how many attempts were gone through, the indexes (from 0) of those that are not current}.
-local function each_current(k, queue, first, width, finish, fits)
+local function each_current(k, queue, first, width, finish, fits, units)
   local late = {}
   local done = each_slice(first, width, function(from, to)
     local taken = (to - from + 1) / width
@@ -39,7 +39,7 @@ local function each_current(k, queue, first, width, finish, fits)
       finish(ids, at, asked)
     end
     return taken
-  end)
+  end, units)
   table.insert(late, 1, done)
   return late
 end

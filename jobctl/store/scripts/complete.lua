@@ -1,10 +1,10 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record and the result lie beside it.
--- INCLUDE: _settle _archive _ended _forget _tally _events
+-- INCLUDE: _budget _settle _archive _ended _forget _tally _events
 -- KEYS: crashes results completed
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event, result ('' for null)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
--- Cost: O(jobs), within the budget, and a smaller one for trimming
+-- Cost: O(jobs), within the budget, of which a part is for trimming
 
 local now = time_ms()
 local events, ended = {}, {}
@@ -19,12 +19,13 @@ local done = each_current(K, ARGV[1], 5, 5, function(ids, at)
     ended[#ended + 1] = id
     tell(events, at[i], 3)
   end
-end)
+end, nil, BUDGET - TRIM)
 if #ended > 0 then
   count_ended(K, 'c', #ended, now)
   local limit = 2 * #ended + 10 -- more than came: so what is kept too long becomes less
-  forget_first(K, COMPLETED, now - tonumber(ARGV[2]), tonumber(ARGV[3]), limit, now, tonumber(ARGV[2]))
-  forget_known(K, limit, now)
+  local keep_ms, keep_count = tonumber(ARGV[2]), tonumber(ARGV[3])
+  local gone = forget_first(K, COMPLETED, now - keep_ms, keep_count, limit, now, keep_ms)
+  forget_known(K, 2 * gone + 10, now)
 end
 publish_events(K, events, ARGV[4])
 announce(K, ARGV[1], ended)

@@ -43,12 +43,13 @@ local function list_slice(_, want)
   return #entries
 end
 
--- Takes slices of one place as long as there are some, and the budget lasts.
+-- Takes slices of one place as long as there are some, and the budget lasts. What a job costs depends on its place.
 local function take_all(row, slice)
+  local here, affordable_here = 0, budget_of(BUDGET - spent)
   repeat
-    local want = affordable(looked_at, limit - looked_at)
+    local want = is_within(0) and affordable_here(here, limit - looked_at) or 0
     local got = want > 0 and slice(row, want) or 0
-    looked_at = looked_at + got
+    here, looked_at = here + got, looked_at + got
   until got == 0 or got < want
 end
 

@@ -42,6 +42,7 @@ end
 local function padded(reservation, jobs) return jobs > 32 and reservation .. string.rep(' ', 64) or reservation end
 
 local function reserve(k, index, ids, bodies)
+  if may_go_on() then spent = spent - RESERVED * #ids end
   local last = redis.call('INCRBY', K.token, #ids)
   local reservations = {}
   local records = redis.call('HMGET', k.records, unpack(ids))
