@@ -1,5 +1,5 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
--- INCLUDE: _budget _token _lanes _unique _events
+-- INCLUDE: _budget _archive _token _lanes _unique _events
 -- KEYS: running cancels progress uniques expiring records
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
@@ -72,4 +72,10 @@ local function over(k, ids, event)
   if #ids == 0 or redis.call('EXISTS', k.uniques, k.expiring) == 0 then return end
   free_keys(k, ids, event)
   redis.call('ZREM', k.expiring, unpack(ids))
+end
+
+-- Live jobs end as cancelled. O(#ids).
+local function end_cancelled(k, ids, now)
+  cancel_now(k, ids, now)
+  over(k, ids, 'cancelled')
 end

@@ -24,10 +24,9 @@ local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
     ended[#ended + 1] = id
   end
   archive(K, dead)
-  cancel_now(K, cancelled, now)
+  end_cancelled(K, cancelled, now)
   over(K, dead, 'dead')
   count_ended(K, 'd', #dead, now)
-  over(K, cancelled, 'cancelled')
 end, fitting_to_add)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)

@@ -1,5 +1,5 @@
 -- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
--- INCLUDE: _budget _take_out _archive _settle _due _events
+-- INCLUDE: _budget _take_out _settle _due _events
 -- KEYS: cancels control
 -- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
 -- Returns: {how many jobs were gone through, for each of them the state it was in, or 'ended' if it is not live}
@@ -29,8 +29,7 @@ out[1] = each_slice(4, 2, function(from, to)
       tell(events, at, 1)
     end
   end
-  cancel_now(K, ids, now)
-  over(K, ids, 'cancelled')
+  end_cancelled(K, ids, now)
 end)
 refresh_due(K, queue)
 publish_events(K, events, ARGV[3])

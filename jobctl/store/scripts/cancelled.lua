@@ -1,5 +1,5 @@
 -- Ends attempts that stopped because their job was cancelled.
--- INCLUDE: _settle _archive _attempts _events
+-- INCLUDE: _settle _attempts _events
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event, attempt
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
@@ -10,8 +10,7 @@ local events, ended = {}, {}
 local done = each_current(K, ARGV[1], 3, 5, function(ids, at)
   write_records(K, ids, at, 2)
   add_attempts(K, ids, at, 4, false)
-  cancel_now(K, ids, now)
-  over(K, ids, 'cancelled')
+  end_cancelled(K, ids, now)
   for i, id in ipairs(ids) do
     ended[#ended + 1] = id
     tell(events, at[i], 3)

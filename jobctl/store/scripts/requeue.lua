@@ -5,7 +5,7 @@
 -- not start are as if it had not been fetched. Of those that go to the head the last one given is the first there: whoever
 -- gives the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
 -- fetched.
--- INCLUDE: _settle _limits _rates _lanes _due _archive _attempts _ready _events
+-- INCLUDE: _settle _limits _rates _lanes _due _attempts _ready _events
 -- KEYS: crashes lanes expiring
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it), attempt ('' if there
@@ -76,8 +76,7 @@ local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
   end
   push_ready(K, first, true)
   push_ready(K, last, false, places)
-  cancel_now(K, cancelled, now)
-  over(K, cancelled, 'cancelled')
+  end_cancelled(K, cancelled, now)
 end, fitting_to_add)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)

@@ -1,6 +1,6 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
--- INCLUDE: _settle _limits _archive _attempts _due _events
+-- INCLUDE: _settle _limits _attempts _due _events
 -- KEYS: bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
 --       pause_ms ('0' for none), attempt ('' if there was none), its traceback
@@ -28,8 +28,7 @@ local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
     tell(events, at[i], 4, asked[i])
   end
   if first then due_by(K, ARGV[1], first) end
-  cancel_now(K, cancelled, now)
-  over(K, cancelled, 'cancelled')
+  end_cancelled(K, cancelled, now)
 end, fitting_to_add)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
