@@ -70,12 +70,12 @@ def test_an_older_job_of_a_paused_type_holds_up_nobody(lab: Cli, store: Store, w
 
 
 def test_a_pause_that_takes_the_place_of_another_says_what_that_was(lab: Cli) -> None:
-    assert "before" not in lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers").err
+    assert "this replaces" not in lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers").err
     again = lab("queue", "pause", "default", "--reason", "bad deploy", "--block-producers", "-o", "json")
-    assert ([row["changed"] for row in again.json()], "before" in again.err) == ([False], False)
+    assert ([row["changed"] for row in again.json()], "this replaces" in again.err) == ([False], False)
     other = lab("queue", "pause", "default", "email", "--for", "1h", "-o", "json")
     assert [row["changed"] for row in other.json()] == [True, True]
-    [before] = [line for line in other.err.splitlines() if line.startswith("before: ")]
+    [before] = [line for line in other.err.splitlines() if line.startswith("this replaces: ")]
     assert before.startswith("this replaces: queue default is paused until it is resumed: bad deploy (by ")
     assert before.endswith("new jobs are refused")
 
@@ -126,7 +126,7 @@ def test_a_resume_of_everything_says_what_stays_paused(lab: Cli) -> None:
     assert lab("queue", "pause", "email").code == lab("queue", "pause", "--all").code == 0
     ran = lab("queue", "resume", "--all")
     assert "resumed everything" in ran.err
-    assert "`jobctl queue resume email` ends that" in ran.err
+    assert "`jobctl queue resume email` ends it" in ran.err
 
 
 def test_changes_are_in_the_audit_log(lab: Cli, store: Store) -> None:
