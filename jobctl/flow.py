@@ -16,6 +16,7 @@ from jobctl.catalog.model import Catalog, Concurrency, JobType, Queue, RateLimit
 from jobctl.errors import UsageError
 from jobctl.scrubbing import Scrubber
 from jobctl.store.data.newjob import Unique
+from jobctl.store.data.said import Said
 
 MAX_KEY = 100
 """The most characters of a key that is kept as it is."""
@@ -129,6 +130,20 @@ def says_type(lane: str, job_type: str) -> bool:
     """Whether a script sees by a lane that its jobs are of this type: then it holds them when the type is paused."""
     mine = {untyped(job_type), f"r:{job_type}", f"c:{job_type}"}
     return any(bucket.partition("|")[0] in mine for bucket in lane.split("\n"))
+
+
+def queues(catalog: Catalog) -> set[str]:
+    """The queues that a catalog has."""
+    return {job.queue for job in catalog.jobs.values()} | set(catalog.queues)
+
+
+def said(catalog: Catalog) -> dict[str, Said]:
+    """What a catalog says of the limits of each of its job types."""
+    out = {}
+    for job_type in catalog.jobs.values():
+        limits = _limits(job_type, catalog.queue(job_type.queue))
+        out[job_type.name] = Said(job_type.queue, {name: (spec(one), one.key or "") for name, _, one in limits})
+    return out
 
 
 def specs(catalog: Catalog, queue: str) -> dict[str, str]:

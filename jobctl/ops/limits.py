@@ -19,6 +19,7 @@ from jobctl.store.nouns.audit import me
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog, Concurrency
     from jobctl.store import Store
+    from jobctl.store.data.said import Said
     from jobctl.store.nouns.limits import KeyState, LimitState
 
 RATE, CONCURRENCY = "rate", "concurrency"
@@ -155,6 +156,16 @@ def spelled(limit: str, spec: str | None) -> str | None:
         return spec
     rate = flow.rate_of(spec)
     return format_rate(rate.count, rate.per_ms)
+
+
+def sayings(said: Said) -> str:
+    """What a catalog says of the limits of a job type, in words: `rate 1/h for each "{{ x }}" and concurrency 5`."""
+    words = []
+    for limit, (spec, key) in said.limits.items():
+        whose = f"queue {said.queue} " if _type_of(limit) is None else ""
+        each = f' for each "{key}"' if key else ""
+        words.append(f"{whose}{kind_of(limit)} {spelled(limit, spec)}{each}")
+    return " and ".join(words) or "no limit"
 
 
 def _row(state: LimitState, catalog: Catalog | None) -> LimitRow:

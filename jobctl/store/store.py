@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from jobctl.store.nouns.audit import Audit
     from jobctl.store.nouns.dead import Dead
+    from jobctl.store.nouns.deployed import Deployed
     from jobctl.store.nouns.events import Events
     from jobctl.store.nouns.expiry import Expiry
     from jobctl.store.nouns.ghosts import Ghosts
@@ -52,6 +53,12 @@ class Store(Namespace):
         from jobctl.store.nouns.settle import Settle
 
         return Settle(self)
+
+    @cached_property
+    def deployed(self) -> Deployed:
+        from jobctl.store.nouns.deployed import Deployed
+
+        return Deployed(self)
 
     @cached_property
     def published(self) -> Published:

@@ -251,7 +251,7 @@ def test_jobs_that_are_held_by_a_limit_that_is_no_more_are_told(shop: Cli, redis
     row = findings(shop)["held jobs"]
     assert (row["status"], row["found"]) == (
         "warn",
-        "jobs are held by limits or pauses that no longer exist: 2 of queue:mail by a limit",
+        "jobs are held by limits that no longer exist: 2 of queue:mail by a limit",
     )
     assert row["since"] is not None
 

@@ -95,6 +95,11 @@ class Moves:
         ]
         return self._settle(jobs, self.store.settle.requeue(jobs[0].queue, ended))
 
+    def relane(self, lane: str, *ids: str) -> int:
+        """Put limited jobs into another lane ("" for none)."""
+        found = self.store.jobs.locate(QUEUE, ids)
+        return self.store.deployed.relane(QUEUE, [(job.id, job.lane or "", lane) for job in found])
+
     def cancel(self, *ids: str, queue: str = QUEUE, running: bool = True) -> list[str]:
         return self.store.jobs.cancel(queue, [(job_id, b"") for job_id in ids], running=running)
 

@@ -194,6 +194,17 @@ class LimitsMachine(RuleBasedStateMachine):
             known.priority = priority
             known.place = known.place and (priority, known.place[1])
 
+    @rule(picks=SOME, to=LANE)
+    def relane(self, picks: list[int], to: int) -> None:
+        ids, lane = self._some(picks, "limited"), self.lanes[to]
+        ids.sort(key=lambda i: (self.jobs[i].place or (0, 0))[1], reverse=True)
+        assert self.moves.relane(lane, *ids) == len(ids)
+        for job_id in ids:
+            known = self.jobs[job_id]
+            known.lane = lane
+            if not lane:
+                known.state, known.place = "waiting", None
+
     @rule(picks=SOME, all_back=st.booleans())
     def empty_and_restore(self, picks: list[int], all_back: bool) -> None:
         gone = self._some(list(range(len(self.jobs))), *LIVE[:-1])

@@ -1,7 +1,8 @@
 """Whether a fetched job may start: one that is past its time, of a paused type, or whose limits nobody knew may not.
 
-A script judges limits by a job's lane. A job that came without one (a stock message, one enqueued under an older
-catalog) is given back with its lane, and so is one of a paused type: no attempt is consumed.
+A script judges limits by a job's lane. A job that came without one, or with another than its catalog says (a stock
+message, one enqueued under an older catalog), is given back with its lane, and so is one of a paused type: no attempt
+is consumed.
 """
 
 from __future__ import annotations
@@ -47,10 +48,15 @@ def _expiry_of_stock(job: Running, flow: Flow | None) -> int:
 
 
 def _lane(job: Running, flow: Flow | None, paused_types: Container[str]) -> str:
-    """The lane that the job belongs in. One that says its type was let go by the script, which knows best."""
+    """The lane that the job belongs in by this catalog; one without limits now may start from the lane that it had. A
+    lane that says its type was let go by the script, which knows best of pauses."""
     lane = job.reserved.lane
-    if not lane and flow is not None:
-        lane = flow.lane(job.body.payload)
+    if flow is not None:
+        try:
+            lane = flow.lane(job.body.payload) or lane
+        except UsageError:
+            if not lane:
+                raise  # one that has a lane had all that its limits asked for when it came
     if job.type.name in paused_types and not flow_control.says_type(lane, job.type.name):
         pause = flow_control.untyped(job.type.name)
         lane = f"{lane}\n{pause}" if lane else pause

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Container
 
 from jobctl import clock
-from jobctl.catalog.model import JobType, Keep
+from jobctl.catalog.model import Catalog, JobType, Keep
 from jobctl.engine.dramatiq.holding import Holdings, give_back
 from jobctl.engine.liveness.heartbeats import AGAIN_S
 from jobctl.engine.liveness.liveness import StoreLiveness
@@ -38,6 +38,7 @@ class Declared:
         self._actors = actors
         self._queues = queues
         self.facts = Facts()
+        self.catalog = Catalog()
 
     def has(self, name: str) -> bool:
         return name in self._actors

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from jobctl import clock
 from jobctl.engine.attempt import verdict
@@ -36,7 +37,14 @@ Piece = Iterator[None]
 class Chores:
     """The chores of one process. `known` says what is known at the moment; `redis_ms` is Redis's clock."""
 
-    def __init__(self, store: Store, known: Callable[[], Known], redis_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        known: Callable[[], Known],
+        redis_ms: Callable[[], int],
+        more: Mapping[str, Callable[[Sequence[str]], Piece]] = MappingProxyType({}),
+    ) -> None:
+        """`more` are further chores by name."""
         self._store = store
         self._known = known
         self._redis_ms = redis_ms
@@ -46,6 +54,7 @@ class Chores:
             "dead": self._take_dead,
             "expire": self._expire,
             "clean": self._clean,
+            **more,
         }
         self._under_way: dict[str, Piece] = {}
         """Chores that are not done yet, in the order of their turns."""

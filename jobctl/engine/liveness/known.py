@@ -15,6 +15,10 @@ from jobctl.redaction import Patterns
 class Known(Protocol):
     """What is known. Of everything else the answer is None, or nothing."""
 
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog at hand; an empty one for who has none."""
+
     def has(self, name: str) -> bool:
         """Whether messages of that name are jobs of a type that is known."""
 
@@ -32,17 +36,21 @@ class Cataloged:
     """What a catalog says."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
+        self._catalog = catalog
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._catalog
 
     def has(self, name: str) -> bool:
-        return self.catalog.type_of(name) is not None
+        return self._catalog.type_of(name) is not None
 
     def type_of(self, name: str) -> JobType | None:
-        return self.catalog.type_of(name)
+        return self._catalog.type_of(name)
 
     def redacted(self, name: str) -> Patterns:
-        return self.catalog.redacted(name)
+        return self._catalog.redacted(name)
 
     def keep(self, queue: str) -> Keep | None:
-        found = self.catalog.queues.get(queue)
+        found = self._catalog.queues.get(queue)
         return found.keep if found else None

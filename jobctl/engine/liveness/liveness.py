@@ -7,6 +7,7 @@ from jobctl.engine.liveness.chores import Chores
 from jobctl.engine.liveness.heartbeats import Swept
 from jobctl.engine.liveness.known import Known
 from jobctl.engine.liveness.lost import recover
+from jobctl.engine.liveness.relaning import Relaning
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.processes import LEASE_MS, ProcessInfo
@@ -35,7 +36,8 @@ class StoreLiveness:
         self._seen: dict[str, tuple[int, float]] = {}
         self._thorough_at = 0.0
         self._unlisted: set[str] = set()
-        self._chores = Chores(store, lambda: self.known, self._redis_now_ms)
+        relaning = Relaning(store, lambda: self.known, lambda: self._own)
+        self._chores = Chores(store, lambda: self.known, self._redis_now_ms, {"relane": relaning.begin})
 
     def beat(self, info: ProcessInfo) -> int:
         try:

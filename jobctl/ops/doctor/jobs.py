@@ -58,8 +58,8 @@ def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
                 since = store.limits.held_since(queue)
                 oldest = min(filter(None, (oldest, since)), default=None)
     if stuck:
-        found = f"jobs are held by limits or pauses that no longer exist: {listed(stuck)}"
-        return Check("held jobs", "warn", found, "they start at the pace of their old limit", oldest)
+        found = f"jobs are held by limits that no longer exist: {listed(stuck)}"
+        return Check("held jobs", "warn", found, "run a worker whose catalog has their types: it frees them", oldest)
     return Check("held jobs", "ok", "every limit that holds jobs is in the catalog")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobctl import clock
+from jobctl.ops import limits
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.store.nouns.processes import LEASE_MS
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
     from jobctl.store.data.records import ProcessRow, QueueRow
+    from jobctl.store.data.said import Said
 
 LATE_MS = LEASE_MS // 2
 RUN_WORKER = "run `jobctl worker`"
@@ -28,6 +30,7 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     yield _threads([row for row in processes if row.kind == "worker"])
     yield _beats(store)
     yield _scheduler(processes, catalog)
+    yield _catalogs(store)
     yield _stock(store, queues)
     yield _inboxes(store, queues)
 
@@ -52,6 +55,23 @@ def _served(catalog: Catalog, serving: dict[str, int]) -> Check:
         advice = f"run `jobctl worker --queues {','.join(queues[:3])}`, or add it to a worker's --queues"
         return Check("served types", "warn", f"no worker serves the queue of {listed(unserved)}", advice)
     return Check("served types", "ok", "the queue of every job type has a worker")
+
+
+def _catalogs(store: Store) -> Check:
+    """Processes whose catalogs say different things of the limits of a job type."""
+    views: dict[str, dict[Said, str]] = {}
+    for process, said in sorted(store.deployed.said().items()):
+        for name, one in (said or {}).items():
+            views.setdefault(name, {}).setdefault(one, process)
+    odds = [f"{name}: {_views(by_view)}" for name, by_view in sorted(views.items()) if len(by_view) > 1]
+    if odds:
+        advice = "let all processes run with one catalog, or give each catalog a namespace of its own"
+        return Check("catalogs", "warn", f"catalogs differ in the limits of {listed(odds)}", advice)
+    return Check("catalogs", "ok", "the catalogs at work have the same limits")
+
+
+def _views(by_view: dict[Said, str]) -> str:
+    return ", ".join(f"{limits.sayings(said)} by {process}" for said, process in by_view.items())
 
 
 def _threads(workers: list[ProcessRow]) -> Check:

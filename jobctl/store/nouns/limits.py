@@ -128,6 +128,12 @@ class Limits:
             yield [_key(one) for one in page]
             start += PAGE
 
+    def defined(self, queue: str) -> frozenset[str]:
+        """The limits of a queue that a catalog has, or had."""
+        with mapping():
+            fields = map(ids.read, self._store.client.hkeys(self._store.keys.limits(queue)))
+            return frozenset(field for field in fields if not field.endswith("|set"))
+
     def parked(self, queue: str) -> dict[str, int]:
         """How many jobs of a queue wait for each limit; `p:TYPE` is that of types that have none of their own."""
         with mapping():

@@ -96,6 +96,7 @@ class Processes:
             pipe = self._store.client.pipeline(transaction=False)
             pipe.zrem(self._store.keys.beats(), name)
             pipe.hdel(self._store.keys.processes(), name)
+            pipe.hdel(self._store.keys.catalogs(), name)
             pipe.execute()
 
     def marks(self) -> dict[str, int]:

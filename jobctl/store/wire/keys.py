@@ -133,6 +133,10 @@ class Keys:
         """What the limits of a queue's jobs allow. Everything about who waits for them lies below this key."""
         return self._of("limits", queue)
 
+    def following(self, queue: str) -> str:
+        """Who brings a queue's jobs under the limits of a new catalog."""
+        return self._of("following", queue)
+
     def of_limits(self, queue: str, name: str) -> str:
         """`turns`, `holds`, `slots`, `parked`, `ties`, or `lane:LANE`, `line:BUCKET`, `backlog:LIMIT`, and of a rate
         `smooth:BUCKET`, `window:BUCKET`, `until:BUCKET`."""
@@ -232,6 +236,14 @@ class Keys:
     def published(self) -> str:
         return self._one("published")
 
+    def catalogs(self) -> str:
+        """What the catalogs of live processes say of limits."""
+        return self._one("catalogs")
+
+    def followed(self) -> str:
+        """Which limits the jobs of each queue that wait were brought under last."""
+        return self._one("followed")
+
     def scanned(self) -> str:
         """Queue names that a budgeted SCAN found, cached for a minute."""
         return self._one("scanned")
@@ -241,7 +253,7 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "cursors", "events", "finished", "control", "audit", "once", "each_running",
-        "published",
+        "published", "catalogs", "followed",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
@@ -250,11 +262,11 @@ _KINDS = {
     "list": "ready stock_delayed wake",
     "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
     "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published "
-    "ended",
+    "ended catalogs followed",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats",
     "set": "queues stock_queues named",
-    "string": "stale since layout migrating token scanned",
+    "string": "stale since layout migrating token scanned following",
     "stream": "events audit",
 }
 KIND: Mapping[str, str] = {name: kind for kind, names_of in _KINDS.items() for name in names_of.split()}
