@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from jobctl.ops.doctor.check import Check
+from jobctl.ops.schedules import look
+from jobctl.ops.schedules.check import Punctuality
 from jobctl.store.data import records
 from jobctl.store.nouns import logs
 
@@ -32,6 +34,10 @@ RECORDS = {
     "Key of a limit": records.LimitKeyRow,
     "Event": records.Event,
     "Process": records.ProcessRow,
+    "Schedule": look.ScheduleRow,
+    "Past tick": look.PastTick,
+    "Next tick": look.NextTick,
+    "Punctuality": Punctuality,
     "Check": Check,
 }
 

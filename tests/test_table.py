@@ -20,6 +20,7 @@ from jobctl.cli.commands.limit import ls as limit_ls
 from jobctl.cli.commands.limit._shared import columns_for
 from jobctl.cli.commands.profile._shared import COLUMNS as PROFILES
 from jobctl.cli.commands.profile._shared import ProfileRow
+from jobctl.cli.commands.schedule import ls as schedule_ls
 from jobctl.cli.context import Context
 from jobctl.cli.registry import COMMANDS, Entry
 from jobctl.cli.view.card import card
@@ -27,6 +28,7 @@ from jobctl.cli.view.lines import EventLines
 from jobctl.cli.view.queues import COLUMNS as QUEUES
 from jobctl.cli.view.table import Column, display_width, table, wrapped
 from jobctl.ops.doctor.check import Check
+from jobctl.ops.schedules.look import ScheduleRow
 from jobctl.settings import Settings
 from jobctl.store.data.records import (
     DeadGroup,
@@ -86,6 +88,15 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
     ),
     "limit ls": (columns_for(screen()), LIMIT),
     "limit ls --keys": (limit_ls._KEYS, (LIMIT, LIMIT_KEY)),
+    "schedule ls": (
+        schedule_ls._columns(screen()),
+        ScheduleRow(
+            name="weekly-billing-run", job=TYPE, when="at 09:00 Monday to Friday, New York", timezone="Asia/Tokyo",
+            next_at=AT, last_at=AT, last_outcome="completed", last_job=ID, late_s=12.0, catch_up="latest",
+            overlap="skip", paused=True, paused_until=AT, paused_by="ada@build-7", reason=TEXT,
+            set_by="ada@build-7", set_until=AT,
+        ),
+    ),
     "ps": (
         ps.COLUMNS,
         ProcessRow(

@@ -116,6 +116,9 @@ class Queue(msgspec.Struct, frozen=True):
     concurrency: Concurrency | None = None
 
 
+DAY_MS = 86_400_000
+
+
 class Schedule(msgspec.Struct, frozen=True):
     """An entry under `schedules:`. Exactly one of `cron`, `every_ms` and `at_ms` is set. Instants are epoch ms."""
 
@@ -135,6 +138,21 @@ class Schedule(msgspec.Struct, frozen=True):
     exclude: tuple[str, ...] = ()
     """Dates (`2026-12-25`) in `timezone` on which there are no ticks."""
     payload: Mapping[str, Any] = {}
+    """Its strings may be templates, which see `tick` and `previous_tick`."""
+    catch_up: str = "none"
+    """Which missed ticks are made up for: none, latest, all."""
+    window_ms: int = DAY_MS
+    """How old a missed tick may be to be made up for."""
+    overlap: str = "allow"
+    """What to do with a tick while the job of an earlier one has not ended: allow, skip, queue, cancel-running."""
+    pause_on_failure: int = 0
+    """After how many dead jobs in a row the schedule is paused; 0 for never."""
+    heartbeat: str | None = None
+    """A URL that is told of each job that completed."""
+    tolerance_ms: int = 60_000
+    """A tick that is later than this is late."""
+    was: str | None = None
+    """What the schedule was called before."""
 
 
 class MiddlewareSpec(msgspec.Struct, frozen=True):

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 
 from jobctl import clock
 from jobctl.catalog.exclusions import DateFiles, in_order
-from jobctl.catalog.model import JobType, Schedule
+from jobctl.catalog.model import DAY_MS, JobType, Schedule
 from jobctl.catalog.problems import Path, did_you_mean, one_of
 from jobctl.catalog.report import Report, shown
+from jobctl.catalog.templates import TemplateProblem
+from jobctl.catalog.ticks import payload_of
 
 _KINDS = ("cron", "every", "at")
 _IN_ZONE = frozenset(("anchor", "start", "end", "exclude"))
 """Keys that are read in `timezone`, whatever kind of schedule it is."""
 _FIELDS = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
 _SOME_DAY = datetime(2024, 1, 1)
+_SOME_TICK = "2026-01-01T00:00:00+00:00"
+_URL = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?")
 _MAX_CRON = 512
 
 
@@ -32,6 +37,7 @@ def read_schedule(
     """One entry under `schedules:`; problems go to the report. `max_payload` is in bytes."""
     path: Path = ("schedules", name)
     _check_trigger(values, path, report)
+    _check_policies(values, path, report)
     payload = values.get("payload", {})
     job = values.get("job", "")
     if job and not report.given(("jobs", job)):
@@ -61,6 +67,13 @@ def read_schedule(
         end_ms=end,
         exclude=in_order(exclude),
         payload=payload,
+        catch_up=values.get("catch_up", "none"),
+        window_ms=values.get("window", DAY_MS),
+        overlap=values.get("overlap", "allow"),
+        pause_on_failure=values.get("pause_on_failure", 0),
+        heartbeat=values.get("heartbeat"),
+        tolerance_ms=values.get("tolerance", 60_000),
+        was=values.get("was"),
     )
 
 
@@ -132,20 +145,49 @@ def _check_trigger(values: Mapping[str, Any], path: Path, report: Report) -> Non
         _check_zone(zone, (*path, "timezone"), report)
 
 
-def _check_zone(zone: str, path: Path, report: Report) -> None:
+def _check_policies(values: Mapping[str, Any], path: Path, report: Report) -> None:
+    if report.given((*path, "window")) and values.get("catch_up", "none") == "none":
+        report.add_at_key(
+            (*path, "window"),
+            "`window` has no effect without `catch_up`",
+            "add `catch_up: latest` or `all`, or remove it",
+        )
+    url = values.get("heartbeat")
+    if url is not None and not _URL.fullmatch(url):
+        report.add((*path, "heartbeat"), f"expected an absolute http(s) URL, found {shown(url)}")
+
+
+def zone_problem(zone: str) -> str | None:
+    """That a time zone is not known, or None."""
     import zoneinfo
 
     try:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return f"unknown time zone {shown(zone)}"
+    return None
+
+
+def _check_zone(zone: str, path: Path, report: Report) -> None:
+    if problem := zone_problem(zone):
+        import zoneinfo
+
         hint = did_you_mean(zone, zoneinfo.available_timezones())
-        report.add(path, f"unknown time zone {shown(zone)}", hint or "use a name such as `Europe/Berlin` or `UTC`")
+        report.add(path, problem, hint or "use a name such as `Europe/Berlin` or `UTC`")
 
 
 def _check_payload(job: JobType, payload: Any, path: Path, report: Report) -> None:
+    """The payload as it would be for some tick."""
     from jobctl.catalog.payload import validator
 
-    if job.payload_schema is None or not report.sound((*path, "payload")):
+    if not report.sound((*path, "payload")):
+        return
+    try:
+        payload = payload_of(payload, _SOME_TICK, _SOME_TICK)
+    except TemplateProblem as problem:
+        report.add((*path, "payload"), str(problem), "a schedule's payload sees `tick` and `previous_tick`")
+        return
+    if job.payload_schema is None:
         return
     for inner, message in validator(job).problems(payload):
         report.add((*path, "payload", *inner), f"the payload does not fit `{job.name}`: {message}")

@@ -197,16 +197,19 @@ SCHEDULE = Object(
             "Dates on which it is not due.",
         ),
         "jitter": Field(
-            DURATION, "Each job starts up to this much after its tick, so that jobs do not all start at once."
+            DURATION, "Each job starts up to this much after its tick, so that jobs do not all start together."
         ),
         "payload": Field(Json(mapping=True), "The payload of each job."),
-        "catch_up": Field(Choice(("none", "latest", "all")), "Which missed ticks to catch up on.", later=True),
+        "catch_up": Field(Choice(("none", "latest", "all")), "Which missed ticks to catch up on; none if not given."),
+        "window": Field(DURATION, "How old a missed tick may be to be caught up; 24h if not given."),
         "overlap": Field(
             Choice(("allow", "skip", "queue", "cancel-running")),
-            "What to do if the previous job still runs.",
-            later=True,
+            "What to do with a tick while the job of an earlier one has not ended; allow if not given.",
         ),
-        "window": Field(DURATION, "How old a missed tick may be to be caught up.", later=True),
+        "pause_on_failure": Field(Integer(1, 1000), "Pause the schedule after so many dead jobs in a row."),
+        "heartbeat": Field(Text("a URL"), "A URL that is requested (GET) after each job that completed."),
+        "tolerance": Field(DURATION, "How late a tick may be before `schedule check` fails; 1m if not given."),
+        "was": Field(NAME, "What the schedule was called before: it goes on where that one stands."),
     },
     "a mapping with `job` and one of `cron`, `every`, `at`",
     rule={

@@ -7,14 +7,18 @@ cronsim, near a change of the clocks, would repeat a tick or go back, the repeti
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
+from itertools import takewhile
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
+from jobctl.catalog.templates import compile_value, is_template
 
 SHORTHANDS = {
     "@yearly": "0 0 1 1 *",
@@ -26,6 +30,7 @@ SHORTHANDS = {
     "@hourly": "0 * * * *",
 }
 _MINUTE_MS = 60_000
+FIFTY_YEARS_MS = 50 * 366 * 86_400_000
 _SOME_TIME = datetime(2024, 1, 1)
 
 
@@ -48,6 +53,66 @@ def ticks(schedule: Schedule, after_ms: int) -> Iterator[int]:
             return
         if not schedule.exclude or _date(tick, zone) not in schedule.exclude:
             yield tick
+
+
+def before(schedule: Schedule, tick_ms: int) -> int | None:
+    """The tick before one; None if there is none in the fifty years before."""
+    found = latest(schedule, tick_ms - FIFTY_YEARS_MS, tick_ms, 1)
+    return found[0] if found else None
+
+
+def latest(schedule: Schedule, from_ms: int, before_ms: int, most: int) -> list[int]:
+    """The last `most` ticks from `from_ms` on and before `before_ms`, in order.
+
+    Ticks can only be asked for forwards: looks at spans that double until there are enough ticks in one.
+    """
+    span = _MINUTE_MS
+    while True:
+        start = max(from_ms, before_ms - span)
+        found = deque(takewhile(lambda tick: tick < before_ms, ticks(schedule, start - 1)), maxlen=most)
+        if len(found) == most or start == from_ms:
+            return list(found)
+        span *= 2
+
+
+def payload_of(payload: Any, tick: str, previous_tick: str | None) -> Any:
+    """A schedule's payload for a tick: `tick` and `previous_tick` are its time and that of the one before, RFC 3339 in
+    the schedule's zone; `previous_tick` is null for the first. Raises TemplateProblem."""
+    return compile_value(payload)({"tick": tick, "previous_tick": previous_tick})
+
+
+def rendered(schedule: Schedule, tick_ms: int) -> Any:
+    """The payload of a tick's job. Raises TemplateProblem."""
+    if not any(is_template(text) for text in _texts(schedule.payload)):
+        return schedule.payload
+    earlier = before(schedule, tick_ms)
+    return payload_of(schedule.payload, local(schedule, tick_ms), None if earlier is None else local(schedule, earlier))
+
+
+def local(schedule: Schedule, tick_ms: int) -> str:
+    """A tick as RFC 3339 in the schedule's zone."""
+    moment = clock.to_datetime(tick_ms).astimezone(zone_of(schedule))
+    return moment.isoformat(timespec="milliseconds" if tick_ms % 1000 else "seconds")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _texts(member)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+def identity(schedule: Schedule) -> str:
+    """A digest of when a schedule is due: equal for two that have the same ticks."""
+    said = (
+        schedule.cron, schedule.every_ms, schedule.anchor_ms, schedule.at_ms, schedule.timezone,
+        schedule.start_ms, schedule.end_ms, schedule.exclude,
+    )  # fmt: skip
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def spread_ms(schedule: Schedule, tick_ms: int) -> int:

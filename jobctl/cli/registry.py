@@ -108,6 +108,30 @@ COMMANDS: tuple[Entry | Group, ...] = (
             ),
         ),
     ),
+    Group(
+        "schedule",
+        "Show, pause, run and backfill schedules.",
+        LOOK,
+        "jobctl schedule ls",
+        (
+            Entry("ls", "List schedules: when each is due, what became of its last tick, its policy, its pause."),
+            Entry("next", "Show when schedules are due next, in their own zone and in UTC."),
+            Entry(
+                "history",
+                "Show what became of a schedule's ticks, the latest first: enqueued, missed, skipped, paused, and why.",
+            ),
+            Entry("check", "Exit with 1 if a tick is later than its schedule's `tolerance`, or if no scheduler lives."),
+            Entry("run", "Enqueue a schedule's job now, whatever its history says, and print the job's id."),
+            Entry(
+                "backfill",
+                "Enqueue the ticks between two times that have no job: missed, skipped, paused, or before there was a "
+                "scheduler.",
+            ),
+            Entry("pause", "Let a schedule's ticks pass without a job; each is noted as paused in its history."),
+            Entry("resume", "End the pause of schedules: their next ticks are enqueued again."),
+            Entry("set", "Change when a schedule is due, without a deploy, permanently or for a time."),
+        ),
+    ),
     Entry("doctor", "Check this deployment for problems, and say how to fix them.", LOOK),
     Entry("ps", "Show the live workers and schedulers.", LOOK),
     Group(

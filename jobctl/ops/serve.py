@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass
 
 from jobctl.catalog.load import load_text, read
-from jobctl.catalog.model import Catalog, Schedule
+from jobctl.catalog.model import Catalog
 from jobctl.catalog.problems import did_you_mean
-from jobctl.catalog.ticks import following, spread_ms
+from jobctl.catalog.ticks import rendered, ticks
 from jobctl.engine import logs
 from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
@@ -22,19 +22,20 @@ from jobctl.engine.process.config import (
 )
 from jobctl.engine.process.preflight import Preflight, check
 from jobctl.engine.process.process import queues_of, read_catalog
+from jobctl.engine.scheduler.heartbeat import HttpHeartbeats
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store, redis_url
+from jobctl.ops.schedules.outcomes import Outcomes
+from jobctl.ops.schedules.ticking import Ticking
 from jobctl.producer import Producer
 from jobctl.settings import Settings, notify_socket
 from jobctl.store import Store
 from jobctl.store.data.ids import Mint
-from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.processes import LEASE_MS
-from jobctl.store.nouns.schedules import Ticked
 from jobctl.text import sanitize
 
 CALL_S = 1.0
@@ -95,38 +96,16 @@ def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: st
     logs.setup(log_format, log_level)
     store = open_store(settings, catalog, url=url, timeout_s=CALL_S)
     _greet(store, wait=True)
-    ticks = StoreTicks(store, catalog)
+    ticking = Ticking(store, catalog, Outcomes(store, HttpHeartbeats().send))
     liveness = StoreLiveness(store, Cataloged(catalog))
 
     def reload() -> Catalog:
         new = schedulable(settings)
-        ticks.use(new)
+        ticking.use(new)
         liveness.known = Cataloged(new)
         return new
 
-    return Scheduler(catalog, ticks, liveness, reload, Notifier(*notify_socket())).run()
-
-
-class StoreTicks:
-    """A tick becomes a job of the catalog, enqueued in the same step that takes the tick."""
-
-    def __init__(self, store: Store, catalog: Catalog) -> None:
-        self._store = store
-        self._producer = Producer(catalog, store.mint)
-
-    def use(self, catalog: Catalog) -> None:
-        """Make jobs of another catalog from now on."""
-        self._producer = Producer(catalog, self._store.mint)
-
-    def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
-        """Take a tick; see engine.scheduler.feeder.Ticks."""
-        return self._store.schedules.tick(
-            schedule.name, tick_ms, following(schedule, tick_ms), self._job(schedule, tick_ms)
-        )
-
-    def _job(self, schedule: Schedule, tick_ms: int) -> NewJob:
-        wait_ms = spread_ms(schedule, tick_ms)
-        return self._producer.prepare(schedule.job, schedule.payload, delay=wait_ms / 1000 if wait_ms else None)
+    return Scheduler(catalog, ticking, liveness, reload, Notifier(*notify_socket())).run()
 
 
 class _Plan:
@@ -196,7 +175,7 @@ def schedulable(settings: Settings) -> Catalog:
     producer = Producer(catalog, Mint())
     for schedule in catalog.schedules.values():
         try:
-            producer.prepare(schedule.job, schedule.payload)
+            producer.prepare(schedule.job, rendered(schedule, next(ticks(schedule, 0), 0)))
         except UsageError as error:
             raise UsageError(f"schedule {schedule.name}: {error.message}", error.hint) from error
     return catalog

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.server import Server
     from jobctl.store.nouns.settle import Settle
     from jobctl.store.nouns.stock import Stock
+    from jobctl.store.nouns.ticks import Ticks
 
 
 class Store(Namespace):
@@ -95,6 +96,12 @@ class Store(Namespace):
         from jobctl.store.nouns.schedules import Schedules
 
         return Schedules(self)
+
+    @cached_property
+    def ticks(self) -> Ticks:
+        from jobctl.store.nouns.ticks import Ticks
+
+        return Ticks(self)
 
     @cached_property
     def events(self) -> Events:

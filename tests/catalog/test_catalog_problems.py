@@ -297,10 +297,6 @@ def test_a_template_names_only_keys_of_the_payload(handler: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, catch_up: latest}}",
-        "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, overlap: skip}}",
-        "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, window: 5s}}",
-        "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, window: 1h}}",
         "alerts: [{when: dead > 0, for: 1m, command: [notify]}]",
     ],
 )
@@ -312,7 +308,7 @@ def test_a_key_of_a_later_version_is_refused_not_ignored(text: str) -> None:
     ("text", "problem"),
     [
         ("jobs: {a: {python: 'm:f', redact: to}}", "expected a list"),
-        ("jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, window: 0s}}", "above zero"),
+        ("jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, catch_up: all, window: 0s}}", "above zero"),
     ],
 )
 def test_the_form_of_a_later_key_is_checked(text: str, problem: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ from apscheduler.schedulers import base
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog, Schedule
+from jobctl.catalog.ticks import following
 from jobctl.engine import logs
 from jobctl.engine.liveness.heartbeats import Swept
 from jobctl.engine.scheduler.scheduler import Scheduler
@@ -60,9 +61,32 @@ class Store:
         self.slow_s = slow_s
         self.broken = broken
         self.wrong = wrong
+        self.catalog = Catalog()
         self.cursors = {name: true_ms() - ago for name, ago in cursors.items()}
 
-    def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
+    def schedules(self) -> Mapping[str, Schedule]:
+        return self.catalog.schedules
+
+    def announce(self, schedules: Sequence[Schedule]) -> tuple[int, dict[str, int]]:
+        self._reach()
+        now = true_ms()
+        return now, {one.name: following(one, self.cursors.get(one.name, now)) for one in schedules}
+
+    def alone(self, name: str) -> bool:
+        return True
+
+    def look(self) -> None:
+        self._reach()
+
+    def let_pass(self, schedule: Schedule, passed: Sequence[int], next_ms: int, what: str, why: str) -> int:
+        self._reach()
+        before = self.cursors.get(schedule.name, 0)
+        new = [tick for tick in passed if before < tick <= true_ms()]
+        if new:
+            self.cursors[schedule.name] = new[-1]
+        return len(new)
+
+    def tick(self, schedule: Schedule, tick_ms: int, how: str = "tick", why: str = "") -> Ticked:
         now = true_ms()
         say("try", name=schedule.name, tick=tick_ms)
         time.sleep(self.slow_s)
@@ -74,6 +98,8 @@ class Store:
             return Ticked("early", now)
         if before is not None and tick_ms <= before:
             return Ticked("taken", now, before)
+        if how == "tick" and before is not None and following(schedule, before) < tick_ms:
+            return Ticked("behind", now, before, more=str(following(schedule, before)))
         self.cursors[schedule.name] = tick_ms
         say("tick", name=schedule.name, tick=tick_ms, late=now - tick_ms)
         self.wrong.ticks += 1
@@ -111,14 +137,16 @@ def main() -> int:
     def reload() -> Catalog:
         if given.get("after_reload") is None:
             raise UsageError("jobs.yaml:1:1: broken")
-        return catalog(given["after_reload"])
+        store.catalog = catalog(given["after_reload"])
+        return store.catalog
 
     wrong = WrongClock(given.get("ahead_ms", [0]))
     store = Store(
         given.get("fail", 0), given.get("slow_s", 0.0), given.get("broken", False), wrong, given.get("cursors", {})
     )
+    store.catalog = catalog(given["schedules"])
     notifier = Notifier(given.get("notify"))
-    return Scheduler(catalog(given["schedules"]), store, store, reload, notifier).run()
+    return Scheduler(store.catalog, store, store, reload, notifier).run()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import redis
 
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
-from jobctl.store.nouns.schedules import Ticked
+from jobctl.store.nouns.schedules import SchedulePause, Ticked
 from jobctl.store.wire.connection import connect
 from tests.store.moves import QUEUE
 from tests.support import eventually
@@ -26,7 +26,9 @@ def now(store: Store) -> int:
 
 
 def tick(store: Store, at: int, step: int = STEP) -> Ticked:
-    return store.schedules.tick("s", at, at + step, NewJob(id=f"t{at}", type="act", queue=QUEUE, payload={}))
+    """As one that was missed: those before it may have been missed, too."""
+    job = NewJob(id=f"t{at}", type="act", queue=QUEUE, payload={})
+    return store.schedules.tick("s", at, at + step, job, how="caught_up")
 
 
 def outcome(store: Store, at: int, step: int = STEP) -> str:
@@ -61,7 +63,7 @@ def test_eight_schedulers_take_each_tick_once(store: Store, redis_url: str) -> N
 
 
 def test_a_paused_schedule_lets_its_ticks_pass(store: Store) -> None:
-    store.schedules.pause("s", "me")
+    store.schedules.pause("s", SchedulePause(0, "me", "a reason"))
     assert outcome(store, 100) == "paused"
     assert store.schedules.resume("s")
     assert outcome(store, 100) == "taken"
@@ -139,6 +141,6 @@ def test_a_stretch_is_what_was_enqueued_without_a_gap(store: Store, now: int, re
     assert run() == f"{now - 2_000} {now - 2_000 + 3 * STEP}".encode()
     outcome(store, now)
     assert run() == f"{now} {now + STEP}".encode()
-    store.schedules.pause("s", "me")
+    store.schedules.pause("s", SchedulePause(0, "me", "a reason"))
     outcome(store, now + STEP)
     assert run() is None

@@ -4,15 +4,14 @@ due."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
 from typing import Protocol
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.catalog.ticks import ticks
 from jobctl.engine.logs import timestamp
+from jobctl.engine.scheduler.catch_up import Missing, make_up
 from jobctl.engine.tools.loop import Loop, Timer
 from jobctl.errors import RedisUnavailable
 from jobctl.store.data.newjob import key_words
@@ -24,21 +23,28 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S, MAX_DELAY_S = 1.0, 15.0
 
 
-MOST_MISSED = 1_000
-"""Missed ticks that are counted."""
-
 Told = Callable[[int, int], None]
 """Is told Redis's clock: when it was asked, by this machine's clock, and what it showed (epoch ms)."""
 
 
-class Ticks(Protocol):
-    """The store's side of schedules. Called from the scheduler's only thread: use socket timeouts of 1 s."""
+class Ticks(Missing, Protocol):
+    """The store's side of schedules. Called from the scheduler's only thread: use socket timeouts of 1 s.
 
-    def tick(self, schedule: Schedule, tick_ms: int) -> Ticked:
-        """Advance the schedule's cursor to the tick and enqueue its job, in one step.
+    Each call is safe to repeat. Any exception means that it may be tried again.
+    """
 
-        Safe to repeat. Any exception means that it may be tried again.
-        """
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The schedules as they are now: the catalog's, with what is set by hand."""
+
+    def announce(self, schedules: Sequence[Schedule]) -> tuple[int, dict[str, int]]:
+        """Say which schedules there are. Returns Redis's clock, and the tick that comes next for each: in the past if
+        some were missed."""
+
+    def alone(self, name: str) -> bool:
+        """Whether no other scheduler than `name` lives."""
+
+    def look(self) -> None:
+        """Note how jobs of ticks have ended, and enqueue ticks that have waited for that. A bounded piece of work."""
 
 
 @dataclass
@@ -67,8 +73,8 @@ class Feeder:
         return len(self._pending)
 
     def offer(self, schedule: Schedule, tick_ms: int) -> None:
-        """A tick is due. An older one of the same schedule that is still waiting is given up: it is told as missed
-        when this one is in."""
+        """A tick is due. An older one of the same schedule that is still waiting is given up: the store says that it
+        was missed when this one comes."""
         if old := self._pending.get(schedule.name):
             self._cancel(old)
         self._pending[schedule.name] = pending = Pending(schedule, tick_ms, old.delay_s if old else 0.0)
@@ -110,10 +116,21 @@ class Feeder:
         self._hold_s = 0.0
         if said.outcome == "early":
             self._later(pending, (pending.tick_ms - said.now_ms) / 1000)
+        elif said.outcome == "behind":
+            self._make_up(pending, int(said.more), said.now_ms)
         else:
             del self._pending[name]
             _tell(pending, said)
         self._told(asked_ms, said.now_ms)
+
+    def _make_up(self, pending: Pending, from_ms: int, now_ms: int) -> None:
+        """Ticks before this one were missed: they go first, some at a time."""
+        try:
+            make_up(self._ticks, pending.schedule, from_ms, pending.tick_ms, now_ms)
+        except Exception as error:  # noqa: BLE001 - as in _try
+            self._failed(pending, error)
+        else:
+            self._later(pending, 0.0)
 
     def _failed(self, pending: Pending, error: Exception) -> None:
         first = pending.delay_s == 0.0
@@ -142,16 +159,3 @@ def _tell(pending: Pending, said: Ticked) -> None:
         log.debug("schedule %s: tick %s not enqueued: %s", name, tick, sanitize(held))
     else:
         log.info("schedule %s: tick %s enqueued as job %s", name, tick, sanitize(said.job.id))
-    if said.before_ms is not None and said.job is not None:
-        _tell_missed(pending, said.before_ms)
-
-
-def _tell_missed(pending: Pending, before_ms: int) -> None:
-    """Log the ticks between one that was taken and the next that was: no scheduler ran, or Redis did not answer."""
-    between = takewhile(lambda tick: tick < pending.tick_ms, ticks(pending.schedule, before_ms))
-    missed = list(islice(between, MOST_MISSED))
-    if len(missed) == 1:
-        log.warning("schedule %s: tick %s was missed", pending.schedule.name, timestamp(missed[0]))
-    elif missed:
-        count = f"{len(missed)} ticks" if len(missed) < MOST_MISSED else f"{MOST_MISSED} ticks or more"
-        log.warning("schedule %s: %s were missed since %s", pending.schedule.name, count, timestamp(missed[0]))

@@ -7,28 +7,34 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from jobctl import clock
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.engine.liveness.heartbeats import Heartbeats, Liveness
+from jobctl.engine.scheduler.catch_up import make_up
 from jobctl.engine.scheduler.feeder import Feeder, Ticks
 from jobctl.engine.scheduler.timer import TickTimer
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.processes import process_name, resident_bytes
-from jobctl.errors import UsageError
+from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
+LOOK_S = 1.0
+"""How often to see how jobs of ticks have ended."""
+ANNOUNCE_S = 600.0
+"""How often to say which schedules there are."""
+AGAIN_S = 20.0
+"""How soon to do so again when ticks are overdue that another scheduler may have in hand, if it lives."""
 
 
 class Scheduler:
-    """Feeds the ticks of `catalog.schedules` to the store, from now on; what was due before is not made up
-    for.
+    """Feeds the ticks of `catalog.schedules` to the store; what was missed before is made up for as each schedule says.
 
     `reload` reads and checks the catalog again; it raises when anything is wrong with it, and then the
     schedules stay as they are. Make and run it in the main thread.
@@ -51,9 +57,11 @@ class Scheduler:
         self._feeder = Feeder(ticks, self._loop, lambda asked_ms, now_ms: self._timer.correct(asked_ms, now_ms))
         self._timer = TickTimer(self._loop, self._feeder.offer)
         self._schedules: dict[str, Schedule] = {}
+        self._ticks = ticks
+        self._to_announce = True
         self._ready = False
         self._stopping = False
-        self._apply(catalog)
+        self._apply(catalog.schedules)
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT; returns 0, or 2 when the namespace was migrated to another layout.
@@ -66,6 +74,8 @@ class Scheduler:
         log.info("scheduler %s: %d schedules", self.name, len(self._schedules))
         self._timer.start()
         loop.every(BEAT_S, self._beat)
+        loop.every(LOOK_S, self._look)
+        loop.every(ANNOUNCE_S, self._announce_again)
         loop.later(0.0, lambda: self._beats.keep_sweeping(self._loop.later))
         if self._notifier.watchdog_s:
             loop.every(self._notifier.watchdog_s, self._notifier.watchdog)
@@ -106,11 +116,69 @@ class Scheduler:
             self._notifier.status("Redis unreachable")
             return
         self._feeder.release()
+        self._refresh()
+        if self._to_announce:
+            self._announce()
         if not self._ready:
             self._ready = True
             log.info("scheduler %s is ready", self.name)
             self._notifier.ready(self._status())
         self._notifier.status(self._status())
+
+    def _refresh(self) -> None:
+        """See whether somebody has set by hand when a schedule is due, or such a time is over."""
+        try:
+            schedules = self._ticks.schedules()
+        except Exception as error:  # noqa: BLE001 - the next beat tries again
+            log.warning("cannot see what is set by hand, going on trying: %s", sanitize(str(error), limit=300))
+        else:
+            if schedules != self._schedules:
+                self._apply(schedules)
+
+    def _announce_again(self) -> None:
+        self._to_announce = True
+
+    def _announce(self) -> None:
+        """Say which schedules there are, and see whether ticks of theirs were missed."""
+        try:
+            now, upcoming = self._ticks.announce(list(self._schedules.values()))
+            alone = self._ticks.alone(self.name)
+        except Exception as error:  # noqa: BLE001 - the next beat tries again
+            log.warning("cannot say which schedules there are, going on trying: %s", sanitize(str(error), limit=300))
+            return
+        self._to_announce = False
+        if not alone and any(at <= now for at in upcoming.values()):
+            self._loop.later(AGAIN_S, self._announce_again)  # another one has it in hand, unless it is dead
+        elif alone:
+            for name, at in upcoming.items():
+                if at <= now:
+                    self._make_up(self._schedules[name], at, now)
+
+    def _make_up(self, schedule: Schedule, from_ms: int, now_ms: int) -> None:
+        """Decide over ticks that were missed before this scheduler began, some at a time."""
+        if self._schedules.get(schedule.name) != schedule:
+            return
+        try:
+            left = make_up(self._ticks, schedule, from_ms, now_ms + 1, now_ms)
+        except Exception as error:  # noqa: BLE001 - begun anew with the next beat
+            log.warning(
+                "schedule %s: cannot make up for missed ticks yet: %s", schedule.name, sanitize(str(error), 300)
+            )
+            self._to_announce = True
+        else:
+            if left is not None:
+                self._loop.later(0.0, lambda: self._make_up(schedule, left, now_ms))
+
+    def _look(self) -> None:
+        """Note how jobs have ended. While Redis is away the beats say so."""
+        if self._beats.outage_s or not self._ready:
+            return
+        try:
+            self._ticks.look()
+        except RedisUnavailable:
+            return
+        except Exception:
+            log.exception("cannot see how jobs of schedules have ended; it is tried again")
 
     def _status(self) -> str:
         return f"{len(self._schedules)} schedules, {self._feeder.pending} ticks waiting"
@@ -127,13 +195,14 @@ class Scheduler:
             for line in str(error).splitlines():
                 log.error("reload failed, keeping the old catalog: %s", sanitize(line))
         else:
-            self._apply(catalog)
+            self._apply(catalog.schedules)
+            if not self._beats.outage_s:
+                self._refresh()
         (self._notifier.ready if self._ready else self._notifier.status)(self._status())
 
-    def _apply(self, catalog: Catalog) -> None:
-        """Make the timer hold exactly the catalog's schedules; those that did not change go on
-        undisturbed."""
-        new = dict(catalog.schedules)
+    def _apply(self, schedules: Mapping[str, Schedule]) -> None:
+        """Make the timer hold exactly these schedules; those that did not change go on undisturbed."""
+        new = dict(schedules)
         for name in self._schedules.keys() - new.keys():
             log.info("schedule %s removed", name)
             self._timer.drop(name)
@@ -144,3 +213,4 @@ class Scheduler:
                 self._feeder.drop(name)
                 self._timer.put(schedule)
         self._schedules = new
+        self._to_announce = True

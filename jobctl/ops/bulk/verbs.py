@@ -135,7 +135,7 @@ def cancel(*, timeout_s: float) -> Verb:
     asked: list[JobRef] = []
 
     def change(store: Store, queue: str, batch: list[Found]) -> list[bool]:
-        states = store.jobs.cancel(queue, [(job.id, _cancelled(job)) for job in batch], running=True)
+        states = store.jobs.cancel(queue, [(job.id, cancelled_event(job)) for job in batch], running=True)
         asked.extend(job.ref for job, state in zip(batch, states, strict=True) if state == "running")
         return [state != "ended" for state in states]
 
@@ -180,7 +180,7 @@ def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
     return done | {i: not state.ended and "promote" not in state.allows for i, state in states.items()}
 
 
-def _cancelled(job: Found) -> bytes:
+def cancelled_event(job: Found) -> bytes:
     seen = to_job(job)
     event = Event(
         at=clock.to_datetime(clock.now_ms()),

@@ -1,8 +1,9 @@
-"""Schedules: the cursor of each, advanced in the same step that enqueues its tick."""
+"""Schedules: the cursor of each, advanced in the same step that enqueues its tick; pauses; who has announced them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,20 +16,55 @@ from jobctl.store.wire.connection import mapping
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
+BATCH = 200
+"""Schedules, or ticks, in one call."""
+_FIELDS = ("", "|job", "|paused", "|set_back", "|next", "|floor", "|failed")
+
+
+class SchedulePause(msgspec.Struct, frozen=True):
+    """Why a schedule's ticks pass unused. `until_ms` is epoch ms, 0 for until resumed."""
+
+    until_ms: int
+    by: str
+    reason: str
+
+    def text(self) -> str:
+        """As it is kept."""
+        return f"{self.until_ms}|{self.by.replace('|', '_')}|{self.reason}"
+
+
+class ByHand(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When a schedule is due instead of what the catalog says: exactly one of `cron` and `every_ms` is set. `until_ms`
+    is epoch ms, 0 for until it is reset."""
+
+    by: str
+    until_ms: int = 0
+    reason: str = ""
+    cron: str | None = None
+    every_ms: int | None = None
+    timezone: str | None = None
+
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a schedule stands: its last tick (epoch ms), the job of that tick, whether it is paused; and when a cursor
-    that a wrong clock had moved was last set back, and from which tick."""
+    """Where a schedule stands: its last tick (epoch ms) and the one that comes next, the job of the last that had one,
+    its pause; when a cursor that a wrong clock had moved was last set back, and from which tick; up to which tick its
+    history is not known any more; how many of its jobs in a row have died."""
 
     last_ms: int | None
     last_job: str | None
-    paused: bool
+    pause: SchedulePause | None
     set_back: tuple[int, int] | None = None
+    next_ms: int | None = None
+    floor_ms: int = 0
+    failures: int = 0
 
 
 class Ticked(msgspec.Struct, frozen=True):
-    """What became of a tick. `outcome`: used (`job` says what became of its job), taken (somebody had it), early
-    (Redis's clock has not come to it) or paused (it passed unused).
+    """What became of a tick. `outcome`:
+
+    used (`job` says what became of its job); taken (somebody had it); early (Redis's clock has not come to it); paused
+    (it passed unused); behind (ticks from `more`, epoch ms, on come first); overlaps (job `more`, as "QUEUE ID", of an
+    earlier tick may not have ended); forgotten (its history is trimmed).
 
     `now_ms` is Redis's clock, `before_ms` the tick before this one, None if it is the first. `set_back_ms` is the
     cursor if it was too far ahead of Redis's clock and was set back by this call.
@@ -38,6 +74,7 @@ class Ticked(msgspec.Struct, frozen=True):
     now_ms: int
     before_ms: int | None = None
     set_back_ms: int | None = None
+    more: str = ""
     job: Enqueued | None = None
 
 
@@ -47,39 +84,124 @@ class Schedules:
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def tick(self, schedule: str, tick_ms: int, next_ms: int, job: NewJob) -> Ticked:
-        """Take one tick. `next_ms` is the one after it: it says how far ahead a cursor may be, and whether a tick was
-        missed."""
+    def tick(
+        self,
+        schedule: str,
+        tick_ms: int,
+        next_ms: int,
+        job: NewJob,
+        *,
+        how: str = "tick",
+        why: str = "",
+        look: bool = False,
+    ) -> Ticked:
+        """Take one tick. `next_ms` is the one after it: it says how far ahead a cursor may be, and which tick is next.
+
+        `how`: tick (it is due), caught_up (it was missed), queued (it has waited for an earlier one's job), backfill,
+        hand. With `look` it is not taken while the job of an earlier tick may not have ended.
+        """
         body, due = job.body(clock.now_ms()), job.due()
-        what, now, before, set_back, *said = self._store.run(
-            "tick", job.queue, schedule, tick_ms, next_ms, job.queue, job.id, body, job.priority, due, job.extra()
+        head = (schedule, tick_ms, next_ms, how, "look" if look else "", why)
+        what, now, before, set_back, more, *became = self._store.run(
+            "tick", job.queue, *head, job.queue, job.id, body, job.priority, due, job.extra()
         )
-        done = Enqueued(job, *map(ids.read, said)) if said else None
-        return Ticked(what.decode(), now, _number(before), _number(set_back), done)
+        done = Enqueued(job, *map(ids.read, became)) if became else None
+        return Ticked(what.decode(), now, _number(before), _number(set_back), ids.read(more), done)
+
+    def let_pass(self, schedule: str, ticks: Sequence[int], next_ms: int, what: str, why: str) -> int:
+        """Let ticks pass without a job, in order: missed, skipped, or queued behind the job of an earlier tick.
+        `next_ms` is the one after the last. Returns how many passed: others may have decided some."""
+        done = 0
+        for start in range(0, len(ticks), BATCH):
+            piece = ticks[start : start + BATCH]
+            after = ticks[start + BATCH] if start + BATCH < len(ticks) else next_ms
+            done += int(self._store.run("pass_ticks", (), schedule, after, what, why, *piece))
+        return done
+
+    def announce(self, rows: Sequence[tuple[str, str, int, str]]) -> list[int]:
+        """Say which schedules there are: (name, a digest of when it is due, its next tick, what it was called before or
+        ""). Returns the tick that comes next for each, in the past if some were missed.
+
+        One that is new, or due at other times than before, has no ticks in the past.
+        """
+        out: list[int] = []
+        for start in range(0, len(rows), BATCH):
+            flat = [value for row in rows[start : start + BATCH] for value in row]
+            out += [int(value) for value in self._store.run("announce", (), *flat)]
+        return out
+
+    def announced(self) -> dict[str, int]:
+        """When a scheduler last had each schedule (epoch ms)."""
+        with mapping():
+            found = self._store.client.hgetall(self._store.keys.announced())
+        return {name.decode(): int(at) for name, at in found.items()}
 
     def cursors(self, names: Iterable[str]) -> dict[str, Cursor]:
         """Where schedules stand."""
         schedules = list(names)
-        fields = [f"{name}{field}" for name in schedules for field in ("", "|job", "|paused", "|set_back")]
+        wanted = [f"{name}{field}" for name in schedules for field in _FIELDS]
         with mapping():
-            values = self._store.client.hmget(self._store.keys.cursors(), fields) if fields else []
-        out = {}
-        for i, name in enumerate(schedules):
-            last, job, paused, back = values[i * 4 : i * 4 + 4]
-            at, _, cursor = (back or b"").partition(b" ")
-            set_back = (int(at), int(cursor)) if cursor else None
-            out[name] = Cursor(_number(last), job.decode() if job else None, paused is not None, set_back)
+            values = self._store.client.hmget(self._store.keys.cursors(), wanted) if wanted else []
+        width = len(_FIELDS)
+        return {name: _cursor(values[i * width : (i + 1) * width]) for i, name in enumerate(schedules)}
+
+    def by_hand(self) -> dict[str, ByHand]:
+        """What is set by hand at this moment, by schedule."""
+        with mapping():
+            found = self._store.client.hgetall(self._store.keys.schedules_by_hand())
+        now, out = clock.now_ms(), {}
+        for name, text in found.items():
+            with suppress(ValueError):  # what another version wrote must not hide the others
+                said = msgspec.json.decode(text, type=ByHand)
+                if not said.until_ms or said.until_ms > now:
+                    out[name.decode()] = said
         return out
 
-    def pause(self, name: str, by: str) -> None:
-        """Let ticks pass unused until the schedule is resumed."""
+    def set_by_hand(self, name: str, said: ByHand | None) -> bool:
+        """Set when a schedule is due, until a time or until reset (None). False if there was nothing to reset."""
+        key = self._store.keys.schedules_by_hand()
         with mapping():
-            self._store.writer.hset(self._store.keys.cursors(), f"{name}|paused", by)
+            if said is None:
+                return bool(self._store.client.hdel(key, name))
+            self._store.writer.hset(key, name, msgspec.json.encode(said))
+        return True
+
+    def pause(self, name: str, pause: SchedulePause) -> None:
+        """Let ticks pass unused, until a time or until the schedule is resumed."""
+        with mapping():
+            self._store.writer.hset(self._store.keys.cursors(), f"{name}|paused", pause.text())
 
     def resume(self, name: str) -> bool:
         """False if the schedule was not paused."""
         with mapping():
-            return bool(self._store.client.hdel(self._store.keys.cursors(), f"{name}|paused"))
+            pipe = self._store.client.pipeline(transaction=True)
+            pipe.hdel(self._store.keys.cursors(), f"{name}|paused")
+            pipe.hdel(self._store.keys.cursors(), f"{name}|failed")
+            return bool(pipe.execute()[0])
+
+
+def _cursor(values: Sequence[bytes | None]) -> Cursor:
+    last, job, paused, back, upcoming, floor, failed = values
+    at, _, cursor = (back or b"").partition(b" ")
+    return Cursor(
+        last_ms=_number(last),
+        last_job=job.decode() if job else None,
+        pause=_pause(paused),
+        set_back=(int(at), int(cursor)) if cursor else None,
+        next_ms=_number(upcoming),
+        floor_ms=_number(floor) or 0,
+        failures=_number(failed) or 0,
+    )
+
+
+def _pause(text: bytes | None) -> SchedulePause | None:
+    """A pause that holds now; what an older version wrote has no end."""
+    if text is None:
+        return None
+    until, by, reason, *_ = [*text.decode("utf-8", "replace").split("|", 2), "", ""]
+    if not until.isdigit():
+        return SchedulePause(0, until, "")
+    return SchedulePause(int(until), by, reason) if until == "0" or int(until) > clock.now_ms() else None
 
 
 def _number(text: bytes | None) -> int | None:

@@ -215,6 +215,33 @@ class Keys:
     def cursors(self) -> str:
         return self._one("cursors")
 
+    def ticks(self) -> str:
+        """What became of ticks: the history of each schedule, and the jobs whose end is to be noted, lie below it."""
+        return self._one("ticks")
+
+    def history(self, schedule: str) -> str:
+        return f"{self.ticks()}:{schedule}"
+
+    def open_ticks_of(self, schedule: str) -> str:
+        """The jobs of a schedule's ticks whose end is still to be noted."""
+        return f"{self.history(schedule)}:open"
+
+    def queued_ticks_of(self, schedule: str) -> str:
+        """The ticks of a schedule that wait for the job of an earlier one."""
+        return f"{self.history(schedule)}:queued"
+
+    def open_ticks(self) -> str:
+        """The schedules that have jobs whose end is to be noted, or ticks that wait for one."""
+        return self._one("open_ticks")
+
+    def schedules_by_hand(self) -> str:
+        """What was set by hand of when schedules are due."""
+        return self._one("schedules_by_hand")
+
+    def announced(self) -> str:
+        """When a scheduler last had each schedule."""
+        return self._one("announced")
+
     def events(self) -> str:
         return self._one("events")
 
@@ -253,7 +280,8 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "cursors", "events", "finished", "control", "audit", "once", "each_running",
-        "published", "catalogs", "followed",
+        "published", "catalogs", "followed", "ticks", "open_ticks", "announced",
+        "schedules_by_hand",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
@@ -262,10 +290,10 @@ _KINDS = {
     "list": "ready stock_delayed wake",
     "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
     "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published "
-    "ended catalogs followed",
+    "ended catalogs followed announced schedules_by_hand",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats",
-    "set": "queues stock_queues named",
+    "set": "queues stock_queues named open_ticks",
     "string": "stale since layout migrating token scanned following",
     "stream": "events audit",
 }

@@ -1,0 +1,1 @@
+"""`jobctl schedule`: a file a verb."""

@@ -1,0 +1,44 @@
+"""`jobctl schedule pause`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.commands.schedule._shared import NAME_HELP, Reason
+from jobctl.cli.context import Context
+from jobctl.cli.parse import complete
+from jobctl.cli.parse.options import command
+from jobctl.cli.parse.until import For, Until, end_of
+from jobctl.cli.view.lines import moment
+
+
+@command
+def pause(
+    ctx: Context,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME…", help=NAME_HELP, autocompletion=complete.schedules, show_default=False),
+    ],
+    duration: For = None,
+    until: Until = None,
+    reason: Reason = "",
+) -> None:
+    """Let a schedule's ticks pass without a job; each is noted as paused in its history.
+
+    Jobs that its earlier ticks enqueued go on. Ticks that passed are not made up for when it is resumed: `schedule
+    backfill` does that.
+
+    Example: jobctl schedule pause daily-report --until tomorrow\\ 09:00 --reason 'report server is down'
+    """
+    from jobctl import clock
+    from jobctl.ops.schedules import change
+
+    ctx.require_writable("pause schedules")
+    store = ctx.store()
+    until_ms = end_of(duration, until, store.processes.now_ms)
+    change.pause(store, ctx.catalog(), names, until_ms, reason)
+    wanted = " ".join(dict.fromkeys(names))
+    end = moment(ctx, clock.to_datetime(until_ms)) if until_ms else f"`jobctl schedule resume {wanted}`"
+    ctx.say(f"paused {', '.join(dict.fromkeys(names))} until {end}")

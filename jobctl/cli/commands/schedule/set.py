@@ -1,0 +1,61 @@
+"""`jobctl schedule set`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.commands.schedule._shared import Name, Reason
+from jobctl.cli.context import Context
+from jobctl.cli.parse.options import command
+from jobctl.cli.parse.until import For, Until, end_of
+from jobctl.cli.view.lines import moment
+from jobctl.errors import UsageError
+
+
+@command
+def set(  # noqa: A001 - the verb
+    ctx: Context,
+    name: Name,
+    cron: Annotated[
+        str | None, typer.Option("--cron", metavar="CRON", help="Be due at these times instead.", show_default=False)
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option("--every", metavar="DURATION", help="Be due after each such time instead.", show_default=False),
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="Read --cron in this zone.", show_default=False),
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Bring the catalog's times back.")] = False,
+    duration: For = None,
+    until: Until = None,
+    reason: Reason = "",
+) -> None:
+    """Change when a schedule is due, without a deploy, permanently or for a time.
+
+    Schedulers follow within two seconds. The schedule is not due for the past of its new times.
+
+    Example: jobctl schedule set daily-report --cron "*/30 * * * *" --for 2h
+    """
+    from jobctl import clock
+    from jobctl.ops.schedules import change
+    from jobctl.ops.when import parse_delay
+
+    ctx.require_writable("change schedules")
+    if reset and any(given is not None for given in (cron, every, timezone, duration, until)):
+        raise UsageError("--reset goes alone")
+    store, catalog = ctx.store(), ctx.catalog()
+    if reset:
+        done = change.reset(store, catalog, name)
+        ctx.say(f"{name} is due as the catalog says" if done else f"nothing was set by hand for {name}")
+        return
+    until_ms = end_of(duration, until, store.processes.now_ms)
+    every_ms = None if every is None else parse_delay(every, "--every")
+    change.set_times(
+        store, catalog, name, cron=cron, every_ms=every_ms, timezone=timezone, until_ms=until_ms, reason=reason
+    )
+    end = moment(ctx, clock.to_datetime(until_ms)) if until_ms else f"`jobctl schedule set {name} --reset`"
+    ctx.say(f"{name} is due at other times until {end}")

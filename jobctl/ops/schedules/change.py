@@ -1,0 +1,73 @@
+"""Changing schedules live: pause, resume, other times for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from jobctl.catalog.schedules import cron_problem, zone_problem
+from jobctl.errors import UsageError
+from jobctl.ops.schedules.known import named
+from jobctl.store.nouns.audit import me
+from jobctl.store.nouns.schedules import ByHand, SchedulePause
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
+
+LEAST_MS = 1_000
+
+
+def pause(store: Store, catalog: Catalog, names: Iterable[str], until_ms: int | None, reason: str) -> None:
+    """Let ticks pass without a job, until a moment (Redis's clock) or until resumed. Raises NothingMatched."""
+    for schedule in named(catalog.schedules, names):
+        store.schedules.pause(schedule.name, SchedulePause(until_ms or 0, me(), reason))
+        store.audit.add("schedule pause", f"schedule:{schedule.name}", 1, reason)
+
+
+def resume(store: Store, catalog: Catalog, names: Iterable[str]) -> dict[str, bool]:
+    """End pauses; says of each schedule whether it was paused. Raises NothingMatched."""
+    out = {}
+    for schedule in named(catalog.schedules, names):
+        out[schedule.name] = store.schedules.resume(schedule.name)
+        if out[schedule.name]:
+            store.audit.add("schedule resume", f"schedule:{schedule.name}", 1)
+    return out
+
+
+def set_times(
+    store: Store,
+    catalog: Catalog,
+    name: str,
+    *,
+    cron: str | None,
+    every_ms: int | None,
+    timezone: str | None,
+    until_ms: int | None,
+    reason: str,
+) -> ByHand:
+    """Let a schedule be due at other times, until a moment (Redis's clock) or until reset. Exactly one of `cron` and
+    `every_ms`. Raises NothingMatched or UsageError."""
+    named(catalog.schedules, [name])
+    if (cron is None) == (every_ms is None):
+        raise UsageError("give either --cron or --every", 'jobctl schedule set NAME --cron "0 9 * * *"')
+    if cron is not None and (problem := cron_problem(cron)):
+        raise UsageError(f"--cron: {problem}")
+    if every_ms is not None and every_ms < LEAST_MS:
+        raise UsageError("--every: expected at least 1s")
+    if timezone is not None and (problem := zone_problem(timezone)):
+        raise UsageError(f"--timezone: {problem}")
+    said = ByHand(me(), until_ms or 0, reason, cron, every_ms, timezone)
+    store.schedules.set_by_hand(name, said)
+    store.audit.add("schedule set", f"schedule:{name}", 1, cron or f"every {every_ms} ms")
+    return said
+
+
+def reset(store: Store, catalog: Catalog, name: str) -> bool:
+    """Bring the catalog's times back. False if nothing was set by hand. Raises NothingMatched."""
+    if name not in store.schedules.by_hand():
+        named(catalog.schedules, [name])
+    done = store.schedules.set_by_hand(name, None)
+    if done:
+        store.audit.add("schedule set", f"schedule:{name}", 1, "reset")
+    return done

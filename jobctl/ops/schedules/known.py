@@ -1,0 +1,46 @@
+"""Which schedules there are: the catalog's, with what is set by hand; found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from jobctl.catalog.problems import did_you_mean
+from jobctl.errors import NothingMatched
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog, Schedule
+    from jobctl.store import Store
+    from jobctl.store.nouns.schedules import ByHand
+
+
+def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:
+    """The catalog's schedules as they are at this moment."""
+    by_hand = store.schedules.by_hand()
+    return {
+        name: one if name not in by_hand else changed(one, by_hand[name]) for name, one in catalog.schedules.items()
+    }
+
+
+def changed(schedule: Schedule, said: ByHand) -> Schedule:
+    """A schedule that is due when it was said by hand, with everything else of its own."""
+    return replace(
+        schedule,
+        cron=said.cron,
+        every_ms=said.every_ms,
+        anchor_ms=0 if said.every_ms else schedule.anchor_ms,
+        at_ms=(),
+        timezone=said.timezone or schedule.timezone,
+    )
+
+
+def named(schedules: Mapping[str, Schedule], names: Iterable[str]) -> list[Schedule]:
+    """The schedules of those names, or all, in the catalog's order. Raises NothingMatched."""
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in schedules:
+            hint = did_you_mean(name, schedules) or "`jobctl schedule ls` shows them all"
+            raise NothingMatched(f"no schedule {name[:120]} in the catalog", hint)
+    return [schedules[name] for name in wanted] if wanted else list(schedules.values())

@@ -1,0 +1,195 @@
+"""Looking at schedules: when each is due, what became of its ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jobctl import clock
+from jobctl.catalog.ticks import ticks, zone_of
+from jobctl.catalog.words import words
+from jobctl.errors import NothingMatched
+from jobctl.ops.schedules.known import effective, named
+
+if TYPE_CHECKING:
+    from jobctl.catalog.model import Catalog, Schedule
+    from jobctl.store import Store
+    from jobctl.store.nouns.schedules import ByHand, Cursor, SchedulePause
+    from jobctl.store.nouns.ticks import TickRow
+
+RETIRED_MS = 3_600_000
+"""A schedule that no catalog at hand has, and that no scheduler has had for this long, is retired."""
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule. `last_outcome` is what became of its latest tick, or of that tick's job once it has ended; `late_s`
+    is how much later than due it was enqueued. `next_at` is null if it is never due again."""
+
+    name: str
+    job: str | None
+    when: str | None
+    timezone: str | None
+    next_at: datetime | None
+    last_at: datetime | None
+    last_outcome: str | None
+    last_job: str | None
+    late_s: float | None
+    catch_up: str | None
+    overlap: str | None
+    paused: bool
+    paused_until: datetime | None
+    paused_by: str | None
+    reason: str | None
+    set_by: str | None
+    set_until: datetime | None
+    retired: bool = False
+
+
+class PastTick(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one tick: see store.nouns.ticks.TickRow. `outcome` is the state of its job once that has ended."""
+
+    schedule: str
+    due_at: datetime
+    outcome: str
+    what: str
+    how: str
+    decided_at: datetime
+    late_s: float | None
+    job: str | None
+    queue: str | None
+    took_s: float | None
+    why: str | None
+
+
+class NextTick(msgspec.Struct, frozen=True, kw_only=True):
+    """A tick to come, in the schedule's zone and in UTC. `clocks_change`: the zone's offset is not what it was at the
+    tick before."""
+
+    schedule: str
+    local: datetime
+    at: datetime
+    clocks_change: bool
+
+
+def ls(store: Store, catalog: Catalog, names: Iterable[str] = ()) -> list[ScheduleRow]:
+    """The catalog's schedules that are named, or all; and, unnamed, those that only other catalogs have, or had.
+
+    Raises NothingMatched.
+    """
+    schedules, wanted = effective(store, catalog), list(names)
+    known = named(schedules, wanted)
+    announced = store.schedules.announced()
+    others = [] if wanted else sorted(announced.keys() - schedules.keys())
+    every = [*(one.name for one in known), *others]
+    cursors, latest, by_hand = store.schedules.cursors(every), store.ticks.latest(every), store.schedules.by_hand()
+    now = store.processes.now_ms()
+    rows = [_row(one, now, cursors[one.name], latest.get(one.name), by_hand.get(one.name)) for one in known]
+    return rows + [_foreign(name, now, announced[name], cursors[name], latest.get(name)) for name in others]
+
+
+def _row(schedule: Schedule, now_ms: int, cursor: Cursor, last: TickRow | None, by_hand: ByHand | None) -> ScheduleRow:
+    upcoming = next(ticks(schedule, now_ms), None)
+    return ScheduleRow(
+        name=schedule.name,
+        job=schedule.job,
+        when=words(schedule),
+        timezone=schedule.timezone,
+        next_at=_at(upcoming),
+        catch_up=schedule.catch_up,
+        overlap=schedule.overlap,
+        set_by=by_hand.by if by_hand else None,
+        set_until=_at(by_hand.until_ms or None) if by_hand else None,
+        **_past(cursor, last),
+        **_pause(cursor.pause),
+    )
+
+
+def _foreign(name: str, now_ms: int, announced_ms: int, cursor: Cursor, last: TickRow | None) -> ScheduleRow:
+    """A schedule that this catalog does not have."""
+    return ScheduleRow(
+        name=name,
+        job=None,
+        when=None,
+        timezone=None,
+        next_at=_at(cursor.next_ms),
+        catch_up=None,
+        overlap=None,
+        set_by=None,
+        set_until=None,
+        retired=now_ms - announced_ms > RETIRED_MS,
+        **_past(cursor, last),
+        **_pause(cursor.pause),
+    )
+
+
+def _past(cursor: Cursor, last: TickRow | None) -> dict[str, Any]:
+    if last is None:
+        return {"last_at": _at(cursor.last_ms), "last_outcome": None, "last_job": cursor.last_job, "late_s": None}
+    seen = past(last, "")
+    return {"last_at": seen.due_at, "last_outcome": seen.outcome, "last_job": last.job, "late_s": seen.late_s}
+
+
+def _pause(pause: SchedulePause | None) -> dict[str, Any]:
+    return {
+        "paused": pause is not None,
+        "paused_until": _at(pause.until_ms or None) if pause else None,
+        "paused_by": pause.by if pause else None,
+        "reason": (pause.reason or None) if pause else None,
+    }
+
+
+def history(
+    store: Store, catalog: Catalog | None, name: str, *, limit: int, since_ms: int | None, until_ms: int | None
+) -> list[PastTick]:
+    """What became of a schedule's latest ticks, newest first; it may be one that the catalog has no more.
+
+    Raises NothingMatched if nobody knows the schedule.
+    """
+    found = store.ticks.history(name, before_ms=until_ms, since_ms=since_ms, limit=limit)
+    if not found and (catalog is None or name not in catalog.schedules) and not store.ticks.counts([name])[name]:
+        if catalog is not None:
+            named(catalog.schedules, [name])
+        raise NothingMatched(f"no schedule {name[:120]} has a history", "`jobctl schedule ls` shows them all")
+    return [past(row, name) for row in found]
+
+
+def past(row: TickRow, schedule: str) -> PastTick:
+    """A row of the history as it is shown."""
+    ran = row.started is not None and row.ended is not None
+    return PastTick(
+        schedule=schedule,
+        due_at=clock.to_datetime(row.due_ms),
+        outcome=row.state or row.what,
+        what=row.what,
+        how=row.how,
+        decided_at=clock.to_datetime(row.at),
+        late_s=max(0, row.at - row.due_ms) / 1000 if row.how in ("tick", "caught_up", "queued") and row.job else None,
+        job=row.job,
+        queue=row.queue,
+        took_s=(row.ended - row.started) / 1000 if ran and row.ended and row.started else None,
+        why=row.why,
+    )
+
+
+def upcoming(schedules: Sequence[Schedule], after_ms: int, count: int) -> list[NextTick]:
+    """The next ticks of each, in order of time."""
+    out = []
+    for schedule in schedules:
+        zone = zone_of(schedule)
+        offset = clock.to_datetime(after_ms).astimezone(zone).utcoffset()
+        for tick in islice(ticks(schedule, after_ms), count):
+            moment = clock.to_datetime(tick)
+            local = moment.astimezone(zone)
+            out.append(
+                NextTick(schedule=schedule.name, local=local, at=moment, clocks_change=local.utcoffset() != offset)
+            )
+            offset = local.utcoffset()
+    return sorted(out, key=lambda tick: tick.at)
+
+
+def _at(ms: int | None) -> datetime | None:
+    return None if ms is None else clock.to_datetime(ms)

@@ -1,0 +1,109 @@
+"""How the jobs of ticks have ended: noted in the history, counted towards a pause, told to a heartbeat."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from jobctl import clock
+from jobctl.catalog.model import Schedule
+from jobctl.ops.bulk.verbs import cancelled_event
+from jobctl.store import Store
+from jobctl.store.data.found import Found
+from jobctl.store.data.states import TERMINAL
+from jobctl.store.nouns.audit import me
+from jobctl.store.nouns.schedules import SchedulePause
+from jobctl.store.nouns.shown import to_job
+from jobctl.store.nouns.ticks import OpenTick
+from jobctl.text import sanitize
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20
+"""Schedules that one look goes through."""
+GONE = "gone"
+"""The state of a job that was removed before anybody saw how it ended."""
+
+
+def _no_heartbeat(_schedule: Schedule) -> None:
+    pass
+
+
+class Outcomes:
+    """Looks at the jobs of ticks until they have ended."""
+
+    def __init__(self, store: Store, completed: Callable[[Schedule], None] = _no_heartbeat) -> None:
+        """`completed` is called once for each job that completed, of a schedule that has a heartbeat."""
+        self._store = store
+        self._completed = completed
+        self._turn = 0
+
+    def look(self, schedules: Mapping[str, Schedule]) -> list[tuple[Schedule, int]]:
+        """Note how jobs have ended, of some schedules in their turn. Returns ticks that need wait no longer."""
+        names = self._store.ticks.busy()
+        if not names:
+            return []
+        self._turn %= len(names)
+        turn = (names[self._turn :] + names[: self._turn])[:AT_ONCE]
+        self._turn += AT_ONCE
+        jobs, queued = self._store.ticks.open(turn)
+        found = self._located(jobs)
+        ended = [tick for tick in jobs if has_ended(_state(found.get(tick)))]
+        for tick in ended:
+            self._note(tick, schedules.get(tick.schedule), found.get(tick))
+        busy = {tick.schedule for tick in jobs} - {tick.schedule for tick in ended}
+        return [(schedules[name], at) for name, at in queued.items() if name in schedules and name not in busy]
+
+    def state_of(self, tick: OpenTick) -> str:
+        """The state of a tick's job."""
+        return _state(self._located([tick]).get(tick))
+
+    def note(self, tick: OpenTick, schedule: Schedule) -> None:
+        """Note how the job of a tick has ended, if it has."""
+        jobs, _ = self._store.ticks.open([tick.schedule])
+        for one in jobs:
+            if (one.queue, one.job) == (tick.queue, tick.job):
+                self._note(one, schedule, self._located([one]).get(one))
+
+    def cancel(self, tick: OpenTick) -> None:
+        """Cancel the job of a tick, or ask it to stop if it runs."""
+        for job in self._located([tick]).values():
+            self._store.jobs.cancel(tick.queue, [(job.id, cancelled_event(job))], running=True)
+
+    def _located(self, ticks: list[OpenTick]) -> dict[OpenTick, Found]:
+        by_queue: dict[str, list[OpenTick]] = {}
+        for tick in ticks:
+            by_queue.setdefault(tick.queue, []).append(tick)
+        out = {}
+        for queue, those in by_queue.items():
+            found = {job.id: job for job in self._store.jobs.locate(queue, [tick.job for tick in those])}
+            out.update({tick: found[tick.job] for tick in those if tick.job in found})
+        return out
+
+    def _note(self, tick: OpenTick, schedule: Schedule | None, job: Found | None) -> None:
+        most = 0 if schedule is None else schedule.pause_on_failure
+        pause = SchedulePause(0, me(), f"{most} of its jobs died in a row" if most > 1 else "its job died").text()
+        seen, state = None if job is None else to_job(job), _state(job)
+        started, ended = (None, None) if seen is None else (_ms(seen.started_at), _ms(seen.finished_at))
+        noted, paused = self._store.ticks.settle(tick, state, started, ended, most=most, pause=pause)
+        if paused:
+            log.warning("schedule %s is paused: job %s is dead", tick.schedule, sanitize(tick.job))
+            self._store.audit.add(
+                "schedule pause", f"schedule:{tick.schedule}", 1, f"by itself: job {tick.job} is dead"
+            )
+        if noted and state == "completed" and schedule is not None and schedule.heartbeat:
+            self._completed(schedule)
+
+
+def has_ended(state: str) -> bool:
+    """Whether a job in that state, as `state_of` names it, is in the way of nothing."""
+    return state == GONE or state in TERMINAL
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else clock.to_ms(moment)
+
+
+def _state(job: Found | None) -> str:
+    return GONE if job is None else job.state

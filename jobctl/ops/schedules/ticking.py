@@ -1,0 +1,107 @@
+"""Ticks on the way into the store: each becomes a job of the catalog, in the same step that takes the tick."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from jobctl.catalog.model import Catalog, Schedule
+from jobctl.catalog.templates import TemplateProblem
+from jobctl.catalog.ticks import following, identity, rendered, spread_ms
+from jobctl.errors import UsageError
+from jobctl.ops.schedules.known import effective
+from jobctl.ops.schedules.outcomes import Outcomes, has_ended
+from jobctl.producer import Producer
+from jobctl.store import Store
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.nouns.schedules import Ticked
+from jobctl.store.nouns.ticks import OpenTick
+
+log = logging.getLogger(__name__)
+
+TRIES = 5
+"""How often a tick is tried anew because the job in its way has ended."""
+
+
+class Ticking:
+    """The store's side of a scheduler: see engine.scheduler.feeder.Ticks."""
+
+    def __init__(self, store: Store, catalog: Catalog, outcomes: Outcomes | None = None) -> None:
+        """`outcomes` notes how jobs have ended; who only enqueues ticks needs none."""
+        self._store = store
+        self._producer = Producer(catalog, store.mint)
+        self._outcomes = outcomes or Outcomes(store)
+
+    def use(self, catalog: Catalog) -> None:
+        """Make jobs of another catalog from now on."""
+        self._producer = Producer(catalog, self._store.mint)
+
+    def tick(self, schedule: Schedule, tick_ms: int, how: str = "tick", why: str = "", *, delay_ms: int = 0) -> Ticked:
+        """Take a tick and enqueue its job, `delay_ms` later than else, or do with it what `overlap` says. Raises
+        UsageError for a payload that does not fit."""
+        job, look = (
+            self._job(schedule, tick_ms, delay_ms),
+            schedule.overlap != "allow" and how not in ("hand", "backfill"),
+        )
+        for _ in range(TRIES):
+            said = self._take(schedule, tick_ms, job, how, why, look=look)
+            if said.outcome != "overlaps":
+                return said
+            earlier = OpenTick(schedule.name, tick_ms, *said.more.split(" ", 1))
+            if not has_ended(self._outcomes.state_of(earlier)):
+                return self._overlap(schedule, tick_ms, job, how, earlier, said)
+            self._outcomes.note(earlier, schedule)
+        return said
+
+    def _take(self, schedule: Schedule, tick_ms: int, job: NewJob, how: str, why: str, *, look: bool) -> Ticked:
+        next_ms = following(schedule, tick_ms)
+        return self._store.schedules.tick(schedule.name, tick_ms, next_ms, job, how=how, why=why, look=look)
+
+    def _overlap(
+        self, schedule: Schedule, tick_ms: int, job: NewJob, how: str, earlier: OpenTick, said: Ticked
+    ) -> Ticked:
+        """The job of an earlier tick has not ended."""
+        if how == "queued":
+            return said
+        why = f"job {earlier.job} of an earlier tick had not ended"
+        if schedule.overlap == "cancel-running":
+            self._outcomes.cancel(earlier)
+            return self._take(schedule, tick_ms, job, how, f"{why}, and was cancelled", look=False)
+        what = "queued" if schedule.overlap == "queue" else "skipped"
+        self.let_pass(schedule, [tick_ms], following(schedule, tick_ms), what, why)
+        log.info("schedule %s: a tick is %s: %s", schedule.name, what, why)
+        return said
+
+    def let_pass(self, schedule: Schedule, passed: Sequence[int], next_ms: int, what: str, why: str) -> int:
+        """Let ticks pass without a job; `next_ms` is the one after the last. Returns how many did."""
+        return self._store.schedules.let_pass(schedule.name, passed, next_ms, what, why)
+
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The catalog's schedules, with what is set by hand."""
+        return effective(self._store, self._producer.catalog)
+
+    def announce(self, schedules: Sequence[Schedule]) -> tuple[int, dict[str, int]]:
+        """Say which schedules there are. Returns Redis's clock, and the tick that comes next for each: in the past if
+        some were missed."""
+        now = self._store.processes.now_ms()
+        rows = [(one.name, identity(one), following(one, now), one.was or "") for one in schedules]
+        return now, dict(zip([one.name for one in schedules], self._store.schedules.announce(rows), strict=True))
+
+    def alone(self, name: str) -> bool:
+        """Whether no other scheduler than `name` lives."""
+        return not any(row.kind == "scheduler" and row.name != name for row in self._store.processes.ls())
+
+    def look(self) -> None:
+        """Note how jobs of ticks have ended, and enqueue ticks that have waited for that."""
+        for schedule, tick_ms in self._outcomes.look(self._producer.catalog.schedules):
+            said = self.tick(schedule, tick_ms, "queued", "it has waited for the job of an earlier tick")
+            if said.job is not None:
+                log.info("schedule %s: a tick that waited is job %s", schedule.name, said.job.id)
+
+    def _job(self, schedule: Schedule, tick_ms: int, delay_ms: int) -> NewJob:
+        wait_ms = spread_ms(schedule, tick_ms) + delay_ms
+        try:
+            payload = rendered(schedule, tick_ms)
+        except TemplateProblem as problem:
+            raise UsageError(f"schedule {schedule.name}: {problem}") from problem
+        return self._producer.prepare(schedule.job, payload, delay=wait_ms / 1000 if wait_ms else None)

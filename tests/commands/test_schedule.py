@@ -1,0 +1,246 @@
+"""`jobctl schedule`: what was due, what is due, and what a person does about it."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from jobctl.catalog.load import load
+from jobctl.catalog.ticks import identity
+from jobctl.ops.schedules.ticking import Ticking
+from jobctl.store.nouns.ticks import TickRow
+from tests.project import Project
+from tests.support import eventually
+
+MINUTE = 60_000
+SCHEDULES = """\
+schedules:
+  minutely: {job: nap, every: 1m, payload: {n: 1, s: 0, text: "{{ tick }} after {{ previous_tick }}"}}
+  morning: {job: nap, cron: "0 9 * * mon-fri", timezone: America/New_York, payload: {n: 2}}
+"""
+
+
+@pytest.fixture
+def planned(project: Project) -> Project:
+    project.write("jobs.yaml", (project.folder / "jobs.yaml").read_text() + SCHEDULES)
+    return project
+
+
+def away(project: Project, minutes: int) -> int:
+    """As if the last scheduler had died so many ticks ago. Returns the last tick that it took."""
+    catalog = load(project.folder / "jobs.yaml")
+    last = (project.store.processes.now_ms() // MINUTE - minutes) * MINUTE
+    schedule = catalog.schedules["minutely"]
+    project.store.schedules.announce([("minutely", identity(schedule), last, "")])
+    assert Ticking(project.store, catalog).tick(schedule, last).outcome == "used"
+    return last
+
+
+def history(project: Project) -> list[TickRow]:
+    return project.store.ticks.history("minutely", limit=1_000)[::-1]
+
+
+def caught_up(project: Project, last: int) -> list[int]:
+    """How many minutes after the last tick each is that was made up for, once a scheduler has decided all."""
+    project.start("scheduler").ready()
+    until = project.store.processes.now_ms() // MINUTE * MINUTE
+    rows = eventually(lambda: (found := history(project))[-1].due_ms >= until and found)
+    assert [row.due_ms for row in rows] == list(range(last, rows[-1].due_ms + 1, MINUTE)), "each is noted"
+    return [(row.due_ms - last) // MINUTE for row in rows if row.how == "caught_up"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("catch_up: all", [1, 2, 3]),
+        ("catch_up: latest", [3]),
+        ("catch_up: none", []),
+        ("timezone: UTC, anchor: 1970-01-01", []),
+    ],
+)
+def test_missed_ticks_are_made_up_for_as_the_policy_says(planned: Project, policy: str, expected: list[int]) -> None:
+    planned.change("jobs.yaml", "every: 1m,", f"every: 1m, {policy},")
+    now = planned.store.processes.now_ms()
+    last = away(planned, 3)
+    found = caught_up(planned, last)
+    passed = (planned.store.processes.now_ms() - now) // MINUTE + (now % MINUTE > MINUTE - 20_000)
+    if expected == [1, 2, 3]:
+        assert found[:3] == expected
+        assert len(found) <= 3 + passed
+    elif expected == [3]:
+        assert len(found) == 1
+        assert 3 <= found[0] <= 3 + passed
+    else:
+        assert found == []
+
+
+def test_missed_ticks_older_than_the_window_are_not_made_up_for(planned: Project) -> None:
+    planned.change("jobs.yaml", "every: 1m,", "every: 1m, catch_up: all, window: 90m,")
+    last = away(planned, 200)
+    found = caught_up(planned, last)
+    assert 109 <= found[0] <= 114
+    assert found == list(range(found[0], found[-1] + 1))
+    old = next(row for row in history(planned) if row.what == "missed")
+    assert old.why == "no scheduler took it in time, and it is older than `window`"
+
+
+def test_a_tick_has_the_payload_of_its_time(planned: Project) -> None:
+    planned.change("jobs.yaml", "every: 1m,", "every: 1m, catch_up: all,")
+    last = away(planned, 2)
+    caught_up(planned, last)
+    row = history(planned)[1]
+    job = planned.client.job(str(row.job))
+    first, _, second = job.payload["text"].partition(" after ")
+    assert json.loads(planned.cli("schedule", "history", "minutely", "-o", "json").out)[-2]["due_at"][:19] == first[:19]
+    assert second[14:19] != first[14:19]
+
+
+def test_ls_says_when_and_what_became_of_the_last(planned: Project) -> None:
+    last = away(planned, 1)
+    rows = {row["name"]: row for row in planned.cli("schedule", "ls", "-o", "json").json()}
+    assert rows["morning"]["when"] == "at 09:00 Monday to Friday, New York"
+    assert rows["morning"]["last_at"] is None
+    assert rows["minutely"]["last_outcome"] == "enqueued"
+    assert rows["minutely"]["last_job"] == history(planned)[-1].job
+    assert history(planned)[-1].due_ms == last
+    assert planned.cli("schedule", "ls", "nope").code == 4
+
+
+def test_a_schedule_of_another_catalog_is_listed_until_it_is_retired(planned: Project) -> None:
+    planned.store.schedules.announce([("theirs", "d", 1, "")])
+    assert "theirs" in planned.cli("schedule", "ls").out
+    planned.store.client.hset(planned.store.keys.announced(), "theirs", 1)
+    assert "theirs" not in planned.cli("schedule", "ls").out
+    [row] = [row for row in planned.cli("schedule", "ls", "--retired", "-o", "json").json() if row["name"] == "theirs"]
+    assert row["retired"] is True
+
+
+def test_next_shows_both_zones_and_marks_a_change_of_the_clocks(planned: Project) -> None:
+    rows = planned.cli("schedule", "next", "morning", "-n", "3", "--from", "2026-10-29T00:00Z", "-o", "json").json()
+    assert [(row["local"], row["at"], row["clocks_change"]) for row in rows] == [
+        ("2026-10-29T09:00:00-04:00", "2026-10-29T13:00:00Z", False),
+        ("2026-10-30T09:00:00-04:00", "2026-10-30T13:00:00Z", False),
+        ("2026-11-02T09:00:00-05:00", "2026-11-02T14:00:00Z", True),
+    ]
+
+
+def test_next_needs_no_redis(planned: Project) -> None:
+    ran = planned.cli("schedule", "next", "morning", "-n", "1", "--redis", "unix:///nowhere.sock")
+    assert ran.code == 0
+    assert "Redis does not answer" in ran.err
+
+
+def test_a_pause_shows_its_reason_and_ends(planned: Project) -> None:
+    assert planned.cli("schedule", "pause", "minutely", "--for", "1h", "--reason", "too much").code == 0
+    [row, _] = planned.cli("schedule", "ls", "-o", "json").json()
+    assert (row["paused"], row["reason"]) == (True, "too much")
+    away_row = Ticking(planned.store, load(planned.folder / "jobs.yaml"))
+    schedule = load(planned.folder / "jobs.yaml").schedules["minutely"]
+    at = planned.store.processes.now_ms() // MINUTE * MINUTE
+    assert away_row.tick(schedule, at).outcome == "paused"
+    assert "paused" in planned.cli("schedule", "history", "minutely").out
+    assert "resumed minutely" in planned.cli("schedule", "resume", "minutely").err
+    assert "was not paused" in planned.cli("schedule", "resume", "minutely").err
+    assert away_row.tick(schedule, at).outcome == "taken"
+
+
+def test_a_backfill_enqueues_each_missed_tick_once(planned: Project) -> None:
+    last = away(planned, 5)
+    since = f"{(planned.store.processes.now_ms() - last) // 1000 + 30}s"
+    dry = planned.cli("schedule", "backfill", "minutely", "--since", since, "--dry-run")
+    assert len(dry.out.split()) in (5, 6)
+    refused = planned.cli("schedule", "backfill", "minutely", "--since", since)
+    assert refused.code == 5
+    ran = planned.cli("schedule", "backfill", "minutely", "--since", since, "--yes", "--max", "9")
+    ids = ran.out.split()
+    assert len(ids) in (5, 6)
+    assert planned.states(ids) == {"waiting": len(ids)}
+    again = planned.cli("schedule", "backfill", "minutely", "--since", since, "--yes", "--max", "9")
+    assert len(again.out.split()) <= 1  # a minute may have passed
+    filled = [row for row in history(planned) if row.how == "backfill"]
+    assert len({row.due_ms for row in filled}) == len(filled)
+
+
+def test_a_backfill_may_spread_its_jobs(planned: Project) -> None:
+    away(planned, 5)
+    ran = planned.cli("schedule", "backfill", "minutely", "--since", "270s", "--yes", "--max", "9", "--rate", "1/h")
+    jobs = planned.jobs(ran.out.split())
+    assert jobs[0].state == "waiting"
+    assert {job.state for job in jobs[1:]} == {"delayed"}
+
+
+def test_a_backfill_before_the_history_is_refused(planned: Project) -> None:
+    planned.store.writer.hset(planned.store.keys.cursors(), "minutely|floor", planned.store.processes.now_ms() - MINUTE)
+    ran = planned.cli("schedule", "backfill", "minutely", "--since", "1h", "--dry-run")
+    assert ran.code == 2
+    assert "is not known any more" in ran.err
+
+
+def test_run_enqueues_now_and_is_noted(planned: Project) -> None:
+    planned.cli("schedule", "pause", "morning")
+    ran = planned.cli("schedule", "run", "morning", "--at", "2026-11-24T09:00-05:00")
+    assert ran.code == 0
+    [row] = planned.cli("schedule", "history", "morning", "-o", "json").json()
+    assert (row["due_at"], row["how"], row["job"]) == ("2026-11-24T14:00:00Z", "hand", ran.out.strip())
+    assert planned.cli("schedule", "run", "morning", "--at", "2999-01-01").code == 2
+
+
+def test_times_set_by_hand_hold_until_they_are_reset(planned: Project) -> None:
+    scheduler = planned.start("scheduler").ready()
+    ran = planned.cli("schedule", "set", "morning", "--every", "1s", "--for", "1h")
+    assert ran.code == 0
+    scheduler.said("schedule morning changed")
+    eventually(lambda: planned.store.ticks.counts(["morning"])["morning"] >= 2)
+    row = planned.cli("schedule", "ls", "morning", "-o", "json").json()[0]
+    assert row["when"] == "every 1s"
+    assert row["set_by"]
+    assert planned.cli("schedule", "set", "morning", "--reset").code == 0
+    scheduler.said("schedule morning changed", times=2)
+    assert planned.cli("schedule", "ls", "morning", "-o", "json").json()[0]["set_by"] is None
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--cron", "61 * * * *"), "--cron: the minute of the cron expression cannot be `61`"),
+        (("--every", "10ms"), "--every: expected at least 1s"),
+        (("--cron", "@daily", "--timezone", "Europe/Nowhere"), "--timezone: unknown time zone"),
+        ((), "give either --cron or --every"),
+        (("--cron", "@daily", "--every", "1h"), "give either --cron or --every"),
+        (("--reset", "--every", "1h"), "--reset goes alone"),
+    ],
+)
+def test_times_that_cannot_be_are_refused(planned: Project, args: tuple[str, ...], says: str) -> None:
+    ran = planned.cli("schedule", "set", "morning", *args)
+    assert ran.code == 2
+    assert says in ran.err
+    assert planned.store.schedules.by_hand() == {}
+
+
+def test_check_fails_without_a_scheduler_and_for_a_late_tick(planned: Project) -> None:
+    ran = planned.cli("schedule", "check")
+    assert ran.code == 1
+    assert "no scheduler lives" in ran.err
+    scheduler = planned.start("scheduler").ready()
+    eventually(lambda: planned.cli("schedule", "check").code == 0)
+    scheduler.signal(signal.SIGSTOP)  # it lives, as far as anybody knows, and takes no ticks
+    key, field = planned.store.keys.cursors(), "morning|next"
+    planned.store.client.hset(key, field, planned.store.processes.now_ms() - 2 * MINUTE)
+    ran = planned.cli("schedule", "check", "morning", "-o", "json")
+    assert ran.code == 1
+    assert ran.json()[0]["status"].startswith("late by 2m")
+    scheduler.signal(signal.SIGCONT)
+
+
+def test_two_jobs_in_a_row_that_die_pause_the_schedule(planned: Project) -> None:
+    planned.change(
+        "jobs.yaml", "every: 1m, payload: {n: 1, s: 0,", "every: 1s, pause_on_failure: 2, payload: {n: 1, s: 0,"
+    )
+    planned.change("jobs.yaml", "minutely: {job: nap", "minutely: {job: fail")
+    planned.start("scheduler")
+    planned.worker().ready()
+    eventually(lambda: planned.store.schedules.cursors(["minutely"])["minutely"].pause is not None)
+    assert "2 of its jobs died in a row" in planned.cli("schedule", "ls").out
+    assert [row.state for row in history(planned)[:2]] == ["dead", "dead"]

@@ -1,0 +1,223 @@
+"""What became of each tick: noted in the same step, found again, and the ground on which later ticks are decided."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobctl.store import Store
+from jobctl.store.data.newjob import NewJob, Unique
+from jobctl.store.nouns.schedules import SchedulePause, Ticked
+from jobctl.store.nouns.ticks import OpenTick, TickRow
+from tests.store.moves import QUEUE
+
+STEP = 1_000
+
+
+@pytest.fixture
+def start(store: Store) -> int:
+    """A tick of a schedule that is due every second: so long ago that those after it are due as well."""
+    return store.processes.now_ms() // STEP * STEP - 60 * STEP
+
+
+def tick(store: Store, at: int, how: str = "tick", *, look: bool = False, job_id: str | None = None) -> Ticked:
+    job = NewJob(id=job_id or f"t{at}", type="act", queue=QUEUE, payload={})
+    return store.schedules.tick("s", at, at + STEP, job, how=how, look=look)
+
+
+def rows(store: Store) -> list[TickRow]:
+    """The history, the oldest first."""
+    return store.ticks.history("s", limit=1_000)[::-1]
+
+
+def told(store: Store) -> list[tuple[int, str, str]]:
+    return [(row.due_ms, row.what, row.how) for row in rows(store)]
+
+
+def announce(store: Store, next_ms: int, digest: str = "d", was: str = "", name: str = "s") -> int:
+    return store.schedules.announce([(name, digest, next_ms, was)])[0]
+
+
+def test_a_tick_is_noted_with_its_job(store: Store, start: int) -> None:
+    assert tick(store, start).outcome == "used"
+    [row] = rows(store)
+    assert (row.due_ms, row.what, row.how, row.job, row.queue) == (start, "enqueued", "tick", f"t{start}", QUEUE)
+    assert start < row.at <= store.processes.now_ms()
+
+
+def test_a_tick_after_missed_ones_waits_until_they_are_decided(store: Store, start: int) -> None:
+    tick(store, start)
+    said = tick(store, start + 3 * STEP)
+    assert (said.outcome, said.more) == ("behind", str(start + STEP))
+    assert told(store) == [(start, "enqueued", "tick")]
+    assert store.schedules.let_pass("s", [start + STEP], start + 2 * STEP, "missed", "away") == 1
+    assert tick(store, start + 2 * STEP, "caught_up").outcome == "used"
+    assert tick(store, start + 3 * STEP).outcome == "used"
+    assert told(store) == [
+        (start, "enqueued", "tick"),
+        (start + STEP, "missed", "tick"),
+        (start + 2 * STEP, "enqueued", "caught_up"),
+        (start + 3 * STEP, "enqueued", "tick"),
+    ]
+
+
+def test_what_others_have_decided_passes_no_more(store: Store, start: int) -> None:
+    tick(store, start)
+    ticks = [start, start + STEP, start + 2 * STEP]
+    assert store.schedules.let_pass("s", ticks, start + 3 * STEP, "missed", "away") == 2
+    assert store.schedules.let_pass("s", ticks, start + 3 * STEP, "missed", "away") == 0
+    assert tick(store, start + STEP, "caught_up").outcome == "taken"
+
+
+def test_a_tick_that_is_not_due_cannot_pass(store: Store) -> None:
+    ahead = store.processes.now_ms() + 60_000
+    assert store.schedules.let_pass("s", [ahead], ahead + STEP, "missed", "away") == 0
+    assert rows(store) == []
+
+
+def test_a_new_schedule_has_missed_nothing(store: Store, start: int) -> None:
+    assert announce(store, start + 5 * STEP) == start + 5 * STEP
+    assert announce(store, start + 9 * STEP) == start + 5 * STEP
+
+
+def test_a_schedule_that_is_due_at_other_times_has_missed_none_of_them(store: Store, start: int) -> None:
+    announce(store, start)
+    tick(store, start)
+    assert announce(store, start + 9 * STEP) == start + STEP
+    assert announce(store, start + 9 * STEP, digest="other") == start + 9 * STEP
+    assert tick(store, start + 9 * STEP).outcome == "used"
+
+
+def test_a_schedule_that_was_renamed_goes_on_where_it_stood(store: Store, start: int) -> None:
+    announce(store, start, name="old")
+    job = NewJob(id="t", type="act", queue=QUEUE, payload={})
+    store.schedules.tick("old", start, start + STEP, job)
+    store.schedules.pause("old", SchedulePause(0, "me", "why"))
+    assert announce(store, start + 9 * STEP, was="old") == start + STEP
+    assert tick(store, start).outcome == "taken"
+    assert [row.job for row in rows(store)] == ["t"]
+    assert store.ticks.busy() == ["s"]
+    cursor = store.schedules.cursors(["s"])["s"]
+    assert cursor.pause is not None
+    assert cursor.pause.reason == "why"
+    assert store.schedules.cursors(["old"])["old"].last_ms is None
+    assert store.schedules.announced().keys() == {"s"}
+
+
+def test_a_pause_ends_by_itself(store: Store, start: int) -> None:
+    store.schedules.pause("s", SchedulePause(store.processes.now_ms() + 60_000, "me", ""))
+    assert tick(store, start).outcome == "paused"
+    store.schedules.pause("s", SchedulePause(store.processes.now_ms() - 1, "me", ""))
+    assert tick(store, start + STEP).outcome == "used"
+    assert told(store) == [(start, "paused", "tick"), (start + STEP, "enqueued", "tick")]
+    assert store.schedules.cursors(["s"])["s"].pause is None
+
+
+def test_a_tick_whose_unique_key_is_held_is_noted_with_the_holder(store: Store, start: int) -> None:
+    unique = Unique(name="act|k", mode="finished")
+    store.jobs.enqueue([NewJob(id="holder", type="act", queue=QUEUE, payload={}, unique=unique)])
+    job = NewJob(id="t", type="act", queue=QUEUE, payload={}, unique=unique)
+    assert store.schedules.tick("s", start, start + STEP, job).outcome == "used"
+    [row] = rows(store)
+    assert (row.what, row.why, row.job) == ("held", "job holder holds the unique key", None)
+
+
+def test_a_tick_does_not_overlap_if_it_is_to_look(store: Store, start: int) -> None:
+    tick(store, start)
+    said = tick(store, start + STEP, look=True)
+    assert (said.outcome, said.more) == ("overlaps", f"{QUEUE} t{start}")
+    assert store.schedules.cursors(["s"])["s"].last_ms == start
+    assert store.ticks.settle(OpenTick("s", start, QUEUE, f"t{start}"), "completed", 1, 2) == (True, False)
+    assert tick(store, start + STEP, look=True).outcome == "used"
+
+
+def test_an_end_is_noted_once(store: Store, start: int) -> None:
+    tick(store, start)
+    [one], _ = store.ticks.open(store.ticks.busy())
+    assert one == OpenTick("s", start, QUEUE, f"t{start}")
+    assert store.ticks.settle(one, "completed", start + 5, start + 9) == (True, False)
+    assert store.ticks.settle(one, "dead", start + 5, start + 9) == (False, False)
+    [row] = rows(store)
+    assert (row.state, row.started, row.ended) == ("completed", start + 5, start + 9)
+    assert store.ticks.busy() == []
+
+
+def test_failures_in_a_row_pause_the_schedule(store: Store, start: int) -> None:
+    def end(number: int, state: str) -> bool:
+        tick(store, start + number * STEP)
+        [one], _ = store.ticks.open(["s"])
+        return store.ticks.settle(one, state, None, None, most=2, pause="0|jobctl|2 died")[1]
+
+    assert [end(0, "dead"), end(1, "completed"), end(2, "dead"), end(3, "cancelled"), end(4, "dead")] == [
+        False, False, False, False, True,
+    ]  # fmt: skip
+    assert tick(store, start + 5 * STEP).outcome == "paused"
+    store.schedules.resume("s")
+    assert end(6, "dead") is False
+
+
+def test_a_queued_tick_is_enqueued_when_nothing_is_in_its_way(store: Store, start: int) -> None:
+    tick(store, start)
+    store.schedules.let_pass("s", [start + STEP], start + 2 * STEP, "queued", "job t had not ended")
+    [one], queued = store.ticks.open(["s"])
+    assert queued == {"s": start + STEP}
+    assert tick(store, start + STEP, "queued").outcome == "overlaps"
+    store.ticks.settle(one, "completed", None, None)
+    assert store.ticks.busy() == ["s"]
+    assert tick(store, start + STEP, "queued").outcome == "used"
+    assert tick(store, start + STEP, "queued").outcome == "taken"
+    assert told(store)[1:] == [(start + STEP, "enqueued", "queued")]
+
+
+def test_only_so_many_ticks_may_be_queued(store: Store, start: int) -> None:
+    tick(store, start - 200 * STEP)
+    ticks = [start + (n - 199) * STEP for n in range(150)]
+    assert store.schedules.let_pass("s", ticks, ticks[-1] + STEP, "queued", "busy") == 150
+    assert [what for _, what, _ in told(store)[1:]] == ["queued"] * 100 + ["skipped"] * 50
+
+
+def test_a_backfill_enqueues_what_was_missed_and_nothing_twice(store: Store, start: int) -> None:
+    tick(store, start)
+    store.schedules.let_pass("s", [start + STEP], start + 2 * STEP, "missed", "away")
+    tick(store, start + 2 * STEP)
+    outcomes = [
+        [tick(store, start + n * STEP, "backfill", job_id=f"{round_}.{n}").outcome for n in range(-1, 3)]
+        for round_ in range(2)
+    ]
+    assert outcomes == [["used", "taken", "used", "taken"], ["taken"] * 4]
+    assert store.schedules.cursors(["s"])["s"].last_ms == start + 2 * STEP
+
+
+def test_a_tick_that_was_backfilled_before_its_turn_is_taken(store: Store, start: int) -> None:
+    tick(store, start)
+    assert tick(store, start + STEP, "backfill").outcome == "used"
+    assert tick(store, start + STEP, job_id="another").outcome == "taken"
+    assert tick(store, start + 2 * STEP).outcome == "used"
+
+
+def test_before_the_first_announcement_nothing_is_known(store: Store, start: int) -> None:
+    """A cursor that an older version left: it kept no history."""
+    store.writer.hset(store.keys.cursors(), "s", start)
+    announce(store, start + STEP)
+    assert tick(store, start, "backfill").outcome == "forgotten"
+    assert tick(store, start + STEP, "backfill").outcome == "used"
+
+
+def test_the_history_is_bounded_and_says_from_when_it_is_known(store: Store, start: int) -> None:
+    first = start - 10_020 * STEP
+    for at in range(first, first + 10_020 * STEP, 200 * STEP):
+        ticks = list(range(at, min(at + 200 * STEP, first + 10_020 * STEP), STEP))
+        store.schedules.let_pass("s", ticks, ticks[-1] + STEP, "missed", "away")
+    assert store.ticks.counts(["s"]) == {"s": 10_000}
+    assert store.schedules.cursors(["s"])["s"].floor_ms == first + 19 * STEP
+    assert tick(store, first + 19 * STEP, "backfill").outcome == "forgotten"
+
+
+def test_a_run_by_hand_stands_beside_the_tick_of_its_time(store: Store, start: int) -> None:
+    tick(store, start)
+    for number in range(3):
+        assert tick(store, start, "hand", job_id=f"h{number}").outcome == "used"
+    assert sorted(row.how for row in rows(store)) == ["hand", "hand", "hand", "tick"]
+    assert tick(store, start, "backfill").outcome == "taken"
+    jobs, _ = store.ticks.open(["s"])
+    assert [store.ticks.settle(one, "completed", None, None)[0] for one in jobs] == [True] * 4
+    assert {row.state for row in rows(store)} == {"completed"}
