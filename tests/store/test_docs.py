@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.store.wire.keys import KIND, NAMESPACE_KEYS, Keys
+from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.kinds import KIND
 from jobctl.store.wire.script import load, parts
 
 DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")

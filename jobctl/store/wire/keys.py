@@ -6,8 +6,6 @@ that the catalog would refuse (UsageError): none holds `@` or `:`, so no queue's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from jobctl import names
 
 
@@ -285,19 +283,3 @@ NAMESPACE_KEYS = frozenset(
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
-
-_KINDS = {
-    "list": "ready stock_delayed wake",
-    "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
-    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published "
-    "ended catalogs followed announced schedules_by_hand",
-    "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
-    "limited expiring due beats",
-    "set": "queues stock_queues named open_ticks",
-    "string": "stale since layout migrating token scanned following",
-    "stream": "events audit",
-}
-KIND: Mapping[str, str] = {name: kind for kind, names_of in _KINDS.items() for name in names_of.split()}
-"""The type of each key, as Redis's TYPE names it; of those that take more than a queue's name, none."""
-PER_QUEUE = tuple(name for name in KIND if name not in NAMESPACE_KEYS | {"scanned", "stock_heartbeats"})
-OF_NAMESPACE = tuple(name for name in KIND if name not in PER_QUEUE)

@@ -1,15 +1,31 @@
-"""Keys that hold another type than jobctl keeps there: another system lives in the namespace, or wrote to it."""
+"""The type of each key; and keys that hold another: another system lives in the namespace, or wrote to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import redis
 
 from jobctl.errors import WrongKind
-from jobctl.store.wire.keys import KIND, OF_NAMESPACE, PER_QUEUE, Keys
+from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+
+_KINDS = {
+    "list": "ready stock_delayed wake",
+    "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
+    "attempts traces trace_uses results groups origins limits lanes uniques paused notice processes cursors published "
+    "ended catalogs followed announced schedules_by_hand",
+    "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
+    "limited expiring due beats",
+    "set": "queues stock_queues named open_ticks",
+    "string": "stale since layout migrating token scanned following",
+    "stream": "events audit",
+}
+KIND: Mapping[str, str] = {name: kind for kind, names_of in _KINDS.items() for name in names_of.split()}
+"""The type of each key, as Redis's TYPE names it; of those that take more than a queue's name, none."""
+PER_QUEUE = tuple(name for name in KIND if name not in NAMESPACE_KEYS | {"scanned", "stock_heartbeats"})
+OF_NAMESPACE = tuple(name for name in KIND if name not in PER_QUEUE)
 
 WORDS = {"zset": "sorted set"}
 
