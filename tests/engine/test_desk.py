@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from jobctl.engine.process.desk import Desk
+import msgspec
+import pytest
+
+from jobctl import clock
+from jobctl.engine.process.desk import ALONE_WITHIN_S, QUIET_S, Desk
 from jobctl.handlers.base import CancelToken
 from jobctl.store.data.ids import JobRef
 from jobctl.store.nouns.settle import Reserved
@@ -49,3 +53,58 @@ def test_a_late_attempt_and_its_successor_in_one_process_are_two() -> None:
     assert desk.attempts_of(now.ref) == [late, now]
     desk.end(late, 0.1)
     assert desk.running() == [now]
+
+
+class Workshop:
+    """A desk with four threads and a clock of its own. A job that killed twice came while a long one ran."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(clock, "monotonic", lambda: self.now)
+        self.desk, self.count = Desk(4), 0
+        self.long = self.begin()
+        self.suspect = msgspec.structs.replace(reserved("email", "99-1", "killer"), crashes=2)
+        self.desk.take((self.suspect,))
+
+    def begin(self) -> Reserved:
+        self.count += 1
+        job = reserved("email", f"{self.count}-1", f"job-{self.count}")
+        self.desk.take((job,))
+        assert self.desk.inbox.get_nowait() == job
+        self.desk.begin(job, CancelToken())
+        return job
+
+    @property
+    def room(self) -> int:
+        return self.desk.room(0.0)
+
+
+def test_while_a_long_job_runs_a_job_that_is_to_run_alone_keeps_no_thread_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Workshop(monkeypatch)
+    assert shop.room == 3
+    short = shop.begin()
+    shop.desk.end(shop.long, 3_600.0)
+    assert (shop.room, shop.desk.inbox.qsize()) == (0, 0)
+    shop.desk.end(short, 0.1)
+    assert (shop.room, shop.desk.inbox.get_nowait()) == (0, shop.suspect)
+    shop.desk.begin(shop.suspect, CancelToken())
+    shop.desk.end(shop.suspect, 0.1)
+    assert shop.room >= 4
+
+
+def test_threads_do_not_idle_for_another_long_job_unless_the_one_that_is_to_run_alone_has_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Workshop(monkeypatch)
+    shop.begin()
+    shop.desk.end(shop.long, 3_600.0)
+    assert shop.room == 0
+    shop.now += QUIET_S
+    assert shop.room == 3
+    shop.begin()
+    shop.now += ALONE_WITHIN_S
+    for job in shop.desk.running()[:1]:
+        shop.desk.end(job, 600.0)
+    assert shop.room == 0
+    shop.now += 2 * QUIET_S
+    assert shop.room == 0

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+from jobctl.store.nouns.pauses import Pause
 from tests.project import NAMESPACE, Project, alive, gone, kill
 from tests.support import PATIENCE_S, eventually
 
@@ -167,3 +168,18 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_command_whose_worker_is_killed_before_its_group_is_known_dies_with_it() -> None:
     ran = subprocess.run([sys.executable, "-c", KILLED_IN_BETWEEN], capture_output=True, text=True, timeout=PATIENCE_S)
     gone([int(ran.stdout)])
+
+
+def test_a_job_that_waits_to_run_alone_keeps_no_thread_idle_while_a_long_job_runs(project: Project) -> None:
+    project.start("worker", "--processes=1", "--threads=2").ready()
+    gate = project.client.enqueue("gate", {"n": 1})
+    project.all_are("running", [gate.id])
+    project.store.pauses.pause("default", Pause(0, "", "me"))
+    suspect = project.client.enqueue("nap", {"n": 2, "s": 0})
+    project.store.client.hset(project.store.keys.crashes("default"), suspect.id, 2)
+    project.store.pauses.resume("default", ["default"])
+    eventually(lambda: suspect.id in project.store.processes.reservations("default"))
+    project.all_are("completed", project.naps(5, s=0))
+    project.all_are("running", [gate.id])
+    project.write("open", "")
+    project.all_are("completed", [gate.id, suspect.id])

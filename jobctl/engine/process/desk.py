@@ -19,6 +19,10 @@ MAX_UNCOMMITTED = 2_000
 ALONE_AFTER = 2
 """A job whose worker died this often while running it is run with nothing else in the process: its neighbours then
 were innocent, and if it kills again it is known to be the one."""
+QUIET_S = 10.0
+"""For so long nothing is fetched before such a job runs, once all has ended that ran when it came."""
+ALONE_WITHIN_S = 600.0
+"""After so long nothing more is fetched at all until it has run."""
 
 
 class Desk:
@@ -38,6 +42,9 @@ class Desk:
         self._ending: set[str] = set()
         self._suspects: deque[Reserved] = deque()
         self._alone: Reserved | None = None
+        self._before: frozenset[str] = frozenset()  # what was held when suspects began to wait, or to wait anew
+        self._suspects_at = 0.0
+        self._quiet_at: float | None = None
         self._mean_s = 1.0
         self._moved = clock.monotonic()
         self._asking = self._closed = False
@@ -64,10 +71,28 @@ class Desk:
         return room > 0 and (self.inbox.qsize() < self._threads or room * 2 >= self._capacity())
 
     def _room(self) -> int:
-        if len(self._ending) >= MAX_UNCOMMITTED or self._suspects or self._alone:
+        if len(self._ending) >= MAX_UNCOMMITTED or self._alone or (self._suspects and self._makes_quiet()):
             return 0
-        room = self._capacity() - len(self._held)
+        waiting_alone = min(len(self._suspects), self._threads)  # they take no thread from others
+        room = self._capacity() - len(self._held) + waiting_alone
         return room if self._limit is None else min(room, self._limit - self._taken)
+
+    def _makes_quiet(self) -> bool:
+        """Whether nothing is fetched, so that a suspect may run alone. While a job runs that was there before it the
+        other threads go on: they would wait for that one's end for nothing."""
+        if not self._before.isdisjoint(self._held):
+            return False
+        now = clock.monotonic()
+        if self._quiet_at is None:
+            self._quiet_at = now
+        if now - self._quiet_at < QUIET_S or now - self._suspects_at >= ALONE_WITHIN_S:
+            return True
+        self._wait_for_held()
+        return False
+
+    def _wait_for_held(self) -> None:
+        suspects = {job.token for job in self._suspects}
+        self._before, self._quiet_at = frozenset(self._held.keys() - suspects), None
 
     def _capacity(self) -> int:
         return self._threads + min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
@@ -79,7 +104,7 @@ class Desk:
             if waited < AHEAD_S or self.inbox.empty() or self._alone is not None:
                 return []
             self._mean_s = max(self._mean_s, waited, 2 * AHEAD_S * self._threads)  # nothing is fetched ahead at first
-        jobs = self.waiting()
+        jobs = self._unbegun()
         with self._changed:
             self._taken -= len(jobs)
         for job in jobs:
@@ -90,6 +115,7 @@ class Desk:
         """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
         with self._changed:
             self._taken += len(jobs)
+            suspected = bool(self._suspects)
             for job in jobs:
                 self._held[job.token] = job
                 if job.crashes >= ALONE_AFTER:
@@ -97,6 +123,9 @@ class Desk:
                 else:
                     self.inbox.put(job)
             self._moved = clock.monotonic()
+            if self._suspects and not suspected:
+                self._suspects_at = self._moved
+                self._wait_for_held()
             self._run_alone()
 
     def _run_alone(self) -> None:
@@ -159,6 +188,10 @@ class Desk:
         with self._changed:
             out = list(self._suspects)
             self._suspects.clear()
+        return out + self._unbegun()
+
+    def _unbegun(self) -> list[Reserved]:
+        out = []
         while not self.inbox.empty():
             job = self.inbox.get()
             if job is not None:
