@@ -48,7 +48,7 @@ def _each(
     named: dict[str, list[Found]] = {}
     for job in (job for i in wanted for job in store.jobs.find_all(i, selection.queues)):
         named.setdefault(job.queue, []).append(job)
-    for queue in selection.queues:
+    for queue in store.queues.holding(selection.queues, "dead"):
         looked.place = f"dead letters of queue {queue}"
         seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice
         for source in _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ())):
@@ -110,7 +110,11 @@ def groups(store: Store, selection: Selection, *, stock: bool = False) -> list[D
         )
         inbox = grouped(letter for letter in letters if selection.filter.matches(letter))
     if selection.by_index:
-        rows = [row for queue in selection.queues for row in _indexed(store, queue, selection.filter)]
+        rows = [
+            row
+            for queue in store.queues.holding(selection.queues, "dead")
+            for row in _indexed(store, queue, selection.filter)
+        ]
     else:
         rows = grouped(map(to_letter, matching(store, replace(selection, states=("dead",)))))
     return sorted(_merged([*rows, *inbox]), key=lambda row: (-row.count, row.queue, row.group))

@@ -110,7 +110,7 @@ def each(
             if others.matches(job := read(store.jobs.results(found.queue, [found])[0])):
                 yield job
         return
-    for queue in queues(store, wanted):
+    for queue in store.queues.holding(queues(store, wanted)):
         seen: set[str] = set()  # a job that moves on while this looks is found twice
         for turn, state in enumerate(WAY):
             ahead = state == "running" and "waiting" in wanted.state  # what workers have fetched ahead waits

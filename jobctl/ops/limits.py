@@ -28,11 +28,9 @@ ONLY_THERE = "a limit can be set only where the catalog has one of this kind"
 
 def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list[LimitRow]:
     """The limits that are named (a job type, or `queue:NAME`), or all. Raises NothingMatched."""
-    rows = [
-        row
-        for queue in known_queues(store, catalog)
-        for row in _of_queue(store, catalog, queue)
-    ]  # fmt: skip
+    own = set() if catalog is None else catalog_queues(catalog)
+    having = store.limits.having(known_queues(store, catalog), own)
+    rows = [row for queue in having for row in _of_queue(store, catalog, queue)]
     wanted = list(dict.fromkeys(names))
     for name in wanted:
         _named(rows, name)

@@ -35,6 +35,8 @@ def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list
 
 def _paused_types(store: Store, catalog: Catalog | None, name: str, paused: Iterable[PauseRow]) -> tuple[str, ...]:
     types = [row for row in paused if row.type is not None]
+    if not types:
+        return ()
     return tuple(row.type for row in pauses.of_queue(store, catalog, name, types) if row.type is not None)
 
 

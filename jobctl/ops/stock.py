@@ -28,8 +28,7 @@ def take_in(store: Store, queues: Iterable[str], *, write: bool, limit: int | No
     """Take in the stock dead letters of queues, at most `limit`; they are only counted without `write`, or where the
     Redis user may not write."""
     taken = left = 0
-    for queue in queues:
-        waiting = store.stock.count_dead(queue)
+    for queue, waiting in store.stock.counts_dead(list(queues)):
         if waiting and write and (limit is None or taken < limit):
             try:
                 taken += _take(store, queue, waiting if limit is None else limit - taken)

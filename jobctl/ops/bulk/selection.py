@@ -150,7 +150,7 @@ def matching(store: Store, selection: Selection) -> Iterator[Found]:
         yield from (job for job in found if job.state in selection.states and _matches(selection, job))
         return
     seen: set[JobRef] = set()  # a job that moves on while this looks is found twice
-    for queue in selection.queues:
+    for queue in store.queues.holding(selection.queues):
         for state in selection.states:
             for job in chain.from_iterable(_walk(store, queue, state, selection.filter)):
                 if job.ref not in seen and _matches(selection, job):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from jobctl import clock
 from jobctl.store.data import codec, ids
+from jobctl.store.data.ids import minted_at
 from jobctl.store.data.records import QueueRow
 from jobctl.store.nouns import counts
 from jobctl.store.nouns.pauses import EVERYTHING, Pauses
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 HEADS = 5
 """Entries at the head of a line that are looked at for the oldest; only where all of them were cancelled, the next."""
 LINE_PAGE = 1_000
-TOGETHER = 500
-"""Queues that are asked in one round trip."""
+QUEUES_A_CALL, TOGETHER = 50, 1_000
+"""Queues that one call counts, and those that are asked in one round trip."""
 SLOT_MS, SLOTS = 5_000, 12
 """As in _tally.lua: how long a slot is, and how many make a minute."""
 
@@ -29,7 +31,7 @@ Head = tuple[int, str]
 
 
 def rows(store: Namespace, queues: Sequence[str], known: Container[str] = ()) -> list[QueueRow]:
-    """How deep queues are, in two round trips for every 500. `workers` is left None: it is known to Processes.
+    """How deep queues are, in one or two round trips for every 1,000. `workers` is left None: it is known to Processes.
 
     Of a queue that is neither in `known` nor was ever used by jobctl, a stock deployment cannot tell everything.
     """
@@ -41,6 +43,22 @@ def rows(store: Namespace, queues: Sequence[str], known: Container[str] = ()) ->
     ]
 
 
+def holding(store: Namespace, queues: Sequence[str], *states: str) -> Iterator[str]:
+    """Those of the queues that have a job in one of these states (in any, if none is named), an inbox included."""
+    for start in range(0, len(queues), TOGETHER):
+        for queue, (stock, _, told) in _asked(store, queues[start : start + TOGETHER]).items():
+            counted = zip(told[::2], told[1::2], strict=True)
+            if any(stock[2:4]) or any(count for state, count in counted if not states or state.decode() in states):
+                yield queue
+
+
+def _asked(store: Namespace, queues: Sequence[str]) -> dict[str, Any]:
+    """What depths.lua says of each queue."""
+    parts = [queues[at : at + QUEUES_A_CALL] for at in range(0, len(queues), QUEUES_A_CALL)]
+    replies = store.run_many([store.call("depths", part, HEADS, *part) for part in parts])
+    return dict(zip(queues, chain.from_iterable(replies), strict=True))
+
+
 def _rows(
     store: Namespace,
     queues: Sequence[str],
@@ -48,59 +66,59 @@ def _rows(
     paused: Container[str],
     executing: Mapping[str, int],
 ) -> list[QueueRow]:
-    keys = store.keys
-    with mapping():
-        pipe = store.client.pipeline(transaction=False)
-        for queue in queues:
-            counts.ask(pipe, keys, queue, counts.COLUMNS)
-            pipe.llen(keys.ready(queue))
-            pipe.hlen(keys.bodies(queue))
-            pipe.hlen(keys.stock_delayed_bodies(queue))
-            pipe.zcard(keys.stock_dead(queue))
-            pipe.sismember(keys.queues(), queue)
-            pipe.hvals(keys.running(queue))
-            pipe.lrange(keys.ready(queue), 0, HEADS - 1)
-            pipe.zrange(keys.ordered(queue), 0, HEADS - 1)
-        replies = iter(pipe.execute())
-    found = {queue: (counts.read(replies, counts.COLUMNS), [next(replies) for _ in range(8)]) for queue in queues}
-    oldest = _oldest(store, {queue: [*rest[6], *rest[7]] for queue, (_, rest) in found.items()})
+    found = _asked(store, queues)
+    oldest = _oldest(store, {queue: heads for queue, (_, heads, _) in found.items()})
     out = []
-    for queue, (counted, (listed, bodies, delayed, dead, used, reservations, *_)) in found.items():
+    for queue, ((listed, bodies, delayed, dead, used, begun), _, told) in found.items():
+        counted = _counted(told)
         head = oldest[queue] or (_oldest_listed(store, queue, listed) if counted["waiting"] else None)
         stock = counts.Stock(listed, bodies, delayed, dead)
-        told = counts.told(_apart(counted, reservations, executing.get(queue, 0)), stock, used or queue in known)
+        row = counts.told(_apart(counted, max(begun, executing.get(queue, 0))), stock, bool(used) or queue in known)
         waits = round(max(0.0, (clock.now_ms() - head[0]) / 1000), 3) if head and counted["waiting"] else None
         held = queue in paused or EVERYTHING in paused
-        out.append(QueueRow(queue=queue, **told, oldest_waiting_s=waits, workers=None, paused=held))
+        out.append(QueueRow(queue=queue, **row, oldest_waiting_s=waits, workers=None, paused=held))
     return out
 
 
-def _apart(counted: Mapping[str, int], reservations: Sequence[bytes], executing: int) -> dict[str, int]:
+def _counted(told: Sequence[Any]) -> dict[str, int]:
+    """The counts of the states that a row shows: those of a state's places together."""
+    out = dict.fromkeys((state.name for state in counts.COLUMNS), 0)
+    for state, count in zip(told[::2], told[1::2], strict=True):
+        if (name := state.decode()) in out:
+            out[name] += count
+    return {name: max(0, count) for name, count in out.items()}
+
+
+def _apart(counted: Mapping[str, int], executing: int) -> dict[str, int]:
     """The counts, with what workers have fetched ahead among the waiting.
 
     What runs long is known job by job; of short jobs, how many executed when their workers last beat.
     """
-    begun = sum(int(one.rpartition(b"|")[2]) > 0 for one in reservations)
-    running = min(len(reservations), max(begun, executing))
-    return {**counted, "running": running, "waiting": counted["waiting"] + len(reservations) - running}
+    held = counted["running"]
+    running = min(held, executing)
+    return {**counted, "running": running, "waiting": counted["waiting"] + held - running}
 
 
 def _oldest(store: Namespace, heads: Mapping[str, Sequence[bytes]]) -> dict[str, Head | None]:
-    """For each queue, the oldest job at the head of its lines, in one round trip.
-
-    An entry without a body was cancelled: it does not wait any more.
-    """
-    queues = [queue for queue, job_ids in heads.items() if job_ids]
+    """For each queue, the oldest of the jobs at the head of its lines. A body is read only where an id does not tell
+    when its job was enqueued."""
+    out: dict[str, Head | None] = dict.fromkeys(heads)
+    foreign = {}
+    for queue, raw_ids in heads.items():
+        known = [(minted_at(job_id := ids.read(raw)), job_id) for raw in raw_ids]
+        if any(at is None for at, _ in known):
+            foreign[queue] = raw_ids
+        elif known:
+            out[queue] = min((at or 0, job_id) for at, job_id in known)
     with mapping():
         pipe = store.client.pipeline(transaction=False)
-        for queue in queues:
-            pipe.hmget(store.keys.bodies(queue), heads[queue])
+        for queue, raw_ids in foreign.items():
+            pipe.hmget(store.keys.bodies(queue), raw_ids)
         replies = pipe.execute()
-    out: dict[str, Head | None] = dict.fromkeys(heads)
-    for queue, bodies in zip(queues, replies, strict=True):
+    for (queue, raw_ids), bodies in zip(foreign.items(), replies, strict=True):
         waiting = [
             (at, job_id)
-            for raw, body in zip(heads[queue], bodies, strict=True)
+            for raw, body in zip(raw_ids, bodies, strict=True)
             if body and (at := _enqueued(job_id := ids.read(raw), body)) is not None
         ]
         out[queue] = min(waiting, default=None)
@@ -125,10 +143,7 @@ def _oldest_listed(store: Namespace, queue: str, count: int) -> Head | None:
 
 def oldest_waiting(store: Namespace, queue: str) -> str | None:
     """The id of the oldest job at the head of the lines of a queue."""
-    keys, client = store.keys, store.client
-    with mapping():
-        listed = client.llen(keys.ready(queue))
-        heads = [*client.lrange(keys.ready(queue), 0, HEADS - 1), *client.zrange(keys.ordered(queue), 0, HEADS - 1)]
+    [[(listed, *_), heads, _]] = store.run("depths", [queue], HEADS, queue)
     found = _oldest(store, {queue: heads})[queue] or _oldest_listed(store, queue, listed)
     return found[1] if found else None
 

@@ -6,7 +6,7 @@ A limit is `r:TYPE` (rate) or `c:TYPE` (concurrency) of a job type, `R` or `C` o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -157,6 +157,19 @@ class Limits:
             cursor = self._store.run("look_again", queue, queue, cursor, *limits)
             if cursor == b"0":
                 return
+
+    def having(self, queues: Sequence[str], also: Container[str]) -> list[str]:
+        """Those of the queues that have limits or are in `also`, in that order: a round trip for every 1,000."""
+        keys, client, out = self._store.keys, self._store.client, list[str]()
+        for start in range(0, len(queues), 1_000):
+            some = queues[start : start + 1_000]
+            with mapping():
+                pipe = client.pipeline(transaction=False)
+                for queue in some:
+                    pipe.exists(keys.limits(queue), keys.of_limits(queue, "parked"))
+                replies = pipe.execute()
+            out += [queue for queue, there in zip(some, replies, strict=True) if there or queue in also]
+        return out
 
     def rows(self, queue: str, catalog: Mapping[str, str] | None = None) -> list[LimitState]:
         """All limits of a queue that somebody defined, set, or waits for; and those of a catalog (limit → spec) that no

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,10 @@ class Queues:
     def depth(self, names: Iterable[str], known: Container[str] = ()) -> list[QueueRow]:
         """How deep queues are: see depths.rows."""
         return depths.rows(self._store, list(names), known)
+
+    def holding(self, names: Iterable[str], *states: str) -> Iterator[str]:
+        """The queues in which there is something: see depths.holding. Of the others nothing else has to be asked."""
+        return depths.holding(self._store, list(names), *states)
 
     def emptiable(self, queue: str) -> dict[str, int]:
         """How many jobs `empty` would move, by state."""

@@ -84,6 +84,17 @@ class Stock:
         with mapping():
             return int(self._store.client.zcard(self._store.keys.stock_dead(queue)))
 
+    def counts_dead(self, queues: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """The queues in whose inbox something lies, and how much: a round trip for every 1,000."""
+        for start in range(0, len(queues), 1_000):
+            some = queues[start : start + 1_000]
+            with mapping():
+                pipe = self._store.client.pipeline(transaction=False)
+                for queue in some:
+                    pipe.zcard(self._store.keys.stock_dead(queue))
+                counts = pipe.execute()
+            yield from ((queue, int(count)) for queue, count in zip(some, counts, strict=True) if count)
+
     def take_dead(
         self, queue: str, limit: int = BATCH, *, passing: int = 0, judges: Callable[[str | None], bool] = _everything
     ) -> Taken:

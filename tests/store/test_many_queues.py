@@ -1,0 +1,39 @@
+"""Many queues cost a listing few round trips: nothing is asked queue by queue where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from jobctl.ops import dead, jobs, limits, queues, stock
+from jobctl.ops.bulk.selection import read
+from jobctl.ops.filters import parse
+from jobctl.store import Store
+from tests.store.moves import Moves
+
+QUEUES = 2_000
+LOOKS: dict[str, Callable[[Store], object]] = {
+    "queue ls": lambda store: [row.waiting for row in queues.ls(store, None) if row.waiting],
+    "job ls": lambda store: [job.id for job in jobs.list_jobs(store, parse([]), 9)],
+    "dead ls": lambda store: list(dead.ls(store, read(store, None, []), 9)),
+    "dead groups": lambda store: dead.groups(store, read(store, None, [])),
+    "limit ls": lambda store: limits.ls(store, None),
+    "inboxes": lambda store: stock.take_in(store, store.queues.names(), write=True).left,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_listing_over_many_queues_takes_few_round_trips(moves: Moves, store: Store, look: str) -> None:
+    names = [f"q{number:05}" for number in range(QUEUES)]
+    store.queues.register(names)
+    moves.enqueue("a", queue=names[-1])
+    before = _turns(store)
+    found = LOOKS[look](store)
+    assert _turns(store) - before < QUEUES / 10
+    assert found == {"queue ls": [1], "job ls": ["a"], "inboxes": 0}.get(look, [])
+
+
+def _turns(store: Store) -> int:
+    """How often the server has read from clients."""
+    return int(store.client.info("stats")["total_reads_processed"])
