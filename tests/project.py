@@ -69,6 +69,16 @@ def fail():
     raise ValueError("no good")
 """
 
+PATIENT_WORKER = """\
+import sys
+from jobctl.engine.supervisor import supervisor
+supervisor.KILL_MARGIN_S = supervisor.LAST_CALL_S = 60.0
+from jobctl.__main__ import main
+main()
+"""
+"""`jobctl`, whose workers do not kill a process that takes longer than it should to give back its jobs: a busy machine
+makes it take so long."""
+
 
 class Started:
     """A started command whose JSON log lines can be waited for."""
@@ -132,6 +142,8 @@ class Project:
 
     def start(self, *args: str, command: list[str] | None = None, **env: str) -> Started:
         log = self.folder / f"log-{len(self._started)}"
+        if args[:1] == ("worker",) and command is None:
+            command = [sys.executable, "-c", PATIENT_WORKER, *args]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command or self.cli.command(*args),

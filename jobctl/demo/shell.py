@@ -17,7 +17,7 @@ from jobctl.text import sanitize
 T = TypeVar("T")
 
 COMMAND = (sys.executable, "-m", "jobctl")
-COMMAND_S = 30.0
+COMMAND_S = 150.0
 """No command of the demo takes longer."""
 SHOWN_LINES = 14
 
@@ -67,7 +67,7 @@ class Shell:
             raise OperationFailed(f"the demo failed: not true: {what}")
         self._write(f"  {self._painted('✓', '32')} {what}\n")
 
-    def until(self, what: str, probe: Callable[[], T], timeout_s: float = 20.0) -> T:
+    def until(self, what: str, probe: Callable[[], T], timeout_s: float = 120.0) -> T:
         """The first true value of `probe`. Raises OperationFailed when there is none in time."""
         deadline = clock.monotonic() + timeout_s
         while not (found := probe()):

@@ -19,7 +19,7 @@ from jobctl.engine.supervisor.parts import Part
 from jobctl.errors import OperationFailed
 from jobctl.settings import environment
 
-STOP_S = 15.0
+STOP_S = 60.0
 
 
 def run(out: TextIO, *, color: bool) -> None:

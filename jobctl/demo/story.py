@@ -86,7 +86,7 @@ def start(shell: Shell, up: Part) -> None:
         up.hear()
         return up.ready or up.poll() is not None
 
-    shell.until("`jobctl up` is ready", ready, 40)
+    shell.until("`jobctl up` is ready", ready)
     shell.check("server, workers and scheduler are up", up.alive)
 
 
@@ -94,7 +94,7 @@ def command_job(shell: Shell) -> None:
     shell.say("A command job packs a real folder (the code of jobctl itself) with tar.")
     source = Path(jobctl.__file__).parent
     archive = shell.folder / "code.tar.gz"
-    shell.run("enqueue", "pack-folder", f"folder={source}", f"archive={archive}", "--wait", "--timeout", "20s")
+    shell.run("enqueue", "pack-folder", f"folder={source}", f"archive={archive}", "--wait", "--timeout", "2m")
     with tarfile.open(archive) as packed:
         names = packed.getnames()
     shell.check(
@@ -104,7 +104,7 @@ def command_job(shell: Shell) -> None:
 
 def http_job(shell: Shell, eyes: Eyes, receiver: Receiver) -> None:
     shell.say("A webhook whose receiver answers 503 at first: the job is retried until it succeeds.")
-    job_id = shell.run("enqueue", "deliver-webhook", "order:=1", "--wait", "--timeout", "20s").strip()
+    job_id = shell.run("enqueue", "deliver-webhook", "order:=1", "--wait", "--timeout", "2m").strip()
     attempts = [attempt.outcome for attempt in eyes.job(job_id).attempts]
     shell.check(f"the receiver answered {receiver.answers}", receiver.answers == [503] * REFUSALS + [200])
     shell.check(f"the job's attempts: {', '.join(attempts)}", attempts == ["failed"] * REFUSALS + ["completed"])
@@ -112,7 +112,7 @@ def http_job(shell: Shell, eyes: Eyes, receiver: Receiver) -> None:
 
 def python_job(shell: Shell, eyes: Eyes) -> None:
     shell.say("A Python job turns a CSV into a report.")
-    job_id = shell.run("enqueue", "sales-report", "source=sales.csv", "--wait", "--timeout", "20s").strip()
+    job_id = shell.run("enqueue", "sales-report", "source=sales.csv", "--wait", "--timeout", "2m").strip()
     result = eyes.job(job_id).result
     for region, total in result.items():
         shell.check(f"sales {region}: {total}", Decimal(total) == _totals(shell.folder / "sales.csv")[region])
@@ -150,7 +150,7 @@ def repair(shell: Shell, eyes: Eyes, up: Part, ids: Sequence[str]) -> None:
     shell.say("Preview a retry of the whole group, then run it.")
     shell.run("dead", "retry", "--group", group["group"], "--dry-run", lines=6)
     shell.run("dead", "retry", "--group", group["group"], "--yes", "--max", str(ORDERS))
-    shell.run("job", "wait", *ids, "--timeout", "20s", typed=f"jobctl job wait {ids[0]} … --timeout 20s", lines=2)
+    shell.run("job", "wait", *ids, "--timeout", "2m", typed=f"jobctl job wait {ids[0]} … --timeout 2m", lines=2)
     done = [eyes.job(job_id) for job_id in ids]
     shell.check(f"all {ORDERS} completed, under their own ids", all(job.state == "completed" for job in done))
     shell.check("no dead letter is left", eyes.dead("payments") == 0)

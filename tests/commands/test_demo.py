@@ -18,7 +18,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_holds_in_every_step_and_leaves_nothing(cli: Cli, temporary: Path) -> None:
-    ran = cli("demo", timeout=PATIENCE_S, env={"TMPDIR": str(temporary)})
+    ran = cli("demo", timeout=4 * PATIENCE_S, env={"TMPDIR": str(temporary)})
     assert ran.code == 0, ran.out[-3000:] + ran.err
     for told in ("[503, 503, 200]", "sales north", "all 20 completed", "none twice", "stopped in order"):
         assert told in ran.out

@@ -27,14 +27,18 @@ class Guarded:
         self._thread.start()
         assert self._armed.wait(PATIENCE_S)
 
+    def _work(self) -> None:
+        """In a function of its own: a loop that stands in a `try` has instructions that are outside of it."""
+        if not self._armed.is_set():
+            self.guard.arm(self._deadline, self._token, interrupts=True)
+            self._armed.set()
+        while not self.over:
+            clock.monotonic()
+
     def _run(self) -> None:
         while not self.over:
             try:
-                if not self._armed.is_set():
-                    self.guard.arm(self._deadline, self._token, interrupts=True)
-                    self._armed.set()
-                while not self.over:
-                    clock.monotonic()  # an empty loop jumps back outside of the `try`, as Python 3.13 compiles it
+                self._work()
             except (AttemptCancelled, AttemptTimeout) as interrupt:
                 self.caught.append(type(interrupt))
         self.guard.disarm()
