@@ -30,6 +30,9 @@ ARGUMENTS = {
     "logs": ("Q", "ID"),
     "alias": ("Q", "MESSAGE_ID"),
     "stock_acks": ("WORKER", "Q"),
+    "history": ("NAME",),
+    "open_ticks_of": ("NAME",),
+    "queued_ticks_of": ("NAME",),
 }
 
 
@@ -50,7 +53,7 @@ def test_the_kind_of_a_key_is_that_of_its_row(name: str) -> None:
 
 
 def test_every_key_that_is_one_a_queue_or_one_for_the_namespace_has_a_kind() -> None:
-    several = {*ARGUMENTS} - {"stock_acks"} | {"each_running", "finished", "control", "once", "stock_acks"}
+    several = {*ARGUMENTS} - {"stock_acks"} | {"each_running", "finished", "control", "once", "ticks", "stock_acks"}
     assert {*KEYS} - several == {*KIND}
 
 

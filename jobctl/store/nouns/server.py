@@ -33,6 +33,7 @@ _SHAPES: tuple[tuple[tuple[Any, ...], str], ...] = (
         (_KEY, "v"),
         "HDEL HEXISTS HGET HMGET HSTRLEN LPOS LPUSH PUBLISH RPUSH SADD SET SISMEMBER SMISMEMBER SREM",
     ),
+    ((_KEY, _KEY), "RENAME"),
     ((_KEY, "v"), "ZMSCORE ZRANK ZREM ZSCORE"),
     ((_KEY, "f", "v"), "HSET HSETNX"),
     ((_KEY, "f", 1), "HINCRBY"),

@@ -3,7 +3,7 @@
 -- {due: epoch ms, what, how, at: epoch ms, why, job, queue, state, started, ended: epoch ms}.
 -- `ticks:NAME:open` holds 'QUEUE ID' of the jobs whose end is still to be noted, `ticks:NAME:queued` the ticks that wait for
 -- them; `open_ticks` names the schedules that have either.
--- KEYS: cursors ticks open_ticks
+-- KEYS: cursors ticks
 
 local ROWS_KEPT = 10000
 local ROWS_KEPT_MS = 400 * 86400000

@@ -1,7 +1,7 @@
 -- Says which schedules a scheduler has. One that is new, or due at other times than before, has no ticks in the past: its first
 -- is the next one. One that was renamed goes on where the old name stands.
 -- INCLUDE: _ticks
--- KEYS: announced
+-- KEYS: announced cursors open_ticks
 -- ARGV: {schedule, a digest of when it is due, its next tick (epoch ms), what it was called before or ''} of each
 -- Returns: for each the tick that comes next (epoch ms): in the past if some were missed
 -- Cost: O(#schedules); at most 200
@@ -18,8 +18,9 @@ local function rename(from, to)
       redis.call('HDEL', K.cursors, from .. field)
     end
   end
-  for _, key in ipairs({ history_of, open_of, queued_of }) do
-    if redis.call('EXISTS', key(K, from)) == 1 then redis.call('RENAME', key(K, from), key(K, to)) end
+  local new = { history_of(K, to), open_of(K, to), queued_of(K, to) }
+  for i, old in ipairs({ history_of(K, from), open_of(K, from), queued_of(K, from) }) do
+    if redis.call('EXISTS', old) == 1 then redis.call('RENAME', old, new[i]) end
   end
   if redis.call('SREM', K.open_ticks, from) == 1 then redis.call('SADD', K.open_ticks, to) end
   redis.call('HDEL', K.announced, from)

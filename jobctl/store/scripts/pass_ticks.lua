@@ -1,6 +1,7 @@
 -- Lets ticks of a schedule pass without a job, and notes why: missed, skipped, or queued behind the job of an earlier tick.
 -- Those that are not newer than the cursor were decided by others.
 -- INCLUDE: _ticks
+-- KEYS: cursors open_ticks
 -- ARGV: schedule, the tick after the last one (epoch ms), what (missed | skipped | queued), why, ticks (epoch ms) in order; without
 --       ticks, the next one is another than was expected
 -- Returns: how many passed

@@ -2,6 +2,7 @@
 -- clock decides what is due. A cursor that is further ahead of it than one interval was moved by a wrong clock: it returns, and
 -- the ticks of the stretch that it ends, which were enqueued, are remembered and never enqueued again.
 -- INCLUDE: _enqueue _ticks
+-- KEYS: cursors open_ticks
 -- ARGV: schedule, tick (epoch ms), the tick after it (epoch ms), how, overlap ('look' | ''), why, queue, id, body, priority,
 --       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue). how: tick (it is due now), caught_up (it was missed),
 --       queued (it has waited for the job before it), backfill, hand; the last two leave the cursor alone and run during a pause
