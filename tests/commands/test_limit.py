@@ -156,8 +156,8 @@ def test_a_limit_that_is_set_is_followed_at_once_and_told(lab: Cli, store: Store
     assert (row["rate"], row["catalog"], row["set_by"] is not None) == ("100/s", "1/10m", True)
     assert row["set_until"].endswith("Z")
     assert "slow allows 100/s until" in ran.err
-    eventually(lambda: start(store))
-    assert eventually(lambda: start(store))
+    for _ in range(2):  # one at a time: on a slow machine all may start at once
+        eventually(lambda: start(store, 1))
     line = lab("limit", "ls", "slow").lines()[1]
     assert "100/s" in line
     assert "catalog 1/10m" in line
