@@ -1,6 +1,6 @@
 -- From live jobs to ended ones.
--- INCLUDE: _budget
--- KEYS: bodies archive cancelled
+-- INCLUDE: _budget _unique
+-- KEYS: bodies archive cancelled uniques expiring
 
 -- Moves live bodies to the archive, where the bodies of all ended jobs lie. O(#ids).
 local function archive(k, ids)
@@ -21,8 +21,15 @@ local function add_scored(key, ids, score)
   redis.call('ZADD', key, unpack(rows))
 end
 
--- Jobs are cancelled now. O(#ids).
-local function cancel_now(k, ids, now)
+-- Live jobs end as `event` says (completed, dead, cancelled): they go to the sorted set `key` with a score, hold no unique
+-- key and never expire. O(#ids).
+local function end_jobs(k, ids, key, score, event)
   archive(k, ids)
-  add_scored(k.cancelled, ids, now)
+  add_scored(key, ids, score)
+  if #ids == 0 or redis.call('EXISTS', k.uniques, k.expiring) == 0 then return end
+  free_keys(k, ids, event)
+  redis.call('ZREM', k.expiring, unpack(ids))
 end
+
+-- Live jobs end as cancelled. O(#ids).
+local function end_cancelled(k, ids, now) end_jobs(k, ids, k.cancelled, now, 'cancelled') end

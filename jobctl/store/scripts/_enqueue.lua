@@ -29,8 +29,7 @@ local function replace(k, queue, holder, unique, now)
   local row = take_out(k, queue, holder)
   if not row or row.state == 'running' then return nil, false end
   redis.call('HSETNX', k.records, holder, unique.r) -- that of a job which ran holds its attempts
-  cancel_now(k, { holder }, now)
-  redis.call('ZREM', k.expiring, holder)
+  end_cancelled(k, { holder }, now)
   announce(k, queue, { holder })
   local before, after = string.match(unique.e, '^(.-"id":)""(.*)$')
   publish_events(k, { before .. cjson.encode(holder) .. after }, MOST_ENTRIES)

@@ -3,10 +3,15 @@
 -- KEYS: dead groups
 
 -- Adds a dead letter to its group's index.
-local function bury_in_group(k, id, group, info, score)
-  redis.call('ZADD', k.dead, score, id)
+local function join_group(k, id, group, info, score)
   redis.call('ZADD', k.groups .. ':' .. group, score, id)
   redis.call('HSETNX', k.groups, group, info)
+end
+
+-- Makes a dead letter of a job that is not live.
+local function bury_in_group(k, id, group, info, score)
+  redis.call('ZADD', k.dead, score, id)
+  join_group(k, id, group, info, score)
 end
 
 -- Takes dead letters out of a group, which disappears when it is empty; in_row says that they stand in a row in its

@@ -1,6 +1,6 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
--- INCLUDE: _budget _archive _token _lanes _unique _events
--- KEYS: running cancels progress uniques expiring records
+-- INCLUDE: _budget _token _lanes _events
+-- KEYS: running cancels progress records
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
 -- somebody asked that it stops. O(#ids).
@@ -65,17 +65,4 @@ local function write_records(k, ids, at, offset) write_texts(k.records, ids, at,
 local function tell(events, at, offset, asked)
   local event = ARGV[at + offset]
   if event ~= '' then events[#events + 1] = asked and retold(event, 'cancelled') or event end
-end
-
--- Jobs have ended as `event` says (completed, dead, cancelled): they hold no unique key and never expire. O(#ids).
-local function over(k, ids, event)
-  if #ids == 0 or redis.call('EXISTS', k.uniques, k.expiring) == 0 then return end
-  free_keys(k, ids, event)
-  redis.call('ZREM', k.expiring, unpack(ids))
-end
-
--- Live jobs end as cancelled. O(#ids).
-local function end_cancelled(k, ids, now)
-  cancel_now(k, ids, now)
-  over(k, ids, 'cancelled')
 end

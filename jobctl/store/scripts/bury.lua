@@ -1,6 +1,7 @@
 -- Ends attempts that failed for good: the job is a dead letter, with its reason in its record. A job that somebody
 -- cancelled meanwhile is cancelled instead.
 -- INCLUDE: _settle _archive _attempts _groups _tally _events
+-- KEYS: dead
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event, group, group info (JSON), attempt ('' if
 --       there was none), its traceback
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
@@ -17,15 +18,14 @@ local done = each_current(K, ARGV[1], 3, 8, function(ids, at, asked)
     if asked[i] then
       cancelled[#cancelled + 1] = id
     else
-      bury_in_group(K, id, ARGV[at[i] + 4], ARGV[at[i] + 5], now)
+      join_group(K, id, ARGV[at[i] + 4], ARGV[at[i] + 5], now)
       dead[#dead + 1] = id
     end
     tell(events, at[i], 3, asked[i])
     ended[#ended + 1] = id
   end
-  archive(K, dead)
+  end_jobs(K, dead, K.dead, now, 'dead')
   end_cancelled(K, cancelled, now)
-  over(K, dead, 'dead')
   count_ended(K, 'd', #dead, now)
 end, fitting_to_add)
 publish_events(K, events, ARGV[2])

@@ -1,5 +1,5 @@
 -- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
--- INCLUDE: _budget _take_out _settle _due _events
+-- INCLUDE: _budget _take_out _archive _settle _due _events
 -- KEYS: cancels control
 -- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
 -- Returns: {how many jobs were gone through, for each of them the state it was in, or 'ended' if it is not live}

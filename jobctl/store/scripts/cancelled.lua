@@ -1,5 +1,5 @@
 -- Ends attempts that stopped because their job was cancelled.
--- INCLUDE: _settle _attempts _events
+-- INCLUDE: _settle _archive _attempts _events
 -- ARGV: queue, event_maxlen, then for each job: id, token, record, event, attempt
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these

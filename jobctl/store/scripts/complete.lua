@@ -10,11 +10,9 @@ local now = time_ms()
 local events, ended = {}, {}
 local done = each_current(K, ARGV[1], 5, 5, function(ids, at)
   if redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
-  archive(K, ids)
   write_records(K, ids, at, 2)
   write_texts(K.results, ids, at, 4)
-  add_scored(K.completed, ids, now)
-  over(K, ids, 'completed')
+  end_jobs(K, ids, K.completed, now, 'completed')
   for i, id in ipairs(ids) do
     ended[#ended + 1] = id
     tell(events, at[i], 3)

@@ -1,6 +1,6 @@
 -- Forgets jobs whose body is gone: another program deleted it, and left their ids behind. One that has its body, runs, or
 -- waits in the list is left alone: whoever ends it, or comes to its entry, sees to it.
--- INCLUDE: _budget _live _ended _due _lanes _groups _attempts _forget
+-- INCLUDE: _budget _live _ended _due _take_out _groups _attempts _forget
 -- KEYS: bodies archive expiring
 -- ARGV: queue, then for each job: id, its group ('' if it is not dead)
 -- Returns: {how many jobs were gone through, how many of them were forgotten}
@@ -19,7 +19,7 @@ local done = each_slice(2, 2, function(from, to)
     local row = places[i]
     if row == LISTED then row = ends[i] end
     if row and not row.hash and not live[i] and not archived[i] then
-      if row.key == 'limited' then unpark(K, queue, id) end
+      take_from(K, queue, row, { id })
       if row.key == 'dead' then unbury(K, { id }, ARGV[from + 2 * i - 1], false) end
       forget(K, row, { id }, { scores[i] or 0 }, now, 0)
       redis.call('ZREM', K.expiring, id)

@@ -1,5 +1,5 @@
 -- Moves jobs of a queue that do not run to the trash, one bounded batch a call.
--- INCLUDE: _budget _live _list _lanes _due _archive _settle _events
+-- INCLUDE: _budget _live _list _take_out _due _archive _events
 -- KEYS: ready trash origins
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
@@ -11,15 +11,13 @@ local moved, looked_at = {}, 0
 -- `origins` say for each job where it comes from: STATE, or STATE|DUE if it is to get its time back when it is restored.
 local function to_trash(ids, origins)
   if #ids == 0 then return end
-  archive(K, ids)
-  add_scored(K.trash, ids, expires)
+  end_jobs(K, ids, K.trash, expires, 'cancelled')
   local fields = {}
   for i, id in ipairs(ids) do
     fields[2 * i - 1], fields[2 * i] = id, origins[i]
     moved[#moved + 1] = id
   end
   redis.call('HSET', K.origins, unpack(fields))
-  over(K, ids, 'cancelled')
 end
 
 local function take_slice(row, want)
@@ -27,9 +25,8 @@ local function take_slice(row, want)
   for i = 1, #rows, 2 do
     ids[#ids + 1] = rows[i]
     origins[#origins + 1] = row.timed and row.state .. '|' .. rows[i + 1] or row.state
-    if row.key == 'limited' then unpark(K, queue, rows[i]) end
   end
-  if #ids > 0 and row.key ~= 'limited' then redis.call('ZREM', K[row.key], unpack(ids)) end
+  take_from(K, queue, row, ids)
   to_trash(ids, origins)
   return #ids
 end

@@ -1,6 +1,6 @@
 -- Ends jobs that are past their time and do not run: dead letters with the reason.
 -- INCLUDE: _budget _live _take_out _archive _groups _settle _due _events
--- KEYS: expiring
+-- KEYS: expiring dead
 -- ARGV: queue, event_maxlen, then for each job: id, record, event, group, group info (JSON)
 -- Returns: {how many jobs were gone through, how many of them died}
 -- Cost: O(jobs), within the budget
@@ -21,13 +21,12 @@ local done = each_slice(3, 5, function(from, to)
   for at = from, to, 5 do
     if is_over(ARGV[at]) then
       ids[#ids + 1], places[#places + 1], ended[#ended + 1] = ARGV[at], at, ARGV[at]
-      bury_in_group(K, ARGV[at], ARGV[at + 3], ARGV[at + 4], now)
+      join_group(K, ARGV[at], ARGV[at + 3], ARGV[at + 4], now)
       tell(events, at, 2)
     end
   end
-  archive(K, ids)
   write_records(K, ids, places, 1)
-  over(K, ids, 'dead')
+  end_jobs(K, ids, K.dead, now, 'dead')
 end)
 refresh_due(K, ARGV[1])
 publish_events(K, events, ARGV[2])

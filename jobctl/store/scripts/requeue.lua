@@ -5,7 +5,7 @@
 -- not start are as if it had not been fetched. Of those that go to the head the last one given is the first there: whoever
 -- gives the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
 -- fetched.
--- INCLUDE: _settle _limits _rates _lanes _due _attempts _ready _events
+-- INCLUDE: _settle _archive _limits _rates _lanes _due _attempts _ready _events
 -- KEYS: crashes lanes expiring
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it), attempt ('' if there

@@ -1,6 +1,6 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
--- INCLUDE: _settle _limits _attempts _due _events
+-- INCLUDE: _settle _archive _limits _attempts _due _events
 -- KEYS: bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
 --       pause_ms ('0' for none), attempt ('' if there was none), its traceback
