@@ -16,7 +16,8 @@ import msgspec
 import pytest
 import redis
 
-import benchmarks.worst.fetches  # noqa: F401  # adds its cases
+import benchmarks.worst.fetches
+import benchmarks.worst.others  # noqa: F401  # both add their cases
 from benchmarks.worst.cases import CASES, Case
 from benchmarks.worst.world import World
 from jobctl.store import Store

@@ -16,7 +16,7 @@ from jobctl.store.wire.connection import mapping
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
-BATCH = 200
+BATCH = 50
 """Schedules, or ticks, in one call."""
 _FIELDS = ("", "|job", "|paused", "|set_back", "|next", "|floor", "|failed")
 

@@ -4,7 +4,7 @@
 -- KEYS: announced cursors open_ticks
 -- ARGV: {schedule, a digest of when it is due, its next tick (epoch ms), what it was called before or ''} of each
 -- Returns: for each the tick that comes next (epoch ms): in the past if some were missed
--- Cost: O(#schedules); at most 200
+-- Cost: O(#schedules); at most 50
 
 local CARRIED = { '', '|job', '|paused', '|run', '|taken', '|next', '|floor', '|failed', '|when', '|set_back' }
 local now = time_ms()

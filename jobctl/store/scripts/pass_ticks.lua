@@ -5,7 +5,7 @@
 -- ARGV: schedule, the tick after the last one (epoch ms), what (missed | skipped | queued), why, ticks (epoch ms) in order; without
 --       ticks, the next one is another than was expected
 -- Returns: how many passed
--- Cost: O(#ticks * log of the rows); at most 200 ticks
+-- Cost: O(#ticks * log of the rows); at most 50 ticks
 
 local MOST_QUEUED = 100
 

@@ -1,0 +1,74 @@
+"""The worst calls about schedules, about many queues, and after a change of the catalog's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.worst.cases import case
+from benchmarks.worst.world import DAY_MS, QUEUE, World
+from jobctl.store.data.newjob import NewJob
+from jobctl.store.nouns import depths
+from jobctl.store.nouns.ticks import OpenTick
+
+ROWS = 10_000
+"""What the history of a schedule holds at most."""
+HOUR_MS = 3_600_000
+
+
+def _history(world: World, name: str) -> int:
+    """A schedule with a full history, an hour ago; returns its last tick (epoch ms)."""
+    last = world.store.processes.now_ms() - HOUR_MS
+    world.store.schedules.let_pass(name, range(last - ROWS, last), last, "missed", "no scheduler was alive")
+    return last
+
+
+@case("announce", "1,000 schedules that are renamed, and have a history")
+def announce(world: World) -> Iterator[None]:
+    names = world.names(1_000)
+    now = world.store.processes.now_ms()
+    world.store.schedules.announce([(name, "a digest", now, "") for name in names])
+    for name in names:
+        world.store.schedules.let_pass(name, [now - HOUR_MS], now, "missed", "")
+    yield
+    world.store.schedules.announce([(f"{name}-new", "another", now, name) for name in names])
+
+
+@case("pass_ticks", "1,000 of a schedule with a full history")
+def pass_ticks(world: World) -> Iterator[None]:
+    [name] = world.names(1)
+    last = _history(world, name)
+    yield
+    world.store.schedules.let_pass(name, range(last, last + 1_000), last + DAY_MS, "queued", "an earlier job runs")
+
+
+@case("settle_tick", "a schedule with a full history, and 50 runs by hand at the same tick")
+def settle_tick(world: World) -> Iterator[None]:
+    [name] = world.names(1)
+    last = _history(world, name)
+    ids = world.names(50)
+    for job_id in ids:
+        job = NewJob(id=job_id, type="act", queue=QUEUE, payload={"n": 1})
+        world.store.schedules.tick(name, last, last + DAY_MS, job, how="hand", why="w" * 500)
+    yield
+    for job_id in ids:
+        world.store.ticks.settle(OpenTick(name, last, QUEUE, job_id), "dead", 1, 2, most=10, pause="0|somebody|dead")
+
+
+@case("relane", "jobs of three buckets get others, one a key")
+def relane(world: World) -> Iterator[None]:
+    ids = world.burdened()
+    lanes = [lane.decode() for lane in world.store.client.hmget(world.store.keys.lanes(QUEUE), ids)]
+    moves = [(i, lane, f"c:act|{i}\nr:act|new-{i}\nC") for i, lane in zip(ids, lanes, strict=True)]
+    yield
+    world.store.deployed.relane(QUEUE, moves)
+
+
+@case("depths", "200 queues, whose workers hold 100 jobs each")
+def depths_of_many(world: World) -> Iterator[None]:
+    queues = [f"deep-{name}" for name in world.names(200)]
+    for queue in queues:
+        jobs = [NewJob(id=i, type="act", queue=queue, payload={"n": 1}) for i in world.names(110)]
+        world.store.jobs.enqueue(jobs)
+        world.store.settle.fetch("w", [queue], 100)
+    yield
+    depths.rows(world.store, queues)
