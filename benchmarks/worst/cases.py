@@ -322,6 +322,14 @@ def tell_progress(world: World) -> Iterator[None]:
     world.end("complete", jobs)
 
 
+@case("alias", "500 jobs")
+def alias(world: World) -> Iterator[None]:
+    jobs = world.plain()
+    yield
+    steps.run(world.store, [world.store.jobs.alias(QUEUE, [(job.id, f"message-{job.id}") for job in jobs])])
+    world.end("complete", jobs)
+
+
 @case("look_again", "a limit of 100,000 keys that somebody waits for")
 def look_again(world: World) -> Iterator[None]:
     yield

@@ -4,8 +4,8 @@ I1  An id in `.msgs` waits or is in exactly one of the other states of live jobs
     without a priority are in the list, and LLEN - stale is how many distinct ones there are.
 I2  An id in the archive is in exactly one of the states of ended jobs, and the other way round.
 I3  No id is both live and archived.
-I4  Records, priorities, crashes, lanes, unique keys, chosen ids and expiry belong to existing jobs, logs too; requests
-    to cancel and progress to running ones.
+I4  Records, priorities, crashes, lanes, unique keys, message ids, chosen ids and expiry belong to existing
+    jobs, logs too; requests to cancel and progress to running ones.
 I5  The groups partition the dead letters; the hash of groups names the groups that are not empty.
 I6  The index of due times holds a queue if and only if it has jobs that wait for their time, or limits that somebody
     waits for, at no later time than theirs.
@@ -41,7 +41,7 @@ from tests.store import limits
 LIVE_SETS = tuple(p.key for s in ALL if not s.ended and s.name != "waiting" for p in s.places)
 """Where live jobs are that do not wait for a worker alone."""
 TIMED_SETS = tuple(p.key for s in ALL if s.moment == "due" for p in s.places)
-BESIDE = ("records", "results", "priorities", "crashes", "lanes", "uniques")
+BESIDE = ("records", "results", "priorities", "crashes", "lanes", "uniques", "messages")
 ENDED_SETS = tuple(p.key for s in ALL if s.ended for p in s.places)
 
 

@@ -28,7 +28,6 @@ ARGUMENTS = {
     "group": ("Q", "GROUP"),
     "unique": ("Q", "NAME"),
     "logs": ("Q", "ID"),
-    "alias": ("Q", "MESSAGE_ID"),
     "stock_acks": ("WORKER", "Q"),
     "history": ("NAME",),
     "open_ticks_of": ("NAME",),

@@ -10,6 +10,7 @@ from dramatiq.middleware import Retries
 
 from jobctl.store import Store
 from jobctl.store.data import codec
+from jobctl.store.wire import steps
 from tests.store.moves import QUEUE, Moves
 
 
@@ -132,7 +133,38 @@ def test_a_message_is_found_by_its_own_id_once_it_was_taken_in(stock: RedisBroke
     found = store.jobs.find(message_id)
     assert found is not None
     assert found.id == job_id
-    assert 0 < store.client.ttl(store.keys.alias(QUEUE, message_id)) <= 86_400
+
+
+def test_a_message_is_found_by_its_own_id_for_as_long_as_its_job_is_there(
+    stock: RedisBroker, moves: Moves, store: Store
+) -> None:
+    message_id, job_id = send(stock, delay=60_000)
+    store.stock.take_delayed(QUEUE)
+    keys = store.keys
+    assert store.client.ttl(keys.aliases(QUEUE)) == store.client.ttl(keys.messages(QUEUE)) == -1
+    store.jobs.cancel(QUEUE, [(job_id, b"")], running=False)
+    assert store.jobs.find(message_id) is not None
+    store.jobs.remove(QUEUE, [job_id])
+    assert store.jobs.find(message_id) is None
+    assert not store.client.exists(keys.aliases(QUEUE), keys.messages(QUEUE))
+
+
+def test_of_two_jobs_of_a_message_the_later_is_found_and_the_end_of_the_other_changes_that_not(
+    moves: Moves, store: Store
+) -> None:
+    moves.enqueue("a", "b")
+    for job_id in ("a", "b"):
+        steps.each(store, store.jobs.alias(QUEUE, [(job_id, "message")]))
+        store.jobs.cancel(QUEUE, [(job_id, b"")], running=False)
+    store.jobs.remove(QUEUE, ["a"])
+    found = store.jobs.find("message")
+    assert found is not None
+    assert found.id == "b"
+
+
+def test_an_alias_of_a_job_that_is_gone_is_not_kept(moves: Moves, store: Store) -> None:
+    steps.each(store, store.jobs.alias(QUEUE, [("gone", "message")]))
+    assert not store.client.exists(store.keys.aliases(QUEUE), store.keys.messages(QUEUE))
 
 
 def test_a_dead_message_is_found_by_its_own_id(stock: RedisBroker, store: Store) -> None:

@@ -91,9 +91,10 @@ class Committer(threading.Thread):
         self, group: list[Outcome | Alias], begun: list[Begun], lines: list[Lines], reached: list[Reach]
     ) -> None:
         pause, failed = FIRST_PAUSE_S, False
+        aliases = [item for item in group if isinstance(item, Alias)]
         while True:
             try:
-                self._send_said(begun, lines, reached, repeated=failed)
+                self._send_said(begun, lines, reached, aliases, repeated=failed)
                 self._send(group, repeated=failed)
                 break
             except RedisUnavailable as error:
@@ -111,9 +112,6 @@ class Committer(threading.Thread):
 
     def _send(self, group: list[Outcome | Alias], *, repeated: bool) -> None:
         by_kind: dict[tuple[str, str], list[Ended]] = {}
-        aliases = [(item.queue, item.message_id, item.job_id) for item in group if isinstance(item, Alias)]
-        if aliases:
-            self._store.jobs.add_aliases(aliases)
         for item in group:
             if isinstance(item, Outcome):
                 by_kind.setdefault((item.kind, item.queue), []).append(item.ended)
@@ -126,9 +124,17 @@ class Committer(threading.Thread):
             for job_id, _ in late if not repeated else ():
                 _log.warning("job %s: this attempt is no longer the current one; its result is ignored", job_id)
 
-    def _send_said(self, begun: list[Begun], lines: list[Lines], reached: list[Reach], *, repeated: bool) -> None:
-        """Log lines, starts and progress, before the outcomes, which end what they belong to. Without memory they are
-        left out: jobs must end all the same."""
+    def _send_said(
+        self,
+        begun: list[Begun],
+        lines: list[Lines],
+        reached: list[Reach],
+        aliases: list[Alias],
+        *,
+        repeated: bool,
+    ) -> None:
+        """Log lines, starts, progress and aliases, before the outcomes, which end what they belong to. Without memory
+        they are left out: jobs must end all the same."""
         batches: dict[str, list[Batch]] = {}
         for some in lines:
             batches.setdefault(some.queue, []).append(some.batch)
@@ -140,8 +146,12 @@ class Committer(threading.Thread):
             for queue, all_of_it in batches.items()
         ]
         progress = [self._store.progress.rows(queue, told) for queue, told in latest.items()]
+        known: dict[str, list[tuple[str, str]]] = {}
+        for alias in aliases:
+            known.setdefault(alias.queue, []).append((alias.job_id, alias.message_id))
+        named = [self._store.jobs.alias(queue, some) for queue, some in known.items()]
         try:
-            replies = steps.run(self._store, [*logs, *progress, *self._store.settle.begun(begun)])
+            replies = steps.run(self._store, [*logs, *progress, *named, *self._store.settle.begun(begun)])
         except RedisFull:
             _log.warning("dropped log lines of %d jobs: Redis is out of memory", sum(len(work.rows) for work in logs))
             return

@@ -113,6 +113,11 @@ def minted_at(job_id: str) -> int | None:
     return number
 
 
+def alias(job_id: str, message_id: str) -> str:
+    """By what else a job is found: its message's own id; "" if that is the job's, or none that can be asked for."""
+    return message_id if message_id != job_id and FOREIGN.fullmatch(message_id) else ""
+
+
 def readable(stock_id: bytes) -> str:
     """The id under which a stock message's job goes on: its own, or hexadecimal if it is not printable ASCII.
 

@@ -224,7 +224,7 @@ def _is_chosen(job_id: str) -> bool:
 
 
 def _aliases(store: Namespace) -> Iterator[Batch]:
-    """A stock message's own id → its job's id, now below the job's queue. They expire within a day."""
+    """A stock message's own id → its job's id, now in hashes of the job's queue."""
     keys, client = store.keys, store.connection
     prefix = f"{keys._one('alias')}:"
     names = [ids.read(name) for name in client.smembers(keys.queues())]
@@ -239,8 +239,8 @@ def _aliases(store: Namespace) -> Iterator[Batch]:
 
 def _alias(store: Namespace, key: str, prefix: str, names: Sequence[str]) -> list[Command]:
     client, keys = store.connection, store.keys
-    job_id, left = client.get(key), client.pttl(key)
-    if job_id is None or left <= 0:
+    job_id = client.get(key)
+    if job_id is None:
         return []
     pipe = client.pipeline(transaction=False)
     for name in names:
@@ -250,4 +250,9 @@ def _alias(store: Namespace, key: str, prefix: str, names: Sequence[str]) -> lis
     queue = next((name for at, name in enumerate(names) if held[2 * at] or held[2 * at + 1]), None)
     if queue is None:
         return [("DEL", key)]
-    return [("SET", keys.alias(queue, key.removeprefix(prefix)), job_id, "PX", left), ("DEL", key)]
+    message_id = key.removeprefix(prefix)
+    return [
+        ("HSET", keys.aliases(queue), message_id, job_id),
+        ("HSET", keys.messages(queue), job_id, message_id),
+        ("DEL", key),
+    ]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 QUEUES_A_CALL = 250
-ALIAS_S = 86_400
-"""How long a job is found by the id that its stock producer knows."""
 
 
 class Ambiguous(UsageError):
@@ -108,20 +106,15 @@ class Jobs:
             return []
         pipe = self._store.client.pipeline(transaction=False)
         for name in queues:
-            pipe.get(self._store.keys.alias(name, message_id))
+            pipe.hget(self._store.keys.aliases(name), message_id)
         with mapping():
             replies = pipe.execute()
         known = [(name, _text(job_id)) for name, job_id in zip(queues, replies, strict=True) if job_id]
         return [found for name, job_id in known if job_id != message_id for found in self.locate(name, [job_id])]
 
-    def add_aliases(self, aliases: Iterable[tuple[str, str, str]]) -> None:
-        """Let jobs be found by the message's id that a stock producer knows, for a day: (queue, message id, job id)."""
-        pipe = self._store.client.pipeline(transaction=False)
-        for queue, message_id, job_id in aliases:
-            if message_id != job_id and ids.FOREIGN.fullmatch(message_id):
-                pipe.set(self._store.keys.alias(queue, message_id), job_id, ex=ALIAS_S)
-        with mapping():
-            pipe.execute()
+    def alias(self, queue: str, named: Iterable[tuple[str, str]]) -> Rows:
+        """Lets jobs be found, while they are there, by the id that a stock producer knows: (job id, that id)."""
+        return Rows("alias", queue, (), [(job_id, ids.alias(job_id, message_id)) for job_id, message_id in named])
 
     def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:
         """The jobs of a queue that exist, among `job_ids`, in that order."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -14,7 +13,6 @@ from jobctl.fingerprint import fingerprint
 from jobctl.store.data import attempts, codec, ids
 from jobctl.store.data.found import Found
 from jobctl.store.nouns.dead import GroupInfo
-from jobctl.store.nouns.jobs import Jobs
 from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
@@ -74,8 +72,7 @@ class Stock:
             bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
         if not found:
             return Taken(0)
-        rows = [(i, _eta(body)) for i, body in zip(found, bodies, strict=True)]
-        Jobs(self._store).add_aliases(_aliases(queue, found, bodies))
+        rows = [(i, _eta(body), _alias(ids.read(i), body)) for i, body in zip(found, bodies, strict=True)]
         taken = sum(steps.each(self._store, Rows("intake_delayed", queue, (queue,), rows)))
         return Taken(taken, more=len(found) == BATCH)
 
@@ -106,8 +103,6 @@ class Stock:
         own = [(stock_id, letter) for stock_id, letter in read if judges(letter.name)]
         taken = 0
         if own:
-            found = [stock_id for stock_id, _ in own]
-            Jobs(self._store).add_aliases(_aliases(queue, found, [letter.body for _, letter in own]))
             rows = [(stock_id, *_row(letter)) for stock_id, letter in own]
             taken = sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
         return Taken(taken, len(read) - len(own), len(read) == limit)
@@ -179,14 +174,16 @@ def _raws(job_id: str) -> list[bytes]:
 def _row(letter: Letter) -> tuple[str | bytes | int, ...]:
     record, info = codec.encode(letter.record), codec.encode(letter.info)
     lived, trace = attempts.encode(letter.lived) if letter.lived else (b"", b"")
-    return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms, lived, trace)
+    alias = _alias(letter.id, letter.body)
+    return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms, lived, trace, alias)
 
 
-def _aliases(queue: str, found: Sequence[bytes], bodies: Sequence[bytes | None]) -> Iterator[tuple[str, str, str]]:
-    """(queue, the message's own id, the id that its job will have), of bodies that can be read."""
-    for stock_id, data in zip(found, bodies, strict=True):
-        with suppress(ValueError):
-            yield queue, codec.decode_body(data or b"").message_id, ids.readable(stock_id)
+def _alias(job_id: str, data: bytes | None) -> str:
+    """By what else a job will be found, as a script takes it; none if its body cannot be read."""
+    try:
+        return ids.alias(job_id, codec.decode_body(data or b"").message_id)
+    except ValueError:
+        return ""
 
 
 def _eta(data: bytes | None) -> int:

@@ -1,9 +1,9 @@
 -- Takes in what stock workers left dead: from .XQ to jobctl's dead letters, with a record made of its options. A message
 -- whose job is known already only leaves the inbox.
--- INCLUDE: _budget _attempts _groups
+-- INCLUDE: _budget _attempts _groups _alias
 -- KEYS: stock_dead stock_dead_bodies bodies archive records stock_queues
 -- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch ms),
---       attempt ('' if its options tell of none), its traceback
+--       attempt ('' if its options tell of none), its traceback, the message's own id ('' if the job's id is that)
 -- Returns: {how many messages were gone through, how many of them were taken in}
 -- Cost: O(messages), within the budget
 
@@ -19,11 +19,12 @@ local function take(at)
   redis.call('HSET', K.records, id, ARGV[at + 3])
   add_attempts(K, { id }, { at }, 7, true)
   bury_in_group(K, id, ARGV[at + 4], ARGV[at + 5], math.min(tonumber(ARGV[at + 6]), now))
+  name_job(K, id, ARGV[at + 9])
   taken = taken + 1
 end
 
-local done = each_slice(2, 9, function(from, to)
-  for at = from, to, 9 do take(at) end
+local done = each_slice(2, 10, function(from, to)
+  for at = from, to, 10 do take(at) end
 end)
 redis.call('SADD', K.stock_queues, ARGV[1])
 return { done, taken }

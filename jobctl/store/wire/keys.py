@@ -167,9 +167,13 @@ class Keys:
         """The log of a job. Scripts are given the key without an id, and put it behind that."""
         return f"{self._of('log', queue)}:{job_id}"
 
-    def alias(self, queue: str, message_id: str) -> str:
-        """The job that a stock message of this queue became, by the message's own id."""
-        return f"{self._of('alias', queue)}:{message_id}"
+    def aliases(self, queue: str) -> str:
+        """The jobs that stock messages of this queue became, by the messages' own ids."""
+        return self._of("aliases", queue)
+
+    def messages(self, queue: str) -> str:
+        """The same the other way round: the message's own id, by its job's."""
+        return self._of("messages", queue)
 
     # One of each for the namespace.
 
