@@ -74,6 +74,37 @@ def test_a_tick_that_is_not_due_cannot_pass(store: Store) -> None:
     assert rows(store) == []
 
 
+def test_a_tick_that_came_a_little_early_may_pass_as_it_may_be_taken(store: Store) -> None:
+    at = store.processes.now_ms() + 500
+    tick(store, at - 2 * STEP)
+    assert tick(store, at - STEP).outcome == "used"
+    assert tick(store, at, look=True).outcome == "overlaps"
+    assert store.schedules.let_pass("s", [at], at + STEP, "queued", "busy") == 1
+    assert store.ticks.open(["s"])[1] == {"s": at}
+
+
+def test_a_tick_that_overlaps_when_the_cursor_returns_may_pass(store: Store, start: int) -> None:
+    tick(store, start)
+    ahead = start + 86_400_000
+    store.writer.hset(store.keys.cursors(), mapping={"s": ahead, "s|run": f"{ahead} {ahead + STEP}"})
+    for at in (start + STEP, start + 2 * STEP):
+        assert tick(store, at, look=True).outcome == "overlaps"
+        assert store.schedules.let_pass("s", [at], at + STEP, "queued", "busy") == 1
+    assert [at for at, what, _ in told(store) if what == "queued"] == [start + STEP, start + 2 * STEP]
+    assert store.writer.hget(store.keys.cursors(), "s|taken") == f"{ahead}-{ahead}".encode()
+
+
+def test_a_next_tick_that_was_taken_meanwhile_holds_up_no_other(store: Store, start: int) -> None:
+    """One scheduler announced other times, with a next tick that it had worked out before another took it."""
+    announce(store, start)
+    tick(store, start)
+    assert announce(store, start, digest="other") == start + 1
+    said = tick(store, start + STEP)
+    assert (said.outcome, said.more) == ("behind", str(start + 1))
+    store.schedules.let_pass("s", [], start + STEP, "missed", "")
+    assert tick(store, start + STEP).outcome == "used"
+
+
 def test_a_new_schedule_has_missed_nothing(store: Store, start: int) -> None:
     assert announce(store, start + 5 * STEP) == start + 5 * STEP
     assert announce(store, start + 9 * STEP) == start + 5 * STEP
@@ -166,6 +197,27 @@ def test_a_queued_tick_is_enqueued_when_nothing_is_in_its_way(store: Store, star
     assert tick(store, start + STEP, "queued").outcome == "used"
     assert tick(store, start + STEP, "queued").outcome == "taken"
     assert told(store)[1:] == [(start + STEP, "enqueued", "queued")]
+
+
+def test_a_queued_tick_waits_while_the_schedule_is_paused(store: Store, start: int) -> None:
+    tick(store, start)
+    store.schedules.let_pass("s", [start + STEP], start + 2 * STEP, "queued", "job t had not ended")
+    store.schedules.pause("s", SchedulePause(0, "me", "why"))
+    [one], _ = store.ticks.open(["s"])
+    store.ticks.settle(one, "completed", None, None)
+    assert tick(store, start + STEP, "queued").outcome == "paused"
+    store.schedules.resume("s")
+    assert tick(store, start + STEP, "queued").outcome == "used"
+
+
+def test_a_queued_tick_whose_row_is_trimmed_is_enqueued_all_the_same(store: Store, start: int) -> None:
+    tick(store, start)
+    store.schedules.let_pass("s", [start + STEP], start + 2 * STEP, "queued", "job t had not ended")
+    [one], _ = store.ticks.open(["s"])
+    store.writer.delete(store.keys.history("s"))
+    store.ticks.settle(one, "completed", None, None)
+    assert tick(store, start + STEP, "queued").outcome == "used"
+    assert tick(store, start + STEP, "queued").outcome == "taken"
 
 
 def test_only_so_many_ticks_may_be_queued(store: Store, start: int) -> None:

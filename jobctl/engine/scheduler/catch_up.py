@@ -41,7 +41,8 @@ def make_up(store: Missing, schedule: Schedule, from_ms: int, before_ms: int, no
     """
     first = next(ticks(schedule, from_ms - 1), None)
     if first is None or first >= before_ms:
-        store.let_pass(schedule, (), before_ms, "missed", "")  # what was expected is no tick of this schedule
+        # What was expected is no tick of this schedule.
+        store.let_pass(schedule, (), following(schedule, before_ms - 1), "missed", "")
         return None
     wanted = _wanted(schedule, first, before_ms, now_ms)
     if wanted is None or first < wanted:

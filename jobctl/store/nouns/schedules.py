@@ -110,9 +110,10 @@ class Schedules:
 
     def let_pass(self, schedule: str, ticks: Sequence[int], next_ms: int, what: str, why: str) -> int:
         """Let ticks pass without a job, in order: missed, skipped, or queued behind the job of an earlier tick.
-        `next_ms` is the one after the last. Returns how many passed: others may have decided some."""
+        `next_ms` is the one after the last. Returns how many passed: others may have decided some. Without ticks,
+        `next_ms` is the next one instead of what was expected."""
         done = 0
-        for start in range(0, len(ticks), BATCH):
+        for start in range(0, max(1, len(ticks)), BATCH):
             piece = ticks[start : start + BATCH]
             after = ticks[start + BATCH] if start + BATCH < len(ticks) else next_ms
             done += int(self._store.run("pass_ticks", (), schedule, after, what, why, *piece))

@@ -5,6 +5,7 @@
 -- them; `open_ticks` names the schedules that have either.
 -- KEYS: cursors ticks
 
+local EARLY_MS = 1000 -- the clock of a scheduler may be ahead of Redis's by this much
 local ROWS_KEPT = 10000
 local ROWS_KEPT_MS = 400 * 86400000
 local MOST_TRIMMED = 100 -- in one step

@@ -38,6 +38,9 @@ for i = 1, #ARGV, 4 do
     -- Before the first announcement no history was kept.
     if not found[1] and found[3] and not found[4] then redis.call('HSET', K.cursors, name .. '|floor', found[3]) end
   end
+  if found[3] and tonumber(upcoming) <= tonumber(found[3]) then -- taken since `following` was worked out
+    upcoming = string.format('%.0f', found[3] + 1)
+  end
   redis.call('HSET', K.announced, name, now)
   out[#out + 1] = upcoming
 end

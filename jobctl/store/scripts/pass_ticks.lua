@@ -32,7 +32,7 @@ end
 
 for i = 5, #ARGV do
   local tick = tonumber(ARGV[i])
-  if tick > last and tick <= now then
+  if tick > last and tick <= now + EARLY_MS then
     note(tick)
     last, passed = tick, passed + 1
   end

@@ -7,13 +7,12 @@
 --       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue). how: tick (it is due now), caught_up (it was missed),
 --       queued (it has waited for the job before it), backfill, hand; the last two leave the cursor alone and run during a pause
 -- Returns: {what, Redis's time (epoch ms), the cursor before ('' if there was none), the cursor that was set back or '', more};
---          what: used, taken (somebody had it), early (not due: nothing is changed), paused, behind (ticks from `more` on come
---          first: nothing is changed), overlaps (job `more`, as 'QUEUE ID', of an earlier tick may not have ended: nothing is
---          changed), forgotten (what became of it is not known any more: nothing is changed). Of one that is used also what
---          became of its job and the other job's id (as enqueue answers)
+--          what: used, taken (somebody had it), early (not due: nothing is changed), paused (one that has waited waits on),
+--          behind (ticks from `more` on come first: nothing is changed), overlaps (job `more`, as 'QUEUE ID', of an earlier
+--          tick may not have ended: at most the cursor returned), forgotten (what became of it is not known any more: nothing
+--          is changed). Of one that is used also what became of its job and the other job's id (as enqueue answers)
 -- Cost: O(log of the rows)
 
-local EARLY_MS = 1000 -- the clock of a scheduler may be ahead of Redis's by this much
 local STRETCHES = 8 -- the latest that are remembered
 
 local name, tick, following, how = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -53,9 +52,13 @@ local function advance()
   local first, next_one = string.match(found[3] or '', '^(%d+) (%d+)$')
   if last and last > now + EARLY_MS + following - tick then
     remember(first or before, before)
-    last, first, before, set_back, expected = nil, nil, '', before, nil
+    last, first, before, set_back, expected = tick - 1, nil, '', before, nil
+    redis.call('HSET', K.cursors, name, string.format('%.0f', last)) -- whatever becomes of this tick
+    redis.call('HDEL', K.cursors, name .. '|run', name .. '|next')
   end
   if last and last >= tick then return answer('taken') end
+  -- Of two schedulers at once, one may have said of a tick that it comes next when the other had taken it.
+  if last and expected then expected = math.max(expected, last + 1) end
   if how == 'tick' and last and expected and expected < tick then return answer('behind', string.format('%.0f', expected)) end
   local paused = is_paused(K, name, found[2], now)
   if not paused and not was_taken() and ARGV[5] == 'look' then
@@ -75,7 +78,8 @@ if in_turn then
   local said = advance()
   if said then return said end
 elseif how == 'queued' then
-  if not row or row.what ~= 'queued' then return answer('taken') end
+  if not redis.call('ZSCORE', queued_of(K, name), ARGV[2]) then return answer('taken') end -- its row may be trimmed
+  if is_paused(K, name, found[2], now) then return answer('paused') end
   local open = redis.call('ZRANGE', open_of(K, name), 0, 0)[1]
   if open then return answer('overlaps', open) end
   redis.call('ZREM', queued_of(K, name), ARGV[2])
