@@ -143,6 +143,14 @@ def test_a_pause_ends_by_itself(store: Store, start: int) -> None:
     assert store.schedules.cursors(["s"])["s"].pause is None
 
 
+@pytest.mark.parametrize(("reason", "why"), [("bad deploy", "bad deploy"), ("", "paused by me")])
+def test_ticks_that_pass_during_a_pause_say_why_it_is_paused(store: Store, start: int, reason: str, why: str) -> None:
+    store.schedules.pause("s", SchedulePause(0, "me", reason))
+    tick(store, start)
+    store.schedules.let_pass("s", [start + STEP], start + 2 * STEP, "missed", "no scheduler")
+    assert [(row.what, row.why) for row in rows(store)] == [("paused", why)] * 2
+
+
 def test_a_tick_whose_unique_key_is_held_is_noted_with_the_holder(store: Store, start: int) -> None:
     unique = Unique(name="act|k", mode="finished")
     store.jobs.enqueue([NewJob(id="holder", type="act", queue=QUEUE, payload={}, unique=unique)])

@@ -54,3 +54,10 @@ local function is_paused(k, name, paused, now)
   redis.call('HDEL', k.cursors, name .. '|paused')
   return false
 end
+
+-- Writes that a tick passed during a pause, and why the schedule is paused.
+local function write_paused(k, name, tick, how, paused, old, now)
+  local by, reason = string.match(paused, '^%d+|([^|]*)|(.*)$')
+  local why = reason and (reason ~= '' and reason or 'paused by ' .. by) or nil
+  write_row(k, name, tick, 't', { what = 'paused', how = how, at = now, why = why }, old, now)
+end

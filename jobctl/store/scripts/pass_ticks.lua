@@ -18,10 +18,9 @@ local paused = is_paused(K, name, found[2], now)
 local function note(tick)
   local old, row = row_of(K, name, tick)
   if row and row.job then return end
+  if paused then return write_paused(K, name, tick, 'tick', found[2], old, now) end
   local new = { what = what, how = 'tick', at = now, why = why }
-  if paused then
-    new = { what = 'paused', how = 'tick', at = now }
-  elseif what == 'queued' and redis.call('ZCARD', queued_of(K, name)) >= MOST_QUEUED then
+  if what == 'queued' and redis.call('ZCARD', queued_of(K, name)) >= MOST_QUEUED then
     new.what, new.why = 'skipped', MOST_QUEUED .. ' ticks wait already'
   elseif what == 'queued' then
     redis.call('ZADD', queued_of(K, name), tick, string.format('%.0f', tick))

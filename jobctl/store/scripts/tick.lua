@@ -68,7 +68,7 @@ local function advance()
   redis.call('HSET', K.cursors, name, ARGV[2], name .. '|next', ARGV[3])
   if paused then
     redis.call('HDEL', K.cursors, name .. '|run')
-    if not row then write_row(K, name, tick, 't', { what = 'paused', how = how, at = now }, nil, now) end
+    if not row then write_paused(K, name, tick, how, found[2], nil, now) end
     return answer('paused')
   end
   redis.call('HSET', K.cursors, name .. '|run', (next_one == ARGV[2] and first or ARGV[2]) .. ' ' .. ARGV[3])
