@@ -28,6 +28,11 @@ def to_datetime(ms: float) -> datetime:
     return datetime.fromtimestamp(min(max(ms, 0), LAST_MS) / 1000, tz=UTC)
 
 
+def iso(ms: float) -> str:
+    """An instant in milliseconds as people read it, to the second: 2026-11-22T10:00:00Z."""
+    return to_datetime(ms).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def to_ms(moment: datetime) -> int:
     """An aware datetime as milliseconds since the Unix epoch."""
     return round(moment.timestamp() * 1000)

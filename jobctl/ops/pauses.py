@@ -79,7 +79,7 @@ def pause(
         store.pauses.pause(scope, new)
         old = before.get(scope)
         row = _row(scope, new, changed=old is None or msgspec.structs.replace(old, by=new.by) != new)
-        parts = (f"until {row.until.isoformat()}" if row.until else "", "no producers" if closed else "", reason)
+        parts = (f"until {_iso(row.until)}" if row.until else "", "no producers" if closed else "", reason)
         store.audit.add("queue pause", target(scope), 1, " ".join(filter(None, parts)))
         rows.append(row)
     return rows
@@ -117,7 +117,11 @@ def name_of(row: PauseRow) -> str:
     return row.queue or (f"job type {row.type}" if row.type else "everything")
 
 
-def sentence(row: PauseRow, when: Callable[[datetime], str] = datetime.isoformat) -> str:
+def _iso(moment: datetime) -> str:
+    return clock.iso(clock.to_ms(moment))
+
+
+def sentence(row: PauseRow, when: Callable[[datetime], str] = _iso) -> str:
     """A pause in words: "queue email is paused until …: bad deploy (by ada@host)"."""
     what = f"queue {row.queue}" if row.queue else name_of(row)
     text = words(what, when(row.until) if row.until else None, row.reason, row.by)

@@ -315,3 +315,18 @@ def test_a_permission_probe_changes_nothing(redis_client: redis.Redis) -> None:
 
     assert Store(redis_client, "shop").server.denied() == []
     assert redis_client.dbsize() == 0
+
+
+def test_pauses_are_told_with_what_ends_them(cli: Cli, serve: Serve) -> None:
+    node = serve("appendonly yes")
+    env = {"JOBCTL_REDIS_URL": node.url}
+    catalog = CATALOG + "schedules:\n  nightly: {job: note, every: 1h}\n  sync: {job: note, every: 1h}\n"
+    _, rows = doctor(cli, node, catalog=catalog)
+    assert (rows["pauses"]["status"], rows["schedule pauses"]["status"]) == ("ok", "ok")
+    assert cli("queue", "pause", "default", "--for", "1h", "--reason", "bad deploy", env=env).code == 0
+    assert cli("schedule", "pause", "sync", "--for", "1h", "--reason", "too slow", env=env).code == 0
+    _, rows = doctor(cli, node, catalog=catalog)
+    until = r"is paused until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: "
+    assert re.match(f"queue default {until}bad deploy ", rows["pauses"]["found"])
+    assert re.match(f"sync {until}too slow ", rows["schedule pauses"]["found"])
+    assert rows["schedule pauses"]["advice"] == "to end it: `jobctl schedule resume sync`"

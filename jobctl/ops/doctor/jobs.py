@@ -34,7 +34,7 @@ def _pauses(store: Store) -> Check:
     if rows:
         advice = f"to end it: `{pauses.resume_command(rows[0])}`"
         return Check("pauses", "warn", listed(map(pauses.sentence, rows)), advice)
-    return Check("pauses", "ok", "nothing is paused")
+    return Check("pauses", "ok", "no queue and no job type is paused")
 
 
 def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:

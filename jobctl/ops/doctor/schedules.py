@@ -1,13 +1,14 @@
-"""Checks of schedules: where their cursors stand."""
+"""Checks of schedules: which are paused, and where their cursors stand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobctl import clock
 from jobctl.catalog.ticks import following
+from jobctl.clock import iso
 from jobctl.ops.doctor.check import Check, listed
+from jobctl.ops.pauses import words
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -17,9 +18,23 @@ DAY_MS = 86_400_000
 
 
 def checks(store: Store, catalog: Catalog) -> Iterator[Check]:
-    """Look at the cursors of the catalog's schedules."""
+    """Look at the cursors of the catalog's schedules, and their pauses."""
     if catalog.schedules:
         yield _cursors(store, catalog)
+        yield _paused(store, catalog)
+
+
+def _paused(store: Store, catalog: Catalog) -> Check:
+    """By hand, or by `pause_on_failure`."""
+    cursors = store.schedules.cursors(catalog.schedules)
+    paused = {name: cursor.pause for name, cursor in cursors.items() if cursor.pause is not None}
+    if not paused:
+        return Check("schedule pauses", "ok", "no schedule is paused")
+    said = (
+        words(name, iso(pause.until_ms) if pause.until_ms else None, pause.reason, pause.by)
+        for name, pause in paused.items()
+    )
+    return Check("schedule pauses", "warn", listed(said), f"to end it: `jobctl schedule resume {next(iter(paused))}`")
 
 
 def _cursors(store: Store, catalog: Catalog) -> Check:
@@ -27,15 +42,11 @@ def _cursors(store: Store, catalog: Catalog) -> Check:
     now_ms, wrong = store.processes.now_ms(), []
     for name, cursor in store.schedules.cursors(catalog.schedules).items():
         if cursor.last_ms is not None and cursor.last_ms > following(catalog.schedules[name], now_ms):
-            wrong.append(f"the cursor of {name} is at {_iso(cursor.last_ms)}, ahead of Redis's clock")
+            wrong.append(f"the cursor of {name} is at {iso(cursor.last_ms)}, ahead of Redis's clock")
         elif cursor.set_back is not None and now_ms - cursor.set_back[0] < DAY_MS:
             at_ms, from_ms = cursor.set_back
-            wrong.append(f"the cursor of {name} was reset from {_iso(from_ms)} at {_iso(at_ms)}")
+            wrong.append(f"the cursor of {name} was reset from {iso(from_ms)} at {iso(at_ms)}")
     if not wrong:
         return Check("schedules", "ok", "no cursor is ahead of Redis's clock")
     advice = "a clock was wrong: sync all machines with NTP; a scheduler resets such a cursor at the next tick"
     return Check("schedules", "warn", listed(wrong), advice)
-
-
-def _iso(ms: int) -> str:
-    return clock.to_datetime(ms).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -62,8 +62,7 @@ def gap(store: Store, catalog: Catalog, name: str, since_ms: int, until_ms: int 
         raise UsageError(f"more than {MOST:,} ticks lie between --since and --until", "choose a shorter time")
     floor = store.schedules.cursors([name])[name].floor_ms
     if due and due[0] <= floor:
-        known = clock.to_datetime(floor).isoformat(timespec="seconds").replace("+00:00", "Z")
-        raise UsageError(f"what became of ticks of {name} until {known} is not known any more", "begin after that")
+        raise UsageError(f"the history of {name} begins after {clock.iso(floor)}", "choose a later --since")
     rows = store.ticks.history(name, since_ms=due[0], before_ms=due[-1], limit=2 * MOST) if due else []
     taken = {row.due_ms for row in rows if row.how != "hand" and (row.job or row.what == "queued")}
     missing = [tick for tick in due if tick not in taken]
