@@ -120,6 +120,10 @@ COMMANDS: tuple[Entry | Group, ...] = (
                 "history",
                 "Show what became of a schedule's ticks, the latest first: enqueued, missed, skipped, paused, and why.",
             ),
+            Entry(
+                "calendar",
+                "Draw the coming day: when each schedule is due, how long its jobs usually take, where they pile up.",
+            ),
             Entry("check", "Exit with 1 if a tick is later than its schedule's `tolerance`, or if no scheduler lives."),
             Entry("run", "Enqueue a schedule's job now, whatever its history says, and print the job's id."),
             Entry(
@@ -129,6 +133,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
             ),
             Entry("pause", "Let a schedule's ticks pass without a job; each is noted as paused in its history."),
             Entry("resume", "End the pause of schedules: their next ticks are enqueued again."),
+            Entry("import", "Print a crontab as a catalog: a `command` job and a schedule for each line."),
             Entry("set", "Change when a schedule is due, without a deploy, permanently or for a time."),
         ),
     ),

@@ -89,6 +89,7 @@ class Up:
         self._events: list[Event] = []
         self._position = ""
         self._ready = False
+        self._mark = _mark(settings.catalog_path)
         self._stops: list[int] = []
         self._failed = self._stopping = ""
 
@@ -153,11 +154,21 @@ class Up:
     def _look(self) -> None:
         for part in self._parts:
             part.hear()
+        self._watch()
         if not self._ready and not self._stopping and all(part.ready for part in self._parts):
             self._ready = True
             self._view.ready()
             self._notifier.ready("everything is up")
         self._view.show(self._snapshot())
+
+    def _watch(self) -> None:
+        """Reload when the catalog's file has changed."""
+        mark = _mark(self._settings.catalog_path)
+        if self._ready and mark is not None and mark != self._mark:
+            self._mark = mark
+            log.info("%s has changed: reloading", self._settings.catalog_path)
+            for part in self._parts:
+                part.signal(signal.SIGHUP)
 
     def _snapshot(self) -> Snapshot:
         queues: list[QueueRow] = []
@@ -226,6 +237,15 @@ class Up:
                 part.signal(self._stops[-1])
         code = part.poll() or 0
         return 0 if code == -signal.SIGTERM and not part.ready else code  # it had not begun yet
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    """What changes with a file; None while there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 class _hold:  # noqa: N801 - reads as what it does

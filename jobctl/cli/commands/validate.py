@@ -52,7 +52,7 @@ def validate(
         return error.exit_code
     if ctx.output is not Output.TABLE:
         ctx.emit([], COLUMNS)
-    for warning in warnings:
+    for warning in (*warnings, *_cautions(catalog)):
         ctx.say(f"warning: {warning}")
     ctx.say(_summary(catalog))
     return 0
@@ -62,6 +62,13 @@ def _load(path: Path) -> Catalog:
     from jobctl.catalog.load import load
 
     return load(path)
+
+
+def _cautions(catalog: Catalog) -> list[Problem]:
+    from jobctl import clock
+    from jobctl.catalog.cautions import cautions
+
+    return cautions(catalog, clock.now_ms())
 
 
 def _imported(path: Path) -> tuple[Catalog, tuple[Problem, ...]]:

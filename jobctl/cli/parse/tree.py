@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -171,6 +172,7 @@ def build(entry: Entry | Group, group: str = "") -> Any:
 
 def load(entry: Entry, group: str = "") -> Callable[..., Any]:
     """The function of an entry, in the folder of its group."""
-    path = ".".join(part for part in ("jobctl.cli.commands", group, entry.name) if part)
-    loaded: Callable[..., Any] = getattr(importlib.import_module(path), entry.name)
+    name = f"{entry.name}_" if keyword.iskeyword(entry.name) else entry.name
+    path = ".".join(part for part in ("jobctl.cli.commands", group, name) if part)
+    loaded: Callable[..., Any] = getattr(importlib.import_module(path), name)
     return loaded

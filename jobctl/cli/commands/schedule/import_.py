@@ -1,0 +1,63 @@
+"""`jobctl schedule import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobctl.cli.context import Context
+from jobctl.cli.parse.options import command
+from jobctl.errors import UsageError
+
+
+@command
+def import_(
+    ctx: Context,
+    crontab: Annotated[str, typer.Argument(metavar="CRONTAB", help="A file; - for stdin, as from `crontab -l`.")],
+    system: Annotated[
+        bool, typer.Option("--system", help="Each line names a user after the times, as in /etc/crontab.")
+    ] = False,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            "--timezone", metavar="ZONE", help="The zone of the times; this machine's if not given.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Print a crontab as a catalog: a `command` job and a schedule for each line.
+
+    Environment lines go into the jobs. What has no counterpart (`@reboot`, input after `%`) is told on stderr with its
+    line, and the exit code is 1.
+
+    Example: crontab -l | jobctl schedule import - > jobs.yaml
+    """
+    import yaml
+
+    from jobctl.catalog.schedules import zone_problem
+    from jobctl.ops.schedules.crontab import local_zone, read
+
+    zone = timezone or local_zone()
+    if zone is None:
+        zone = "UTC"
+        ctx.say("this machine does not name its time zone: the times are taken as UTC; name another with --timezone")
+    if problem := zone_problem(zone):
+        raise UsageError(f"--timezone: {problem}")
+    found = read(_text(ctx, crontab), zone, system=system)
+    catalog = {"version": 1, "jobs": found.jobs, "schedules": found.schedules}
+    if found.schedules:
+        ctx.stdout.write(yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True, width=110))
+    for number, note in sorted([*found.notes, *((line, f"not imported: {why}") for line, why in found.refused)]):
+        ctx.say(f"{crontab}:{number}: {note}")
+    ctx.say(f"{len(found.schedules)} lines imported" + (f", {len(found.refused)} not" if found.refused else ""))
+    return 1 if found.refused or not found.schedules else 0
+
+
+def _text(ctx: Context, name: str) -> str:
+    if name == "-":
+        return ctx.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from error
