@@ -31,7 +31,8 @@ from jobctl.store.data.records import Job
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-UNITS = sorted((ROOT / "deploy").glob("*.service"))
+ALL_UNITS = sorted((ROOT / "deploy").glob("*.service"))
+UNITS = [unit for unit in ALL_UNITS if "Type=oneshot" not in unit.read_text()]
 README = DOCS[0].read_text()
 CATALOG_PAGE = (ROOT / "docs" / "catalog.md").read_text()
 
@@ -318,11 +319,25 @@ def test_a_link_leads_to_a_file_and_a_heading_that_exist(doc: Path, link: str) -
         assert anchor in {re.sub(r"[^\w\- ]", "", text).lower().replace(" ", "-") for text in headings}
 
 
+@pytest.mark.parametrize("unit", ALL_UNITS, ids=lambda path: path.name)
+def test_a_unit_starts_a_command_that_exists(unit: Path) -> None:
+    [line] = re.findall(r"^ExecStart=\S+/jobctl (.*)$", unit.read_text(), re.MULTILINE)
+    parse(line, complete=True)
+
+
+def test_the_lines_for_cron_run_commands_that_exist() -> None:
+    lines = re.findall(
+        r"&& jobctl (.+?)(?: \|\| .*)?$", (ROOT / "deploy" / "crontab.example").read_text(), re.MULTILINE
+    )
+    assert len(lines) == 3
+    for line in lines:
+        parse(line, complete=True)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
-def test_a_unit_starts_a_command_that_exists_and_gives_it_time_to_stop(unit: Path) -> None:
+def test_a_unit_gives_its_command_time_to_stop(unit: Path) -> None:
     text = unit.read_text()
     [line] = re.findall(r"^ExecStart=\S+/jobctl (.*)$", text, re.MULTILINE)
-    parse(line, complete=True)
     grace = re.search(r"--grace (\S+)", line)
     [stop] = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
     assert int(stop) * 1000 >= (parse_duration(grace[1]) if grace else 0) + 5_000

@@ -45,6 +45,20 @@ def test_other_commands_find_what_up_started_and_a_second_up_is_told_who_has_it(
     assert alone.cli("enqueue", "nap", "n:=2").code == 0
 
 
+def test_a_catalog_that_changes_is_loaded_again(alone: Project) -> None:
+    up = started(alone)
+    alone.write(
+        "jobs.yaml",
+        (alone.folder / "jobs.yaml").read_text() + "schedules: {soon: {job: nap, every: 1s, payload: {n: 5, s: 0}}}\n",
+    )
+    up.said("schedule soon added")
+    eventually(lambda: alone.ledger()[5] >= 1)
+    alone.write("jobs.yaml", "version: 1\nbroken")
+    up.said("reload failed")
+    before = alone.ledger()[5]
+    eventually(lambda: alone.ledger()[5] > before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_all_in_order_and_running_jobs_finish(alone: Project, number: int) -> None:
     up = started(alone)

@@ -68,6 +68,14 @@ def test_what_others_have_decided_passes_no_more(store: Store, start: int) -> No
     assert tick(store, start + STEP, "caught_up").outcome == "taken"
 
 
+def test_a_tick_goes_on_when_what_was_expected_is_no_tick(store: Store, start: int) -> None:
+    """Another scheduler, with another catalog, took the tick before."""
+    tick(store, start)
+    assert tick(store, start + 5 * STEP).outcome == "behind"
+    assert store.schedules.let_pass("s", [], start + 5 * STEP, "missed", "") == 0
+    assert tick(store, start + 5 * STEP).outcome == "used"
+
+
 def test_a_tick_that_is_not_due_cannot_pass(store: Store) -> None:
     ahead = store.processes.now_ms() + 60_000
     assert store.schedules.let_pass("s", [ahead], ahead + STEP, "missed", "away") == 0

@@ -31,7 +31,7 @@ def import_(
     Environment lines go into the jobs. What has no counterpart (`@reboot`, input after `%`) is told on stderr with its
     line, and the exit code is 1.
 
-    Example: crontab -l | jobctl schedule import - > jobs.yaml
+    Example: jobctl schedule import mycrontab --timezone Europe/Berlin
     """
     import yaml
 
