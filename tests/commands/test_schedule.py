@@ -10,6 +10,7 @@ import pytest
 from jobctl.catalog.load import load
 from jobctl.catalog.ticks import identity
 from jobctl.ops.schedules.ticking import Ticking
+from jobctl.store.nouns.schedules import ByHand
 from jobctl.store.nouns.ticks import TickRow
 from tests.project import Project
 from tests.support import eventually
@@ -199,6 +200,24 @@ def test_times_set_by_hand_hold_until_they_are_reset(planned: Project) -> None:
     assert planned.cli("schedule", "set", "morning", "--reset").code == 0
     scheduler.said("schedule morning changed", times=2)
     assert planned.cli("schedule", "ls", "morning", "-o", "json").json()[0]["set_by"] is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ByHand("me", cron="@daily", timezone="Europe/Nowhere"),
+        ByHand("me", cron="61 * * * *"),
+        ByHand("me", every_ms=0),
+        ByHand("me"),
+    ],
+)
+def test_times_that_are_of_no_use_here_leave_the_catalogs(planned: Project, said: ByHand) -> None:
+    """Who set them has another version, or time zones that this machine does not have."""
+    planned.store.schedules.set_by_hand("morning", said)
+    planned.change("jobs.yaml", "every: 1m,", "every: 1s,")
+    planned.start("scheduler").ready()
+    eventually(lambda: planned.store.ticks.counts(["minutely"])["minutely"] >= 2)
+    assert planned.cli("schedule", "ls", "-o", "json").code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A scheduler as a process of its own. Prints every tick that it is asked to let in, a JSON line each.
 
 argv: one JSON object {schedules: {name: every_ms}, after_reload: {name: every_ms} | null, fail: n, slow_s,
-notify, ahead_ms: [how far this process's clock is ahead; the next after two ticks, and so on], cursors: {name: how
+notify, alone, again_s: [for how long others may have a tick in hand], ahead_ms: [how far this process's clock is ahead; the next after two ticks, and so on], cursors: {name: how
 long ago the last tick was taken, in ms}}.
 """
 
@@ -22,7 +22,7 @@ from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.ticks import following
 from jobctl.engine import logs
 from jobctl.engine.liveness.heartbeats import Swept
-from jobctl.engine.scheduler.scheduler import Scheduler
+from jobctl.engine.scheduler import scheduler
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.store.data.newjob import Enqueued, NewJob
@@ -62,6 +62,7 @@ class Store:
         self.broken = broken
         self.wrong = wrong
         self.catalog = Catalog()
+        self.is_alone = True
         self.cursors = {name: true_ms() - ago for name, ago in cursors.items()}
 
     def schedules(self) -> Mapping[str, Schedule]:
@@ -73,7 +74,7 @@ class Store:
         return now, {one.name: following(one, self.cursors.get(one.name, now)) for one in schedules}
 
     def alone(self, name: str) -> bool:
-        return True
+        return self.is_alone
 
     def look(self) -> None:
         self._reach()
@@ -145,8 +146,10 @@ def main() -> int:
         given.get("fail", 0), given.get("slow_s", 0.0), given.get("broken", False), wrong, given.get("cursors", {})
     )
     store.catalog = catalog(given["schedules"])
+    store.is_alone = given.get("alone", True)
+    scheduler.AGAIN_S = given.get("again_s", scheduler.AGAIN_S)
     notifier = Notifier(given.get("notify"))
-    return Scheduler(store.catalog, store, store, reload, notifier).run()
+    return scheduler.Scheduler(store.catalog, store, store, reload, notifier).run()
 
 
 if __name__ == "__main__":

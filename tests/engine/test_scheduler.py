@@ -89,6 +89,12 @@ def test_ticks_that_passed_while_no_scheduler_ran_are_told_in_one_line(start: St
     assert all(count < 299 for count in others)  # of a machine that stood still meanwhile
 
 
+def test_of_two_schedulers_that_start_together_one_makes_up_for_what_was_missed(start: Start) -> None:
+    """Each sees that the other lives, and leaves it time to do what it may have in hand."""
+    scheduler = start({"yearly": 365 * DAY}, cursors={"yearly": 800 * DAY}, alone=False, again_s=0.5)
+    assert "2 ticks were missed since" in scheduler.log("missed since")["message"]
+
+
 @pytest.mark.parametrize("ahead_ms", [10_000, 2 * DAY, -10_000])
 def test_ticks_come_when_redis_has_come_to_them_whatever_the_clock_of_the_machine(start: Start, ahead_ms: int) -> None:
     scheduler = start({"sync": 200}, ahead_ms=[ahead_ms])

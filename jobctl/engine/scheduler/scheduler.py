@@ -30,7 +30,7 @@ LOOK_S = 1.0
 ANNOUNCE_S = 600.0
 """How often to say which schedules there are."""
 AGAIN_S = 20.0
-"""How soon to do so again when ticks are overdue that another scheduler may have in hand, if it lives."""
+"""For how long overdue ticks are left to another scheduler, if one lives: it may have them in hand."""
 
 
 class Scheduler:
@@ -57,6 +57,8 @@ class Scheduler:
         self._feeder = Feeder(ticks, self._loop, lambda asked_ms, now_ms: self._timer.correct(asked_ms, now_ms))
         self._timer = TickTimer(self._loop, self._feeder.offer)
         self._schedules: dict[str, Schedule] = {}
+        self._overdue: dict[tuple[str, int], float] = {}
+        """Since when ticks are overdue, as was seen here (seconds on the monotonic clock), by schedule and tick."""
         self._ticks = ticks
         self._to_announce = True
         self._ready = False
@@ -147,12 +149,13 @@ class Scheduler:
             log.warning("cannot say which schedules there are, going on trying: %s", sanitize(str(error), limit=300))
             return
         self._to_announce = False
-        if not alone and any(at <= now for at in upcoming.values()):
-            self._loop.later(AGAIN_S, self._announce_again)  # another one has it in hand, unless it is dead
-        elif alone:
-            for name, at in upcoming.items():
-                if at <= now:
-                    self._make_up(self._schedules[name], at, now)
+        at = clock.monotonic()
+        self._overdue = {one: self._overdue.get(one, at) for one in upcoming.items() if one[1] <= now}
+        mine = [one for one, since in self._overdue.items() if alone or at - since >= AGAIN_S]
+        for name, tick in mine:
+            self._make_up(self._schedules[name], tick, now)
+        if len(mine) < len(self._overdue):
+            self._loop.later(AGAIN_S, self._announce_again)
 
     def _make_up(self, schedule: Schedule, from_ms: int, now_ms: int) -> None:
         """Decide over ticks that were missed before this scheduler began, some at a time."""

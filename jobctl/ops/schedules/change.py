@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from jobctl.catalog.schedules import cron_problem, zone_problem
 from jobctl.errors import UsageError
-from jobctl.ops.schedules.known import named
+from jobctl.ops.schedules.known import named, problem_of
 from jobctl.store.nouns.audit import me
 from jobctl.store.nouns.schedules import ByHand, SchedulePause
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
-
-LEAST_MS = 1_000
 
 
 def pause(store: Store, catalog: Catalog, names: Iterable[str], until_ms: int | None, reason: str) -> None:
@@ -49,15 +46,9 @@ def set_times(
     """Let a schedule be due at other times, until a moment (Redis's clock) or until reset. Exactly one of `cron` and
     `every_ms`. Raises NothingMatched or UsageError."""
     named(catalog.schedules, [name])
-    if (cron is None) == (every_ms is None):
-        raise UsageError("give either --cron or --every", 'jobctl schedule set NAME --cron "0 9 * * *"')
-    if cron is not None and (problem := cron_problem(cron)):
-        raise UsageError(f"--cron: {problem}")
-    if every_ms is not None and every_ms < LEAST_MS:
-        raise UsageError("--every: expected at least 1s")
-    if timezone is not None and (problem := zone_problem(timezone)):
-        raise UsageError(f"--timezone: {problem}")
     said = ByHand(me(), until_ms or 0, reason, cron, every_ms, timezone)
+    if problem := problem_of(said):
+        raise UsageError(problem, 'for example `jobctl schedule set NAME --cron "0 9 * * *"`')
     store.schedules.set_by_hand(name, said)
     store.audit.add("schedule set", f"schedule:{name}", 1, cron or f"every {every_ms} ms")
     return said

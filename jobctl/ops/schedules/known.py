@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from jobctl import clock
 from jobctl.catalog.problems import did_you_mean
+from jobctl.catalog.schedules import cron_problem, zone_problem
 from jobctl.errors import NothingMatched
 
 if TYPE_CHECKING:
@@ -15,13 +17,29 @@ if TYPE_CHECKING:
     from jobctl.store import Store
     from jobctl.store.nouns.schedules import ByHand
 
+LEAST_MS = 1_000
+
 
 def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:
-    """The catalog's schedules as they are at this moment."""
-    by_hand = store.schedules.by_hand()
+    """The catalog's schedules as they are at this moment. Times set by hand that are of no use here are passed over: who
+    set them may know time zones that this machine does not."""
+    by_hand = {name: said for name, said in store.schedules.by_hand().items() if problem_of(said) is None}
     return {
         name: one if name not in by_hand else changed(one, by_hand[name]) for name, one in catalog.schedules.items()
     }
+
+
+def problem_of(said: ByHand) -> str | None:
+    """What is wrong with times set by hand, in the words of `schedule set`; None if they can be used here."""
+    if (said.cron is None) == (said.every_ms is None):
+        return "give either --cron or --every"
+    if said.cron is not None and (problem := cron_problem(said.cron)):
+        return f"--cron: {problem}"
+    if said.every_ms is not None and not LEAST_MS <= said.every_ms <= clock.LAST_MS:
+        return "--every: expected at least 1s"
+    if said.timezone is not None and (problem := zone_problem(said.timezone)):
+        return f"--timezone: {problem}"
+    return None
 
 
 def changed(schedule: Schedule, said: ByHand) -> Schedule:
