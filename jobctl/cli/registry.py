@@ -124,7 +124,9 @@ COMMANDS: tuple[Entry | Group, ...] = (
                 "calendar",
                 "Draw the coming day: when each schedule is due, how long its jobs usually take, where they pile up.",
             ),
-            Entry("check", "Exit with 1 if a tick is later than its schedule's `tolerance`, or if no scheduler lives."),
+            Entry(
+                "check", "Exit with 1 if a tick is later than its schedule's `tolerance`, or if no scheduler is alive."
+            ),
             Entry("run", "Enqueue a schedule's job now, whatever its history says, and print the job's id."),
             Entry(
                 "backfill",

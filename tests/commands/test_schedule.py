@@ -241,7 +241,7 @@ def test_times_that_cannot_be_are_refused(planned: Project, args: tuple[str, ...
 def test_check_fails_without_a_scheduler_and_for_a_late_tick(planned: Project) -> None:
     ran = planned.cli("schedule", "check")
     assert ran.code == 1
-    assert "no scheduler lives" in ran.err
+    assert "no scheduler is alive" in ran.err
     scheduler = planned.start("scheduler").ready()
     eventually(lambda: planned.cli("schedule", "check").code == 0)
     scheduler.signal(signal.SIGSTOP)  # it lives, as far as anybody knows, and takes no ticks
@@ -263,3 +263,30 @@ def test_two_jobs_in_a_row_that_die_pause_the_schedule(planned: Project) -> None
     eventually(lambda: planned.store.schedules.cursors(["minutely"])["minutely"].pause is not None)
     assert "2 of its jobs died in a row" in planned.cli("schedule", "ls").out
     assert [row.state for row in history(planned)[:2]] == ["dead", "dead"]
+
+
+def test_a_list_of_schedules_says_that_nobody_enqueues_them(planned: Project) -> None:
+    ran = planned.cli("schedule", "ls")
+    assert (ran.code, "no scheduler is alive" in ran.err) == (0, True)
+    planned.start("scheduler").ready()
+    assert eventually(lambda: "no scheduler is alive" not in planned.cli("schedule", "ls").err)
+
+
+def test_check_and_next_tell_what_is_paused(planned: Project) -> None:
+    planned.start("scheduler").ready()
+    assert planned.cli("schedule", "pause", "morning").code == 0
+    ran = planned.cli("schedule", "check")
+    assert (ran.code, "2, 1 of them paused" in ran.err) == (0, True)
+    rows = planned.cli("schedule", "next", "-o", "json").json()
+    assert {(row["schedule"], row["paused"]) for row in rows} == {("minutely", False), ("morning", True)}
+    assert "paused" in planned.cli("schedule", "next", "morning").out
+
+
+def test_schedules_are_listed_with_a_broken_catalog(planned: Project) -> None:
+    away(planned, 1)
+    planned.write("jobs.yaml", (planned.folder / "jobs.yaml").read_text() + "  broken: {job: nap}\n")
+    ran = planned.cli("schedule", "ls", "-o", "json")
+    assert [(row["name"], row["job"]) for row in ran.json()] == [("minutely", None)]
+    [row] = planned.cli("schedule", "ls", "minutely", "-o", "json").json()
+    assert row["last_at"] is not None
+    assert planned.cli("schedule", "ls", "nope").code == 4

@@ -9,6 +9,7 @@ from jobctl.catalog.ticks import following
 from jobctl.clock import iso
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.ops.pauses import words
+from jobctl.ops.schedules.look import pauses
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -26,8 +27,7 @@ def checks(store: Store, catalog: Catalog) -> Iterator[Check]:
 
 def _paused(store: Store, catalog: Catalog) -> Check:
     """By hand, or by `pause_on_failure`."""
-    cursors = store.schedules.cursors(catalog.schedules)
-    paused = {name: cursor.pause for name, cursor in cursors.items() if cursor.pause is not None}
+    paused = pauses(store, list(catalog.schedules.values()))
     if not paused:
         return Check("schedule pauses", "ok", "no schedule is paused")
     said = (

@@ -28,9 +28,15 @@ class Punctuality(msgspec.Struct, frozen=True, kw_only=True):
     late_s: float
 
 
+def alive(store: Store) -> int:
+    """How many schedulers are alive."""
+    return sum(row.kind == "scheduler" for row in store.processes.ls())
+
+
 def check(store: Store, catalog: Catalog, names: Iterable[str] = ()) -> tuple[int, list[Punctuality]]:
-    """How many schedulers live, and whether each schedule is on time, within its `tolerance`. Raises NothingMatched."""
-    schedulers = sum(row.kind == "scheduler" for row in store.processes.ls())
+    """How many schedulers are alive, and whether each schedule is on time, within its `tolerance`. Raises
+    NothingMatched."""
+    schedulers = alive(store)
     wanted = named(effective(store, catalog), names)
     cursors = store.schedules.cursors(one.name for one in wanted)
     now = store.processes.now_ms()

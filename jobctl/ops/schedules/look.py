@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -67,23 +67,26 @@ class PastTick(msgspec.Struct, frozen=True, kw_only=True):
 
 class NextTick(msgspec.Struct, frozen=True, kw_only=True):
     """A tick to come, in the schedule's zone and in UTC. `clocks_change`: the zone's offset is not what it was at the
-    tick before."""
+    tick before. `paused`: as things are, it will pass without a job."""
 
     schedule: str
     local: datetime
     at: datetime
     clocks_change: bool
+    paused: bool
 
 
-def ls(store: Store, catalog: Catalog, names: Iterable[str] = ()) -> list[ScheduleRow]:
-    """The catalog's schedules that are named, or all; and, unnamed, those that only other catalogs have, or had.
+def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list[ScheduleRow]:
+    """The schedules that are named, or all: the catalog's, then those that only other catalogs have, or had.
 
     Raises NothingMatched.
     """
-    schedules, wanted = effective(store, catalog), list(names)
-    known = named(schedules, wanted)
+    schedules, wanted = {} if catalog is None else effective(store, catalog), list(names)
     announced = store.schedules.announced()
-    others = [] if wanted else sorted(announced.keys() - schedules.keys())
+    foreign = announced.keys() - schedules.keys()
+    others = sorted(foreign.intersection(wanted) if wanted else foreign)
+    own = [name for name in wanted if name not in foreign]
+    known = [] if wanted and not own else named(schedules, own)
     every = [*(one.name for one in known), *others]
     cursors, latest, by_hand = store.schedules.cursors(every), store.ticks.latest(every), store.schedules.by_hand()
     now = store.processes.now_ms()
@@ -175,17 +178,31 @@ def past(row: TickRow, schedule: str) -> PastTick:
     )
 
 
-def upcoming(schedules: Sequence[Schedule], after_ms: int, count: int) -> list[NextTick]:
+def pauses(store: Store, schedules: Sequence[Schedule]) -> dict[str, SchedulePause]:
+    """Those of the schedules that are paused at this moment."""
+    cursors = store.schedules.cursors(one.name for one in schedules)
+    return {name: cursor.pause for name, cursor in cursors.items() if cursor.pause is not None}
+
+
+def upcoming(
+    schedules: Sequence[Schedule], paused: Mapping[str, SchedulePause], after_ms: int, count: int
+) -> list[NextTick]:
     """The next ticks of each, in order of time."""
     out = []
     for schedule in schedules:
-        zone = zone_of(schedule)
+        zone, pause = zone_of(schedule), paused.get(schedule.name)
         offset = clock.to_datetime(after_ms).astimezone(zone).utcoffset()
         for tick in islice(ticks(schedule, after_ms), count):
             moment = clock.to_datetime(tick)
             local = moment.astimezone(zone)
             out.append(
-                NextTick(schedule=schedule.name, local=local, at=moment, clocks_change=local.utcoffset() != offset)
+                NextTick(
+                    schedule=schedule.name,
+                    local=local,
+                    at=moment,
+                    clocks_change=local.utcoffset() != offset,
+                    paused=pause is not None and (pause.until_ms == 0 or tick < pause.until_ms),
+                )
             )
             offset = local.utcoffset()
     return sorted(out, key=lambda tick: tick.at)

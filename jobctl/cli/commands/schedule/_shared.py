@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.parse import complete
 
 NAME_HELP = "A schedule of the catalog."
+NO_SCHEDULER = "no scheduler is alive, so no tick is enqueued; start one with `jobctl scheduler`"
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help=NAME_HELP, autocompletion=complete.schedules, show_default=False)
 ]

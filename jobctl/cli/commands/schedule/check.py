@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobctl.cli.commands.schedule._shared import Names
+from jobctl.cli.commands.schedule._shared import NO_SCHEDULER, Names
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.table import Column
@@ -16,7 +16,7 @@ _COLUMNS = (
 
 @command
 def check(ctx: Context, names: Names = None) -> int:
-    """Exit with 1 if a tick is later than its schedule's `tolerance`, or if no scheduler lives.
+    """Exit with 1 if a tick is later than its schedule's `tolerance`, or if no scheduler is alive.
 
     For cron and monitoring. A table lists only what is wrong.
 
@@ -24,14 +24,17 @@ def check(ctx: Context, names: Names = None) -> int:
     """
     from jobctl.ops.schedules.check import check as look
 
-    schedulers, rows = look(ctx.store(), ctx.catalog(), names or ())
+    catalog = ctx.catalog()
+    schedulers, rows = look(ctx.store(), catalog, names or ())
     wrong = [row for row in rows if not row.ok]
+    paused = sum(row.ok and row.status == "paused" for row in rows)
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, _COLUMNS)
     elif wrong:
         ctx.emit(wrong, _COLUMNS)
     if not schedulers:
-        ctx.say("no scheduler lives: start one with `jobctl scheduler`")
+        ctx.say(NO_SCHEDULER)
     elif not wrong:
-        ctx.say(f"schedules: {len(rows)}, all on time; live schedulers: {schedulers}")
+        said = f"{paused} of them paused, the others on time" if paused else "all on time"
+        ctx.say(f"schedules: {len(rows)}, {said}; live schedulers: {schedulers}")
     return 1 if wrong or not schedulers else 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobctl.cli.commands.schedule._shared import Names
+from jobctl.cli.commands.schedule._shared import NO_SCHEDULER, Names
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.lines import moment
@@ -33,9 +33,13 @@ def ls(
     Example: jobctl schedule ls
     """
     from jobctl.ops.schedules import look
+    from jobctl.ops.schedules.check import alive
 
-    rows = [row for row in look.ls(ctx.store(), ctx.catalog(), names or ()) if retired or not row.retired]
-    ctx.emit(rows, _columns(ctx), empty="no schedules: the catalog has none")
+    store, catalog = ctx.store(), ctx.catalog_for_a_look()
+    rows = [row for row in look.ls(store, catalog, names or ()) if retired or not row.retired]
+    ctx.emit(rows, _columns(ctx), empty="no schedules")
+    if not all(row.retired for row in rows) and not alive(store):
+        ctx.say(NO_SCHEDULER)
 
 
 def _columns(ctx: Context) -> tuple[Column, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,12 +11,20 @@ from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.table import NAME, Column
 
+if TYPE_CHECKING:
+    from jobctl.ops.schedules.look import NextTick
+
 _COLUMNS = (
     Column("LOCAL", lambda tick: f"{tick.local:%a %Y-%m-%d %H:%M:%S %Z}", importance=9),
     Column("UTC", lambda tick: f"{tick.at:%Y-%m-%d %H:%M:%SZ}", importance=6),
     Column("SCHEDULE", "schedule", importance=7, least=NAME),
-    Column("", lambda tick: "clocks change" if tick.clocks_change else None, importance=8),
+    Column("NOTE", lambda tick: _note(tick), importance=8),
 )
+
+
+def _note(tick: NextTick) -> str | None:
+    said = ["paused"] if tick.paused else []
+    return ", ".join([*said, "clocks change"] if tick.clocks_change else said) or None
 
 
 @command
@@ -31,8 +39,8 @@ def next(  # noqa: A001 - the verb
 ) -> None:
     """Show when schedules are due next, in their own zone and in UTC.
 
-    "clocks change" marks the first tick after a change of the clocks. The times are those of the catalog, and of what
-    is set by hand where Redis answers.
+    NOTE marks ticks that will pass without a job since the schedule is paused, and the first tick after a change of
+    the clocks. Times set by hand, and pauses, are shown if Redis answers.
 
     Example: jobctl schedule next daily-report -n 20 --from 2026-10-20
     """
@@ -43,9 +51,12 @@ def next(  # noqa: A001 - the verb
 
     catalog = ctx.catalog()
     after = clock.now_ms() if start is None else parse_at(start) - 1
-    schedules = known.named(catalog.schedules, names or ())
+    schedules, paused = known.named(catalog.schedules, names or ()), {}
     try:
         schedules = known.named(known.effective(ctx.store(), catalog), names or ())
+        paused = look.pauses(ctx.store(), schedules)
     except RedisUnavailable:
         ctx.say("Redis does not answer: these are the catalog's times")
-    ctx.emit(look.upcoming(schedules, after, count), _COLUMNS, empty="no ticks: nothing is due any more")
+    ctx.emit(look.upcoming(schedules, paused, after, count), _COLUMNS, empty="no ticks: nothing is due any more")
+    if len(schedules) > 1:
+        ctx.say(f"these are at most {count:,} ticks of each of {len(schedules):,} schedules; more with -n")
