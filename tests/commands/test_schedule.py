@@ -6,9 +6,11 @@ import json
 import signal
 
 import pytest
+from msgspec.structs import replace
 
 from jobctl.catalog.load import load
 from jobctl.catalog.ticks import identity
+from jobctl.ops.schedules.outcomes import Outcomes
 from jobctl.ops.schedules.ticking import Ticking
 from jobctl.store.nouns.schedules import ByHand
 from jobctl.store.nouns.ticks import TickRow
@@ -290,3 +292,46 @@ def test_schedules_are_listed_with_a_broken_catalog(planned: Project) -> None:
     [row] = planned.cli("schedule", "ls", "minutely", "-o", "json").json()
     assert row["last_at"] is not None
     assert planned.cli("schedule", "ls", "nope").code == 4
+
+
+def test_the_ends_of_jobs_are_noted_by_who_has_the_schedule(planned: Project) -> None:
+    """Another one would send no heartbeat, and count no failure; once nobody has it any more, anybody may."""
+    away(planned, 2)
+    others, own = Outcomes(planned.store), Outcomes(planned.store)
+    assert planned.cli("job", "cancel", str(history(planned)[0].job)).code == 0
+    others.look({})
+    assert planned.store.ticks.busy() == ["minutely"]
+    own.look(load(planned.folder / "jobs.yaml").schedules)
+    assert history(planned)[0].state == "cancelled"
+    away(planned, 1)
+    planned.store.client.hset(planned.store.keys.announced(), "minutely", 0)
+    assert planned.cli("job", "cancel", str(history(planned)[-1].job)).code == 0
+    others.look({})
+    assert planned.store.ticks.busy() == []
+
+
+def test_many_jobs_that_have_ended_are_in_no_ticks_way(planned: Project) -> None:
+    last = away(planned, 20)
+    catalog = load(planned.folder / "jobs.yaml")
+    ticking, schedule = Ticking(planned.store, catalog), catalog.schedules["minutely"]
+    for number in range(1, 10):
+        ticking.tick(schedule, last + number * MINUTE)
+    assert planned.cli("job", "cancel", *(str(row.job) for row in history(planned)), "--yes").code == 0
+    assert ticking.tick(replace(schedule, overlap="skip"), last + 10 * MINUTE).outcome == "used"
+
+
+def test_a_tick_that_waits_and_cannot_be_enqueued_is_in_no_others_way(planned: Project) -> None:
+    last = away(planned, 5)
+    read = load(planned.folder / "jobs.yaml")
+    [one] = [read.schedules["minutely"]]
+    schedules = {name: replace(one, name=name, overlap="queue") for name in ("first", "second")}
+    ticking = Ticking(planned.store, replace(read, schedules=schedules))
+    for name, schedule in schedules.items():
+        for number in range(2):
+            ticking.tick(schedule, last + number * MINUTE)
+        job = planned.store.ticks.history(name, limit=2)[-1].job
+        assert planned.cli("job", "cancel", str(job)).code == 0
+    ticking.use(replace(read, schedules={**schedules, "first": replace(schedules["first"], payload={"n": "one"})}))
+    ticking.look()
+    assert planned.store.ticks.history("second", limit=1)[0].how == "queued"
+    assert planned.store.ticks.history("first", limit=1)[0].what == "queued"

@@ -60,7 +60,8 @@ def _tell(schedule: Schedule) -> str | None:
     url = schedule.heartbeat or ""
     try:
         answer = urllib3.request(
-            "GET", url, timeout=TIMEOUT_S, retries=urllib3.Retry(total=0, redirect=3), preload_content=False,
+            "GET", url, timeout=TIMEOUT_S, preload_content=False,
+            retries=urllib3.Retry(None, connect=0, read=0, other=0, redirect=3),  # `total` would count redirects, too
             headers={"User-Agent": f"jobctl/{__version__}"},
         )  # fmt: skip
         answer.close()

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.schedules import ByHand
 
 LEAST_MS = 1_000
+RETIRED_MS = 3_600_000
+"""A schedule that no catalog at hand has, and that no scheduler has had for this long, is retired."""
 
 
 def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:
-    """The catalog's schedules as they are at this moment. Times set by hand that are of no use here are passed over: who
-    set them may know time zones that this machine does not."""
+    """The catalog's schedules as they are at this moment. Times set by hand that are of no use here are passed over:
+    who set them may know time zones that this machine does not."""
     by_hand = {name: said for name, said in store.schedules.by_hand().items() if problem_of(said) is None}
     return {
         name: one if name not in by_hand else changed(one, by_hand[name]) for name, one in catalog.schedules.items()

@@ -13,16 +13,13 @@ from jobctl import clock
 from jobctl.catalog.ticks import ticks, zone_of
 from jobctl.catalog.words import words
 from jobctl.errors import NothingMatched
-from jobctl.ops.schedules.known import effective, named
+from jobctl.ops.schedules.known import RETIRED_MS, effective, named
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog, Schedule
     from jobctl.store import Store
     from jobctl.store.nouns.schedules import ByHand, Cursor, SchedulePause
     from jobctl.store.nouns.ticks import TickRow
-
-RETIRED_MS = 3_600_000
-"""A schedule that no catalog at hand has, and that no scheduler has had for this long, is retired."""
 
 
 class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from datetime import datetime
 from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.ops.bulk.verbs import cancelled_event
+from jobctl.ops.schedules.known import RETIRED_MS
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.states import TERMINAL
@@ -41,30 +42,42 @@ class Outcomes:
 
     def look(self, schedules: Mapping[str, Schedule]) -> list[tuple[Schedule, int]]:
         """Note how jobs have ended, of some schedules in their turn. Returns ticks that need wait no longer."""
-        names = self._store.ticks.busy()
+        names = self._own(schedules)
         if not names:
             return []
         self._turn %= len(names)
         turn = (names[self._turn :] + names[: self._turn])[:AT_ONCE]
         self._turn += AT_ONCE
         jobs, queued = self._store.ticks.open(turn)
-        found = self._located(jobs)
-        ended = [tick for tick in jobs if has_ended(_state(found.get(tick)))]
-        for tick in ended:
-            self._note(tick, schedules.get(tick.schedule), found.get(tick))
+        ended = self._note_ended(jobs, schedules)
         busy = {tick.schedule for tick in jobs} - {tick.schedule for tick in ended}
         return [(schedules[name], at) for name, at in queued.items() if name in schedules and name not in busy]
+
+    def _own(self, schedules: Mapping[str, Schedule]) -> list[str]:
+        """The schedules to look at: those of the catalog, and what no catalog has any more. How others' jobs have ended
+        is for a scheduler to note that knows what to do about it."""
+        names = self._store.ticks.busy()
+        if all(name in schedules for name in names):
+            return names
+        announced, since = self._store.schedules.announced(), self._store.processes.now_ms() - RETIRED_MS
+        return [name for name in names if name in schedules or announced.get(name, 0) < since]
 
     def state_of(self, tick: OpenTick) -> str:
         """The state of a tick's job."""
         return _state(self._located([tick]).get(tick))
 
-    def note(self, tick: OpenTick, schedule: Schedule) -> None:
-        """Note how the job of a tick has ended, if it has."""
-        jobs, _ = self._store.ticks.open([tick.schedule])
-        for one in jobs:
-            if (one.queue, one.job) == (tick.queue, tick.job):
-                self._note(one, schedule, self._located([one]).get(one))
+    def note(self, schedule: Schedule) -> None:
+        """Note which jobs of a schedule have ended, of the oldest that are not noted yet."""
+        jobs, _ = self._store.ticks.open([schedule.name])
+        self._note_ended(jobs, {schedule.name: schedule})
+
+    def _note_ended(self, jobs: list[OpenTick], schedules: Mapping[str, Schedule]) -> list[OpenTick]:
+        """Note those of the jobs that have ended; returns them."""
+        found = self._located(jobs)
+        ended = [tick for tick in jobs if has_ended(_state(found.get(tick)))]
+        for tick in ended:
+            self._note(tick, schedules.get(tick.schedule), found.get(tick))
+        return ended
 
     def cancel(self, tick: OpenTick) -> None:
         """Cancel the job of a tick, or ask it to stop if it runs."""

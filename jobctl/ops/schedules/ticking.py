@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.templates import TemplateProblem
 from jobctl.catalog.ticks import following, identity, rendered, spread_ms
-from jobctl.errors import UsageError
+from jobctl.errors import OperationFailed, UsageError
 from jobctl.ops.schedules.known import effective
 from jobctl.ops.schedules.outcomes import Outcomes, has_ended
 from jobctl.producer import Producer
@@ -16,11 +16,12 @@ from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.schedules import Ticked
 from jobctl.store.nouns.ticks import OpenTick
+from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
 TRIES = 5
-"""How often a tick is tried anew because the job in its way has ended."""
+"""How often a tick is tried anew because the jobs in its way have ended."""
 
 
 class Ticking:
@@ -38,7 +39,8 @@ class Ticking:
 
     def tick(self, schedule: Schedule, tick_ms: int, how: str = "tick", why: str = "", *, delay_ms: int = 0) -> Ticked:
         """Take a tick and enqueue its job, `delay_ms` later than else, or do with it what `overlap` says. Raises
-        UsageError for a payload that does not fit."""
+        UsageError for a payload that does not fit, OperationFailed if it is to be tried again, since so many jobs of
+        earlier ticks have ended."""
         job, look = (
             self._job(schedule, tick_ms, delay_ms),
             schedule.overlap != "allow" and how not in ("hand", "backfill"),
@@ -50,8 +52,8 @@ class Ticking:
             earlier = OpenTick(schedule.name, tick_ms, *said.more.split(" ", 1))
             if not has_ended(self._outcomes.state_of(earlier)):
                 return self._overlap(schedule, tick_ms, job, how, earlier, said)
-            self._outcomes.note(earlier, schedule)
-        return said
+            self._outcomes.note(schedule)
+        raise OperationFailed("the jobs of earlier ticks that have ended are still being noted")
 
     def _take(self, schedule: Schedule, tick_ms: int, job: NewJob, how: str, why: str, *, look: bool) -> Ticked:
         next_ms = following(schedule, tick_ms)
@@ -94,7 +96,13 @@ class Ticking:
     def look(self) -> None:
         """Note how jobs of ticks have ended, and enqueue ticks that have waited for that."""
         for schedule, tick_ms in self._outcomes.look(self._producer.catalog.schedules):
-            said = self.tick(schedule, tick_ms, "queued", "it has waited for the job of an earlier tick")
+            try:
+                said = self.tick(schedule, tick_ms, "queued", "it has waited for the job of an earlier tick")
+            except UsageError as problem:  # the ticks of other schedules wait, too
+                log.error(
+                    "schedule %s: a tick that waited cannot be enqueued: %s", schedule.name, sanitize(str(problem))
+                )
+                continue
             if said.job is not None:
                 log.info("schedule %s: a tick that waited is job %s", schedule.name, said.job.id)
 
