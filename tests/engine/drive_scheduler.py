@@ -1,9 +1,9 @@
 """A scheduler as a process of its own. Prints every tick that it is asked to let in, a JSON line each.
 
-argv: one JSON object {schedules: {name: every_ms}, after_reload: {name: every_ms} | null, fail: n, slow_s,
-notify, alone: [whether no other scheduler lives], again_s: [for how long others may have a tick in hand], ahead_ms:
-[how far this process's clock is ahead; the next after two ticks, and so on], cursors: {name: how long ago the last
-tick was taken, in ms}}.
+argv: one JSON object {schedules: {name: every_ms}, after_reload: {name: every_ms} | null, fail: n, slow_s, notify,
+alone: [whether no other scheduler lives], again_s: [for how long others may have a tick in hand], ahead_ms: [how far
+this process's clock is ahead; the next after two ticks, and so on], cursors: {name: how long ago the last tick was
+taken, in ms}}.
 """
 
 from __future__ import annotations
