@@ -8,7 +8,9 @@ import msgspec
 
 from benchmarks.worst.world import DAY_MS, INFO, MANY, QUEUE, RECORD, World, burdened, full_windows
 from jobctl import clock
+from jobctl.catalog.model import Keep
 from jobctl.store.data.newjob import NewJob, Unique
+from jobctl.store.nouns import trimming
 from jobctl.store.nouns.logs import Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told
 from jobctl.store.nouns.settle import Ended
@@ -328,6 +330,16 @@ def alias(world: World) -> Iterator[None]:
     yield
     steps.run(world.store, [world.store.jobs.alias(QUEUE, [(job.id, f"message-{job.id}") for job in jobs])])
     world.end("complete", jobs)
+
+
+@case("trim", "25 attempts with tracebacks, 200 KB a letter")
+def trim_large(world: World) -> Iterator[None]:
+    jobs = world.plain()
+    world.history([job.id for job in jobs])
+    world.end("bury", jobs)
+    yield
+    while trimming.trim(world.store, QUEUE, Keep(dead_count=0))[1]:
+        pass
 
 
 @case("look_again", "a limit of 100,000 keys that somebody waits for")

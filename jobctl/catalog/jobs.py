@@ -49,7 +49,12 @@ def read_defaults(values: Values, report: Report) -> Defaults:
 
 def read_keep(values: Values, inherited: Keep) -> Keep:
     """`keep:` over what is inherited."""
-    return Keep(values.get("completed", inherited.completed_ms), values.get("count", inherited.count))
+    return Keep(
+        values.get("completed", inherited.completed_ms),
+        values.get("count", inherited.count),
+        values.get("dead", inherited.dead_ms),
+        values.get("dead_count", inherited.dead_count),
+    )
 
 
 def read_retries(values: Values, inherited: RetryPolicy, path: Path, report: Report) -> RetryPolicy:

@@ -38,10 +38,13 @@ class RetryPolicy(msgspec.Struct, frozen=True):
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """How long, and how many, finished jobs of a queue are kept with their result."""
+    """How long, and how many, finished jobs of a queue are kept with their result, and dead letters; None is for ever,
+    or all of them."""
 
     completed_ms: int = 86_400_000
     count: int = 100_000
+    dead_ms: int | None = None
+    dead_count: int | None = None
 
 
 class RateLimit(msgspec.Struct, frozen=True):

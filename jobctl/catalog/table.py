@@ -47,6 +47,8 @@ KEEP = Object(
     {
         "completed": Field(DELAY, "How long completed jobs are kept with their result."),
         "count": Field(Integer(0, 10_000_000), "How many completed jobs are kept at most."),
+        "dead": Field(DELAY, "How long dead letters are kept; for ever if not given."),
+        "dead_count": Field(Integer(0, 10_000_000), "How many dead letters are kept at most; all if not given."),
     },
     "a mapping such as `{completed: 24h, count: 100000}`",
 )
@@ -116,7 +118,7 @@ DEFAULTS = Object(
     {
         "timeout": Field(DURATION, "How long one run may take."),
         "retries": Field(RETRIES, "How failed runs are retried."),
-        "keep": Field(KEEP, "How long queues keep finished jobs."),
+        "keep": Field(KEEP, "How long queues keep finished jobs and dead letters."),
         "queue": Field(QUEUE_NAME, "The queue of job types without `queue`."),
         "priority": Field(PRIORITY, "high, normal, low, or a number from -1000 (first) to 1000 (last)."),
     }
@@ -124,7 +126,7 @@ DEFAULTS = Object(
 
 QUEUE = Object(
     {
-        "keep": Field(KEEP, "How long this queue's finished jobs are kept."),
+        "keep": Field(KEEP, "How long this queue's finished jobs and dead letters are kept."),
         "rate_limit": Field(RATE_LIMIT, "How many jobs of the queue may start per period."),
         "concurrency": Field(CONCURRENCY, "How many jobs of the queue may run at once."),
     }

@@ -10,7 +10,7 @@ import msgspec
 from jobctl.ops import pauses
 from jobctl.ops.known import catalog_queues, known_queues, no_queue
 from jobctl.store.data.records import PauseRow, QueueDetail, QueueRow
-from jobctl.store.nouns import depths
+from jobctl.store.nouns import depths, trimming
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -63,6 +63,7 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
     pause = next((p for p in reversed(held) if p.type is None), None)
     completed, died = depths.ended_of_late(store, name, store.processes.now_ms())
     types = [] if catalog is None else [job.name for job in catalog.jobs.values() if job.queue == name]
+    dropped = trimming.dropped(store, [name]).get(name)
     fields: dict[str, Any] = msgspec.structs.asdict(row)
     return QueueDetail(
         **fields,
@@ -74,6 +75,8 @@ def show(store: Store, catalog: Catalog | None, name: str) -> QueueDetail:
         oldest_waiting=depths.oldest_waiting(store, name) if row.waiting else None,
         job_types=tuple(sorted(types)),
         groups=tuple(store.dead.groups(name)),
+        dropped=dropped.count if dropped else 0,
+        last_dropped_at=dropped.last if dropped else None,
         served_by=tuple(p.name for p in store.processes.ls() if p.kind == "worker" and name in p.queues),
         pauses=tuple(held),
     )

@@ -74,10 +74,12 @@ def test_a_job_inherits_what_it_does_not_say() -> None:
 def test_keep_is_inherited_by_queues_listed_named_and_unknown() -> None:
     catalog = load_text(
         "version: 1\ndefaults: {keep: {completed: 1h, count: 5}}\n"
-        "queues: {email: {keep: {count: 9}}}\njobs: {a: {python: 'm:f', queue: reports}}\n"
+        "queues: {email: {keep: {count: 9}}, mail: {keep: {dead: 90d, dead_count: 7}}}\n"
+        "jobs: {a: {python: 'm:f', queue: reports}}\n"
     )
     assert catalog.queue("email").keep == Keep(3_600_000, 9)
-    assert list(catalog.queues) == ["email", "reports"]
+    assert catalog.queue("mail").keep == Keep(3_600_000, 5, 90 * 86_400_000, 7)
+    assert list(catalog.queues) == ["email", "mail", "reports"]
     assert catalog.queue("reports").keep == catalog.queue("stranger").keep == Keep(3_600_000, 5)
 
 

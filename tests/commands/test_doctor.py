@@ -13,11 +13,12 @@ from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
 from jobctl.catalog.load import load
+from jobctl.catalog.model import Keep
 from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.flow import specs
 from jobctl.store import Store
-from jobctl.store.nouns import server
+from jobctl.store.nouns import server, trimming
 from jobctl.store.nouns.processes import ChildInfo, Hanging, ProcessInfo
 from jobctl.store.wire.layout import LAYOUT
 from tests.commands import made
@@ -238,6 +239,27 @@ def test_many_dead_letters_are_told_with_what_to_type_next(shop: Cli, redis_clie
     assert (row["status"], row["found"]) == ("warn", "1,304: 1,205 in mail, 99 in default")
     assert "`jobctl dead groups`" in row["advice"]
     assert row["since"] is not None
+
+
+def test_dead_letters_that_were_dropped_or_soon_will_be_are_told(shop: Cli, redis_client: redis.Redis) -> None:
+    store = Store(redis_client, "lab")
+    catalog = (shop.cwd / "jobs.yaml").read_text()
+    (shop.cwd / "jobs.yaml").write_text(f"{catalog}\ndefaults: {{keep: {{dead_count: 10}}}}\n")
+    made.dead(store, 8, queue="mail")
+    assert findings(shop)["dropped letters"]["status"] == "ok"
+    made.dead(store, 1, queue="mail")
+    row = findings(shop)["dropped letters"]
+    assert (row["status"], row["found"]) == ("warn", "`keep` will soon drop dead letters of mail")
+    made.dead(store, 3, queue="mail")
+    trimming.trim(store, "mail", Keep(dead_count=5))
+    row = findings(shop)["dropped letters"]
+    assert row["status"] == "warn"
+    assert row["found"].startswith("`keep` has dropped dead letters: 7 of mail since ")
+    assert "keep.dead_count" in row["advice"]
+    detail = shop("queue", "show", "mail", "-o", "json").json()
+    assert detail["dropped"] == 7
+    assert detail["last_dropped_at"] is not None
+    assert "7 dead letters by `keep`" in shop("queue", "show", "mail").out
 
 
 def test_jobs_that_are_held_by_a_limit_that_is_no_more_are_told(shop: Cli, redis_client: redis.Redis) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 
@@ -16,7 +17,9 @@ from jobctl.engine.liveness.known import Cataloged
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, encode
+from jobctl.store.nouns import trimming
 from jobctl.store.nouns.stock import BATCH
+from jobctl.store.wire.bounds import EVENTS_KEPT, EVER
 from tests.engine.test_liveness import Clock
 from tests.store.moves import QUEUE, Moves
 
@@ -238,3 +241,78 @@ def test_a_large_queue_does_not_keep_others_from_being_cleaned(store: Store, mov
     while store.client.exists(store.keys.trash("others")):
         assert work.work((QUEUE, "others"), 0.0)
     assert store.client.exists(store.keys.trash(QUEUE))
+
+
+def dying(moves: Moves, count: int, queue: str = QUEUE) -> list[str]:
+    """Dead letters, each a millisecond older than the next: the last died an hour ago."""
+    ids, store = [f"j{n:04}" for n in range(count)], moves.store
+    moves.enqueue(*ids, queue=queue)
+    for start in range(0, count, 200):
+        jobs = moves.fetch(200, queues=(queue,))
+        moves.bury(*jobs, group=f"g{start}")
+    last = store.processes.now_ms() - 3_600_000
+    died = {job_id: last - count + n for n, job_id in enumerate(ids)}
+    for key in store.client.scan_iter(f"{store.keys.groups(queue)}:*"):
+        store.client.zadd(key, died, xx=True)
+    store.client.zadd(store.keys.dead(queue), died)
+    return ids
+
+
+def keeping(keep: Keep) -> Catalog:
+    return Catalog(jobs=OWN.jobs, queues={QUEUE: Queue(QUEUE, keep)})
+
+
+def test_dead_letters_stay_for_ever_unless_the_catalog_says_otherwise(store: Store, moves: Moves) -> None:
+    dying(moves, 5)
+    finish(chores(store))
+    assert store.dead.count(QUEUE) == 5
+
+
+def test_of_more_dead_letters_than_are_kept_the_oldest_go(store: Store, moves: Moves) -> None:
+    ids = dying(moves, 450)
+    finish(chores(store, keeping(Keep(dead_count=10))))
+    assert [job.id for page in store.dead.scan(QUEUE) for job in page] == ids[:-11:-1]
+    assert [group.count for group in store.dead.groups(QUEUE)] == [10]
+
+
+def test_dead_letters_go_when_they_are_too_old(store: Store, moves: Moves) -> None:
+    dying(moves, 450)
+    finish(chores(store, keeping(Keep(dead_ms=7_200_000))))
+    assert store.dead.count(QUEUE) == 450
+    finish(chores(store, keeping(Keep(dead_ms=1_800_000))))
+    assert store.dead.count(QUEUE) == 0
+    assert not store.dead.groups(QUEUE)
+
+
+def test_dead_letters_of_a_queue_that_the_catalog_does_not_have_stay(store: Store, moves: Moves) -> None:
+    dying(moves, 5, "others")
+    finish(chores(store, msgspec.structs.replace(OWN, default_keep=Keep(dead_count=0))))
+    assert store.dead.count("others") == 5
+
+
+def test_what_is_dropped_is_told(store: Store, moves: Moves) -> None:
+    ids = dying(moves, 5)
+    finish(chores(store, keeping(Keep(dead_count=2))))
+    told = [event for event in store.events.recent()[0] if event.event == "dropped"]
+    assert [(event.id, event.type, event.error) for event in told] == [(job_id, "act", "Boom") for job_id in ids[:3]]
+    [entry] = store.audit.recent()
+    assert (entry.action, entry.target, entry.changed) == ("keep", f"queue:{QUEUE}", 3)
+    dropped = trimming.dropped(store, [QUEUE, "others"])
+    assert {queue: found.count for queue, found in dropped.items()} == {QUEUE: 3}
+
+
+def test_a_letter_that_is_dropped_is_known_for_a_while(store: Store, moves: Moves) -> None:
+    """A client that repeats an enqueue does not run the job again."""
+    moves.enqueue("a")
+    moves.bury(*moves.fetch())
+    finish(chores(store, keeping(Keep(dead_count=0))))
+    assert store.dead.count(QUEUE) == 0
+    assert moves.enqueue("a") == [False]
+
+
+def test_a_letter_that_was_retried_meanwhile_is_not_dropped(store: Store, moves: Moves) -> None:
+    dying(moves, 3)
+    store.jobs.revive(QUEUE, [("j0000", "g0")])
+    rows = [part for job_id in ("j0000", "j0001", "j0002") for part in (job_id, "g0", b"")]
+    assert store.run("trim", QUEUE, QUEUE, EVER, 1, 0, EVENTS_KEPT, *rows) == [3, 1]
+    assert [moves.state(f"j{n:04}") for n in range(3)] == ["waiting", "", "dead"]

@@ -69,7 +69,7 @@ class Moves:
         return self._settle(jobs, self.store.settle.retry(jobs[0].queue, ended))
 
     def bury(self, *jobs: Reserved, group: str = "g1") -> list[int]:
-        record = codec.encode(codec.Record(error="Boom", group=group, finished=1))
+        record = codec.encode(codec.Record(error="Boom", group=group, type="act", finished=1))
         info = msgspec.json.encode(GroupInfo("act", "Boom", group))
         ended = [Ended(job.id, job.token, record, b"", *failed(job), group=group, group_info=info) for job in jobs]
         return self._settle(jobs, self.store.settle.bury(jobs[0].queue, ended))

@@ -18,6 +18,7 @@ from jobctl.engine.liveness.lost import name_of
 from jobctl.handlers.failure import Failure
 from jobctl.store import Store
 from jobctl.store.data.found import Found
+from jobctl.store.nouns import trimming
 from jobctl.store.nouns.settle import Ended, Reserved
 from jobctl.store.nouns.shown import to_job
 
@@ -153,10 +154,27 @@ class Chores:
             return self._store.queues.expire(queue, *bounds).more
 
         yield from _in_turn(queues, expire)
+        yield from self._trim_dead(queues)
         for queue, ghosts in self._store.ghosts.counts(queues).items():
             if ghosts and (dropped := self._store.ghosts.sweep(queue)):
                 _log.warning("removed %d ids from queue %s: another program had deleted their jobs", dropped, queue)
             yield
+
+    def _trim_dead(self, queues: Sequence[str]) -> Piece:
+        """Drop the dead letters that the catalog no longer keeps. Each has an event, and all have a line."""
+        dropped: dict[str, int] = {}
+
+        def trim(queue: str) -> bool:
+            keep = self._known().keep(queue)
+            count, more = trimming.trim(self._store, queue, keep) if keep else (0, False)
+            dropped[queue] = dropped.get(queue, 0) + count
+            return more
+
+        yield from _in_turn(queues, trim)
+        for queue, count in dropped.items():
+            if count:
+                _log.warning("dropped %d dead letters of queue %s: `keep` keeps no more of them", count, queue)
+                self._store.audit.add("keep", f"queue:{queue}", count, "dropped dead letters")
 
     def _own(self, chore: str, queues: Sequence[str]) -> list[str]:
         """Those of the queues that are known, without those that are to be left alone for a while."""

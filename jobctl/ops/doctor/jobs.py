@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from jobctl import flow
+from jobctl import clock, flow
 from jobctl.ops import pauses
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.ops.limits import name_of
+from jobctl.store.nouns import trimming
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 MANY_DEAD = 100
 """Dead letters are part of a normal day; so many want somebody's attention."""
+LATELY = timedelta(days=1)
+"""Dead letters that were dropped within this are reported."""
 
 
 def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
@@ -26,6 +30,7 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
         yield _types(store, queues, catalog)
         yield _backlogs(store, queues, catalog)
     yield _dead(store, queues)
+    yield _dropped(store, queues, catalog)
     yield _ghosts(store, queues)
 
 
@@ -73,6 +78,21 @@ def _dead(store: Store, queues: list[str]) -> Check:
     most = sorted(counts, key=lambda queue: -counts[queue])
     found = f"{total:,}: {listed(f'{counts[queue]:,} in {queue}' for queue in most)}"
     return Check("dead letters", "warn", found, "see why with `jobctl dead groups`", store.dead.oldest(most))
+
+
+def _dropped(store: Store, queues: list[str], catalog: Catalog | None) -> Check:
+    """Dead letters that `keep` dropped of late, or is about to."""
+    since = clock.to_datetime(store.processes.now_ms()) - LATELY
+    lately = {queue: found for queue, found in trimming.dropped(store, queues).items() if found.last >= since}
+    parts = [f"{found.count:,} of {queue} since {found.first:%Y-%m-%d}" for queue, found in lately.items()]
+    said = [f"`keep` has dropped dead letters: {listed(parts)}"] if parts else []
+    keeps = {name: queue.keep for name, queue in catalog.queues.items()} if catalog else {}
+    soon = [queue for queue in queues if queue in keeps and trimming.is_close(store, queue, keeps[queue])]
+    said += [f"`keep` will soon drop dead letters of {listed(soon)}"] if soon else []
+    if said:
+        advice = "retry or discard them in time (`jobctl dead groups`), or raise `keep.dead` and `keep.dead_count`"
+        return Check("dropped letters", "warn", "; ".join(said), advice)
+    return Check("dropped letters", "ok", "`keep` dropped none within a day")
 
 
 def _ghosts(store: Store, queues: list[str]) -> Check:

@@ -185,7 +185,8 @@ class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueDetail(QueueRow, frozen=True, kw_only=True):
-    """A queue in full. `*_last_minute` are counts; `served_by` names the live workers that take its jobs."""
+    """A queue in full. `*_last_minute` are counts; `dropped` is how many dead letters `keep` has ever
+    dropped; `served_by` names the live workers that take its jobs."""
 
     pause_reason: str | None
     pause_until: datetime | None
@@ -195,6 +196,8 @@ class QueueDetail(QueueRow, frozen=True, kw_only=True):
     oldest_waiting: str | None
     job_types: tuple[str, ...]
     groups: tuple[DeadGroup, ...]
+    dropped: int
+    last_dropped_at: datetime | None
     served_by: tuple[str, ...]
     pauses: tuple[PauseRow, ...]
 
@@ -237,7 +240,7 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a job, as `tail` shows it.
 
-    `event`: started, completed, retrying, limited, dead, cancelled, lost. `at` is RFC 3339 UTC.
+    `event`: started, completed, retrying, limited, dead, cancelled, lost, dropped. `at` is RFC 3339 UTC.
     """
 
     at: datetime

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jobctl.store.data import codec, ids
+from jobctl.store.data import ids
 from jobctl.store.data.states import ALL, Place
 from jobctl.store.nouns import counts
+from jobctl.store.nouns.trimming import groups_of
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.steps import Rows
@@ -82,25 +83,6 @@ class Ghosts:
         return [job_id for n, job_id in enumerate(page) if not there[2 * n] and not there[2 * n + 1]]
 
     def _drop(self, queue: str, ghosts: Sequence[str], *, dead: bool) -> int:
-        groups = self._groups(queue, ghosts) if dead else [""] * len(ghosts)
+        groups = groups_of(self._store, queue, ghosts) if dead else [""] * len(ghosts)
         rows = list(zip(ghosts, groups, strict=True))
         return sum(steps.each(self._store, Rows("drop_ghosts", queue, (queue,), rows)))
-
-    def _groups(self, queue: str, dead: Sequence[str]) -> list[str]:
-        """The groups that dead letters are in, as their records say or, without a record, as the groups do."""
-        keys, client = self._store.keys, self._store.client
-        with mapping():
-            records: list[Any] = client.hmget(keys.records(queue), [ids.write(job_id) for job_id in dead])
-            known = [ids.read(name) for name in client.hkeys(keys.groups(queue))]
-        return [
-            (codec.decode_record(record).group or "") if record else self._group_of(queue, job_id, known)
-            for job_id, record in zip(dead, records, strict=True)
-        ]
-
-    def _group_of(self, queue: str, job_id: str, known: Sequence[str]) -> str:
-        with mapping():
-            pipe = self._store.client.pipeline(transaction=False)
-            for group in known:
-                pipe.zscore(self._store.keys.group(queue, group), ids.write(job_id))
-            scores = pipe.execute() if known else []
-        return next((group for group, score in zip(known, scores, strict=True) if score is not None), "")

@@ -15,14 +15,13 @@ from jobctl.store.data.records import QueueRow
 from jobctl.store.data.states import ALL
 from jobctl.store.nouns import counts, depths
 from jobctl.store.nouns.pauses import EVERYTHING, in_force
+from jobctl.store.wire.bounds import EVER
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 TRASH_MS = 7 * 86_400_000
-EVER = 2**53
-"""An age and a count that nothing reaches."""
 SCAN_PAGE = 5_000
 """Keys that one call looks at when stock queues are searched: a few milliseconds of Redis."""
 SCANNED_S = 60

@@ -24,7 +24,7 @@ local function keep_ids(k, row, ids, scores, now, keep_ms)
   local known, dropped = {}, {}
   local named = redis.call('EXISTS', k.named) == 1 and redis.call('SMISMEMBER', k.named, unpack(ids)) or {}
   for i, id in ipairs(ids) do
-    local till = row.kept and scores[i] + REMEMBER_MS or 0
+    local till = row.at_end and scores[i] + REMEMBER_MS or 0
     if named[i] == 1 then
       dropped[#dropped + 1] = id
       till = math.max(till, scores[i] + keep_ms)

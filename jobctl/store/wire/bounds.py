@@ -7,3 +7,5 @@ BATCH = 500
 
 EVENTS_KEPT = 10_000
 """Entries in the stream of events, of some 8 KB each at most: see _events.lua."""
+EVER = 2**53
+"""An age in milliseconds and a count that nothing reaches."""

@@ -114,6 +114,10 @@ class Keys:
     def group(self, queue: str, group: str) -> str:
         return f"{self.groups(queue)}:{group}"
 
+    def dropped(self, queue: str) -> str:
+        """How many dead letters `keep` has dropped, and when."""
+        return self._of("dropped", queue)
+
     def trash(self, queue: str) -> str:
         return self._of("trash", queue)
 

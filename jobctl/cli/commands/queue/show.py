@@ -41,6 +41,12 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().split("\n", 1)[0][:60]
 
 
+def _dropped(row: QueueDetail) -> str:
+    if row.last_dropped_at is None:
+        return "no dead letters"
+    return f"{row.dropped:,} dead letters by `keep`, the last at {iso(row.last_dropped_at)}"
+
+
 def _pauses(row: QueueDetail) -> str:
     from jobctl.ops.pauses import sentence
 
@@ -54,6 +60,7 @@ SHEET: tuple[Column, ...] = (
     Column("WORKERS", "workers"),
     Column("PAUSED", _pauses),
     Column("LAST MINUTE", lambda row: f"{row.completed_last_minute:,} completed, {row.died_last_minute:,} died"),
+    Column("DROPPED", _dropped),
     Column("JOB TYPES", lambda row: ", ".join(row.job_types)),
     Column("SERVED BY", lambda row: ", ".join(row.served_by)),
     Column("ERRORS", _groups),
