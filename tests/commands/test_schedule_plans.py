@@ -49,6 +49,16 @@ def test_a_calendar_counts_the_ticks_of_each_part_and_the_crowded_minutes() -> N
     assert (worst.at.hour, worst.at.minute, worst.schedules) == (2, 0, ["nightly", "weekdays", "often"])
 
 
+def test_a_calendar_shows_a_tick_a_second_to_the_end_of_the_day_and_crowded_minutes_to_come() -> None:
+    catalog = (
+        "version: 1\njobs: {a: {command: [echo]}}\nschedules:\n  s: {job: a, every: 1s}\n  m: {job: a, every: 1m}\n"
+    )
+    schedules = list(load_text(catalog, "c").schedules.values())
+    found = calendar(None, schedules, DAY, HOUR // 2, 48, now_ms=DAY + HOUR)
+    assert [row.counts for row in found.rows] == [[1800] * 48, [30] * 48]
+    assert found.piles[0].at.hour == 1
+
+
 @pytest.mark.parametrize("args", [(), ("--week",), ("--timezone", "Asia/Tokyo")])
 def test_the_calendar_is_drawn_without_redis(cli: Cli, args: tuple[str, ...]) -> None:
     (cli.cwd / "jobs.yaml").write_text(CATALOG)

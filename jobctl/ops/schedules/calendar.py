@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
     from jobctl.catalog.model import Schedule
     from jobctl.store import Store
 
-MOST = 20_000
-"""Ticks of one schedule that are counted."""
+MOST = 2_000
+"""Ticks of one schedule that are counted in each part: a tick every second of half an hour, and of a longer part the
+first ones."""
 RECENT = 20
 """The latest jobs from which the usual time is taken."""
 MINUTE_MS = 60_000
@@ -49,25 +49,40 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     piles: list[Pile]
 
 
-def calendar(store: Store | None, schedules: Sequence[Schedule], start_ms: int, part_ms: int, parts: int) -> Calendar:
-    """Where the ticks of schedules fall from `start_ms` on. Without a store no usual times are known."""
-    end = start_ms + part_ms * parts
+def calendar(
+    store: Store | None, schedules: Sequence[Schedule], start_ms: int, part_ms: int, parts: int, *, now_ms: int = 0
+) -> Calendar:
+    """Where the ticks of schedules fall from `start_ms` on; what is due before `now_ms` crowds no minute. Without a store
+    no usual times are known."""
     rows: list[CalendarRow] = []
     minutes: dict[int, list[str]] = {}
     usual = {} if store is None else usual_times(store, [one.name for one in schedules])
     for schedule in schedules:
-        counts, due = [0] * parts, Counter[int]()
-        for total, tick in enumerate(ticks(schedule, start_ms - 1)):
-            if tick >= end or total >= MOST:
-                break
+        counts, due = [0] * parts, set[int]()
+        for tick in _counted(schedule, start_ms, part_ms, parts):
             counts[(tick - start_ms) // part_ms] += 1
-            due[tick // MINUTE_MS] += 1
+            if tick >= now_ms:
+                due.add(tick // MINUTE_MS)
         for minute in due:
             minutes.setdefault(minute, []).append(schedule.name)
         rows.append(
             CalendarRow(schedule=schedule.name, total=sum(counts), counts=counts, usual_s=usual.get(schedule.name))
         )
     return Calendar(start=clock.to_datetime(start_ms), part_s=part_ms // 1000, rows=rows, piles=_piles(minutes))
+
+
+def _counted(schedule: Schedule, start_ms: int, part_ms: int, parts: int) -> Iterator[int]:
+    """The ticks of each part, at most MOST of one."""
+    after, end = start_ms - 1, start_ms + part_ms * parts
+    while after < end:
+        part_end = end
+        for number, tick in enumerate(ticks(schedule, after)):
+            if number == 0:
+                part_end = tick - (tick - start_ms) % part_ms + part_ms
+            if tick >= min(part_end, end) or number == MOST:
+                break
+            yield tick
+        after = part_end - 1
 
 
 def usual_times(store: Store, names: Sequence[str]) -> Mapping[str, float]:

@@ -56,8 +56,9 @@ def calendar(
         ctx.say("Redis does not answer: these are the catalog's times, without how long jobs take")
     wanted = known.named(schedules, names or ())
     part = (4 if week else 0.5) * HOUR_MS
-    start = clock.to_datetime(clock.now_ms()).astimezone(zone).replace(minute=0, second=0, microsecond=0)
-    found = made.calendar(store, wanted, clock.to_ms(start), int(part), 42 if week else 48)
+    now = clock.now_ms()
+    start = clock.to_datetime(now).astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    found = made.calendar(store, wanted, clock.to_ms(start), int(part), 42 if week else 48, now_ms=now)
     if ctx.output is not Output.TABLE:
         ctx.emit(found, ())
     elif not found.rows:
