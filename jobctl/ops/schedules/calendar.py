@@ -52,8 +52,8 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 def calendar(
     store: Store | None, schedules: Sequence[Schedule], start_ms: int, part_ms: int, parts: int, *, now_ms: int = 0
 ) -> Calendar:
-    """Where the ticks of schedules fall from `start_ms` on; what is due before `now_ms` crowds no minute. Without a store
-    no usual times are known."""
+    """Where the ticks of schedules fall from `start_ms` on; what is due before `now_ms` crowds no minute. Without a
+    store no usual times are known."""
     rows: list[CalendarRow] = []
     minutes: dict[int, list[str]] = {}
     usual = {} if store is None else usual_times(store, [one.name for one in schedules])
