@@ -165,13 +165,29 @@ def test_a_charge_that_is_over_is_not_taken_back_from_others(moves: Moves, store
     store.limits.define(QUEUE, {"r:act": spec})
     moves.enqueue("a", "b", "c", lane="r:act")
     [job] = moves.fetch(1)
-    number, _, fetched = job.token.rpartition("-")
-    old = msgspec.structs.replace(job, token=f"{number}-{int(fetched) - HOUR}")
-    store.client.hset(store.keys.running(QUEUE), job.id, f"{old.token}|w|0")
+    old = a_while_ago(store, job, HOUR)
     pass_time(store, HOUR)
     assert moves.fetch_ids(1) == ["b"]
     moves.requeue(old, begun=False)
     assert moves.fetch(1) == []
+
+
+def test_of_a_charge_no_more_is_taken_back_than_still_holds_up_others(moves: Moves, store: Store) -> None:
+    store.limits.define(QUEUE, {"R": f"10 {HOUR} 5 smooth"})
+    moves.enqueue(*(f"j{i}" for i in range(13)), lane="R")
+    early = [a_while_ago(store, job, 9 * MINUTE) for job in moves.fetch(2)]
+    pass_time(store, 9 * MINUTE)
+    assert len(moves.fetch(13)) == 4
+    moves.requeue(*early, begun=False)
+    assert len(moves.fetch(13)) == 1
+
+
+def a_while_ago(store: Store, job: Reserved, ms: int) -> Reserved:
+    """As if a reservation had been made so much earlier."""
+    number, _, fetched = job.token.rpartition("-")
+    old = msgspec.structs.replace(job, token=f"{number}-{int(fetched) - ms}")
+    store.client.hset(store.keys.running(QUEUE), job.id, f"{old.token}|w|0")
+    return old
 
 
 def test_jobs_that_were_counted_together_are_taken_back_together(moves: Moves, store: Store) -> None:

@@ -37,12 +37,13 @@ function SMOOTH.time_of(spec, n) return n * interval_of(spec) end
 
 function SMOOTH.add(state, spec, _, n) state.tat = state.tat + SMOOTH.time_of(spec, n) end
 
--- By themselves they hold up others for n intervals. Later on the bucket may have been idle in between: what came since
--- then was admitted without them, so nothing is taken back.
+-- By themselves they hold up others for n intervals. What of that has passed may have been of use to others already: the
+-- bucket may have been idle since then but for them. `at` is known to the millisecond.
 function SMOOTH.take_back(state, spec, n, at, now)
   local took = SMOOTH.time_of(spec, n)
-  if now >= at + took then return false end
-  state.tat = state.tat - took
+  local left = math.min(took, at + 1 + took - now)
+  if left <= 0 then return false end
+  state.tat = state.tat - left
   return true
 end
 
