@@ -11,6 +11,7 @@ import pytest
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.schedules import look
 from jobctl.ops.schedules.check import Punctuality
+from jobctl.ops.schedules.fill import Filled
 from jobctl.store.data import records
 from jobctl.store.nouns import logs
 
@@ -36,6 +37,7 @@ RECORDS = {
     "Process": records.ProcessRow,
     "Schedule": look.ScheduleRow,
     "Past tick": look.PastTick,
+    "Filled tick": Filled,
     "Next tick": look.NextTick,
     "Punctuality": Punctuality,
     "Check": Check,

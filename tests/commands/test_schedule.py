@@ -166,6 +166,31 @@ def test_a_backfill_enqueues_each_missed_tick_once(planned: Project) -> None:
     assert len({row.due_ms for row in filled}) == len(filled)
 
 
+def test_a_backfill_for_programs_tells_each_tick(planned: Project) -> None:
+    away(planned, 3)
+    words = ("schedule", "backfill", "minutely", "--since", "150s", "-o", "json")
+    assert {row["outcome"] for row in planned.cli(*words, "--dry-run").json()} == {"missing"}
+    rows = planned.cli(*words, "--yes", "--max", "9").json()
+    assert {row["outcome"] for row in rows} == {"enqueued"}
+    assert planned.states([row["job"] for row in rows]) == {"waiting": len(rows)}
+    assert planned.cli("schedule", "run", "minutely", "-o", "json").json()["state"] == "waiting"
+    assert planned.cli("schedule", "backfill", "minutely", "--since", "1m", "--until", "2m").code == 2
+
+
+def test_a_backfill_that_a_unique_key_holds_up_exits_with_1_and_can_be_repeated(planned: Project) -> None:
+    text = (planned.folder / "jobs.yaml").read_text()
+    once = "  once: {command: [echo], unique: {key: k, until: finished}}\n"
+    planned.write(
+        "jobs.yaml", text.replace("jobs:\n", f"jobs:\n{once}").replace("{job: nap, every: 1m", "{job: once, every: 1m")
+    )
+    words = ("schedule", "backfill", "minutely", "--since", "150s", "--yes", "--max", "9", "-o", "json")
+    ran = planned.cli(*words)
+    assert (ran.code, [row["outcome"] for row in ran.json()][:2]) == (1, ["enqueued", "held"])
+    assert {row["job"] for row in ran.json()} == {ran.json()[0]["job"]}
+    assert planned.cli("job", "cancel", ran.json()[0]["job"]).code == 0
+    assert planned.cli(*words).json()[0]["outcome"] == "enqueued"
+
+
 def test_a_backfill_may_spread_its_jobs(planned: Project) -> None:
     away(planned, 5)
     ran = planned.cli("schedule", "backfill", "minutely", "--since", "270s", "--yes", "--max", "9", "--rate", "1/h")

@@ -13,6 +13,7 @@ from jobctl.cli.parse.complete import job_types
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.payload import Arguments, Payload, read_payload
 from jobctl.cli.parse.wait import Timeout, timeout_s
+from jobctl.cli.view.enqueued import show
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,17 +109,9 @@ def enqueue(
 
 
 def _enqueue(ctx: Context, job: NewJob, wait: bool, seconds: float | None) -> int:
-    from jobctl.ops import enqueue as ops
-
     store = ctx.store(retries=2)
     done = store.jobs.enqueue([job])[0].require()
-    if words := ops.explain(store, done):
-        ctx.say(words)
-    if ctx.output in (Output.TABLE, Output.NAME):
-        ctx.stdout.write(f"{done.id}\n")
-        ctx.stdout.flush()
-    elif not wait:
-        ctx.emit(ops.record(ops.job_of(store, done), done), ())
+    show(ctx, store, done, record=not wait)
     return _wait(ctx, done, seconds) if wait else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jobctl.catalog.units import Rate
     from jobctl.store import Store
     from jobctl.store.data.newjob import Enqueued
+    from jobctl.store.nouns.schedules import Ticked
 
 MOST = 10_000
 """Ticks that one backfill looks at: as many as a schedule's history holds."""
@@ -33,6 +35,16 @@ class Gap(msgspec.Struct, frozen=True):
     done: int
 
 
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """A tick of a backfill. `outcome`: missing (it has no job: a dry run), enqueued, held (job `job` holds its unique
+    key), taken (somebody else has enqueued it meanwhile), forgotten (its history is trimmed)."""
+
+    schedule: str
+    due_at: datetime
+    outcome: str
+    job: str | None = None
+
+
 def run(store: Store, catalog: Catalog, name: str, at_ms: int | None) -> Enqueued:
     """Enqueue a schedule's job now, as for a tick at a moment of the past (by default now), whatever its history says.
 
@@ -41,7 +53,7 @@ def run(store: Store, catalog: Catalog, name: str, at_ms: int | None) -> Enqueue
     [schedule] = named(catalog.schedules, [name])
     now = store.processes.now_ms()
     if at_ms is not None and at_ms > now:
-        raise UsageError("--at lies ahead", "`jobctl enqueue TYPE --at TIME` enqueues a job for later")
+        raise UsageError("--at is in the future", "`jobctl enqueue TYPE --at TIME` enqueues a job for later")
     said = Ticking(store, catalog).tick(schedule, now if at_ms is None else at_ms, "hand", f"by {me()}")
     if said.job is None:
         raise NothingMatched(f"schedule {name} was not run: {said.outcome}")
@@ -57,6 +69,8 @@ def gap(store: Store, catalog: Catalog, name: str, since_ms: int, until_ms: int 
     [schedule] = named(catalog.schedules, [name])
     now = store.processes.now_ms()
     until = now if until_ms is None else min(until_ms, now)
+    if since_ms > until:
+        raise UsageError("--since is later than --until or now, so there is nothing to fill")
     due = list(islice(takewhile(lambda tick: tick <= until, ticks(schedule, since_ms - 1)), MOST + 1))
     if len(due) > MOST:
         raise UsageError(f"more than {MOST:,} ticks lie between --since and --until", "choose a shorter time")
@@ -69,8 +83,8 @@ def gap(store: Store, catalog: Catalog, name: str, since_ms: int, until_ms: int 
     return Gap(schedule, missing, len(due) - len(missing))
 
 
-def fill(store: Store, catalog: Catalog, found: Gap, rate: Rate | None) -> Iterator[tuple[int, str, Enqueued | None]]:
-    """Enqueue a job for each missing tick that still has none, oldest first: (tick, outcome, job).
+def fill(store: Store, catalog: Catalog, found: Gap, rate: Rate | None) -> Iterator[Filled]:
+    """Enqueue a job for each missing tick that still has none, oldest first.
 
     With `rate` the jobs are delayed so that no more become due in each period.
     """
@@ -79,8 +93,23 @@ def fill(store: Store, catalog: Catalog, found: Gap, rate: Rate | None) -> Itera
         for tick in found.missing:
             delay = 0 if rate is None else filled * rate.per_ms // rate.count
             said = ticking.tick(found.schedule, tick, "backfill", f"by {me()}", delay_ms=delay)
-            filled += said.job is not None
-            yield tick, said.outcome, said.job
+            filled += said.job is not None and said.job.fresh
+            yield _filled(found, tick, said)
     finally:
         if filled:
             store.audit.add("schedule backfill", f"schedule:{found.schedule.name}", filled)
+
+
+def missing(found: Gap) -> list[Filled]:
+    """What a backfill would enqueue."""
+    return [
+        Filled(schedule=found.schedule.name, due_at=clock.to_datetime(tick), outcome="missing")
+        for tick in found.missing
+    ]
+
+
+def _filled(found: Gap, tick: int, said: Ticked) -> Filled:
+    job = said.job
+    outcome = said.outcome if job is None else "enqueued" if job.fresh else "held"
+    holder = None if job is None else job.id if job.fresh else job.other
+    return Filled(schedule=found.schedule.name, due_at=clock.to_datetime(tick), outcome=outcome, job=holder)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.commands.schedule._shared import Name
-from jobctl.cli.context import Context
+from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.catalog.units import Rate
+    from jobctl.ops.schedules.fill import Filled
 
 
 @command
@@ -32,11 +35,12 @@ def backfill(
     maximum: Annotated[
         int | None, typer.Option("--max", min=1, help="Refuse if more ticks have no job.", show_default=False)
     ] = None,
-) -> None:
+) -> int:
     """Enqueue the ticks between two times that have no job: missed, skipped, paused, or before there was a scheduler.
 
     Each tick gets one job at most, with the payload of its time: the command may be repeated, also after it was
-    interrupted. Pauses and `overlap` do not hold it back. Times that are older than the history are refused.
+    interrupted. Pauses and `overlap` do not hold it back. Times that are older than the history are refused. What
+    `schedule run` enqueued by hand does not count as a tick's job.
 
     Example: jobctl schedule backfill daily-report --since 2026-11-21 --until 2026-11-23 --dry-run
     """
@@ -50,18 +54,39 @@ def backfill(
     since_ms, until_ms = parse_past(since), None if until is None else parse_past(until)
     allowed = None if rate is None else _rate(rate)
     found = fill.gap(store, catalog, name, since_ms, until_ms)
-    ticks = [clock.to_datetime(tick).isoformat(timespec="seconds").replace("+00:00", "Z") for tick in found.missing]
+    ticks = [clock.iso(tick) for tick in found.missing]
     if dry_run:
-        ctx.stdout.write("".join(f"{tick}\n" for tick in ticks))
-        ctx.say(f"{len(ticks):,} ticks have no job, {found.done:,} have one; nothing was changed")
-        return
-    confirm(ctx, Change("enqueue", "missed ticks", len(ticks), ticks), yes=yes, maximum=maximum)
-    enqueued = 0
-    for _, _, job in fill.fill(store, catalog, found, allowed):
-        if job is not None and job.fresh:
-            enqueued += 1
-            ctx.stdout.write(f"{job.id}\n")
-    ctx.say(f"{enqueued:,} ticks enqueued" + (f", {found.done:,} had a job" if found.done else ""))
+        if ctx.output in (Output.TABLE, Output.NAME):
+            ctx.stdout.write("".join(f"{tick}\n" for tick in ticks))
+        else:
+            ctx.emit(fill.missing(found), ())
+        ctx.say(f"{_ticks(len(ticks))} without a job, {found.done:,} with one; nothing was changed")
+        return 0
+    confirm(ctx, Change("enqueue", _ticks(len(ticks)).partition(" ")[2], len(ticks), ticks), yes=yes, maximum=maximum)
+    told = Counter[str]()
+    filled = _counted(fill.fill(store, catalog, found, allowed), told)
+    if ctx.output in (Output.TABLE, Output.NAME):
+        for tick in filled:
+            if tick.outcome == "enqueued":
+                ctx.stdout.write(f"{tick.job}\n")
+    else:
+        ctx.emit(filled, ())
+    ctx.say(f"enqueued {_ticks(told['enqueued'])}" + (f"; {found.done:,} had a job" if found.done else ""))
+    if told["held"]:
+        ctx.say(
+            f"{_ticks(told['held'])} got no job, since another job holds the unique key: repeat this when it has ended"
+        )
+    return 1 if told["held"] else 0
+
+
+def _counted(filled: Iterator[Filled], told: Counter[str]) -> Iterator[Filled]:
+    for tick in filled:
+        told[tick.outcome] += 1
+        yield tick
+
+
+def _ticks(count: int) -> str:
+    return f"{count:,} tick{'' if count == 1 else 's'}"
 
 
 def _rate(text: str) -> Rate:

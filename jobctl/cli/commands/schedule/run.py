@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.schedule._shared import Name
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.cli.view.enqueued import show
 
 
 @command
@@ -32,4 +33,5 @@ def run(
 
     ctx.require_writable("run schedules")
     catalog, at_ms = ctx.catalog(), None if at is None else parse_past(at)
-    ctx.stdout.write(f"{fill.run(ctx.store(), catalog, name, at_ms).id}\n")
+    store = ctx.store()
+    show(ctx, store, fill.run(store, catalog, name, at_ms))
