@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from jobctl.store import Store
+from tests.commands import made
 from tests.support import Cli
 
 CATALOG = """
@@ -71,7 +72,7 @@ def test_a_delayed_job_keeps_its_new_priority_until_it_is_due(shop: Cli, store: 
 
 def test_what_runs_or_has_ended_has_no_priority_to_change(shop: Cli, store: Store) -> None:
     running, ended = enqueue(shop, "greet", "name=a"), enqueue(shop, "greet", "name=b")
-    store.settle.fetch("test", ["default"], 1)
+    made.begin(store, store.settle.fetch("test", ["default"], 1).jobs)
     shop("job", "cancel", ended)
     done = shop("job", "priority", running, ended, "nope", "high")
 

@@ -39,6 +39,22 @@ def test_what_was_fetched_ahead_waits(redis_cli: Cli, redis_client: redis.Redis)
     assert done.json()["matched"] == 2
 
 
+def test_verbs_say_of_what_was_fetched_ahead_that_it_waits(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    st = made.store(redis_client)
+    [job_id] = made.waiting(st, 1)
+    [job] = st.settle.fetch("h:1:x:1", ["default"], 1).jobs
+    for verb in ("retry", "promote"):
+        ran = redis_cli("job", verb, job_id)
+        assert (ran.code, ran.err) == (0, f"job {job_id} is waiting already\n")
+    ran = redis_cli("job", "priority", job_id, "high")
+    assert ran.code == 4
+    assert f"job {job_id} was fetched by a worker, which starts it next: nothing to reorder" in ran.err
+    assert f"job {job_id} is waiting" in redis_cli("job", "rm", job_id).err
+    made.begin(st, [job])
+    for verb in ("retry", "rm"):
+        assert f"job {job_id} is running" in redis_cli("job", verb, job_id).err
+
+
 def test_short_jobs_run_as_many_as_their_workers_last_said(redis_client: redis.Redis) -> None:
     st = made.store(redis_client)
     made.waiting(st, 9)

@@ -207,9 +207,11 @@ def _judge(job: Found, verb: str) -> Tried | None:
     state = BY_NAME[job.state]
     if verb in state.allows:
         return None
-    answer = state.answers[verb]
+    seen = BY_NAME[job.seen_as]
+    answer = seen.answers.get(verb) or state.answers[verb]
+    does = seen.does if verb in seen.answers else "was fetched by a worker, which starts it next"
     hint = answer.hint.format(id=job.id)
-    said = f"job {job.id} {answer.text or state.does}"
+    said = f"job {job.id} {answer.text or does}"
     match answer.kind:
         case "already":
             return Tried(job.ref, said if answer.text else f"{said} already")
