@@ -28,7 +28,7 @@ class Once:
     """One side effect. `needed` says whether it is still to be done; `value` is what was kept with it.
 
     Used as `with jobctl.once("charge-42") as once: if once.needed: once.value = charge()`. When the block ends it is
-    done; when an exception leaves the block it is not, and whoever comes next does it. `value` must be JSON.
+    done; when an exception leaves the block it is not, and the next attempt does it. `value` must be JSON.
 
     `key` holds in the whole namespace; that it was done is kept for `keep`, seconds or a duration. Raises JobctlError
     outside a job. Entering raises OnceBusy while another running job is at it.

@@ -19,7 +19,7 @@ from jobctl.store.data.newjob import Unique
 from jobctl.store.data.said import Said
 
 MAX_KEY = 100
-"""The most characters of a key that is kept as it is."""
+"""A key with more characters than this is stored as a digest."""
 
 Limit = RateLimit | Concurrency
 Render = Callable[[Mapping[str, Any]], str]

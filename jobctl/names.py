@@ -37,7 +37,7 @@ def is_queue(text: object) -> bool:
 
 
 def of_queues(raw: Iterable[bytes]) -> Iterator[str]:
-    """Those of the names out of Redis, where anybody may have written, that queues may have."""
+    """Those of the names out of Redis, where anyone may have written, that queues may have."""
     return (name for name in (data.decode("utf-8", "replace") for data in raw) if is_queue(name))
 
 

@@ -23,7 +23,7 @@ MAX_LABEL = 200
 class Producer:
     """Makes jobs of one catalog. Thread-safe; validators and templates are compiled once a type.
 
-    Ids come from `mint`, that of the store in which the jobs are to lie.
+    Ids come from `mint`, that of the store that is to hold the jobs.
     """
 
     def __init__(self, catalog: Catalog, mint: ids.Mint) -> None:

@@ -47,7 +47,7 @@ def forms_of(secret: str) -> Iterator[str]:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """A text as somebody would read it. `starts`: where each of its characters, and its end, stands in the original;
+    """A text as someone would read it. `starts`: where each of its characters, and its end, stands in the original;
     None where both are the same."""
 
     text: str

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 MAX_DEPTH = 64
-"""A schema that refers to itself goes on for as long as the payload does; deeper than this nothing is filled in."""
+"""A schema that refers to itself is followed as deep as the payload goes; below this depth nothing is filled in."""
 
 
 def has_defaults(schema: Any) -> bool:

@@ -14,7 +14,7 @@ MAX_BYTES = 262_144
 
 
 class DateFiles:
-    """Files of dates, found from the catalog's folder. `digests`: what was read, for whoever keeps the catalog."""
+    """Files of dates, found from the catalog's folder. `digests`: what was read, for the cache of the catalog."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

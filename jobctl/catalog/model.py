@@ -151,7 +151,7 @@ class Schedule(msgspec.Struct, frozen=True):
     pause_on_failure: int = 0
     """After how many dead jobs in a row the schedule is paused; 0 for never."""
     heartbeat: str | None = None
-    """A URL that is told of each job that completed."""
+    """A URL that is requested for each job that completed."""
     tolerance_ms: int = 60_000
     """A tick that is later than this is late."""
     was: str | None = None

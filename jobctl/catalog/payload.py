@@ -73,7 +73,7 @@ class Validator:
 
 
 def _dig(value: Any, path: tuple[str | int, ...]) -> Any:
-    """What lies at a path; a hidden value has nothing below itself."""
+    """What is at a path; there is nothing below a hidden value."""
     for part in path:
         if not isinstance(value, Mapping | list | tuple):
             break

@@ -111,7 +111,7 @@ class Context:
 
     @property
     def is_broken(self) -> bool:
-        """Whether there is a catalog that cannot be used, and the command goes on without it."""
+        """Whether there is a catalog that cannot be used, so that the command works without it."""
         return "broken" in self._opened
 
     def _settled(self) -> Settings:
@@ -141,7 +141,7 @@ class Context:
         return opened
 
     def catalog_if_sound(self) -> Catalog | None:
-        """The catalog, or None where there is none or it cannot be used: for what only likes to have it."""
+        """The catalog, or None where there is none or it cannot be used: for callers that can do without it."""
         with suppress(UsageError):
             return self.catalog_if_any()
         return None

@@ -1,4 +1,4 @@
-"""The one rule of lists: a list is complete, or it says on stderr that it stopped, where, and how to go on.
+"""The one rule of lists: a list is complete, or it says on stderr that it stopped, where, and how to continue.
 
 Without --limit a table shows the first rows, every other format all. A list that stopped although nobody asked for that
 exits with 1; one that --limit cut exits with 0.

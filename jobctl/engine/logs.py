@@ -96,7 +96,7 @@ def attempt_started(
     attempt: int,
     label: str | None = None,
 ) -> None:
-    """Log at INFO that an attempt has started (epoch ms) and goes on; `attempt` counts from 1."""
+    """Log at INFO that an attempt has started (epoch ms) and continues; `attempt` counts from 1."""
     if not logger.isEnabledFor(logging.INFO):
         return
     job_id, job_type, queue = sanitize(job_id), sanitize(job_type), sanitize(queue)

@@ -66,7 +66,7 @@ class Attempt(msgspec.Struct, frozen=True):
     connection). `log` takes ("stdout" | "stderr" | "log", text) and returns for how many seconds to say no more, 0 as a
     rule: what is said nevertheless is bounded. `progress` takes (done, total or None, message or None). `args` holds
     the positional arguments that a stock Dramatiq message may carry; jobs of jobctl have none. `scrub` takes the
-    payload's redacted values out of a text, for one that is to be cut: half a secret is not found any more.
+    payload's redacted values out of a text, for one that is to be cut: half a secret is no longer found.
     """
 
     job_id: str

@@ -8,7 +8,7 @@ import sys
 import traceback
 
 _forks = 0
-"""How many forks lie between the process that imported this and the present one."""
+"""How many forks are between the process that imported this and the present one."""
 
 
 def _count_fork() -> None:

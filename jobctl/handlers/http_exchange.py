@@ -95,7 +95,7 @@ class Client:
 class _Line:
     """Breaks the connection off after `limit` seconds or on a cancel, from another thread, until it is closed.
 
-    The socket's own timeout is not enough: it starts anew with every byte that the other side drips.
+    The socket's own timeout is not enough: it starts again with every byte that the other side drips.
     """
 
     def __init__(self, connection: HTTPConnection, attempt: Attempt, limit: float) -> None:
@@ -130,7 +130,7 @@ class _Line:
             raise OSError("broken off while connecting")
 
     def require_whole(self) -> None:
-        """Raise OSError if it was broken off: to whoever read, that looked like the end of the answer."""
+        """Raise OSError if it was cut off: to the reader, that looked like the end of the answer."""
         if self.broken_off:
             raise OSError("broken off while reading")
 

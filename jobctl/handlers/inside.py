@@ -65,7 +65,7 @@ class _Run:
         self.token = CancelToken()
         secrets = frame.values["secrets"]
         self.using = Scrubber(secrets) if secrets else None
-        """Takes what is redacted out of texts, before they are cut: half a secret is not found any more."""
+        """Takes what is redacted out of texts, before they are cut: half a secret is no longer found."""
 
     def text(self, text: str) -> str:
         """A text for the worker, scrubbed and bounded."""

@@ -102,7 +102,7 @@ def build(job_type: JobType, surroundings: Surroundings) -> IsolatedHandler:
 
 
 class _Talk:
-    """One attempt, as it is talked over with its process."""
+    """One attempt, in messages to and from its process."""
 
     def __init__(self, process: Process, attempt: Attempt, memory: int | None) -> None:
         self.stopped: AttemptTimeout | AttemptCancelled | None = None

@@ -28,9 +28,9 @@ MAX_JOBS = 1_000
 IDLE_S = 60.0
 """All idle processes but one end when nothing has used them for this long."""
 SEND_S = 5.0
-"""A process that takes in nothing for this long is not there any more."""
+"""A process that reads nothing for this long counts as gone."""
 END_S = 2.0
-"""How long a process that is not needed any more may take to end."""
+"""How long a process that is no longer needed may take to end."""
 
 _STARTER = ThreadPoolExecutor(1, "isolated-starter")
 
@@ -88,7 +88,7 @@ class Process:
         self._line.send(frame)
 
     def receive(self, timeout_s: float) -> list[Frame]:
-        """What it says; nothing when the time is over or somebody calls `wake`. Raises HungUp when it has ended."""
+        """What it says; nothing when the time is over or someone calls `wake`. Raises HungUp when it has ended."""
         timeout_s = min(timeout_s, 3600.0 if self._pidfd is not None else POLL_S)
         events = dict(self._poll.poll(max(0.0, timeout_s) * 1000))
         if self._waker.reader in events:
@@ -161,7 +161,7 @@ class Pool:
             self.warm()
 
     def discard(self, process: Process) -> int:
-        """It cannot be used any more: kill it, and start another. Its exit status, or minus the signal's number."""
+        """It is of no more use: kill it, and start another. Returns its exit status, or minus the signal's number."""
         status = process.kill()
         if process.ready:  # another one would not be able to import the target either
             self.warm()

@@ -24,7 +24,7 @@ TAIL = 4_096
 """How many of the last characters of stderr are kept for the failure's message."""
 CHUNK = 65_536
 DRAIN_S = 0.5
-"""How long to go on reading when a process that left the group holds the pipes open."""
+"""How long to continue reading when a process that left the group holds the pipes open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class _Lines:
             yield self._piece(line[start : start + MAX_LINE], end=start + MAX_LINE < len(line))
 
     def _piece(self, text: str, *, end: bool) -> str:
-        """A piece without the secrets, not even half of one: `end` says that the line goes on."""
+        """A piece without the secrets, not even half of one: `end` says that the line continues."""
         front, self._cut = self._cut, end
         return self._scrub(text, front=front, end=end)
 

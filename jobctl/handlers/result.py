@@ -1,4 +1,4 @@
-"""A job's result as it is kept: bounded JSON."""
+"""A job's result as it is stored: bounded JSON."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Sweeper:
 
 
 def sweep(marks: set[bytes]) -> set[bytes]:
-    """Kill every process with one of the marks; which marks there still were. Without /proc there are none to find."""
+    """Kill every process with one of the marks; returns the marks that were found. Without /proc it finds none."""
     found: set[bytes] = set()
     for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):  # noqa: PTH112, PTH208
         try:

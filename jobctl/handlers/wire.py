@@ -28,7 +28,7 @@ class Frame(msgspec.Struct, array_like=True):
 
 
 class HungUp(Exception):
-    """The other end has closed the line, or is not there any more."""
+    """The other end has closed the line, or is gone."""
 
 
 class Line:

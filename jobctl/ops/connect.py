@@ -69,7 +69,7 @@ def open_store(
 
 
 def refuse_other_layout(store: Store) -> None:
-    """Raise OtherLayout where this version cannot work. A Redis that is away is left to whoever waits for it."""
+    """Raise OtherLayout where this version cannot work. If Redis is unreachable, the caller waits for it."""
     try:
         store.look()
     except OtherLayout:

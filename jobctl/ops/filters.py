@@ -90,7 +90,8 @@ class Filter:
         return all(_named(values, _as_text(self._visible(payload, key))) for key, values in self.args.items())
 
     def _visible(self, payload: Any, key: str) -> Any:
-        """The value of a key. One that is redacted cannot be asked for: whoever may not see it could guess it so."""
+        """The value of a key. A filter cannot ask for a redacted one: someone who may not see it could guess it that
+        way."""
         value = _dig(payload, key)
         if not is_hidden(value):
             return value
@@ -98,7 +99,7 @@ class Filter:
         return _ABSENT
 
     def refusals(self) -> list[Refused]:
-        """What is to be told, when all were looked at, of the records that hide what was asked for."""
+        """What to report at the end about records that hide what the filter asked for."""
         return [_hidden(key, count) for key, count in self.unseen.items()]
 
 

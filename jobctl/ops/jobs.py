@@ -30,7 +30,7 @@ LOOK_MS = 1_000
 
 
 def locate(store: Store, job_id: str, queue: str | None = None) -> Found:
-    """A job as it lies in Redis, in any state; of `queue` if that is given. Raises NothingMatched, or Ambiguous if
+    """A job as it is in Redis, in any state; of `queue` if that is given. Raises NothingMatched, or Ambiguous if
     several queues have such a job."""
     found = store.jobs.find(job_id, None if queue is None else [queue])
     if found is None:
@@ -61,7 +61,7 @@ def locate_all(store: Store, ids: Sequence[str], queue: str | None = None) -> tu
 
 
 def missing(job_id: str, queue: str | None = None) -> NothingMatched:
-    """The error for an id that means no job (of that queue), or none any more."""
+    """The error for an id that no job (of that queue) has, or no longer has."""
     if queue is not None:
         return NothingMatched(f"no job {job_id[:120]} in queue {queue}", "leave out --queue to search all queues")
     minted = minted_at(job_id)
@@ -161,7 +161,7 @@ def _shown(lines: Iterable[LogLine], secrets: Scrubber | None) -> list[LogLine]:
 
 
 def follow_logs(store: Store, job_id: str, queue: str | None = None) -> Iterator[LogLine]:
-    """What a job's attempts wrote and go on writing, until the job has ended. Raises as `locate` does."""
+    """What a job's attempts wrote and go on to write, until the job has ended. Raises as `locate` does."""
     found: Found | None = locate(store, job_id, queue)
     assert found is not None
     queue, job_id = found.queue, found.id

@@ -58,8 +58,8 @@ def _of_queue(store: Store, catalog: Catalog | None, queue: str) -> list[LimitRo
 
 
 def _stands(catalog: Catalog | None, state: LimitState) -> bool:
-    """Whether a limit that is not in the catalog at hand is one all the same: it may be another catalog's, and jobs may
-    wait for one that is no more."""
+    """Whether a limit that is not in this process's catalog is one all the same: it may be another catalog's, and jobs
+    may wait for one that is no more."""
     if catalog is None or state.waiting or state.until_ms is not None:
         return True
     job_type = _type_of(state.limit)
@@ -199,7 +199,7 @@ def _key_row(state: KeyState) -> LimitKeyRow:
 
 
 def _own(catalog: Catalog | None, state: LimitState) -> RateLimit | Concurrency | None:
-    """What the catalog at hand says of a limit."""
+    """What this process's catalog says of a limit."""
     if catalog is None:
         return None
     job_type = _type_of(state.limit)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def plan(store: Store) -> Planned | None:
-    """What a migration would look at; None if the namespace has this version's layout, or nothing lies there.
+    """What a migration would look at; None if the namespace has this version's layout, or is empty.
 
     Raises OtherLayout for a newer one.
     """

@@ -1,4 +1,4 @@
-"""A payload as it is typed: `key=text key:=json key=@file` over `--payload`."""
+"""A payload as someone types it: `key=text key:=json key=@file` over `--payload`."""
 
 from __future__ import annotations
 

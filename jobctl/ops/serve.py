@@ -48,7 +48,7 @@ _log = logging.getLogger("jobctl.worker")
 class WorkerOptions:
     """What `jobctl worker` was asked for. Empty `queues` are all of the catalog's; `max_memory` is bytes a process.
 
-    `patience_s` is for how long burst mode goes on without Redis."""
+    `patience_s` is for how long burst mode continues without Redis."""
 
     queues: tuple[str, ...] = ()
     processes: int | None = None
@@ -182,7 +182,7 @@ def schedulable(settings: Settings) -> Catalog:
 
 
 def _greet(store: Store, *, wait: bool) -> None:
-    """See whether Redis answers, and tell what is paused; if it is away, say so and let the caller go on, or raise.
+    """See whether Redis answers, and tell what is paused; if it is away, say so and let the caller continue, or raise.
 
     Raises OtherLayout in any case.
     """

@@ -1,4 +1,4 @@
-"""What stock Dramatiq workers left dead is taken in before anybody looks at dead letters, or at least counted."""
+"""What stock Dramatiq workers left dead is taken in before anyone looks at dead letters, or at least counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAKEN_FOR_A_LOOK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """`left` dead letters lie in stock inboxes still."""
+    """`left` dead letters are still in stock inboxes."""
 
     taken: int
     left: int

@@ -1,4 +1,4 @@
-"""What happened to jobs, and what goes on happening."""
+"""What happened to jobs, and what happens from now on."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class Up:
     # while it runs
 
     def _hang_up(self, number: int) -> None:
-        """Somebody asks for a reload, or the terminal was closed: then nobody would ever stop what goes on unseen."""
+        """Someone asks for a reload, or the terminal was closed: then nobody would ever stop what goes on unseen."""
         if self._view.lost():
             self._stops.append(signal.SIGTERM)
             return
@@ -240,7 +240,7 @@ class Up:
 
 
 def _mark(path: Path) -> tuple[int, int, int] | None:
-    """What changes with a file; None while there is none."""
+    """What changes when the file does; None while there is no file."""
     try:
         status = path.stat()
     except OSError:

@@ -12,7 +12,7 @@ from jobctl.engine.process.preflight import check
 
 
 def try_imports(path: Path) -> tuple[Catalog, tuple[Problem, ...]]:
-    """The catalog, and what is not wrong with it but has to be told, after importing all that it names.
+    """The catalog and its warnings, after importing all that it names.
 
     In a process of its own, by the check that a worker makes when it starts. Raises CatalogError or UsageError.
     """

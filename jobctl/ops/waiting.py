@@ -25,8 +25,8 @@ def ended(
 ) -> Iterator[JobRef]:
     """Yield jobs as they end. Stops early when the time is up.
 
-    A job that is gone has ended too: its queue keeps no finished jobs. `seen` is told of every job that is looked at
-    and has not ended.
+    A job that is gone has ended too: its queue keeps no finished jobs. `seen` is called with every job that is looked
+    at and has not ended.
     """
     yield from store.events.wait(jobs, _Looker(store, seen).ended, timeout_s)
 
@@ -106,7 +106,7 @@ def verdict(job: Job) -> JobctlError | None:
 def count_ends(store: Store, jobs: Collection[JobRef], timeout_s: float | None) -> Counter[str]:
     """How many of many jobs ended in which state; those that did not end in time count as `waiting`.
 
-    A job that ended and is not kept counts as `gone`: how it ended is not known any more.
+    A job that ended and is not kept counts as `gone`: how it ended is no longer known.
     """
     counts: Counter[str] = Counter()
     batch: list[JobRef] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from jobctl.catalog.kinds.base import Kind, Spec
 
 NAMES = ("python", "command", "http", "actor")
-"""The keys under `jobs:` that say what a job type is, in the order in which people are told of them."""
+"""The keys under `jobs:` that say what a job type is, in the order in which messages name them."""
 
 KINDS: Mapping[str, Kind] = {name: import_module(f"{__name__}.{name}").KIND for name in NAMES}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PROGRESS_FROM = 2_000
 """Fewer jobs than these are done before a progress bar could be read."""
 TOLD = 20
-"""Of so many jobs, what became of each is told; of more, the counts."""
+"""Up to so many jobs are reported one by one; more than that, only as counts."""
 PARTS = (
     Column("COUNT", "count", right=True),
     Column("STATE", "state", importance=6),
@@ -83,7 +83,7 @@ def carry_out(ctx: Context, store: Store, verb: Verb, planned: Planned, answers:
 
 
 def _nothing(ctx: Context, verb: Verb, planned: Planned, answers: Answers) -> int:
-    """Nothing matched; programs get the record of that all the same."""
+    """Nothing matched; machine formats still get the record of that."""
     if ctx.output not in (Output.TABLE, Output.NAME):
         from jobctl.store.data.records import BulkResult
 
@@ -165,7 +165,7 @@ class _Report:
         return self._told(tally)
 
     def _take(self, tried: Sequence[Tried], *, again: bool = False) -> None:
-        """Remember what has to be told, and write the names of what was changed."""
+        """Remember what has to be reported, and write the names of what was changed."""
         if self._planned.selection.by_name or self._each:
             self._tried |= {one.ref: one for one in tried}
         if self._ctx.output is Output.NAME and not again:

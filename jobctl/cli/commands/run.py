@@ -93,7 +93,7 @@ def _store(ctx: Context) -> Store:
 
 
 def _environment(ctx: Context) -> dict[str, str]:
-    """What a command needs to enqueue; without a Redis it is told of none."""
+    """What a command needs to enqueue; nothing if there is no Redis."""
     try:
         url: str | None = ctx.redis_url()
     except JobctlError:

@@ -1,4 +1,4 @@
-"""Live completion: job types, queues and schedules of the catalog at hand. Never fails, never speaks."""
+"""Live completion: job types, queues and schedules of this process's catalog. Never fails, never prints errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody may have meant who typed a command or an option that does not exist."""
+"""What someone may have meant by a command or an option that does not exist."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ Unredacted = Annotated[
 
 
 def audit(ctx: Context, store: Store, command: str, words: Sequence[str]) -> None:
-    """Write that somebody looks. A Redis that lets this profile only read keeps no such log."""
+    """Write to the audit log that someone looks, unless Redis lets this profile only read."""
     from jobctl.ops.filters import masked
 
     try:

@@ -1,4 +1,4 @@
-"""How far running jobs are: as text, and drawn on stderr's terminal while somebody waits."""
+"""The progress of running jobs: as text, and drawn on stderr's terminal while someone waits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Bars:
 
     @property
     def seen(self) -> Callable[[Found], None] | None:
-        """What is to be told of jobs that have not ended; None where nothing is drawn."""
+        """What to say of jobs that have not ended; None where nothing is drawn."""
         return self._see if self._wanted else None
 
     def ended(self, job: JobRef) -> None:

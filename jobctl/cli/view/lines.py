@@ -15,7 +15,7 @@ from jobctl.store.nouns.logs import LogLine
 from jobctl.text import first_line, sanitize
 
 SHORT, VERY_SHORT = 24, 10
-"""Where fewer columns are left in a line, only the most telling fact is told; then the time and the alignment go."""
+"""Where fewer columns are left in a line, only the most telling fact is shown; then the time and the alignment go."""
 
 
 class EventLines:

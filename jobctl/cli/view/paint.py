@@ -1,4 +1,4 @@
-"""Colours and glyphs of single words, for what is not a table. Without colour everything stays as it is."""
+"""Colours and glyphs of single words, outside tables. Without colour, texts are unchanged."""
 
 from __future__ import annotations
 

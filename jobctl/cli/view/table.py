@@ -36,7 +36,8 @@ class Column:
 
     On a narrow terminal the columns of the least `importance` give way (the first one only if it has none), and before
     all others those of which every cell is one of `silent`. Cells are cut to no fewer than `least` characters, or not
-    at all without it; with `wrap` they go on in the next line instead. A column `under` the others goes below its row.
+    at all without it; with `wrap` they continue in the next line instead. A column `under` the others goes below its
+    row.
     """
 
     header: str
@@ -78,7 +79,7 @@ class Table:
 def table(
     screen: Screen, rows: Sequence[Any], columns: Sequence[Column], width: int | None = None, *, heads: bool = True
 ) -> Table:
-    """Lay rows out for a terminal of `width` columns: stdout's by default, or without end if that is none."""
+    """Lay rows out for a terminal of `width` columns: stdout's by default, without limit if that is not a terminal."""
     if width is None:
         width = terminal_width(screen)
     grid = [[cell(screen, column.of(row)) for column in columns] for row in rows]

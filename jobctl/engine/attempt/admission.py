@@ -41,7 +41,7 @@ def held_back(job: Running, flow: Flow | None, paused_types: Container[str]) -> 
 
 
 def _expiry_of_stock(job: Running, flow: Flow | None) -> int:
-    """When a message of a stock producer expires: nothing stands beside it that says so. 0 for never."""
+    """When a message of a stock producer expires, for which Redis has no entry (epoch ms); 0 for never."""
     if flow is None or flow.expires_ms is None or ids.MINTED.fullmatch(job.reserved.id):
         return 0
     return job.body.message_timestamp + flow.expires_ms

@@ -1,6 +1,6 @@
 """Whether a payload fits the schema of its job type: asked by workers before each attempt, wherever the job came from.
 
-Anybody who can write to Redis can write a message, so what was checked when a job was enqueued says nothing.
+Anyone who can write to Redis can write a message, so what was checked when a job was enqueued says nothing.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Guard:
         return not late
 
     def _interrupt(self, kind: type[BaseException]) -> None:
-        """Raise in the thread, once: whoever caught the first goes on, and is given up some time after its deadline."""
+        """Raise in the thread, once: a job that catches it goes on, and is given up some time after its deadline."""
         if self._interrupts and not self._raised:
             self._raised = True
             _set_async_exc(self._thread, ctypes.py_object(kind))
@@ -86,7 +86,7 @@ class Guard:
         return None if token is None else token.reason
 
     def ignored(self, now: float) -> bool:
-        """Whether the attempt goes on long after it was interrupted: it is in a call that nothing interrupts."""
+        """Whether the attempt continues long after it was interrupted: it is in a call that nothing interrupts."""
         fired = self._fired
         return fired is not None and now - fired >= GRACE_S
 

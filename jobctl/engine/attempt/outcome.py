@@ -37,7 +37,7 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """The id by which a stock producer knows a job that lies under another."""
+    """The id by which a stock producer knows a job that is stored under another."""
 
     queue: str
     message_id: str

@@ -187,7 +187,7 @@ def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms:
 
 
 def read_body(reserved: Reserved, record: Record) -> codec.Body | Outcome:
-    """The body of a reserved job; the outcome of one that cannot be read, lies in the wrong queue or asks for more than
+    """The body of a reserved job; the outcome of one that cannot be read, is in the wrong queue or asks for more than
     can be done."""
     try:
         body = codec.decode_body(reserved.body)

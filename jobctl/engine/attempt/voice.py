@@ -15,7 +15,7 @@ from jobctl.store.nouns.progress import MAX_MESSAGE, Reached, Told, following
 EVERY_S = 0.25
 """Lines and progress of one attempt are written this often at most; of progress, the latest wins."""
 PACE_S = 0.1
-"""Where there are more lines than are kept, they are written this often: whoever says more has to wait."""
+"""Where there are more lines than are kept, they are written this often: a job that writes more has to wait."""
 MAX_TEXT = 256_000
 """How many characters of lines are gathered, besides MAX_LINES lines, until they are written."""
 
@@ -88,7 +88,7 @@ class Voice:
                 self._told = None
 
     def _line(self, stream: str, text: str) -> str:
-        """A line, scrubbed. A longer one comes in pieces, and a secret may lie across two of them."""
+        """A line, scrubbed. A longer one comes in pieces, and a secret may be split across two of them."""
         if self._job.scrub is None:
             return _encodable(text)
         cut, front = len(text) >= process.MAX_LINE, self._cut == stream

@@ -126,7 +126,7 @@ class JobctlBroker(RedisBroker):
     def _held(self, queue: str, message: Message[Any]) -> HeldMessage | None:
         """The attempt that runs here for this very message; None for another one.
 
-        A stock message's job lies under another id than the message's own, which its options tell.
+        A stock message's job is stored under another id than the message's own; its options hold that id.
         """
         for job_id in (message.options.get("redis_message_id"), message.message_id):
             ref = JobRef(queue, str(job_id))
@@ -188,7 +188,7 @@ class JobctlBroker(RedisBroker):
             super().emit_after(signal, *args, **kwargs)
 
     def flush(self, queue_name: str) -> None:
-        """Move what waits in a queue to the trash. What runs goes on, and dead letters stay."""
+        """Move a queue's waiting jobs to the trash. Running jobs go on, and dead letters stay."""
         queue = canonical(queue_name)
         while self.store.stock.take_delayed(queue).more:
             pass

@@ -248,7 +248,7 @@ class InboxConsumer(Consumer):
 
 
 def lost(error: RedisUnavailable) -> ConnectionClosed:
-    """What Dramatiq's worker understands, goes on from and tries again after."""
+    """What Dramatiq's worker understands, continues from and tries again after."""
     return ConnectionClosed(error)  # type: ignore[no-untyped-call]
 
 

@@ -115,7 +115,7 @@ def options_of(body: Body, record: Record, job_id: str) -> dict[str, Any]:
 class Holdings:
     """The messages of all queues that a process holds: fetched ahead, waiting for a thread, or running. Thread-safe.
 
-    They belong to the broker and not to its consumers: a consumer that is made anew after an outage finds them.
+    They belong to the broker and not to its consumers: a consumer that is made again after an outage finds them.
     """
 
     def __init__(self) -> None:

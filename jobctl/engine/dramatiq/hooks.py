@@ -117,7 +117,7 @@ class Hooks:
             self._call("after_skip_message", self._skipped, message)
 
     def again(self, message: HeldMessage, delay_ms: int) -> Message[Any] | None:
-        """A retry, which Redis adds in the step that ends the attempt: to Dramatiq, the message is enqueued anew.
+        """A retry, which Redis adds in the step that ends the attempt: to Dramatiq, the message is enqueued again.
 
         Returns the message as the hooks have left it; None if there are none.
         """

@@ -25,7 +25,7 @@ FACTS_S = 60.0
 """How often a process without a catalog reads what catalogs say."""
 LINGER_S = 10.0
 """For so long after its last consumer was closed, a process keeps what it could not give back: Dramatiq makes
-consumers anew a few seconds after an outage."""
+consumers again a few seconds after an outage."""
 
 _log = logging.getLogger("jobctl.worker")
 

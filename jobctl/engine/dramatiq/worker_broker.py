@@ -31,7 +31,7 @@ class AnyOption(set[str]):
 
 
 class WorkerBroker(JobctlBroker):
-    """A JobctlBroker whose messages are run by jobctl's own threads. `hooks` is made anew with each middleware."""
+    """A JobctlBroker whose messages are run by jobctl's own threads. `hooks` is made again with each middleware."""
 
     hooks: Hooks
 

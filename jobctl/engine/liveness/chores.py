@@ -1,7 +1,7 @@
 """Housekeeping of a namespace, in bounded pieces: due jobs, stock inboxes, what is past its time.
 
-A piece is one batch of one queue. Whoever sweeps does as many as fit into his time, and goes on from there the next
-time: the thread that sweeps also beats, and must never be late with that.
+A piece is one batch of one queue. A sweep does as many as fit into its time, and the next one continues from there:
+the thread that sweeps also beats, and must never be late with that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jobctl.store.nouns.settle import Ended, Reserved
 from jobctl.store.nouns.shown import to_job
 
 EVERY_S = 4.0
-"""How often chores begin anew; a little less than the time between two sweeps."""
+"""How often chores begin again; a little less than the time between two sweeps."""
 CLEAN_S = 300.0
 """How often what is past its time is deleted; a queue that completes jobs trims itself."""
 MANY, PATIENCE_S = 1_000, 60.0
@@ -65,8 +65,8 @@ class Chores:
     def work(self, queues: Sequence[str], budget_s: float) -> bool:
         """Do pieces of every chore in turn, until all are done or the time is up; whether some are under way still.
 
-        At least one piece is done. Those that are done begin anew EVERY_S after they last did. Raises RedisUnavailable:
-        then all begin anew.
+        At least one piece is done. Those that are done begin again EVERY_S after they last did. Raises
+        RedisUnavailable: then all begin again.
         """
         now = clock.monotonic()
         until = now + budget_s
@@ -96,7 +96,7 @@ class Chores:
             yield
 
     def _take_delayed(self, queues: Sequence[str]) -> Piece:
-        """What stock producers delayed. It is moved as it is, so everybody may."""
+        """What stock producers delayed. It is moved unread, so every process may do it."""
 
         def take(queue: str) -> bool:
             return self._store.stock.take_delayed(queue).more
@@ -120,7 +120,8 @@ class Chores:
             yield
 
     def _judges(self, name: str | None) -> bool:
-        """Whether a message is this process's to judge. One that cannot be read is the queue's, whoever serves it."""
+        """Whether this process decides about a message. One that cannot be read belongs to any process that serves the
+        queue."""
         return name is None or self._known().has(name)
 
     def _expire(self, queues: Sequence[str]) -> Piece:

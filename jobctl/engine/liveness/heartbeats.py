@@ -31,7 +31,7 @@ class Liveness(Protocol):
 
     The supervisor calls it from its only thread, between signals. So an implementation must use a client with
     socket timeouts of 1 s (connect and read) and no retries of its own: a call that blocks longer delays the
-    answer to SIGTERM by as much. Any exception means "not done"; the supervisor goes on and tries again.
+    answer to SIGTERM by as much. Any exception means "not done"; the supervisor continues and tries again.
     """
 
     def beat(self, info: ProcessInfo) -> int:
@@ -61,7 +61,7 @@ class Heartbeats:
         self._lost: deque[tuple[str, frozenset[str], frozenset[str]]] = deque()
         self._failing: dict[str, float] = {}
         self.refused = False
-        """Whether the namespace has another layout by now: this version of jobctl has no business there any more."""
+        """Whether the namespace has another layout by now, which this version of jobctl must not touch."""
 
     @property
     def outage_s(self) -> float:

@@ -17,7 +17,7 @@ class Known(Protocol):
 
     @property
     def catalog(self) -> Catalog:
-        """The catalog at hand; an empty one for who has none."""
+        """This process's catalog; an empty one if it has none."""
 
     def has(self, name: str) -> bool:
         """Whether messages of that name are jobs of a type that is known."""

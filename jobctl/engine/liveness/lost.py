@@ -54,7 +54,7 @@ def recover(
 
 
 def _fate(found: Found, known: Known, *, ran: bool, overdue: bool) -> tuple[str, Ended]:
-    """How a job goes on. One of a type that others know waits again, and its crash is counted: they judge it."""
+    """What becomes of a job. If only others know its type, it waits again with its crash counted: they decide."""
     if not ran:
         return "requeue", Ended(id=found.id, token=found.token, begun=False)
     name = name_of(found)

@@ -64,7 +64,7 @@ class Relaning:
         return True
 
     def _forget(self, queue: str, catalog: Catalog) -> None:
-        """A limit that no catalog has any more, of those at work, is no more; who waited for it may go."""
+        """Delete the limits that no live process's catalog has any more; jobs that waited for them may go."""
         defined, own = self._store.limits.defined(queue), flow.specs(catalog, queue)
         gone = {limit for limit in defined - own.keys() if limit[1:2] != ":" or limit[2:] in catalog.jobs}
         if gone and (claimed := self._claimed(queue)) is not None and (gone := gone - claimed):

@@ -134,7 +134,7 @@ class Committer(threading.Thread):
         repeated: bool,
     ) -> None:
         """Log lines, starts, progress and aliases, before the outcomes, which end what they belong to. Without memory
-        they are left out: jobs must end all the same."""
+        they are left out: jobs must end anyway."""
         batches: dict[str, list[Batch]] = {}
         for some in lines:
             batches.setdefault(some.queue, []).append(some.batch)

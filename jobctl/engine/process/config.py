@@ -33,12 +33,11 @@ CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.process.entry")
 class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All that one worker process needs to know. It travels through an inherited file, never argv or environ.
 
-    `name` is new for every process, also for a restarted one. `queues` None means all of the catalog's.
-    `catalog_text` is the catalog as it was checked: a process that is restarted while somebody edits the file must
-    get the one that works. None means that the file is read.
-    `environment` is added to the environment of command jobs. `grace_s` is how long, in seconds, a draining
-    child lets its running jobs go on before it requeues them. `patience_s` is how long, in seconds, burst mode goes on
-    without Redis before it gives up.
+    `name` is new for every process, also for a restarted one. `queues` None means all of the catalog's. `catalog_text`
+    is the catalog as it was checked: a process that is restarted while someone edits the file must get the one that
+    works. None means that the file is read. `environment` is added to the environment of command jobs. `grace_s` is how
+    long, in seconds, a draining child lets its running jobs continue before it requeues them. `patience_s` is how long,
+    in seconds, burst mode continues without Redis before it gives up.
     """
 
     name: str

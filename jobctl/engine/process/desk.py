@@ -42,7 +42,7 @@ class Desk:
         self._ending: set[str] = set()
         self._suspects: deque[Reserved] = deque()
         self._alone: Reserved | None = None
-        self._before: frozenset[str] = frozenset()  # what was held when suspects began to wait, or to wait anew
+        self._before: frozenset[str] = frozenset()  # what was held when suspects began to wait, or to wait again
         self._suspects_at = 0.0
         self._quiet_at: float | None = None
         self._mean_s = 1.0
@@ -164,7 +164,7 @@ class Desk:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """There is no room from now on; who waits for some is told at once."""
+        """There is no room from now on; threads that wait for some learn it at once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

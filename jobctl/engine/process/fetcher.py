@@ -27,9 +27,9 @@ the others need to know of it should that one be busy then, or gone, and no soon
 """
 STUCK_S = 0.05
 LATE_TOKEN_S = 0.02
-"""How soon a token that came to a busy process goes on to others."""
+"""How soon a busy process passes a wake token on to others."""
 SILENCE_S = 10.0
-"""Without a beat for this long nothing is fetched any more; after 15 s others recover what this process holds."""
+"""Without a heartbeat for this long, nothing more is fetched; after 15 s others recover what this process holds."""
 MAX_QUEUES = 32
 """Queues asked in one fetch; with more of them, the window moves on each time."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
@@ -222,7 +222,7 @@ class Fetcher(threading.Thread):
 
     def _register(self) -> None:
         """Make the queues known, their limits and what else the catalog says of them. A full server refuses this, and
-        must be served all the same."""
+        must still be served."""
         try:
             self._store.queues.register(self._queues)
             for queue, specs in self._limits.items():

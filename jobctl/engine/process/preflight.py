@@ -38,7 +38,7 @@ _NOWHERE = "redis://localhost"
 class Findings(msgspec.Struct, frozen=True):
     """What is wrong: problems with a place in the catalog, or else one error without; and what else is to be told.
 
-    The first field is required: that tells an answer from the question, which lies in the same file.
+    The first field is required: that tells an answer from the question, which is in the same file.
     """
 
     problems: tuple[Problem, ...]

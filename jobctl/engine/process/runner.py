@@ -23,7 +23,7 @@ from jobctl.handlers.base import Attempt, AttemptCancelled
 from jobctl.handlers.failure import describe, forget
 
 _NOT_KEPT = OWN_OPTIONS | {"retries"}
-"""Options that hooks see and that are made anew for each attempt."""
+"""Options that hooks see and that are made again for each attempt."""
 
 _log = logging.getLogger("jobctl.worker")
 

@@ -144,8 +144,8 @@ class SlotTable:
         return [attempt for start in late if (attempt := self._attempt(start))]
 
     def hanging(self, before: float) -> list[tuple[Executing, float]]:
-        """The attempts that go on though they had to end before the time `before`, given up or not, and when each had
-        to: the earliest first."""
+        """The attempts that continue though they had to end before the time `before`, given up or not, and when each
+        had to: the earliest first."""
         found = []
         for start in self._slots():
             deadline = _TIME.unpack_from(self._map, start + _DEADLINE)[0]

@@ -21,7 +21,7 @@ MOST_WAITING = 1_000
 
 
 class HttpHeartbeats:
-    """Requests URLs from a thread of its own, so that a switch that hangs is in nobody's way.
+    """Requests URLs from a thread of its own, so that a switch that hangs holds up nothing else.
 
     What waits is lost when the process ends: the next success tells of itself.
     """

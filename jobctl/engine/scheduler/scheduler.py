@@ -128,7 +128,7 @@ class Scheduler:
         self._notifier.status(self._status())
 
     def _refresh(self) -> None:
-        """See whether somebody has set by hand when a schedule is due, or such a time is over."""
+        """See whether someone has set by hand when a schedule is due, or such a time is over."""
         try:
             schedules = self._ticks.schedules()
         except Exception as error:  # noqa: BLE001 - the next beat tries again
@@ -204,7 +204,7 @@ class Scheduler:
         (self._notifier.ready if self._ready else self._notifier.status)(self._status())
 
     def _apply(self, schedules: Mapping[str, Schedule]) -> None:
-        """Make the timer hold exactly these schedules; those that did not change go on undisturbed."""
+        """Make the timer hold exactly these schedules; those that did not change continue undisturbed."""
         new = dict(schedules)
         for name in self._schedules.keys() - new.keys():
             log.info("schedule %s removed", name)

@@ -61,7 +61,7 @@ class EmbeddedServer:
 
     @property
     def log(self) -> Path:
-        """The server's own log; it begins anew with each start."""
+        """The server's own log; it begins again with each start."""
         return self.state_dir / "valkey.log"
 
     def alive(self) -> bool:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class Burst:
-    """`exit_code` is that of a worker that gave up, 0 before."""
+    """`exit_code` is 0 until the worker gives up."""
 
     def __init__(self, beats: Heartbeats, child: ChildConfig) -> None:
         self._beats = beats

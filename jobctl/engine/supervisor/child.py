@@ -15,7 +15,7 @@ from jobctl.engine.tools.processes import resident_bytes
 from jobctl.store.nouns.processes import SHOWN, ChildInfo, Hanging
 
 HANGING_S = 6.0
-"""A thread hangs if it goes on for so long past its job's time limit; a command has 5 s to end after SIGTERM."""
+"""A thread hangs if it continues for so long past its job's time limit; a command has 5 s to end after SIGTERM."""
 
 
 class Child:

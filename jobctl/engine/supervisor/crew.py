@@ -19,7 +19,7 @@ MAX_DELAY_S = 10.0
 MAX_VAIN = 5
 """In burst mode a seat whose processes died so often without a single job, one after the other, stays empty."""
 HEALTHY_S = 30.0
-"""A process that lived this long starts the next back-off anew."""
+"""The back-off starts from the beginning after a process that lived this long."""
 
 
 @dataclass

@@ -98,7 +98,8 @@ class Part:
             self._channel.close()
 
     def _listen(self) -> str | None:
-        """A socket on which it says how it is; an abstract one leaves no file behind. None where there are none."""
+        """A socket on which it reports its state; an abstract one leaves no file behind. None where these do not
+        exist."""
         channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             channel.bind("")  # Linux picks a free abstract name

@@ -25,7 +25,7 @@ class Trial(Protocol):
 
     @property
     def findings(self) -> Findings | None:
-        """What was found; None while it goes on."""
+        """What was found; None while it continues."""
 
     def close(self) -> None:
         """End it."""

@@ -1,4 +1,4 @@
-"""Writes lines to a descriptor, from a thread of its own if asked to: bounded, whole, and never in anybody's way."""
+"""Writes lines to a descriptor, from a thread of its own if asked to: bounded, whole, and never in anyone's way."""
 
 from __future__ import annotations
 

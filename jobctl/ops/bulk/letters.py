@@ -68,7 +68,7 @@ def discard() -> Verb:
 
 
 def restore() -> Verb:
-    """What lies in the trash is dead again, or waits again if it came from an emptied queue."""
+    """What is in the trash is dead again, or waits again if it came from an emptied queue."""
     return Verb(
         name="dead restore",
         does="restore",

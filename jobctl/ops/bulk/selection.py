@@ -47,7 +47,7 @@ class Selection:
 
     @property
     def by_name(self) -> bool:
-        """Whether each job was named by its id, and nothing else selects: what becomes of each is told."""
+        """Whether ids are the only selection: then each job's result is reported."""
         return bool(self.ids) and self._others.is_empty
 
     @property

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 SHOWN_ERRORS = 20
-"""Of the failures of many jobs so many are told."""
+"""How many failures are reported of a change of many jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Tried:
 
 
 def moved(job: Found) -> Tried:
-    """A job that was changed by somebody else between the look and the step."""
+    """A job that was changed by someone else between the look and the step."""
     said = f"job {job.id} is no longer {job.state}"
     return Tried(job.ref, said, error=NothingMatched(said, f"jobctl job show {job.id}"))
 
@@ -83,7 +83,7 @@ class Verb:
     `name` is the audit log's, `detail` what is added there. A filter chooses jobs in `states`. `judge` says at once
     what becomes of a job, or None if it is to be changed; `change` changes jobs of one queue and says for each whether
     it did, `undone` what is told of one that it did not; `needed` is the error if none was changed. `after` has the
-    last word on jobs that were counted as changed, once all batches are done: one that was asked to stop may go on.
+    last word on jobs that were counted as changed, once all batches are done: one that was asked to stop may continue.
     `by_index` changes dead letters by their groups, or a queue as a whole, in batches without reading the jobs.
     `nothing` is the hint where none matched, `hint` what may be done afterwards.
     """

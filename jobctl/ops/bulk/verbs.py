@@ -173,7 +173,7 @@ def _stopped(store: Store, ref: JobRef) -> Tried:
 
 
 def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
-    """Promote jobs; those that went on by themselves meanwhile count too."""
+    """Promote jobs; those that continued by themselves meanwhile count too."""
     done = dict(zip(ids, store.jobs.promote(queue, ids), strict=True))
     located = store.jobs.locate(queue, [job_id for job_id, promoted in done.items() if not promoted])
     states = {found.id: BY_NAME[found.state] for found in located}

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 SHOWN = 5
-"""Names that a finding lists; of more, the number is told."""
+"""How many names a finding lists; beyond that it gives the number."""
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 MANY_DEAD = 100
-"""Dead letters are part of a normal day; so many want somebody's attention."""
+"""Dead letters are part of a normal day; so many want someone's attention."""
 LATELY = timedelta(days=1)
 """Dead letters that were dropped within this are reported."""
 
@@ -81,7 +81,7 @@ def _dead(store: Store, queues: list[str]) -> Check:
 
 
 def _dropped(store: Store, queues: list[str], catalog: Catalog | None) -> Check:
-    """Dead letters that `keep` dropped of late, or is about to."""
+    """Dead letters that `keep` dropped recently, or will soon drop."""
     since = clock.to_datetime(store.processes.now_ms()) - LATELY
     lately = {queue: found for queue, found in trimming.dropped(store, queues).items() if found.last >= since}
     parts = [f"{found.count:,} of {queue} since {found.first:%Y-%m-%d}" for queue, found in lately.items()]
@@ -96,7 +96,7 @@ def _dropped(store: Store, queues: list[str], catalog: Catalog | None) -> Check:
 
 
 def _ghosts(store: Store, queues: list[str]) -> Check:
-    """Entries whose body is gone: somebody else's dashboard deleted the job, and left its id where it waited."""
+    """Entries whose body is gone: someone else's dashboard deleted the job, and left its id where it waited."""
     ghosts = {queue: count for queue, count in store.ghosts.counts(queues).items() if count}
     if ghosts:
         found = f"ids without a job: {listed(f'{count} in {queue}' for queue, count in sorted(ghosts.items()))}"

@@ -18,7 +18,7 @@ ADVICE = "another program uses this namespace, or wrote to it: use another names
 
 
 def check(store: Store, catalog: Catalog | None) -> Check:
-    """Look at every key that jobctl would use. A wrong one stops whoever needs it."""
+    """Check every key that jobctl would use. One of a wrong type stops the programs that need it."""
     if wrong := store.server.wrong_keys(()):
         return _row(wrong)
     known = {*store.queues.names(), *(catalog.queues if catalog else ())}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LEAST_MS = 1_000
 RETIRED_MS = 3_600_000
-"""A schedule that no catalog at hand has, and that no scheduler has had for this long, is retired."""
+"""A schedule that no catalog here has, and that no scheduler has had for this long, is retired."""
 
 
 def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:

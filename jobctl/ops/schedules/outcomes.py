@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 20
 """Schedules that one look goes through."""
 GONE = "gone"
-"""The state of a job that was removed before anybody saw how it ended."""
+"""The state of a job that was removed before anyone saw how it ended."""
 
 
 def _no_heartbeat(_schedule: Schedule) -> None:
@@ -110,7 +110,7 @@ class Outcomes:
 
 
 def has_ended(state: str) -> bool:
-    """Whether a job in that state, as `state_of` names it, is in the way of nothing."""
+    """Whether a job in that state, as `state_of` names it, holds up no tick."""
     return state == GONE or state in TERMINAL
 
 

@@ -21,7 +21,7 @@ from jobctl.text import sanitize
 log = logging.getLogger(__name__)
 
 TRIES = 5
-"""How often a tick is tried anew because the jobs in its way have ended."""
+"""How often a tick is tried again because the jobs in its way have ended."""
 
 
 class Ticking:

@@ -53,9 +53,10 @@ _SHORT = {
 
 
 class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
-    """What lists say of a job beyond its body: short, and written whole by whoever holds the job's token.
+    """What lists show of a job besides its body: short, and always written as a whole, by the holder of the job's
+    token.
 
-    `count` is the number of attempts in all, which lie apart (see attempts.py); `spent` is how many of them were before
+    `count` is the number of attempts in all, which are apart (see attempts.py); `spent` is how many of them were before
     the present budget of retries began (a retried dead letter starts a new budget). `retries` is the policy's maximum
     when it last ran. `error` and `message` are those of the last failure, cut by `fail`. Times in epoch ms; `started`
     is left out where `ran` says it. `unknown` is since when no worker knew its type. Of a dead letter, `type` and

@@ -1,4 +1,4 @@
-"""A job as it lies in Redis."""
+"""A job as it is in Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobctl.store.data.ids import JobRef
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it lies in Redis, undecoded parts included; what operations work on.
+    """A job as it is in Redis, undecoded parts included; what operations work on.
 
     `attempts` (the oldest first) and `result` (JSON) are empty until `Jobs.details` has read them.
     """
@@ -53,7 +53,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def seen_as(self) -> str:
-        """The state that people are told: a job that its worker has fetched ahead waits."""
+        """The state that is shown: a job that its worker has fetched ahead is waiting."""
         return "waiting" if self.state == "running" and not self.began_ms else self.state
 
     @property

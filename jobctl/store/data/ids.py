@@ -119,7 +119,7 @@ def alias(job_id: str, message_id: str) -> str:
 
 
 def readable(stock_id: bytes) -> str:
-    """The id under which a stock message's job goes on: its own, or hexadecimal if it is not printable ASCII.
+    """The id under which a stock message's job continues: its own, or hexadecimal if it is not printable ASCII.
 
     fetch.lua does the same to jobs that it hands out.
     """

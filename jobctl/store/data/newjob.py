@@ -48,7 +48,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
 class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     "lane": "l", "expires_ms": "x", "unique": "u", "named": "k",
 }):  # fmt: skip
-    """What stands beside a job, as _enqueue.lua reads it."""
+    """What is stored beside a job, as _enqueue.lua reads it."""
 
     lane: str = ""
     expires_ms: int | None = None
@@ -97,7 +97,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     named: bool = False
 
     def extra(self) -> bytes:
-        """What stands beside the job, as _enqueue.lua reads it."""
+        """What is stored beside the job, as _enqueue.lua reads it."""
         if not self.lane and self.unique is None and self.expires_ms is None and not self.named:
             return b""
         unique = None if self.unique is None else _claim(self.unique, self)
@@ -211,7 +211,7 @@ def fresh(job: NewJob) -> Job:
 
 
 def forgotten(done: Enqueued) -> Job:
-    """The same of a job that holds another's key and is not kept any more: it has completed."""
+    """The same of a job that holds another's key and is no longer kept: it has completed."""
     job, minted = done.job, ids.minted_at(done.id)
     enqueued = None if minted is None else clock.to_datetime(minted)
     return Job(id=done.id, type=job.type, queue=job.queue, state="completed", enqueued_at=enqueued)

@@ -260,8 +260,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     """A live supervisor (worker) or scheduler. `beat_s` is the age of its last heartbeat, in seconds.
 
-    `hanging` counts threads that go on with a job past its time limit, the first since `hanging_since`; `hanging_jobs`
-    are ids of some of these jobs.
+    `hanging` counts threads that continue with a job past its time limit, the first since `hanging_since`;
+    `hanging_jobs` are ids of some of these jobs.
     """
 
     name: str

@@ -19,7 +19,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is said of a job that a verb leaves as it is.
+    """What to say of a job that a verb does not change.
 
     `kind`: already (it is so), nothing (there is nothing left to do), refused (something else has to be done first).
     `text` follows "job ID", `hint` says what to do; `{id}` in it is the job's.
@@ -215,8 +215,8 @@ WAY = (
     *TERMINAL,
     "retrying",
 )
-"""The states as a job goes through them. Whoever looks at them in this order meets a job that goes on meanwhile further
-on, one that failed at last."""
+"""The states as a job goes through them. Whoever looks at them in this order meets a job that continues meanwhile
+further on, one that failed at last."""
 
 
 def allowing(verb: str) -> tuple[str, ...]:

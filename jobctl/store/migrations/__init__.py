@@ -2,5 +2,5 @@
 
 A step is a sequence of parts. A part counts what there is to look at, and gives batches of commands, each of which is
 written in one transaction if the migration is still the one that began. A batch that was written is not given again by
-a step that is begun anew. To add a step: a file here, a line in STEPS (run.py), and `LAYOUT` in store/wire/layout.py.
+a step that is begun again. To add a step: a file here, a line in STEPS (run.py), and `LAYOUT` in store/wire/layout.py.
 """

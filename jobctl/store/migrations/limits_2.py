@@ -64,7 +64,7 @@ def _cleared(store: Namespace, queue: str, lanes: list[bytes | None]) -> list[Co
 
 
 def _windows(store: Namespace, queue: str) -> Iterator[Batch]:
-    """What fixed and sliding windows have counted goes on counting."""
+    """What fixed and sliding windows have counted still counts."""
     keys, client = store.keys, store.connection
     specs = {ids.read(k): ids.read(v) for k, v in client.hgetall(keys.limits(queue)).items()}
     for kind in ("fixed", "sliding"):

@@ -1,7 +1,7 @@
 """Carries out migrations: locks the namespace against every program, writes batches, and gives it its new layout.
 
 While it is at work `NS:@layout` holds "FROM>TO", which no program works with, and `NS:@migrating` who is at it: one at
-a time. A migration that was killed is begun again and goes on.
+a time. A migration that was killed and is started again goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Way(msgspec.Struct, frozen=True):
 
 
 def current(store: Namespace) -> str | None:
-    """The layout of a namespace, "FROM>TO" while it is migrated, None if nothing lies there."""
+    """The layout of a namespace, "FROM>TO" while it is migrated, None if it is empty."""
     with mapping():
         pipe = store.connection.pipeline(transaction=False)
         pipe.get(store.keys.layout()).exists(*layout.marks(store.keys))
@@ -80,7 +80,7 @@ def alive(store: Namespace) -> list[ProcessInfo]:
 def walk(store: Namespace, way: Way) -> Iterator[int]:
     """Carry out a step; yields how many entries were looked at so far.
 
-    Raises Refused while a process works here, OtherLayout when somebody else has finished it.
+    Raises Refused while a process works here, OtherLayout when someone else has finished it.
     """
     me = secrets.token_hex(8)
     try:

@@ -1,6 +1,6 @@
 """From layout 1 to 2.
 
-Records become short: attempts, tracebacks and results go to keys of their own. Jobs of emptied queues lie in the trash
+Records become short: attempts, tracebacks and results go to keys of their own. Jobs of emptied queues are in the trash
 with the others, ids that producers chose are remembered for longer, aliases belong to a queue, pauses have another key,
 lanes are by priority.
 Reservations get new tokens: a worker of layout 1 that was frozen meanwhile can end none of them.

@@ -35,7 +35,7 @@ class GroupInfo(msgspec.Struct, frozen=True):
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """What one batch by groups did, and where the next one goes on."""
+    """What one batch by groups did, and where the next one continues."""
 
     changed: int
     failed: int
@@ -120,7 +120,7 @@ class Dead:
         return Moved(*self._store.run("discard", queue, TRASH_MS, "groups", limit, *span, *groups))
 
     def discard(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Move dead letters, given as (id, group), to the trash; False for those that were not dead any more."""
+        """Move dead letters, given as (id, group), to the trash; False for those that were no longer dead."""
         return [bool(done) for done in steps.each(self._store, Rows("discard", queue, (TRASH_MS, "ids"), jobs))]
 
     def restore(self, queue: str, jobs: Sequence[Found]) -> list[bool]:

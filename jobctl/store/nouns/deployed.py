@@ -74,7 +74,7 @@ class Deployed:
             self._store.writer.hset(self._store.keys.followed(), queue, digest)
 
     def lease(self, queue: str, process: str) -> bool:
-        """Be the one who brings a queue's jobs under their limits, or go on being it; false if another is. Should two
+        """Become the one that moves a queue's jobs to their new limits, or stay it; false if another one is. Should two
         do it at once, they do the same."""
         key = self._store.keys.following(queue)
         with mapping():

@@ -1,4 +1,4 @@
-"""How deep queues are, how long their oldest job waits, and how many ended of late."""
+"""How deep queues are, how long their oldest job waits, and how many ended recently."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PAGE = 500
 PAGES = 40
-"""Pages of ids that one sweep of a queue looks at; the next one goes on from there."""
+"""Pages of ids that one sweep of a queue looks at; the next one continues from there."""
 _ENDED = tuple(state for state in ALL if state.ended)
 _LIVE = tuple(state for state in ALL if not state.ended)
 _PLACES = tuple(place for state in ALL for place in state.places if place.kind == "set")

@@ -218,7 +218,7 @@ class Jobs:
         return self._each("free", queue, (), job_ids)
 
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were not any more."""
+        """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were no longer so."""
         return [bool(done) for done in steps.each(self._store, Rows("revive", queue, (queue, "ids"), jobs))]
 
     def remove(self, queue: str, job_ids: Sequence[str]) -> list[bool]:

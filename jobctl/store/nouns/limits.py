@@ -107,9 +107,9 @@ class Limits:
         self.look_again(queue, limit)
 
     def reset(self, queue: str, limit: str, key: str | None = None) -> bool:
-        """Forget what was set by hand, and how much is used: of one key, or of all keys that somebody waits for.
+        """Forget what was set by hand, and how much is used: of one key, or of all keys that someone waits for.
 
-        False if there was nothing to forget. Jobs that run go on counting against a concurrency.
+        False if there was nothing to forget. Jobs that run continue counting against a concurrency.
         """
         client, keys = self._store.client, self._store.keys
         with mapping():
@@ -121,7 +121,7 @@ class Limits:
         return was > 0
 
     def _waiting_keys(self, queue: str, limit: str) -> Iterable[list[str | None]]:
-        """The keys of a limit that somebody waits for, in pages; None is the limit itself."""
+        """The keys of a limit that someone waits for, in pages; None is the limit itself."""
         yield [None]
         backlog, start = self._store.keys.of_limits(queue, f"backlog:{limit}"), 0
         while page := self._store.client.zrange(backlog, start, start + PAGE - 1):
@@ -172,7 +172,7 @@ class Limits:
         return out
 
     def rows(self, queue: str, catalog: Mapping[str, str] | None = None) -> list[LimitState]:
-        """All limits of a queue that somebody defined, set, or waits for; and those of a catalog (limit → spec) that no
+        """All limits of a queue that someone defined, set, or waits for; and those of a catalog (limit → spec) that no
         worker has defined yet."""
         client, keys = self._store.client, self._store.keys
         with mapping():

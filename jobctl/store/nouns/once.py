@@ -30,8 +30,8 @@ class Once:
     def step(self, step: str, key: str, queue: str, job_id: str, token: str, value: str, ttl_ms: int) -> OnceState:
         """Take a step of the attempt that holds `token`.
 
-        "begin": it is about to do it; what a dead attempt began is begun anew. "done": it is done and stays so for
-        `ttl_ms`, and `value` is what a later attempt is given. "undo": it failed, and whoever comes next begins anew.
+        "begin": it is about to do it, also if a dead attempt began it before. "done": it is done and stays so for
+        `ttl_ms`, and `value` is what a later attempt is given. "undo": it failed, and the next attempt begins again.
         """
         reply = self._store.run("once", (), step, key, queue, job_id, token, value, ttl_ms)
         return OnceState(*(ids.read(part) for part in reply))

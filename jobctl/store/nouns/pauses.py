@@ -43,7 +43,7 @@ class Pauses:
         self._store = store
 
     def pause(self, scope: str, pause: Pause) -> None:
-        """Stop handing out jobs, until a time or until resumed. Running ones go on.
+        """Stop handing out jobs, until a time or until resumed. Running ones continue.
 
         It takes the place of an earlier pause: who waits for the end of that one is looked at again.
         """

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 SHOWN = 5
-"""Jobs that go on past their limits which a process names; of more, the number is told."""
+"""How many jobs past their time limits a process names; beyond that it gives only the number."""
 LEASE_MS = 15_000
 """A process that has not beaten for this long is lost."""
 
 
 class Hanging(msgspec.Struct, frozen=True, array_like=True):
-    """A job that goes on past its time limit, since `since_ms` (epoch ms)."""
+    """A job that continues past its time limit, since `since_ms` (epoch ms)."""
 
     queue: str
     job_id: str
@@ -35,7 +35,7 @@ class Hanging(msgspec.Struct, frozen=True, array_like=True):
 class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A worker process as its supervisor sees it. Its leases are kept alive by the supervisor's beat.
 
-    `hanging` counts the threads that go on past their job's time limit; `hanging_jobs` are the first few of these.
+    `hanging` counts the threads that continue past their job's time limit; `hanging_jobs` are the first few of these.
     """
 
     name: str
@@ -150,7 +150,7 @@ class Processes:
         return dict(out)
 
     def anything_held(self, queues: Sequence[str]) -> bool:
-        """Whether a job of one of the queues is reserved by anybody: one command, where nothing is."""
+        """Whether a job of one of the queues is reserved by anyone: one command, where nothing is."""
         with mapping():
             return bool(queues) and bool(self._store.client.exists(*(self._store.keys.running(q) for q in queues)))
 

@@ -26,7 +26,7 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an attempt said of itself, and when: epoch ms on its worker's clock.
 
     `first` is (done, at) of what it said first, None if this is it. The rate counts from there: an attempt may begin by
-    connecting to something, or go on from where an earlier one stopped.
+    connecting to something, or continue from where an earlier one stopped.
     """
 
     done: int | float
@@ -48,7 +48,7 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def following(before: Told | None, done: int | float, at: int, total: int | float | None, message: str | None) -> Told:
-    """What an attempt says after `before`. One that begins anew (`done` falls below the first) is judged anew."""
+    """What an attempt says after `before`. One that begins again (`done` falls below the first) is judged again."""
     first = None if before is None else before.first or (before.done, before.at)
     return Told(done, at, total, message, first if first is not None and done >= first[0] else None)
 
@@ -81,7 +81,7 @@ class Progress:
 
 
 def read(data: bytes) -> Told | None:
-    """What lies in Redis; None for nothing, or what cannot be read."""
+    """What is in Redis; None for nothing, or what cannot be read."""
     if not data:
         return None
     try:

@@ -26,7 +26,7 @@ SCAN_PAGE = 5_000
 """Keys that one call looks at when stock queues are searched: a few milliseconds of Redis."""
 SCANNED_S = 60
 SCAN_SHARE = 20
-"""What a search took is passed at least so many times before the next: it takes no more than 5 % of anybody's time."""
+"""What a search took is passed at least so many times before the next: it takes no more than 5 % of anyone's time."""
 
 
 class Peek(msgspec.Struct, frozen=True):

@@ -48,7 +48,7 @@ class ByHand(msgspec.Struct, frozen=True, omit_defaults=True):
 class Cursor(msgspec.Struct, frozen=True):
     """Where a schedule stands: its last tick (epoch ms) and the one that comes next, the job of the last that had one,
     its pause; when a cursor that a wrong clock had moved was last set back, and from which tick; up to which tick its
-    history is not known any more; how many of its jobs in a row have died."""
+    history is no longer known; how many of its jobs in a row have died."""
 
     last_ms: int | None
     last_job: str | None
@@ -62,7 +62,7 @@ class Cursor(msgspec.Struct, frozen=True):
 class Ticked(msgspec.Struct, frozen=True):
     """What became of a tick. `outcome`:
 
-    used (`job` says what became of its job); taken (somebody had it); early (Redis's clock has not come to it); paused
+    used (`job` says what became of its job); taken (someone had it); early (Redis's clock has not come to it); paused
     (it passed unused); behind (ticks from `more`, epoch ms, on come first); overlaps (job `more`, as "QUEUE ID", of an
     earlier tick may not have ended); forgotten (its history is trimmed).
 

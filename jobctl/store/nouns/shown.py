@@ -1,4 +1,4 @@
-"""Jobs in the machine format: the record that scripts may rely on, made of what lies in Redis."""
+"""Jobs in the machine format: the record that scripts may rely on, made of what is in Redis."""
 
 from __future__ import annotations
 

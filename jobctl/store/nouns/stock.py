@@ -82,7 +82,7 @@ class Stock:
             return int(self._store.client.zcard(self._store.keys.stock_dead(queue)))
 
     def counts_dead(self, queues: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """The queues in whose inbox something lies, and how much: a round trip for every 1,000."""
+        """The queues whose inboxes are not empty, and how much they hold: one round trip per 1,000."""
         for start in range(0, len(queues), 1_000):
             some = queues[start : start + 1_000]
             with mapping():

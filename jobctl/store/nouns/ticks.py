@@ -20,7 +20,7 @@ class TickRow(msgspec.Struct, frozen=True, rename={"due_ms": "due"}):
     """What became of a tick. Times are epoch ms.
 
     `what`: enqueued, missed, skipped, queued, paused, held. `how` it came about: tick, caught_up, queued, backfill,
-    hand. `state` is that in which its job ended: completed, dead, cancelled; gone if it was removed before anybody
+    hand. `state` is that in which its job ended: completed, dead, cancelled; gone if it was removed before anyone
     looked.
     """
 

@@ -2,7 +2,7 @@
 -- INCLUDE: _budget _unique
 -- KEYS: bodies archive cancelled uniques expiring
 
--- Moves live bodies to the archive, where the bodies of all ended jobs lie. O(#ids).
+-- Moves live bodies to the archive, where the bodies of all ended jobs are. O(#ids).
 local function archive(k, ids)
   if #ids == 0 then return end
   local bodies = redis.call('HMGET', k.bodies, unpack(ids))

@@ -1,6 +1,6 @@
 -- What one call may cost, so that no other client waits for long: counted in commands, their arguments, and the bytes
 -- that are moved. A script that goes through many jobs takes them in slices for as long as it can afford one, and says
--- how far it came; the caller goes on with the rest. The loader puts this before all other fragments, so that it counts
+-- how far it came; the caller continues with the rest. The loader puts this before all other fragments, so that it counts
 -- what they do.
 
 local BUDGET = 2000 -- a unit is one to two microseconds

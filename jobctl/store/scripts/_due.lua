@@ -1,8 +1,8 @@
--- The index of due times, and the wake token: who sleeps until when.
+-- The index of due times, and the wake token: which worker sleeps until when.
 -- INCLUDE: _live
 -- KEYS: limits due wake
 
--- One token in the wake list is enough: whoever takes it and leaves jobs behind puts it back.
+-- One token in the wake list is enough: a worker that takes it and leaves jobs behind puts it back.
 local function wake(k)
   if redis.call('EXISTS', k.wake) == 0 then redis.call('RPUSH', k.wake, '1') end
 end

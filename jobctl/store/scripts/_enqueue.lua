@@ -1,8 +1,8 @@
 -- Adds jobs to a queue; an id that is known already is left alone. Shared by enqueue and tick.
 -- jobs: flat {id, body, priority, due, extra, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
--- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, u: {n: name, m: w|s|f, t: window in ms, c: skip|fail|replace|extend, h: hold when
--- dead (0 | 1), r: the record of a job that this one replaces, e: the event of
--- that, without its id}}.
+-- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, u: its unique key}, and that is {n: name, m: w |
+-- s | f, t: window in ms, c: skip | fail | replace | extend, h: hold when dead (0 | 1), r: the record of a job that this one
+-- replaces, e: the event of that, without its id}.
 -- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
 -- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
 -- INCLUDE: _budget _due _ready _take_out _archive _ended _forget _events
@@ -36,7 +36,7 @@ local function replace(k, queue, holder, unique, now)
   return tonumber(due), true
 end
 
--- Who holds a unique key; false if nobody does. A window goes on although its job is forgotten.
+-- Who holds a unique key; false if nobody does. A window stays although its job is forgotten.
 local function holder_of(k, key)
   local holder = redis.call('GET', key)
   if holder and redis.call('HEXISTS', k.uniques, holder) == 0 and redis.call('PTTL', key) < 0 then return false end

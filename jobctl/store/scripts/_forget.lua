@@ -6,7 +6,7 @@ local REMEMBER_MS = 600000 -- an id is remembered this long after its job's end,
 local BESIDE = { 'archive', 'records', 'results', 'crashes', 'priorities', 'lanes', 'origins' }
 local TRIM = 700 -- what one call spends on it beside its other work
 
--- Keys that forgotten jobs still hold are free. A window goes on.
+-- Frees the keys that forgotten jobs still hold. A window stays.
 local function forget_keys(k, ids)
   if redis.call('EXISTS', k.uniques) == 0 then return end
   for i, unique in ipairs(redis.call('HMGET', k.uniques, unpack(ids))) do

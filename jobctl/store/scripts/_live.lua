@@ -18,8 +18,8 @@ for _, row in ipairs(LIVE) do
   if row.timed then TIMED[#TIMED + 1] = row end
 end
 
--- Where live jobs are: for each id its row of LIVE or LISTED, and the value or score that it has there. An id that has
--- no body is told to be LISTED. O(#ids).
+-- Where live jobs are: for each id its row of LIVE or LISTED, and the value or score that it has there. An id without a
+-- body counts as LISTED. O(#ids).
 local function places_of(k, ids)
   local rows, details = {}, {}
   for i = 1, #ids do rows[i] = LISTED end

@@ -3,7 +3,7 @@
 -- KEYS: running cancels progress records
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
--- somebody asked that it stops. O(#ids).
+-- someone asked that it stops. O(#ids).
 local function release(k, ids)
   redis.call('HDEL', k.running, unpack(ids))
   if redis.call('EXISTS', k.progress) == 1 then redis.call('HDEL', k.progress, unpack(ids)) end
@@ -24,7 +24,7 @@ end
 
 -- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
 -- Calls finish(ids, at, asked) with those whose token is the current one: their ids, where each is in ARGV, and whether
--- somebody cancelled it. They run no more then, and the slots of their lanes are free. `fits`, if given, says how many of
+-- someone cancelled it. They no longer run then, and the slots of their lanes are free. `fits`, if given, says how many of
 -- a slice fit into the budget; `units`, how much of the budget this may use.
 -- Returns {how many attempts were gone through, the indexes (from 0) of those that are not current}.
 local function each_current(k, queue, first, width, finish, fits, units)
@@ -61,7 +61,7 @@ end
 local function write_records(k, ids, at, offset) write_texts(k.records, ids, at, offset) end
 
 -- Adds what is `offset` arguments after where a job is in ARGV to `events`, if it says anything.
--- Where somebody asked that the job stops, it is told to be cancelled instead.
+-- Where someone asked that the job stops, the event says cancelled instead.
 local function tell(events, at, offset, asked)
   local event = ARGV[at + offset]
   if event ~= '' then events[#events + 1] = asked and retold(event, 'cancelled') or event end

@@ -14,8 +14,8 @@ local function take_from(k, queue, row, ids)
 end
 
 -- Takes a job that does not run out of its place. Returns its row of LIVE or LISTED (nil if it is not live; the row of
--- the running state says that nothing was done), then its score: its place in a line, or its time. Whoever has taken
--- jobs out refreshes the index of due times.
+-- the running state says that nothing was done), then its score: its place in a line, or its time. The caller refreshes
+-- the index of due times.
 local function take_out(k, queue, id)
   if redis.call('HEXISTS', k.bodies, id) == 0 then return nil end
   local row, detail = place_of(k, id)

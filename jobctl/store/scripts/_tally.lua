@@ -1,4 +1,4 @@
--- How many jobs of a queue came to an end of late, counted as it happens: what is kept of them does not tell.
+-- How many jobs of a queue came to an end recently, counted as it happens: the jobs that are kept do not show it.
 -- KEYS: ended
 
 local SLOT_MS, SLOTS = 5000, 13 -- a minute and the slot that is not over

@@ -20,7 +20,7 @@ local function row_of(k, name, tick)
   if member and string.sub(member, 1, 1) == 't' then return member, cjson.decode(string.sub(member, 2)) end
 end
 
--- What was before `floor` is not known any more.
+-- What was before `floor` is no longer known.
 local function trim_rows(k, name, now)
   local key = history_of(k, name)
   local over = redis.call('ZCARD', key) - ROWS_KEPT

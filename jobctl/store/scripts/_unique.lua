@@ -25,7 +25,7 @@ local function free_keys(k, ids, event)
   return freed
 end
 
--- A job that ended lives again: it takes its key if nobody has it. A window is not begun anew. O(#ids).
+-- A job that ended lives again: it takes its key if nobody has it. A window is not started again. O(#ids).
 local function reclaim_keys(k, ids)
   if #ids == 0 or redis.call('EXISTS', k.uniques) == 0 then return end
   for _, id in ipairs(ids) do

@@ -1,9 +1,9 @@
--- How much of the budget is left, for a script that goes on with something else where one thing has become too long.
+-- How much of the budget is left, for a script that turns to something else when one thing takes too long.
 -- INCLUDE: _budget
 
 local function may_go_on() return spent < BUDGET end
 
--- Whether so much may be done yet. If not, the call is over: whoever comes next begins here.
+-- Whether so much may be done yet. If not, the call is over: the next one begins here.
 local function can_spend(units)
   if spent + units <= BUDGET then return true end
   spent = BUDGET

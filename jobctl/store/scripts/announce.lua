@@ -1,5 +1,5 @@
--- Says which schedules a scheduler has. One that is new, or due at other times than before, has no ticks in the past: its first
--- is the next one. One that was renamed goes on where the old name stands.
+-- Says which schedules a scheduler has. One that is new, or due at other times than before, has no ticks in the past:
+-- its first is the next one. One that was renamed takes over the cursor and history of the old name.
 -- INCLUDE: _ticks
 -- KEYS: announced cursors open_ticks
 -- ARGV: {schedule, a digest of when it is due, its next tick (epoch ms), what it was called before or ''} of each

@@ -1,4 +1,4 @@
--- Ends attempts that failed for good: the job is a dead letter, with its reason in its record. A job that somebody
+-- Ends attempts that failed for good: the job is a dead letter, with its reason in its record. A job that someone
 -- cancelled meanwhile is cancelled instead.
 -- INCLUDE: _settle _archive _attempts _groups _tally _events
 -- KEYS: dead

@@ -1,4 +1,4 @@
--- Ends attempts that succeeded: the body goes to the archive, the record and the result lie beside it.
+-- Ends attempts that succeeded: the body goes to the archive, the record and the result are beside it.
 -- INCLUDE: _budget _settle _archive _ended _forget _tally _events
 -- KEYS: crashes results completed
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event, result ('' for null)

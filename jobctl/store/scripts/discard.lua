@@ -4,7 +4,7 @@
 -- KEYS: trash
 -- ARGV: ttl_ms, 'ids', then for each job: id, group
 --       ttl_ms, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), then the groups
--- Returns: ids: {how many jobs were gone through, for each of them 1 if it was discarded, 0 if it was not dead any more}
+-- Returns: ids: {how many jobs were gone through, for each of them 1 if it was discarded, 0 if it was no longer dead}
 --          groups: {discarded, 0, groups that are done, 0}
 -- Cost: O(jobs + groups), within the budget
 

@@ -1,5 +1,5 @@
 -- Forgets jobs whose body is gone: another program deleted it, and left their ids behind. One that has its body, runs, or
--- waits in the list is left alone: whoever ends it, or comes to its entry, sees to it.
+-- waits in the list is left alone: that is done when it ends, or when a fetch comes to its entry.
 -- INCLUDE: _budget _live _ended _due _take_out _groups _attempts _forget
 -- KEYS: bodies archive expiring
 -- ARGV: queue, then for each job: id, its group ('' if it is not dead)

@@ -17,7 +17,7 @@ local exact = time_exact()
 local out = { now, 0, '' }
 local left = want
 
--- An id that is not printable ASCII cannot be typed and may not be text at all: a stock message with such a one goes on
+-- An id that is not printable ASCII cannot be typed and may not be text at all: a stock message with such a one continues
 -- under its hexadecimal form (with the token, so that it is nobody else's).
 local function readable(k, id, token)
   if not string.find(id, '[^\33-\126]') then return id end

@@ -2,8 +2,8 @@
 -- whose job is known already only leaves the inbox.
 -- INCLUDE: _budget _attempts _groups _alias
 -- KEYS: stock_dead stock_dead_bodies bodies archive records stock_queues
--- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch ms),
---       attempt ('' if its options tell of none), its traceback, the message's own id ('' if the job's id is that)
+-- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch
+--       ms), attempt ('' if its options tell of none), its traceback, the message's own id ('' if the job's id is that)
 -- Returns: {how many messages were gone through, how many of them were taken in}
 -- Cost: O(messages), within the budget
 

@@ -15,7 +15,7 @@ local function look(ids)
   local ends, moments = ends_of(K, ids)
   local live, archived = redis.call('HMGET', K.bodies, unpack(ids)), redis.call('HMGET', K.archive, unpack(ids))
 
-  -- What lies beside the jobs under a key: most have none of it.
+  -- What is beside the jobs under a key: most have none of it.
   local function beside(key, command)
     return redis.call('EXISTS', key) == 1 and redis.call(command or 'HMGET', key, unpack(ids)) or {}
   end

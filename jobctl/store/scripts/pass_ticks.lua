@@ -1,9 +1,9 @@
--- Lets ticks of a schedule pass without a job, and notes why: missed, skipped, or queued behind the job of an earlier tick.
--- Those that are not newer than the cursor were decided by others.
+-- Lets ticks of a schedule pass without a job, and notes why: missed, skipped, or queued behind the job of an earlier
+-- tick. It leaves out ticks up to the cursor, which others have decided.
 -- INCLUDE: _ticks
 -- KEYS: cursors open_ticks
--- ARGV: schedule, the tick after the last one (epoch ms), what (missed | skipped | queued), why, ticks (epoch ms) in order; without
---       ticks, the next one is another than was expected
+-- ARGV: schedule, the tick after the last one (epoch ms), what (missed | skipped | queued), why, then the ticks (epoch ms)
+--       in order. Without ticks it only writes which tick is next
 -- Returns: how many passed
 -- Cost: O(#ticks * log of the rows); at most 50 ticks
 

@@ -1,7 +1,7 @@
--- Puts jobs that wait in a lane into another one, because the limits of their type have changed: at their place there by
--- sequence, so that the older is first. One without a lane now goes to the head of the list (or to its place among those
--- that have a priority): whoever gives the oldest last keeps their order, also over several calls. A job that has left the
--- lane that it is said to be in stays as it is.
+-- Moves limited jobs to other lanes, because the limits of their type have changed: to their place there by sequence, the
+-- older first. A job without a lane now goes to the head of the list (or to its place among those that have a priority); a
+-- caller that names the oldest last keeps their order, also over several calls. A job that is no longer in the lane that
+-- the caller names is left alone.
 -- INCLUDE: _budget _lanes _due
 -- KEYS: ready ordered priorities lanes limited
 -- ARGV: queue, then for each job: id, the lane that it is in, its new lane ('' for none)

@@ -1,9 +1,9 @@
 -- Gives reservations back: to the head of their line on drain, or for a worker that died (then with the lost attempt,
 -- and a crash counted); to the back of their lane when only the worker found that they have one, and maybe
 -- that they expire; and to the head of their lane when the other side asked for a pause, which slows its rate limits
--- down. A job that somebody cancelled meanwhile is cancelled instead. No retry is consumed, and the rates of one that did
--- not start are as if it had not been fetched. Of those that go to the head the last one given is the first there: whoever
--- gives the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
+-- down. A job that someone cancelled meanwhile is cancelled instead. No retry is consumed, and the rates of one that did
+-- not start are as if it had not been fetched. Of those that go to the head the last one given is the first there: a caller
+-- that names the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
 -- fetched.
 -- INCLUDE: _settle _archive _limits _rates _lanes _due _attempts _ready _events
 -- KEYS: crashes lanes expiring

@@ -1,4 +1,4 @@
--- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that somebody
+-- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that someone
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
 -- INCLUDE: _settle _archive _limits _attempts _due _events
 -- KEYS: bodies retrying

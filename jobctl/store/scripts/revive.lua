@@ -1,5 +1,5 @@
 -- Retries ended jobs, which wait again under the same id: those that are named (dead or cancelled ones), or the dead
--- letters of groups, the oldest first, without reading what they are. Where a job lies decides, not its group: a job that
+-- letters of groups, the oldest first, without reading what they are. Where a job is decides, not its group: a job that
 -- died once keeps the group in its record when it is retried and then cancelled.
 -- INCLUDE: _budget _groups _revive _attempts _unique _ready
 -- KEYS: cancelled records queues

@@ -7,9 +7,9 @@
 --       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue). how: tick (it is due now), caught_up (it was missed),
 --       queued (it has waited for the job before it), backfill, hand; the last two leave the cursor alone and run during a pause
 -- Returns: {what, Redis's time (epoch ms), the cursor before ('' if there was none), the cursor that was set back or '', more};
---          what: used, taken (somebody had it), early (not due: nothing is changed), paused (one that has waited waits on),
+--          what: used, taken (someone had it), early (not due: nothing is changed), paused (one that has waited waits on),
 --          behind (ticks from `more` on come first: nothing is changed), overlaps (job `more`, as 'QUEUE ID', of an earlier
---          tick may not have ended: at most the cursor returned), forgotten (what became of it is not known any more: nothing
+--          tick may not have ended: at most the cursor returned), forgotten (what became of it is no longer known: nothing
 --          is changed). Of one that is used also what became of its job and the other job's id (as enqueue answers)
 -- Cost: O(log of the rows)
 
@@ -46,7 +46,7 @@ local function was_taken()
   return false
 end
 
--- The cursor's part for a tick in its turn. Returns what the script answers, nil to go on.
+-- The cursor's part for a tick in its turn. Returns what the script answers, nil to continue.
 local function advance()
   -- The ticks that were enqueued one after the other up to the cursor: the first, and the one that would be next.
   local first, next_one = string.match(found[3] or '', '^(%d+) (%d+)$')

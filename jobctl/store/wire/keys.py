@@ -1,6 +1,6 @@
 """Every Redis key of a namespace, each named once. docs/redis.md says what each holds and who writes it.
 
-A queue's name may come from a message of anybody who can write to Redis. Every key that is made of one refuses a name
+A queue's name may come from a message of anyone who can write to Redis. Every key that is made of one refuses a name
 that the catalog would refuse (UsageError): none holds `@` or `:`, so no queue's key can be another key.
 """
 
@@ -132,7 +132,7 @@ class Keys:
         return self._of("named", queue)
 
     def limits(self, queue: str) -> str:
-        """What the limits of a queue's jobs allow. Everything about who waits for them lies below this key."""
+        """What the limits of a queue's jobs allow. Everything about who waits for them is below this key."""
         return self._of("limits", queue)
 
     def following(self, queue: str) -> str:
@@ -222,7 +222,7 @@ class Keys:
         return self._one("cursors")
 
     def ticks(self) -> str:
-        """What became of ticks: the history of each schedule, and the jobs whose end is to be noted, lie below it."""
+        """What became of ticks: the history of each schedule, and the jobs whose end is to be noted, are below it."""
         return self._one("ticks")
 
     def history(self, schedule: str) -> str:
@@ -263,7 +263,7 @@ class Keys:
         return self._one("audit")
 
     def once(self) -> str:
-        """Side effects that were done once lie below this key."""
+        """Side effects that were done once are below this key."""
         return self._one("once")
 
     def published(self) -> str:

@@ -1,8 +1,8 @@
 """Which layout a namespace has: what keeps one version of jobctl away from what another one wrote.
 
 `NS:@layout` holds the number. Every script looks at it before anything else, so a program that was connected before a
-migration changes nothing after it; the first script of all writes it. A namespace without the key in which something
-lies is of layout 1, which had none. While `jobctl migrate` is at work the key holds "FROM>TO", and every program waits.
+migration changes nothing after it; the first script of all writes it. A namespace that is not empty and has no such key
+is of layout 1. While `jobctl migrate` is at work the key holds "FROM>TO", and every program waits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MARKS = ("queues", "stock_queues", "token", "due", "notice", "processes", "beats
 
 def guard(*, reads: bool) -> str:
     """The first lines of a script. KEYS[1] is `layout`. One that only reads may look at a namespace without a number:
-    whether that is one in which nothing lies was seen before."""
+    whether that is empty was checked before."""
     found = f"layout and layout ~= '{LAYOUT}'" if reads else f"layout ~= '{LAYOUT}'"
     refuse = f"return redis.error_reply('{REFUSED} ' .. (layout or '{NONE}'))"
     return f"local layout = redis.call('GET', KEYS[1])\nif {found} then {refuse} end"

@@ -1,8 +1,8 @@
 """Connections that notice when the server behind them is no longer the one to talk to.
 
-A primary that was demoted goes on answering its clients, with refusals. Whoever meets one says so to all connections of
-the client: each is made anew before its next command, and asks where the primary is now (a Sentinel, a cluster, the
-name service). Callers see a ConnectionError, as when the network is down.
+A primary that was demoted still answers its clients, with refusals. A connection that meets one tells all connections
+of the client: each is opened again before its next command, and asks where the primary is now (a Sentinel, a cluster,
+the name service). Callers see a ConnectionError, as when the network is down.
 """
 
 from __future__ import annotations

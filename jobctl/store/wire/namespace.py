@@ -57,7 +57,7 @@ class Namespace:
         return self.connection
 
     def look(self) -> None:
-        """See whether this version can work with what lies in the namespace, in one round trip. Raises OtherLayout."""
+        """See whether this version can work with what is in the namespace, in one round trip. Raises OtherLayout."""
         with mapping():
             pipe = self.connection.pipeline(transaction=False)
             pipe.get(self.keys.layout())
@@ -68,7 +68,7 @@ class Namespace:
         self._seen = True
 
     def _found(self) -> None:
-        """Give a namespace in which nothing lies its layout. Raises OtherLayout for one that has another."""
+        """Write the layout of an empty namespace. Raises OtherLayout for one that has another."""
         call = self.call("found", (), layout.LAYOUT, layout.NOTICE)
         with mapping():
             self._accept(self._runner.run(call).decode())
@@ -136,7 +136,7 @@ class Namespace:
         return explain(self.connection, list(zip(named, call.keys, strict=True)))
 
     def _settle(self, refusal: Exception) -> None:
-        """A script refused to work. It may be sent again if that was because nothing lies here yet.
+        """A script refused to work. It may be sent again if the namespace was empty.
 
         Raises OtherLayout.
         """

@@ -1,6 +1,6 @@
 """Clients of a Redis whose primary moves: found through Sentinels, or as the owner of a slot in a cluster.
 
-Both work alike: each new connection asks where the primary is now; `link` sees to it that it is made anew in time.
+Both work alike: each new connection asks where the primary is now; `link` opens it again in time.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class SlotOwner:
             if first <= (self.slot or 0) <= last and found:
                 owner = found[0]
         with self._lock:
-            # others first: the owner of old is the likeliest to be gone when somebody asks again
+            # others first: the owner of old is the likeliest to be gone when someone asks again
             self._known = tuple(dict.fromkeys([node for node in known if node != owner] + known))
         return owner
 

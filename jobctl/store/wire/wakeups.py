@@ -1,7 +1,7 @@
 """Waiting for wake-up tokens, for exactly as long as is wanted.
 
 A server notices that a BLPOP's time is over only when its event loop turns: up to 100 ms late when it is idle. So the
-time is kept here, by polling the socket, and a question that has no answer yet goes on standing.
+time is kept here, by polling the socket, and a question without an answer stays open.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import redis
 from jobctl.store.wire.connection import mapping
 
 ASKED_S = 3.0
-"""For how long one question stands, over several waits: whoever idles asks rarely."""
+"""For how long one question stands, over several waits: an idle worker asks rarely."""
 
 
 class Wakeups:
