@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
+
 import msgspec
 import pytest
 
@@ -53,6 +55,21 @@ def test_a_late_attempt_and_its_successor_in_one_process_are_two() -> None:
     assert desk.attempts_of(now.ref) == [late, now]
     desk.end(late, 0.1)
     assert desk.running() == [now]
+
+
+class EmptyToo(SimpleQueue):  # type: ignore[type-arg]
+    """A thread took the last job just after somebody looked."""
+
+    def empty(self) -> bool:
+        return False
+
+
+def test_who_takes_jobs_back_waits_for_none_that_a_thread_took_meanwhile() -> None:
+    desk = Desk(4)
+    desk.inbox = EmptyToo()
+    job = reserved("email", "1-1")
+    desk.take((job,))
+    assert desk.waiting() == [job]
 
 
 class Workshop:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from jobctl import clock
 from jobctl.handlers.base import CancelToken
@@ -192,10 +193,11 @@ class Desk:
 
     def _unbegun(self) -> list[Reserved]:
         out = []
-        while not self.inbox.empty():
-            job = self.inbox.get()
-            if job is not None:
-                out.append(job)
+        with suppress(Empty):  # a thread may take the last one at any moment: who asked first would wait for ever
+            while True:
+                job = self.inbox.get_nowait()
+                if job is not None:
+                    out.append(job)
         return out
 
     def running(self) -> list[Reserved]:
