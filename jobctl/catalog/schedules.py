@@ -152,6 +152,9 @@ def _check_policies(values: Mapping[str, Any], path: Path, report: Report) -> No
             "`window` has no effect without `catch_up`",
             "add `catch_up: latest` or `all`, or remove it",
         )
+    was = values.get("was")
+    if was is not None and report.given(("schedules", was)):
+        report.add((*path, "was"), f"the catalog still has a schedule `{was}`", "remove that one, or `was`")
     url = values.get("heartbeat")
     if url is not None and not _URL.fullmatch(url):
         report.add((*path, "heartbeat"), f"expected an absolute http(s) URL, found {shown(url)}")

@@ -309,6 +309,10 @@ def test_a_key_of_a_later_version_is_refused_not_ignored(text: str) -> None:
     [
         ("jobs: {a: {python: 'm:f', redact: to}}", "expected a list"),
         ("jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, catch_up: all, window: 0s}}", "above zero"),
+        (
+            "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, was: t}, t: {job: a, every: 1m}}",
+            "schedules.s.was: the catalog still has a schedule `t`",
+        ),
     ],
 )
 def test_the_form_of_a_later_key_is_checked(text: str, problem: str) -> None:
