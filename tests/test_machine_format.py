@@ -50,9 +50,18 @@ def documented() -> dict[str, list[str]]:
     return {text.split("\n", 1)[0]: re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) for text in sections}
 
 
+def fields(record: type[msgspec.Struct]) -> list[str]:
+    return [field.encode_name for field in msgspec.structs.fields(record)]
+
+
 @pytest.mark.parametrize("section", RECORDS)
 def test_documented_fields_are_the_records_fields(section: str) -> None:
-    assert documented()[section] == [field.encode_name for field in msgspec.structs.fields(RECORDS[section])]
+    """A record that extends another has the fields of that first; its section links to the other and lists the rest."""
+    record, names = RECORDS[section], documented()
+    bases = [name for name, other in RECORDS.items() if other in record.__bases__]
+    assert [field for name in [*bases, section] for field in names[name]] == fields(record)
+    text = DOCUMENT.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    assert all(f"the fields of a [{base.lower()}](#{base.lower()}), then" in text for base in bases)
 
 
 def test_every_section_is_a_known_record() -> None:
