@@ -128,7 +128,7 @@ def read_priority(value: int | str) -> int:
     if abs(number) > MAX_PRIORITY:
         raise UsageError(
             f"invalid priority {value!r}",
-            f"high, normal, low or a number from -{MAX_PRIORITY} to {MAX_PRIORITY}",
+            f"use high, normal, low or a number from -{MAX_PRIORITY} to {MAX_PRIORITY}",
         )
     return number
 

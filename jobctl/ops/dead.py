@@ -94,6 +94,10 @@ def show(
         return letters
     other = next((f for f in found.values() if f is not None), None)
     if other is None:
+        if any(store.dead.has_group(name, wanted[0]) for name in names):
+            raise NothingMatched(
+                f"{wanted[0]} is a group", f"`jobctl dead ls group:{wanted[0]}` lists its dead letters"
+            )
         raise NothingMatched(f"no dead letter {wanted[0]}", "`jobctl dead ls` lists them")
     raise NothingMatched(f"job {other.id} is {other.state}, not dead", f"`jobctl job show {other.id}` shows it")
 

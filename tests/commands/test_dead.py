@@ -123,7 +123,16 @@ def test_nothing_matched_is_exit_4(redis_cli: Cli, redis_client: redis.Redis) ->
     ran = redis_cli("dead", "retry", "job:none", "--yes", "-o", "json")
     assert (ran.code, result(ran)) == (4, (0, 0, 0, 0))
     assert redis_cli("dead", "retry", "nope").code == 4
-    assert redis_cli("dead", "restore", "--all").code == 4
+    ran = redis_cli("dead", "restore", "--all")
+    assert (ran.code, "nothing in the trash matched" in ran.err) == (4, True)
+
+
+def test_show_of_a_group_says_how_to_list_it(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    made.dead(made.store(redis_client), 2)
+    [group] = redis_cli("dead", "groups", "-o", "name").lines()
+    ran = redis_cli("dead", "show", group)
+    assert (ran.code, f"jobctl dead ls group:{group}" in ran.err) == (4, True)
+    assert len(redis_cli("dead", "ls", f"group:{group}", "-o", "name").lines()) == 2
 
 
 def test_one_letter_is_retried_without_a_question(redis_cli: Cli, redis_client: redis.Redis) -> None:

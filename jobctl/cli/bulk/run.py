@@ -88,7 +88,7 @@ def _nothing(ctx: Context, verb: Verb, planned: Planned, answers: Answers) -> in
         from jobctl.store.data.records import BulkResult
 
         ctx.emit(planned.record if answers.dry_run else BulkResult(0, 0, 0, 0), ())
-    return tell(ctx, planned.errors or [NothingMatched(f"no {verb.noun}{verb.tail} matched", verb.nothing)])
+    return tell(ctx, planned.errors or [NothingMatched(verb.none or f"no {verb.noun} matched", verb.nothing)])
 
 
 def _show_plan(ctx: Context, verb: Verb, planned: Planned) -> int:

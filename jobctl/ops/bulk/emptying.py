@@ -40,7 +40,8 @@ def empty(name: str) -> Verb:
         judge=any_job,
         change=lambda _store, _queue, jobs: [False] * len(jobs),
         by_index=by_index,
-        nothing="running and dead jobs are not changed",
+        none=f"queue {name} has no jobs that can be moved to the trash",
+        nothing="running and dead jobs stay where they are",
         hint=f"`jobctl dead restore queue:{name}` brings them back within 7 days",
     )
 

@@ -75,6 +75,7 @@ def restore() -> Verb:
         done="restored",
         outcome="is back from the trash",
         tail=" from the trash",
+        none="nothing in the trash matched",
         states=("discarded",),
         judge=lambda job: _not_in("discarded", job),
         change=lambda store, queue, jobs: store.dead.restore(queue, jobs),

@@ -85,7 +85,8 @@ class Verb:
     it did, `undone` what is told of one that it did not; `needed` is the error if none was changed. `after` has the
     last word on jobs that were counted as changed, once all batches are done: one that was asked to stop may continue.
     `by_index` changes dead letters by their groups, or a queue as a whole, in batches without reading the jobs.
-    `nothing` is the hint where none matched, `hint` what may be done afterwards.
+    `none` says that none matched (without it, "no `noun` matched"), `nothing` is the hint then; `hint` is what may be
+    done afterwards.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Verb:
     after: Callable[[Store], list[Tried]] | None = None
     by_index: Callable[[Store, Planned, Tally], Iterator[list[Tried]]] | None = None
     noun: str = "job"
+    none: str = ""
     nothing: str = ""
     hint: str = ""
     detail: str = ""

@@ -84,6 +84,11 @@ class Dead:
         rows = [row for page in self._groups(queue, *_span(since_ms, until_ms)) for row in page if row.count]
         return sorted(rows, key=lambda row: (-row.count, row.group))
 
+    def has_group(self, queue: str, name: str) -> bool:
+        """Whether an error group of a queue has that name."""
+        with mapping():
+            return bool(self._store.client.hexists(self._store.keys.groups(queue), name))
+
     def _groups(self, queue: str, low: str, high: str) -> Iterator[list[DeadGroup]]:
         keys, client, seen = self._store.keys, self._store.client, set()
         cursor = -1

@@ -41,7 +41,9 @@ def set(  # noqa: A001 - the verb
     Example: jobctl schedule set daily-report --cron "*/30 * * * *" --for 2h
     """
     from jobctl import clock
+    from jobctl.catalog.words import words
     from jobctl.ops.schedules import change
+    from jobctl.ops.schedules.known import changed
     from jobctl.ops.when import parse_delay
 
     ctx.require_writable("change schedules")
@@ -54,8 +56,8 @@ def set(  # noqa: A001 - the verb
         return
     until_ms = end_of(duration, until, store.processes.now_ms)
     every_ms = None if every is None else parse_delay(every, "--every")
-    change.set_times(
+    said = change.set_times(
         store, catalog, name, cron=cron, every_ms=every_ms, timezone=timezone, until_ms=until_ms, reason=reason
     )
     end = moment(ctx, clock.to_datetime(until_ms)) if until_ms else f"`jobctl schedule set {name} --reset`"
-    ctx.say(f"{name} is due at other times until {end}")
+    ctx.say(f"{name} is now due {words(changed(catalog.schedules[name], said))}, until {end}")
