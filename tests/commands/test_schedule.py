@@ -360,3 +360,15 @@ def test_a_tick_that_waits_and_cannot_be_enqueued_is_in_no_others_way(planned: P
     ticking.look()
     assert planned.store.ticks.history("second", limit=1)[0].how == "queued"
     assert planned.store.ticks.history("first", limit=1)[0].what == "queued"
+
+
+def test_all_jobs_of_earlier_ticks_are_cancelled_but_none_that_was_filled_in(planned: Project) -> None:
+    last = away(planned, 5)
+    read = load(planned.folder / "jobs.yaml")
+    ticking, schedule = Ticking(planned.store, read), read.schedules["minutely"]
+    ticking.tick(schedule, last - MINUTE, "backfill")
+    ticking.tick(schedule, last + MINUTE)
+    assert ticking.tick(replace(schedule, overlap="cancel-running"), last + 2 * MINUTE).outcome == "used"
+    rows = history(planned)
+    assert [planned.client.job(str(row.job)).state for row in rows] == ["waiting", "cancelled", "cancelled", "waiting"]
+    assert rows[-1].why == f"cancelled for it: {rows[1].job}, {rows[2].job}"

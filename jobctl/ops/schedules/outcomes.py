@@ -79,10 +79,16 @@ class Outcomes:
             self._note(tick, schedules.get(tick.schedule), found.get(tick))
         return ended
 
-    def cancel(self, tick: OpenTick) -> None:
-        """Cancel the job of a tick, or ask it to stop if it runs."""
-        for job in self._located([tick]).values():
+    def cancel(self, schedule: Schedule) -> list[str]:
+        """Cancel the jobs of earlier ticks, or ask those that run to stop; not what people ran or filled in. Returns
+        their ids."""
+        jobs, _ = self._store.ticks.open([schedule.name])
+        how = self._store.ticks.how(jobs)
+        found = self._located([one for one in jobs if how.get(one) not in ("hand", "backfill")])
+        open_ones = {tick: job for tick, job in found.items() if not has_ended(job.state)}
+        for tick, job in open_ones.items():
             self._store.jobs.cancel(tick.queue, [(job.id, cancelled_event(job))], running=True)
+        return [tick.job for tick in open_ones]
 
     def _located(self, ticks: list[OpenTick]) -> dict[OpenTick, Found]:
         by_queue: dict[str, list[OpenTick]] = {}

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 TRIES = 5
 """How often a tick is tried again because the jobs in its way have ended."""
+NAMED = 5
+"""Cancelled jobs that a tick's row names."""
 
 
 class Ticking:
@@ -65,10 +67,11 @@ class Ticking:
         """The job of an earlier tick has not ended."""
         if how == "queued":
             return said
-        why = f"job {earlier.job} of an earlier tick had not ended"
         if schedule.overlap == "cancel-running":
-            self._outcomes.cancel(earlier)
-            return self._take(schedule, tick_ms, job, how, f"{why}, and was cancelled", look=False)
+            cancelled = self._outcomes.cancel(schedule)
+            why = f"cancelled for it: {', '.join(cancelled[:NAMED])}" if cancelled else ""
+            return self._take(schedule, tick_ms, job, how, why, look=False)
+        why = f"job {earlier.job} of an earlier tick had not ended"
         what = "queued" if schedule.overlap == "queue" else "skipped"
         self.let_pass(schedule, [tick_ms], following(schedule, tick_ms), what, why)
         log.info("schedule %s: a tick is %s: %s", schedule.name, what, why)

@@ -101,6 +101,16 @@ class Ticks:
         ]
         return jobs, {name: int(rows[0]) for name, rows in zip(names, found[1::2], strict=True) if rows}
 
+    def how(self, jobs: Sequence[OpenTick]) -> dict[OpenTick, str]:
+        """How the ticks of jobs came about; without those that the history has no more."""
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for one in jobs:
+                pipe.zrange(self._store.keys.history(one.schedule), one.due_ms, one.due_ms, byscore=True)
+            found = pipe.execute()
+        rows = [(one, _row(member)) for one, members in zip(jobs, found, strict=True) for member in members]
+        return {one: row.how for one, row in rows if row.job == one.job}
+
     def settle(
         self,
         tick: OpenTick,
