@@ -288,7 +288,8 @@ def test_two_jobs_in_a_row_that_die_pause_the_schedule(planned: Project) -> None
     planned.start("scheduler")
     planned.worker().ready()
     eventually(lambda: planned.store.schedules.cursors(["minutely"])["minutely"].pause is not None)
-    assert "2 of its jobs died in a row" in planned.cli("schedule", "ls").out
+    row = planned.cli("schedule", "ls", "minutely", "-o", "json").json()[0]
+    assert (row["reason"], row["paused_by"]) == ("2 of its jobs died in a row", "pause_on_failure")
     assert [row.state for row in history(planned)[:2]] == ["dead", "dead"]
 
 

@@ -13,7 +13,6 @@ from jobctl.ops.schedules.known import RETIRED_MS
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.states import TERMINAL
-from jobctl.store.nouns.audit import me
 from jobctl.store.nouns.schedules import SchedulePause
 from jobctl.store.nouns.shown import to_job
 from jobctl.store.nouns.ticks import OpenTick
@@ -102,7 +101,8 @@ class Outcomes:
 
     def _note(self, tick: OpenTick, schedule: Schedule | None, job: Found | None) -> None:
         most = 0 if schedule is None else schedule.pause_on_failure
-        pause = SchedulePause(0, me(), f"{most} of its jobs died in a row" if most > 1 else "its job died").text()
+        reason = f"{most} of its jobs died in a row" if most > 1 else "its job died"
+        pause = SchedulePause(0, "pause_on_failure", reason).text()
         seen, state = None if job is None else to_job(job), _state(job)
         started, ended = (None, None) if seen is None else (_ms(seen.started_at), _ms(seen.finished_at))
         noted, paused = self._store.ticks.settle(tick, state, started, ended, most=most, pause=pause)
