@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.worst.cases import case
+from benchmarks.worst.case import case
 from benchmarks.worst.world import LIMITS, MANY, QUEUE, World, full_windows
 from jobctl.store.data.newjob import NewJob
 

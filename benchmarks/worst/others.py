@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.worst.cases import case
+from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, QUEUE, World
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns import depths

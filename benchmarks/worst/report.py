@@ -8,8 +8,6 @@ from collections.abc import Iterable
 import msgspec
 import redis
 
-from benchmarks.worst import fetches as _fetches  # noqa: F401  # adds its cases
-from benchmarks.worst import others as _others  # noqa: F401  # adds its cases
 from benchmarks.worst.cases import CASES, Case
 from benchmarks.worst.stopwatch import Stopwatch
 from benchmarks.worst.world import World

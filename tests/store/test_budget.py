@@ -16,8 +16,6 @@ import msgspec
 import pytest
 import redis
 
-import benchmarks.worst.fetches
-import benchmarks.worst.others  # noqa: F401  # both add their cases
 from benchmarks.worst.cases import CASES, Case
 from benchmarks.worst.world import World
 from jobctl.store import Store
