@@ -12,6 +12,7 @@ from jobctl import clock
 from jobctl.store.data.newjob import NewJob, Unique
 from jobctl.store.nouns.logs import Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told
+from jobctl.store.nouns.schedules import Tick
 from jobctl.store.nouns.settle import Ended
 from jobctl.store.wire import steps
 
@@ -52,7 +53,7 @@ def tick(world: World) -> Iterator[None]:
     [job_id] = world.names(1)
     at = clock.now_ms()
     yield
-    world.store.schedules.tick("s", at, at + 60_000, burdened(job_id))
+    world.store.schedules.tick(Tick("s", at, at + 60_000, burdened(job_id)))
 
 
 @case("complete", "three buckets, a unique key and an expiry each")

@@ -8,6 +8,7 @@ from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, QUEUE, World
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns import depths
+from jobctl.store.nouns.schedules import Tick
 from jobctl.store.nouns.ticks import OpenTick
 
 ROWS = 10_000
@@ -48,7 +49,7 @@ def settle_tick(world: World) -> Iterator[None]:
     ids = world.names(50)
     for job_id in ids:
         job = NewJob(id=job_id, type="act", queue=QUEUE, payload={"n": 1})
-        world.store.schedules.tick(name, last, last + DAY_MS, job, how="hand", why="w" * 500)
+        world.store.schedules.tick(Tick(name, last, last + DAY_MS, job, how="hand", why="w" * 500))
     yield
     for job_id in ids:
         world.store.ticks.settle(OpenTick(name, last, QUEUE, job_id), "dead", 1, 2, most=10, pause="0|somebody|dead")

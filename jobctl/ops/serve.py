@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from jobctl.catalog import compiled
 from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog
 from jobctl.catalog.problems import did_you_mean
@@ -171,7 +172,7 @@ def _served(catalog: Catalog, wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 def schedulable(settings: Settings) -> Catalog:
     """The catalog. Raises CatalogError, or UsageError when no job can be made of a schedule."""
-    catalog = load_text(read(settings.catalog_path), str(settings.catalog_path))
+    catalog = compiled.load(settings.catalog_path, settings.cache_dir)
     producer = Producer(catalog, Mint())
     for schedule in catalog.schedules.values():
         try:

@@ -66,6 +66,9 @@ class Store:
         self.is_alone = True
         self.cursors = {name: true_ms() - ago for name, ago in cursors.items()}
 
+    def take(self, due: Sequence[tuple[Schedule, int]]) -> list[Ticked]:
+        return [self.tick(schedule, tick_ms) for schedule, tick_ms in due]
+
     def schedules(self) -> Mapping[str, Schedule]:
         return self.catalog.schedules
 

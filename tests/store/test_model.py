@@ -26,6 +26,7 @@ from jobctl.store import Store
 from jobctl.store.data import codec
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.pauses import Pause
+from jobctl.store.nouns.schedules import Tick
 from jobctl.store.nouns.settle import Reserved
 from tests.store.invariants import check
 from tests.store.moves import QUEUE, Moves
@@ -75,7 +76,7 @@ class StoreMachine(RuleBasedStateMachine):
     def tick(self, job_id: str, tick: int) -> None:
         last = self.store.schedules.cursors(["s"])["s"].last_ms or 0
         job = NewJob(id=job_id, type="act", queue=QUEUE, payload={})
-        said = self.store.schedules.tick("s", tick, tick + 1, job, how="caught_up").outcome
+        said = self.store.schedules.tick(Tick("s", tick, tick + 1, job, how="caught_up")).outcome
         assert said == ("used" if tick > last else "taken")
         if tick > last and job_id not in self.world.jobs and job_id not in self.world.forgotten:
             self.world.jobs[job_id] = Known(0)

@@ -10,7 +10,7 @@ import redis
 
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
-from jobctl.store.nouns.schedules import SchedulePause, Ticked
+from jobctl.store.nouns.schedules import SchedulePause, Tick, Ticked
 from jobctl.store.wire.connection import connect
 from tests.store.moves import QUEUE
 from tests.support import eventually
@@ -28,7 +28,7 @@ def now(store: Store) -> int:
 def tick(store: Store, at: int, step: int = STEP) -> Ticked:
     """As one that was missed: those before it may have been missed, too."""
     job = NewJob(id=f"t{at}", type="act", queue=QUEUE, payload={})
-    return store.schedules.tick("s", at, at + step, job, how="caught_up")
+    return store.schedules.tick(Tick("s", at, at + step, job, how="caught_up"))
 
 
 def outcome(store: Store, at: int, step: int = STEP) -> str:
@@ -51,7 +51,7 @@ def test_eight_schedulers_take_each_tick_once(store: Store, redis_url: str) -> N
         with connect(redis_url) as client:
             mine = Store(client, "test")
             jobs = [NewJob(id=f"{number}.{at}", type="act", queue=QUEUE, payload={}) for at in range(1, 51)]
-            return [mine.schedules.tick("s", at, at + 1, job).outcome for at, job in enumerate(jobs, 1)]
+            return [mine.schedules.tick(Tick("s", at, at + 1, job)).outcome for at, job in enumerate(jobs, 1)]
 
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(run, range(8)))

@@ -6,7 +6,7 @@ import pytest
 
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob, Unique
-from jobctl.store.nouns.schedules import SchedulePause, Ticked
+from jobctl.store.nouns.schedules import SchedulePause, Tick, Ticked
 from jobctl.store.nouns.ticks import OpenTick, TickRow
 from tests.store.moves import QUEUE
 
@@ -21,7 +21,7 @@ def start(store: Store) -> int:
 
 def tick(store: Store, at: int, how: str = "tick", *, look: bool = False, job_id: str | None = None) -> Ticked:
     job = NewJob(id=job_id or f"t{at}", type="act", queue=QUEUE, payload={})
-    return store.schedules.tick("s", at, at + STEP, job, how=how, look=look)
+    return store.schedules.tick(Tick("s", at, at + STEP, job, how=how, look=look))
 
 
 def rows(store: Store) -> list[TickRow]:
@@ -129,7 +129,7 @@ def test_a_schedule_that_is_due_at_other_times_has_missed_none_of_them(store: St
 def test_a_schedule_that_was_renamed_goes_on_where_it_stood(store: Store, start: int) -> None:
     announce(store, start, name="old")
     job = NewJob(id="t", type="act", queue=QUEUE, payload={})
-    store.schedules.tick("old", start, start + STEP, job)
+    store.schedules.tick(Tick("old", start, start + STEP, job))
     store.schedules.pause("old", SchedulePause(0, "me", "why"))
     assert announce(store, start + 9 * STEP, was="old") == start + STEP
     assert tick(store, start).outcome == "taken"
@@ -163,7 +163,7 @@ def test_a_tick_whose_unique_key_is_held_is_noted_with_the_holder(store: Store, 
     unique = Unique(name="act|k", mode="finished")
     store.jobs.enqueue([NewJob(id="holder", type="act", queue=QUEUE, payload={}, unique=unique)])
     job = NewJob(id="t", type="act", queue=QUEUE, payload={}, unique=unique)
-    assert store.schedules.tick("s", start, start + STEP, job).outcome == "used"
+    assert store.schedules.tick(Tick("s", start, start + STEP, job)).outcome == "used"
     [row] = rows(store)
     assert (row.what, row.why, row.job) == ("held", "job holder holds the unique key", None)
 

@@ -9,6 +9,7 @@ import pytest
 from jobctl.store import Store
 from jobctl.store.data import codec
 from jobctl.store.data.newjob import Enqueued, NewJob, Unique
+from jobctl.store.nouns.schedules import Tick
 from tests.store.hourglass import HOUR
 from tests.store.moves import QUEUE, Moves
 
@@ -273,7 +274,7 @@ def test_a_key_may_be_any_text(moves: Moves, store: Store) -> None:
 def test_a_tick_passes_unused_while_the_key_is_held(store: Store) -> None:
     def tick(at: int, job_id: str) -> tuple[str, ...]:
         job = NewJob(id=job_id, type="act", queue=QUEUE, payload={}, unique=Unique(KEY, "finished"))
-        said = store.schedules.tick("s", at, at + 1, job)
+        said = store.schedules.tick(Tick("s", at, at + 1, job))
         return (said.outcome, said.job.outcome, said.job.other) if said.job else (said.outcome,)
 
     became = [tick(1, "a"), tick(2, "b"), tick(2, "c")]

@@ -13,13 +13,15 @@ from jobctl.catalog.model import Schedule
 from jobctl.engine.logs import timestamp
 from jobctl.engine.scheduler.catch_up import Missing, make_up
 from jobctl.engine.tools.loop import Loop, Timer
-from jobctl.errors import RedisUnavailable
+from jobctl.errors import JobctlError, RedisUnavailable
 from jobctl.store.data.newjob import key_words
 from jobctl.store.nouns.schedules import Ticked
 from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 50
+"""Ticks that are taken in one round trip: signals wait for it."""
 FIRST_DELAY_S, MAX_DELAY_S = 1.0, 15.0
 
 
@@ -32,6 +34,9 @@ class Ticks(Missing, Protocol):
 
     Each call is safe to repeat. Any exception means that it may be tried again.
     """
+
+    def take(self, due: Sequence[tuple[Schedule, int]]) -> Sequence[Ticked | JobctlError]:
+        """Take ticks that are due. For each what became of it, or why it failed while others did not."""
 
     def schedules(self) -> Mapping[str, Schedule]:
         """The schedules as they are now: the catalog's, with what is set by hand."""
@@ -65,6 +70,7 @@ class Feeder:
         self._loop = loop
         self._told = told
         self._pending: dict[str, Pending] = {}
+        self._fresh: list[Pending] = []
         self._hold_until = 0.0
         self._hold_s = 0.0
 
@@ -78,7 +84,36 @@ class Feeder:
         if old := self._pending.get(schedule.name):
             self._cancel(old)
         self._pending[schedule.name] = pending = Pending(schedule, tick_ms, old.delay_s if old else 0.0)
-        self._later(pending, 0.0)
+        self._fresh.append(pending)
+        if len(self._fresh) == 1:
+            self._loop.later(0.0, self._flush)
+
+    def _flush(self) -> None:
+        """Take what has become due, many ticks in one round trip."""
+        fresh = [pending for pending in self._fresh if self._pending.get(pending.schedule.name) is pending]
+        now, self._fresh = fresh[:AT_ONCE], fresh[AT_ONCE:]
+        if self._fresh:
+            self._loop.later(0.0, self._flush)
+        if self._hold_until > clock.monotonic():
+            for pending in now:
+                self._later(pending, 0.0)
+        elif now:
+            self._take(now)
+
+    def _take(self, due: Sequence[Pending]) -> None:
+        asked_ms = clock.now_ms()
+        try:
+            said = self._ticks.take([(pending.schedule, pending.tick_ms) for pending in due])
+        except Exception as error:  # noqa: BLE001 - whatever the store does, the timer goes on
+            self._failed(due[0], error)
+            for pending in due[1:]:
+                self._later(pending, 0.0)
+            return
+        for pending, one in zip(due, said, strict=True):
+            if isinstance(one, Ticked):
+                self._settle(pending, one, asked_ms)
+            else:
+                self._failed(pending, one)
 
     def drop(self, name: str) -> None:
         """The schedule is gone from the catalog, and so is its waiting tick."""
@@ -102,24 +137,21 @@ class Feeder:
             pending.timer.cancel()
 
     def _try(self, pending: Pending) -> None:
-        name = pending.schedule.name
         held = self._hold_until - clock.monotonic()
         if held > 0:
             self._later(pending, held)
             return
-        asked_ms = clock.now_ms()
-        try:
-            said = self._ticks.tick(pending.schedule, pending.tick_ms)
-        except Exception as error:  # noqa: BLE001 - whatever the store does, the timer goes on
-            self._failed(pending, error)
-            return
+        self._take([pending])
+
+    def _settle(self, pending: Pending, said: Ticked, asked_ms: int) -> None:
+        """Go on by what became of a tick."""
         self._hold_s = 0.0
         if said.outcome == "early":
             self._later(pending, (pending.tick_ms - said.now_ms) / 1000)
         elif said.outcome == "behind":
             self._make_up(pending, int(said.more), said.now_ms)
         else:
-            del self._pending[name]
+            del self._pending[pending.schedule.name]
             _tell(pending, said)
         self._told(asked_ms, said.now_ms)
 

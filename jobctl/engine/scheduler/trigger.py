@@ -25,15 +25,21 @@ class TickTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no type
     def __init__(self, schedule: Schedule, ahead_ms: int = 0) -> None:
         self.schedule = schedule
         self.ahead_ms = ahead_ms
+        self._asked: tuple[int, datetime | None] | None = None
 
     def tick_at(self, fire_time: datetime) -> int:
         """The tick that is due when this machine's clock shows `fire_time`."""
         return clock.to_ms(fire_time) - self.ahead_ms
 
     def first_after(self, after_ms: int) -> datetime | None:
-        """When the first tick after `after_ms` is due on this machine's clock, None if there is none."""
-        tick = next(ticks(self.schedule, after_ms), None)
-        return None if tick is None else clock.to_datetime(tick + self.ahead_ms)
+        """When the first tick after `after_ms` is due on this machine's clock, None if there is none.
+
+        APScheduler asks twice for each tick, and a cron line takes time to answer.
+        """
+        if self._asked is None or self._asked[0] != after_ms:
+            tick = next(ticks(self.schedule, after_ms), None)
+            self._asked = after_ms, None if tick is None else clock.to_datetime(tick + self.ahead_ms)
+        return self._asked[1]
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The tick after `previous_fire_time`; the first after `now` when there is none; None if never."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from jobctl.catalog.model import Catalog, Schedule
 from jobctl.catalog.templates import TemplateProblem
 from jobctl.catalog.ticks import following, identity, rendered, spread_ms
@@ -14,7 +16,7 @@ from jobctl.ops.schedules.outcomes import Outcomes, has_ended
 from jobctl.producer import Producer
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
-from jobctl.store.nouns.schedules import Ticked
+from jobctl.store.nouns.schedules import Tick, Ticked
 from jobctl.store.nouns.ticks import OpenTick
 from jobctl.text import sanitize
 
@@ -43,37 +45,57 @@ class Ticking:
         """Take a tick and enqueue its job, `delay_ms` later than else, or do with it what `overlap` says. Raises
         UsageError for a payload that does not fit, OperationFailed if it is to be tried again, since so many jobs of
         earlier ticks have ended."""
-        job, look = (
-            self._job(schedule, tick_ms, delay_ms),
-            schedule.overlap != "allow" and how not in ("hand", "backfill"),
-        )
+        tick = self._made(schedule, tick_ms, how, why, delay_ms)
+        return self._resolved(schedule, tick, self._store.schedules.tick(tick))
+
+    def take(self, due: Sequence[tuple[Schedule, int]]) -> list[Ticked | UsageError | OperationFailed]:
+        """Take ticks that are due, in few round trips. For each what became of it, or what `tick` would raise."""
+        made: list[Tick | UsageError] = []
+        for schedule, tick_ms in due:
+            try:
+                made.append(self._made(schedule, tick_ms))
+            except UsageError as problem:
+                made.append(problem)
+        said = iter(self._store.schedules.tick_all([tick for tick in made if isinstance(tick, Tick)]))
+        return [
+            self._tried(schedule, tick, next(said)) if isinstance(tick, Tick) else tick
+            for (schedule, _), tick in zip(due, made, strict=True)
+        ]
+
+    def _tried(self, schedule: Schedule, tick: Tick, said: Ticked) -> Ticked | OperationFailed:
+        try:
+            return self._resolved(schedule, tick, said)
+        except OperationFailed as problem:
+            return problem
+
+    def _made(self, schedule: Schedule, tick_ms: int, how: str = "tick", why: str = "", delay_ms: int = 0) -> Tick:
+        look = schedule.overlap != "allow" and how not in ("hand", "backfill")
+        job = self._job(schedule, tick_ms, delay_ms)
+        return Tick(schedule.name, tick_ms, following(schedule, tick_ms), job, how, why, look)
+
+    def _resolved(self, schedule: Schedule, tick: Tick, said: Ticked) -> Ticked:
+        """What becomes of a tick in the end, where the job of an earlier one seemed to be in its way."""
         for _ in range(TRIES):
-            said = self._take(schedule, tick_ms, job, how, why, look=look)
             if said.outcome != "overlaps":
                 return said
-            earlier = OpenTick(schedule.name, tick_ms, *said.more.split(" ", 1))
+            earlier = OpenTick(schedule.name, tick.at_ms, *said.more.split(" ", 1))
             if not has_ended(self._outcomes.state_of(earlier)):
-                return self._overlap(schedule, tick_ms, job, how, earlier, said)
+                return self._overlap(schedule, tick, earlier, said)
             self._outcomes.note(schedule)
+            said = self._store.schedules.tick(tick)
         raise OperationFailed("the jobs of earlier ticks that have ended are still being noted")
 
-    def _take(self, schedule: Schedule, tick_ms: int, job: NewJob, how: str, why: str, *, look: bool) -> Ticked:
-        next_ms = following(schedule, tick_ms)
-        return self._store.schedules.tick(schedule.name, tick_ms, next_ms, job, how=how, why=why, look=look)
-
-    def _overlap(
-        self, schedule: Schedule, tick_ms: int, job: NewJob, how: str, earlier: OpenTick, said: Ticked
-    ) -> Ticked:
+    def _overlap(self, schedule: Schedule, tick: Tick, earlier: OpenTick, said: Ticked) -> Ticked:
         """The job of an earlier tick has not ended."""
-        if how == "queued":
+        if tick.how == "queued":
             return said
         if schedule.overlap == "cancel-running":
             cancelled = self._outcomes.cancel(schedule)
             why = f"cancelled for it: {', '.join(cancelled[:NAMED])}" if cancelled else ""
-            return self._take(schedule, tick_ms, job, how, why, look=False)
+            return self._store.schedules.tick(replace(tick, why=why, look=False))
         why = f"job {earlier.job} of an earlier tick had not ended"
         what = "queued" if schedule.overlap == "queue" else "skipped"
-        self.let_pass(schedule, [tick_ms], following(schedule, tick_ms), what, why)
+        self.let_pass(schedule, [tick.at_ms], tick.next_ms, what, why)
         log.info("schedule %s: a tick is %s: %s", schedule.name, what, why)
         return said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
+    from jobctl.store.wire.script import Argument
 
 BATCH = 50
 """Schedules, or ticks, in one call."""
@@ -78,35 +79,37 @@ class Ticked(msgspec.Struct, frozen=True):
     job: Enqueued | None = None
 
 
+class Tick(msgspec.Struct, frozen=True):
+    """A tick that is to be taken, with its job. `next_ms` is the tick after it: it says how far ahead a cursor may be,
+    and which tick is next.
+
+    `how`: tick (it is due), caught_up (it was missed), queued (it has waited for an earlier one's job), backfill, hand.
+    With `look` it is not taken while the job of an earlier tick may not have ended.
+    """
+
+    schedule: str
+    at_ms: int
+    next_ms: int
+    job: NewJob
+    how: str = "tick"
+    why: str = ""
+    look: bool = False
+
+
 class Schedules:
     """The schedules of a namespace."""
 
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def tick(
-        self,
-        schedule: str,
-        tick_ms: int,
-        next_ms: int,
-        job: NewJob,
-        *,
-        how: str = "tick",
-        why: str = "",
-        look: bool = False,
-    ) -> Ticked:
-        """Take one tick. `next_ms` is the one after it: it says how far ahead a cursor may be, and which tick is next.
+    def tick(self, tick: Tick) -> Ticked:
+        """Take one tick."""
+        return _ticked(tick, self._store.run("tick", tick.job.queue, *_arguments(tick)))
 
-        `how`: tick (it is due), caught_up (it was missed), queued (it has waited for an earlier one's job), backfill,
-        hand. With `look` it is not taken while the job of an earlier tick may not have ended.
-        """
-        body, due = job.body(clock.now_ms()), job.due()
-        head = (schedule, tick_ms, next_ms, how, "look" if look else "", why)
-        what, now, before, set_back, more, *became = self._store.run(
-            "tick", job.queue, *head, job.queue, job.id, body, job.priority, due, job.extra()
-        )
-        done = Enqueued(job, *map(ids.read, became)) if became else None
-        return Ticked(what.decode(), now, _number(before), _number(set_back), ids.read(more), done)
+    def tick_all(self, ticks: Sequence[Tick]) -> list[Ticked]:
+        """Take several ticks in one round trip, each in a step of its own."""
+        calls = [self._store.call("tick", tick.job.queue, *_arguments(tick)) for tick in ticks]
+        return [_ticked(tick, reply) for tick, reply in zip(ticks, self._store.run_many(calls), strict=True)]
 
     def let_pass(self, schedule: str, ticks: Sequence[int], next_ms: int, what: str, why: str) -> int:
         """Let ticks pass without a job, in order: missed, skipped, or queued behind the job of an earlier tick.
@@ -179,6 +182,19 @@ class Schedules:
             pipe.hdel(self._store.keys.cursors(), f"{name}|paused")
             pipe.hdel(self._store.keys.cursors(), f"{name}|failed")
             return bool(pipe.execute()[0])
+
+
+def _arguments(tick: Tick) -> tuple[Argument, ...]:
+    """What tick.lua is given."""
+    job = tick.job
+    head = (tick.schedule, tick.at_ms, tick.next_ms, tick.how, "look" if tick.look else "", tick.why)
+    return (*head, job.queue, job.id, job.body(clock.now_ms()), job.priority, job.due(), job.extra())
+
+
+def _ticked(tick: Tick, reply: Sequence[Any]) -> Ticked:
+    what, now, before, set_back, more, *became = reply
+    done = Enqueued(tick.job, *map(ids.read, became)) if became else None
+    return Ticked(what.decode(), now, _number(before), _number(set_back), ids.read(more), done)
 
 
 def _cursor(values: Sequence[bytes | None]) -> Cursor:
