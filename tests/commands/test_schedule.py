@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
@@ -373,3 +374,12 @@ def test_all_jobs_of_earlier_ticks_are_cancelled_but_none_that_was_filled_in(pla
     rows = history(planned)
     assert [planned.client.job(str(row.job)).state for row in rows] == ["waiting", "cancelled", "cancelled", "waiting"]
     assert rows[-1].why == f"cancelled for it: {rows[1].job}, {rows[2].job}"
+
+
+def test_names_of_ticks_are_times_that_run_understands(planned: Project) -> None:
+    last = away(planned, 2)
+    [name] = planned.cli("schedule", "history", "minutely", "-o", "name").lines()
+    assert datetime.fromisoformat(name).timestamp() * 1000 == last
+    assert planned.cli("schedule", "run", "minutely", "--at", name).code == 0
+    [upcoming] = planned.cli("schedule", "next", "morning", "-n", "1", "--from", "2026-10-30", "-o", "name").lines()
+    assert datetime.fromisoformat(upcoming) == datetime(2026, 10, 30, 13, tzinfo=UTC)

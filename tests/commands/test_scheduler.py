@@ -49,6 +49,7 @@ def test_it_shows_itself_as_a_scheduler_while_it_lives(scheduled: Project) -> No
     assert [row.kind for row in scheduled.store.processes.ls()] == ["scheduler"]
     scheduler.signal(signal.SIGTERM)
     assert scheduler.ended() == 0
+    assert scheduler.messages("got SIGTERM")
     assert scheduled.store.processes.ls() == []
 
 

@@ -71,7 +71,7 @@ class Scheduler:
         Ends within 2 s, as a call to Redis takes 1 s at most.
         """
         loop = self._loop
-        loop.on_signal((signal.SIGTERM, signal.SIGINT), lambda _number: self._stop())
+        loop.on_signal((signal.SIGTERM, signal.SIGINT), self._on_stop)
         loop.on_signal((signal.SIGHUP,), lambda _number: self._on_reload())
         log.info("scheduler %s: %d schedules", self.name, len(self._schedules))
         self._timer.start()
@@ -185,6 +185,10 @@ class Scheduler:
 
     def _status(self) -> str:
         return f"{len(self._schedules)} schedules, {self._feeder.pending} ticks waiting"
+
+    def _on_stop(self, number: int) -> None:
+        log.info("scheduler %s got %s", self.name, signal.Signals(number).name)
+        self._stop()
 
     def _stop(self) -> None:
         self._stopping = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobctl.cli.commands.schedule._shared import Name
+from jobctl.cli.commands.schedule._shared import Name, name_of
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.lines import moment
@@ -61,7 +61,7 @@ def history(
 
 def _columns(ctx: Context) -> tuple[Column, ...]:
     return (
-        Column("DUE", lambda row: moment(ctx, row.due_at), importance=10),
+        Column("DUE", lambda row: name_of(ctx, row.due_at) or moment(ctx, row.due_at), importance=10),
         Column("OUTCOME", "outcome", importance=9, style=style_of),
         Column("HOW", _how, importance=5),
         Column("JOB", "job", importance=7),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobctl.cli.commands.schedule._shared import Names
+from jobctl.cli.commands.schedule._shared import Names, name_of
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.table import NAME, Column
@@ -14,12 +14,14 @@ from jobctl.cli.view.table import NAME, Column
 if TYPE_CHECKING:
     from jobctl.ops.schedules.look import NextTick
 
-_COLUMNS = (
-    Column("LOCAL", lambda tick: f"{tick.local:%a %Y-%m-%d %H:%M:%S %Z}", importance=9),
-    Column("UTC", lambda tick: f"{tick.at:%Y-%m-%d %H:%M:%SZ}", importance=6),
-    Column("SCHEDULE", "schedule", importance=7, least=NAME),
-    Column("NOTE", lambda tick: _note(tick), importance=8),
-)
+
+def _columns(ctx: Context) -> tuple[Column, ...]:
+    return (
+        Column("LOCAL", lambda tick: name_of(ctx, tick.at) or f"{tick.local:%a %Y-%m-%d %H:%M:%S %Z}", importance=9),
+        Column("UTC", lambda tick: f"{tick.at:%Y-%m-%d %H:%M:%SZ}", importance=6),
+        Column("SCHEDULE", "schedule", importance=7, least=NAME),
+        Column("NOTE", _note, importance=8),
+    )
 
 
 def _note(tick: NextTick) -> str | None:
@@ -57,6 +59,6 @@ def next(  # noqa: A001 - the verb
         paused = look.pauses(ctx.store(), schedules)
     except RedisUnavailable:
         ctx.say("Redis does not answer: these are the catalog's times")
-    ctx.emit(look.upcoming(schedules, paused, after, count), _COLUMNS, empty="no ticks: nothing is due any more")
+    ctx.emit(look.upcoming(schedules, paused, after, count), _columns(ctx), empty="no ticks: nothing is due any more")
     if len(schedules) > 1:
         ctx.say(f"these are at most {count:,} ticks of each of {len(schedules):,} schedules; more with -n")
