@@ -250,7 +250,6 @@ class Supervisor:
     # the end
 
     def _on_stop(self, number: int) -> None:
-        log.info("worker %s got %s", self.name, signal.Signals(number).name)
         if self._stop_at is not None:
             log.warning("stopping now: killing %d worker processes", sum(1 for c in self._crews() for _ in c))
             self._exit_code = INTERRUPTED if number == signal.SIGINT else 1
