@@ -8,6 +8,7 @@ local ORDERED, ENTRY = 4 + RESERVED, 6 + RESERVED -- what one costs until it is 
 local dropped = 0 -- entries of the list that this call found to belong to no waiting job
 
 local function take_ordered(k, priority, n)
+  if n < 1 then return {}, {} end
   local from, to = range_of(priority)
   local ids, bodies = carry(k, redis.call('ZRANGEBYSCORE', k.ordered, from, to, 'LIMIT', 0, can_do(math.min(n, MOST), ORDERED)))
   if #ids > 0 then redis.call('ZREM', k.ordered, unpack(ids)) end

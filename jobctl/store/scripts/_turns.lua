@@ -38,10 +38,27 @@ local function give_turns(k, bucket, lanes)
   if #moved > 0 then redis.call('ZADD', sub(k, 'turns'), unpack(moved)) end
 end
 
--- Gives `want` more lanes their turn whose bucket has room again, if there are so many: those of the first priority, or
--- (last) one of the last priority of each bucket. Lanes that have a turn already do not count: they may never need
--- to wait, and the others must not wait for them. O(what may be spent).
-local function refill(k, queue, want, last, now)
+-- Gives one lane of each bucket that has room again its turn, if it is of a lower priority than all that have theirs.
+local function refill_last(k, queue, now)
+  local last = priority_in(sub(k, 'turns'), true)
+  for _, bucket in ipairs(redis.call('ZRANGEBYSCORE', sub(k, 'holds'), '-inf', now, 'LIMIT', 0, LANES)) do
+    if not may_try_lanes() then break end
+    local line = sub(k, 'line:' .. bucket)
+    local priority = priority_in(line, true)
+    if priority and (not last or priority > last) and room_of(k, bucket, now) > 0 then
+      last = priority
+      give_turns(k, bucket, first_of(line, 1, true))
+      if redis.call('EXISTS', line) == 0 then redis.call('ZREM', sub(k, 'holds'), bucket) end
+    end
+  end
+  refresh_due(k, queue)
+end
+
+-- Gives `want` more lanes their turn whose bucket has room again, if there are so many, those of the first priority. One of
+-- the bucket's last priority (`mixed`: there may be several) has its turn with them if its hold is not looked at for a
+-- while then: it has the room, too. Lanes that have a turn already do not count: they may never need to wait, and the
+-- others must not wait for them. O(what may be spent).
+local function refill(k, queue, want, mixed, now)
   local holds = sub(k, 'holds')
   local given, passed = 0, 0
   while given < want and may_try_lanes() do
@@ -51,9 +68,10 @@ local function refill(k, queue, want, last, now)
     if room < 1 then
       redis.call('ZADD', holds, later, bucket)
     else
-      local lanes = first_of(sub(k, 'line:' .. bucket), can_do(math.min(room, want - given), 4), last)
+      local lanes = first_of(sub(k, 'line:' .. bucket), can_do(math.min(room, want - given), 4))
       give_turns(k, bucket, lanes)
       given = given + #lanes / 2
+      if mixed and #lanes / 2 >= room then give_turns(k, bucket, first_of(sub(k, 'line:' .. bucket), 1, true)) end
       if redis.call('EXISTS', sub(k, 'line:' .. bucket)) == 0 then
         redis.call('ZREM', holds, bucket)
       elseif #lanes / 2 >= room then

@@ -161,14 +161,17 @@ end
 local function serve_by_priority(k, index, queue, limited)
   local since = tonumber(redis.call('GET', k.since) or '0')
   local no_last = false -- none of the last priority came that was due
+  -- Which lanes may go shows when they are tried: then those of the last priority are taken when they are due.
+  local mixed = limited and redis.call('EXISTS', k.priorities) == 1
   while left > 0 and may_go_on() do
     local before, tries, entries = left, in_vain, dropped
     local last_first = since >= STARVE - 1 and not no_last -- there may be room for no more than this one
-    local n = last_first and 1 or math.min(left, 500)
+    local n = last_first and 1 or math.min(left, mixed and not no_last and STARVE - 1 - since or 500)
     local due = no_last and 0 or math.floor((since + n) / STARVE)
-    if limited and not last_first then refill(k, queue, n, false, exact) end
-    if limited and due > 0 then refill(k, queue, STARVE, true, exact) end
+    if limited and not last_first then refill(k, queue, n, mixed, exact) end
+    if limited and due > 0 then refill_last(k, queue, exact) end
     since, no_last = take_by_priority(k, index, queue, n, since, due, last_first)
+    no_last = no_last and in_vain == tries -- else there may be another
     if left == before and in_vain == tries and dropped == entries and not no_last then break end
   end
   redis.call('SET', k.since, since)
