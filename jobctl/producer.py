@@ -136,7 +136,8 @@ def read_priority(value: int | str) -> int:
 def read_times(
     delay: float | str | None, at: datetime | None, expires: float | str | None, default_ms: int | None = None
 ) -> tuple[int | None, int | None, int | None]:
-    """When a job starts and when it expires: (delay in ms, epoch ms, ms after enqueue), None where nothing is said.
+    """When a job starts and when it expires: (delay in ms, epoch ms, ms after enqueue), None where the caller gave
+    none.
 
     `default_ms` stands in for `expires`. Raises UsageError, also for a job that could never start.
     """

@@ -65,7 +65,7 @@ class Context:
         return found
 
     def catalog_if_any(self) -> Catalog | None:
-        """The catalog, or None when nobody named one and there is none here. A broken one still raises."""
+        """The catalog; None if none is named and there is none here. A broken one still raises."""
         path = self.settings.catalog_path
         if "catalog" not in self._opened:
             if not path.exists() and not self.settings.catalog_given:

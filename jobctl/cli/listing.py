@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jobctl.ops.jobs import Looked
 
 ROWS = 50
-"""Rows of a table, if nobody says how many."""
+"""Rows of a table, without --limit."""
 
 Limit = Annotated[
     int | None,

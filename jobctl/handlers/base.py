@@ -51,7 +51,7 @@ class CancelToken:
 
 
 def unheard(_done: float, _total: float | None, _message: str | None) -> None:
-    """Where the progress of an attempt goes that nobody watches."""
+    """Drops the progress of an attempt that nobody watches."""
 
 
 def unchanged(text: str, **_cut: bool) -> str:

@@ -59,7 +59,7 @@ class Group:
         return tuple(pipe for pipe in (self._child.stdout, self._child.stderr) if pipe is not None)
 
     def leader_ended(self) -> bool:
-        """Whether the leader has ended; where it can be told, without reaping it."""
+        """Whether the leader has ended, without reaping it where that is possible."""
         if self._child.returncode is not None:
             return True
         if not hasattr(os, "waitid"):

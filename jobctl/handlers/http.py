@@ -213,7 +213,8 @@ def _json_bytes(value: Any) -> bytes:
 
 
 def _result(answer: Answer, text: str, scrub: Callable[[str], str]) -> Any:
-    """The body as JSON if it says that it is and is short enough to be kept, else its text, scrubbed and cut."""
+    """The body as JSON if its content type says so and it is short enough to keep; otherwise its text, scrubbed and
+    cut."""
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if len(text) <= MAX_RESULT and (media_type == "application/json" or media_type.endswith("+json")):
         try:

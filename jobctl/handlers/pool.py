@@ -141,7 +141,7 @@ class Pool:
             _STARTER.submit(lambda: self._settle(Process(self._target)))
 
     def take(self) -> Process:
-        """A process that nobody else has, the one that was used last if any is idle. Raises HandlerFailure."""
+        """A process for this caller alone: the idle one that was used last, or a new one. Raises HandlerFailure."""
         while True:
             with self._lock:
                 process = self._idle.pop() if self._idle else None

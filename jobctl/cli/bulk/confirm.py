@@ -1,4 +1,4 @@
-"""Confirmation that grows with the blast radius, and never asks where nobody can answer."""
+"""Confirmation that grows with the blast radius, and never asks without a terminal."""
 
 from __future__ import annotations
 

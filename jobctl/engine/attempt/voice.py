@@ -39,8 +39,8 @@ class Voice:
         self._cut = ""
 
     def log(self, stream: str, text: str) -> float:
-        """Add a line. For how many seconds no more should be said: until what was gathered is written. Of more that is
-        said meanwhile the oldest lines are left out, and a line says how many."""
+        """Add a line. Returns for how many seconds to add no more: until the gathered lines are written. Of more that
+        is said meanwhile the oldest lines are left out, and a line says how many."""
         line = LogLine(self._job.number, clock.now_ms(), stream, self._line(stream, text)[:MAX_LINE])
         with _lock:
             self._write_if_due(now := clock.monotonic())

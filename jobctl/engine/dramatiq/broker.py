@@ -203,7 +203,7 @@ class JobctlBroker(RedisBroker):
         )
 
     def close(self) -> None:
-        """Say that this process consumes no more."""
+        """Note that this process no longer consumes."""
         if self._presence is not None:
             self._presence.stop()
 

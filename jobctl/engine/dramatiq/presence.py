@@ -89,7 +89,7 @@ class Presence:
                 self._thread.start()
 
     def announce(self, queue: str) -> None:
-        """Make the queue and this process known: no job is reserved by a process that nobody knows of."""
+        """Register the queue and this process, before it reserves any job."""
         self._store.queues.register([queue])
         self._liveness.beat(self._info())
         self._learn()

@@ -84,7 +84,7 @@ class Fetcher(threading.Thread):
         """Set while the last look found nothing in any queue, and nothing is held here."""
 
     def stop(self) -> None:
-        """Fetch no more, and block no longer. What is held already stays with the desk."""
+        """Stop fetching and blocking. Jobs that are held already stay with the desk."""
         self._halt.set()
         self._desk.close()
         self._wakeups.interrupt()

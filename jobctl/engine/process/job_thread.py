@@ -31,7 +31,7 @@ from jobctl.store.nouns.settle import Begun, Reserved
 _log = logging.getLogger("jobctl.worker")
 
 SHORT_S = 0.1
-"""That a job runs is written once it has for so long: of shorter ones nobody would see it, and they are many."""
+"""A job is written as running after this long: shorter ones are many, and nobody would see it."""
 ANNOUNCE_S = 1.0
 """An attempt that still runs after this many seconds is logged as started; of a shorter one its end says it all."""
 

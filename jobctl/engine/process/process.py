@@ -135,7 +135,7 @@ class Worker:
             self._slots.set_ready()
 
     def drain(self, stop: StopFlag) -> bool:
-        """Fetch no more, give back what no thread has begun, let the rest finish within the grace.
+        """Stop fetching, give back jobs that no thread has begun, let the rest finish within the grace.
 
         False when Redis does not know all of it: the supervisor has to recover what this process held.
         """

@@ -184,7 +184,7 @@ def find_running(state_dir: Path) -> str | None:
 
 
 def ping(path: Path, timeout_s: float = 2.0) -> str:
-    """What the server on this socket answers to PING, without its sign; '' when nobody does."""
+    """What the server on this socket answers to PING, without the type sign; '' without an answer."""
     try:
         return _ask(path, b"PING\r\n", timeout_s)
     except (OSError, ValueError):

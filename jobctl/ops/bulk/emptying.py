@@ -47,7 +47,7 @@ def empty(name: str) -> Verb:
 
 
 def plan(store: Store, catalog: Catalog | None, name: str) -> Planned:
-    """How many jobs of each state would go. Raises NothingMatched for a queue that nobody knows."""
+    """How many jobs of each state would go. Raises NothingMatched for an unknown queue."""
     known = known_queues(store, catalog)
     if name not in known:
         raise no_queue(name, known)

@@ -23,7 +23,7 @@ def unreadable(job: Found) -> Tried | None:
 
 
 def lost(job: Found) -> Tried | None:
-    """What is said of a dead job whose group is not known."""
+    """The message about a dead job whose group is not known."""
     if job.record.group:
         return None
     said = f"the record of job {job.id} is lost: its error group is not known"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Punctuality(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a schedule is on time. `expected_at` is the next tick: in the past, by `late_s`, if nobody took it."""
+    """Whether a schedule is on time. `expected_at` is the next tick: in the past, by `late_s`, if no scheduler took
+    it."""
 
     name: str
     ok: bool

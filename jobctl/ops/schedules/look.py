@@ -145,7 +145,7 @@ def _pause(pause: SchedulePause | None) -> dict[str, Any]:
 def history(
     store: Store, catalog: Catalog | None, name: str, *, limit: int, since_ms: int | None, until_ms: int | None
 ) -> list[PastTick]:
-    """What became of a schedule's latest ticks, newest first; it may be one that the catalog has no more.
+    """What became of a schedule's latest ticks, newest first; it may be one that the catalog no longer has.
 
     Raises NothingMatched if nobody knows the schedule.
     """

@@ -24,7 +24,7 @@ from jobctl.store.wire.namespace import Namespace
 STEPS = {1: Step(to_2.begin, to_2.parts)}
 """The step that leads on from each layout."""
 LOCK_MS = 30_000
-"""For so long nobody else migrates a namespace after a batch was written."""
+"""For this long after a batch, no other process may migrate the namespace."""
 
 
 class Way(msgspec.Struct, frozen=True):

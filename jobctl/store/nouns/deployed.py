@@ -102,7 +102,7 @@ class Deployed:
         return sum(steps.each(self._store, Rows("relane", queue, (queue,), moves)))
 
     def forget(self, queue: str, limits: Iterable[str]) -> None:
-        """These limits are no more, nor what was set for them by hand: they hold nobody."""
+        """Delete these limits, and what was set for them by hand: they hold no job any longer."""
         fields = [field for limit in limits for field in (limit, f"{limit}|set")]
         with mapping():
             self._store.client.hdel(self._store.keys.limits(queue), *fields)

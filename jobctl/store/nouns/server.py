@@ -138,7 +138,7 @@ class Server:
         return len(seen), sorted({queue for (_, queue), held in zip(pairs, replies, strict=True) if held})
 
     def inboxes(self, queues: list[str]) -> dict[str, int]:
-        """Messages of stock clients that nobody has taken in yet, by queue."""
+        """Messages of stock clients that are not yet taken in, by queue."""
         keys = self._store.keys
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)

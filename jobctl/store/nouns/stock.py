@@ -77,7 +77,7 @@ class Stock:
         return Taken(taken, more=len(found) == BATCH)
 
     def count_dead(self, queue: str) -> int:
-        """How many messages stock workers left dead, and nobody has taken in."""
+        """How many messages stock workers left dead that are not yet taken in."""
         with mapping():
             return int(self._store.client.zcard(self._store.keys.stock_dead(queue)))
 
@@ -158,7 +158,7 @@ class Stock:
         ]
 
     def _letter(self, queue: str, job_id: str, data: bytes, record: codec.Record, died: float) -> Letter:
-        """A letter whose texts are scrubbed of what the catalog hides: nobody did when stock Dramatiq wrote them."""
+        """A letter with its texts scrubbed of what the catalog hides, which stock Dramatiq wrote in full."""
         return _letter(queue, job_id, data, record, died, self._store.rules)
 
 

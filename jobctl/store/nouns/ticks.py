@@ -102,7 +102,7 @@ class Ticks:
         return jobs, {name: int(rows[0]) for name, rows in zip(names, found[1::2], strict=True) if rows}
 
     def how(self, jobs: Sequence[OpenTick]) -> dict[OpenTick, str]:
-        """How the ticks of jobs came about; without those that the history has no more."""
+        """How the ticks of jobs came about; without those that the history no longer has."""
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             for one in jobs:
