@@ -272,6 +272,12 @@ def test_check_fails_without_a_scheduler_and_for_a_late_tick(planned: Project) -
     assert "no scheduler is alive" in ran.err
     scheduler = planned.start("scheduler").ready()
     eventually(lambda: planned.cli("schedule", "check").code == 0)
+    scheduler.signal(signal.SIGTERM)
+    assert scheduler.ended() == 0
+    ran = planned.cli("schedule", "check", "-o", "json")
+    assert (ran.code, {row["ok"] for row in ran.json()}) == (1, {False})
+    assert planned.cli("schedule", "check").out == ""
+    scheduler = planned.start("scheduler").ready()
     scheduler.signal(signal.SIGSTOP)  # it lives, as far as anybody knows, and takes no ticks
     key, field = planned.store.keys.cursors(), "morning|next"
     planned.store.client.hset(key, field, planned.store.processes.now_ms() - 2 * MINUTE)

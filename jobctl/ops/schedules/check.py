@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.schedules import Cursor
 
 
+UNATTENDED = "no scheduler is alive"
+"""What is wrong with a schedule that is not late yet."""
+
+
 class Punctuality(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a schedule is on time. `expected_at` is the next tick: in the past, by `late_s`, if no scheduler took
     it."""
@@ -41,16 +45,18 @@ def check(store: Store, catalog: Catalog, names: Iterable[str] = ()) -> tuple[in
     wanted = named(effective(store, catalog), names)
     cursors = store.schedules.cursors(one.name for one in wanted)
     now = store.processes.now_ms()
-    return schedulers, [_judge(one, cursors[one.name], now) for one in wanted]
+    return schedulers, [_judge(one, cursors[one.name], now, attended=schedulers > 0) for one in wanted]
 
 
-def _judge(schedule: Schedule, cursor: Cursor, now_ms: int) -> Punctuality:
+def _judge(schedule: Schedule, cursor: Cursor, now_ms: int, *, attended: bool) -> Punctuality:
     late = 0 if cursor.next_ms is None else max(0, now_ms - cursor.next_ms)
     status, ok = "on time", True
     if cursor.next_ms is None:
         status, ok = "no scheduler has had it yet", False
     elif late > schedule.tolerance_ms:
         status, ok = f"late by {format_duration(late // 1000 * 1000)}", False
+    elif not attended:
+        status, ok = UNATTENDED, False
     elif cursor.pause is not None:
         status = "paused"
     expected = None if cursor.next_ms is None else clock.to_datetime(cursor.next_ms)

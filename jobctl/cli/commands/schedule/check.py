@@ -22,6 +22,7 @@ def check(ctx: Context, names: Names = None) -> int:
 
     Example: jobctl schedule check || notify-oncall
     """
+    from jobctl.ops.schedules.check import UNATTENDED
     from jobctl.ops.schedules.check import check as look
 
     catalog = ctx.catalog()
@@ -30,8 +31,8 @@ def check(ctx: Context, names: Names = None) -> int:
     paused = sum(row.ok and row.status == "paused" for row in rows)
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, _COLUMNS)
-    elif wrong:
-        ctx.emit(wrong, _COLUMNS)
+    elif late := [row for row in wrong if row.status != UNATTENDED]:
+        ctx.emit(late, _COLUMNS)
     if not schedulers:
         ctx.say(NO_SCHEDULER)
     elif not wrong:
