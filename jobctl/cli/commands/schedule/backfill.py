@@ -16,7 +16,7 @@ from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.catalog.units import Rate
-    from jobctl.ops.schedules.fill import Filled
+    from jobctl.ops.schedules.fill import Filled, Gap
 
 
 @command
@@ -54,17 +54,30 @@ def backfill(
     since_ms, until_ms = parse_past(since), None if until is None else parse_past(until)
     allowed = None if rate is None else _rate(rate)
     found = fill.gap(store, catalog, name, since_ms, until_ms)
-    ticks = [clock.iso(tick) for tick in found.missing]
     if dry_run:
-        if ctx.output in (Output.TABLE, Output.NAME):
-            ctx.stdout.write("".join(f"{tick}\n" for tick in ticks))
-        else:
-            ctx.emit(fill.missing(found), ())
-        ctx.say(f"{_ticks(len(ticks))} without a job, {found.done:,} with one; nothing was changed")
-        return 0
-    confirm(ctx, Change("enqueue", _ticks(len(ticks)).partition(" ")[2], len(ticks), ticks), yes=yes, maximum=maximum)
+        return _preview(ctx, found)
+    count = len(found.missing)
+    change = Change("enqueue", _ticks(count).partition(" ")[2], count, [clock.iso(tick) for tick in found.missing])
+    confirm(ctx, change, yes=yes, maximum=maximum)
+    return _report(ctx, found, fill.fill(store, catalog, found, allowed))
+
+
+def _preview(ctx: Context, found: Gap) -> int:
+    from jobctl import clock
+    from jobctl.ops.schedules import fill
+
+    if ctx.output in (Output.TABLE, Output.NAME):
+        ctx.stdout.write("".join(f"{clock.iso(tick)}\n" for tick in found.missing))
+    else:
+        ctx.emit(fill.missing(found), ())
+    ctx.say(f"{_ticks(len(found.missing))} without a job, {found.done:,} with one; nothing was changed")
+    return 0
+
+
+def _report(ctx: Context, found: Gap, filling: Iterator[Filled]) -> int:
+    """Print what becomes of the ticks while they are filled; the exit code."""
     told = Counter[str]()
-    filled = _counted(fill.fill(store, catalog, found, allowed), told)
+    filled = _counted(filling, told)
     if ctx.output in (Output.TABLE, Output.NAME):
         for tick in filled:
             if tick.outcome == "enqueued":
