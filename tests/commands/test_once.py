@@ -62,7 +62,7 @@ def test_a_job_that_comes_while_another_is_at_it_fails_and_says_who_is(shop: Cli
     assert once_tasks.inside.wait(PATIENCE_S)
     assert shop("enqueue", "charge", "key=d", "--wait").code == 7
     letter = shop("dead", "ls", "-o", "json").json()[0]
-    assert (letter["error"], letter["message"].partition(" (")[0]) == ("OnceBusy", f"job {holder} is at `d`")
+    assert (letter["error"], letter["message"].partition(" (")[0]) == ("OnceBusy", f"job {holder} is running `d` now")
 
 
 def test_a_late_attempt_can_neither_begin_nor_end_it(store: Store) -> None:
