@@ -89,3 +89,19 @@ def test_the_lowest_priority_has_its_turn_whatever_happens(store: Store, moves: 
         program.start(program.random.choice((1, 1, 2, 3, 7, 16, 40)))
         program.end(program.random.choice((0.1, 0.5, 1.0)))
     assert len(program.row) > 300
+
+
+def test_a_job_that_is_put_aside_has_not_used_the_turn_of_the_lowest_priority(store: Store, moves: Moves) -> None:
+    """Its type is paused, and no script knew: its worker gives it back."""
+    store.pauses.pause(of_type("stopped"), Pause(0, "", "me"))
+    moves.enqueue("aside", type="stopped", priority=10)
+    moves.enqueue("low", priority=5)
+    started = []
+    for number in range(2 * TURNS):
+        moves.enqueue(f"high{number}", priority=-10)
+        for job in moves.fetch(1):
+            if job.id == "aside":
+                moves.requeue(job, lane=PAUSED, begun=False)
+            else:
+                started.append(job.id)
+    assert "low" in started[:TURNS]

@@ -9,7 +9,6 @@
 --          the crashes, or 'CRASHES|expires (epoch ms or '')|LANE' for a job that has more than those
 -- Cost: O(want + queues), and no more than one call may do (_work)
 
-local STARVE = 16 -- of any 16 jobs of a queue started one after the other, one is of its last priority
 local SPARE = 16 -- due jobs that are promoted beyond those that there is room for
 local worker, want = ARGV[1], tonumber(ARGV[2])
 local now = time_ms()

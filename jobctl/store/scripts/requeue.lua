@@ -6,7 +6,7 @@
 -- that names the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
 -- fetched.
 -- INCLUDE: _settle _archive _limits _rates _lanes _due _attempts _ready _events
--- KEYS: crashes lanes expiring
+-- KEYS: crashes lanes expiring priorities since
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it), attempt ('' if there
 --       was none), began (0 if it did not start, else 1)
@@ -52,6 +52,8 @@ local function refund_unbegun(ids, at)
     if when then unbegun[#unbegun + 1], fetched_at[#fetched_at + 1] = id, when end
   end
   refund(K, ARGV[1], unbegun, fetched_at)
+  -- They may have had the turn of the last priority, and did not start: the next one is of it.
+  if #unbegun > 0 and redis.call('EXISTS', K.priorities) == 1 then redis.call('SET', K.since, STARVE - 1) end
 end
 
 local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
