@@ -19,10 +19,10 @@ local events, ended = {}, {}
 
 local function number_of(token) return tonumber(string.match(token, '^%d+')) end
 
--- Jobs that were counted against the rates of their buckets and never started are no longer counted, as far as they still
--- held up others; who waits for these buckets is looked at now. `fetched_at` says when each was fetched (epoch ms).
-local function refund(k, queue, ids, fetched_at)
-  local counts, known = {}, {}
+-- Jobs that were counted against the rates of their buckets and never started; `fetched_at` says when each was fetched
+-- (epoch ms). What was counted together is taken back together: of each part what has passed would be kept.
+local counts, known = {}, {}
+local function count_unbegun(k, ids, fetched_at)
   for i, lane in ipairs(#ids > 0 and redis.call('HMGET', k.lanes, unpack(ids)) or {}) do
     for _, bucket in ipairs(buckets_of(lane or '')) do
       if is_rate(bucket) then
@@ -32,6 +32,10 @@ local function refund(k, queue, ids, fetched_at)
       end
     end
   end
+end
+
+-- They are no longer counted, as far as they still held up others; who waits for these buckets is looked at now.
+local function refund(k, queue)
   for _, each in ipairs(known) do
     local bucket = each[2]
     local spec = spec_of(k, limit_of(bucket), now)
@@ -45,13 +49,13 @@ local function refund(k, queue, ids, fetched_at)
   end
 end
 
-local function refund_unbegun(ids, at)
+local function note_unbegun(ids, at)
   local unbegun, fetched_at = {}, {}
   for i, id in ipairs(ids) do
     local when = ARGV[at[i] + 9] == '0' and tonumber(string.match(ARGV[at[i] + 1], '-(%d+)$'))
     if when then unbegun[#unbegun + 1], fetched_at[#fetched_at + 1] = id, when end
   end
-  refund(K, ARGV[1], unbegun, fetched_at)
+  count_unbegun(K, unbegun, fetched_at)
   -- They may have had the turn of the last priority, and did not start: the next one is of it.
   if #unbegun > 0 and redis.call('EXISTS', K.priorities) == 1 then redis.call('SET', K.since, STARVE - 1) end
 end
@@ -59,7 +63,7 @@ end
 local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
   write_records(K, ids, at, 2)
   add_attempts(K, ids, at, 8, false)
-  refund_unbegun(ids, at)
+  note_unbegun(ids, at)
   local first, last, places, cancelled = {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local lane = ARGV[at[i] + 5]
@@ -80,6 +84,7 @@ local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
   push_ready(K, last, false, places)
   end_cancelled(K, cancelled, now)
 end, fitting_to_add)
+refund(K, ARGV[1])
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done
