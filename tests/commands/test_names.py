@@ -124,7 +124,7 @@ def test_a_key_of_the_wrong_type_is_named(
 
     done = lab(*command)
     assert (done.code, done.err.count("\n")) == (3, 1)
-    assert f"the key {key} is " in done.err
+    assert f"the key {key} " in done.err
     assert "`jobctl doctor` names such keys; move them away with RENAME" in done.err
     assert "WRONGTYPE" not in done.err
 
@@ -147,7 +147,7 @@ def test_a_worker_says_which_key_stops_it_and_goes_on_when_it_is_gone(
     redis_client.delete("lab:@due")
     redis_client.rpush("lab:@due", "x")
     worker()
-    eventually(lambda: any("the key lab:@due is " in line for line in caplog.messages))
+    eventually(lambda: any("the key lab:@due " in line for line in caplog.messages))
     redis_client.rename("lab:@due", "aside")
     eventually(lambda: (found := store.jobs.find(job_id)) and found.state == "completed")
 

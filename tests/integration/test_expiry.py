@@ -50,7 +50,7 @@ def test_a_job_that_expires_behind_a_pause_is_dead_and_runs_when_it_is_retried(p
 
 
 def test_a_job_that_expires_behind_a_limit_is_dead_and_those_without_an_expiry_wait_on(project: Project) -> None:
-    project.store.limits.define("default", {"r:nap": "1 600000 1 smooth"})
+    project.change("jobs.yaml", "python: work:nap\n    payload", "python: work:nap\n    rate_limit: 1/10m\n    payload")
     project.worker().ready()
     use_up(project, "r:nap")
     late = [enqueue(project, lane="r:nap") for _ in range(3)]

@@ -11,6 +11,7 @@ from jobctl.errors import OtherLayout
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns.pauses import EVERYTHING, Pause, in_force
+from jobctl.store.nouns.schedules import SchedulePause
 from jobctl.store.wire.layout import LAYOUT
 from jobctl.store.wire.script import load
 from tests.store.moves import QUEUE, Moves
@@ -36,7 +37,7 @@ FIRST: dict[str, Callable[[Store], object]] = {
     "a queue": lambda store: store.queues.register([QUEUE]),
     "a limit": lambda store: store.limits.define(QUEUE, {"c:act": "1"}),
     "a limit by hand": lambda store: store.limits.set(QUEUE, "c:act", "1", 0, "me"),
-    "a pause of a schedule": lambda store: store.schedules.pause("daily", "me"),
+    "a pause of a schedule": lambda store: store.schedules.pause("daily", SchedulePause(0, "me", "")),
     "an audit entry": lambda store: store.audit.add("test", "x", 1),
 }
 

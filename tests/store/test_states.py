@@ -31,6 +31,7 @@ def attributes(state: State, kind: str) -> str:
         "hash": kind == "hash",
         "timed": state.moment == "due",
         "line": state.line,
+        "at_end": state.ended and state.moment == "finished",
         "kept": state.ended and "rm" in state.allows,
         "expires": state.moment == "expires",
     }
