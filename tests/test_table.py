@@ -89,7 +89,7 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
     "limit ls": (columns_for(screen()), LIMIT),
     "limit ls --keys": (limit_ls._KEYS, (LIMIT, LIMIT_KEY)),
     "schedule ls": (
-        schedule_ls._columns(screen()),
+        schedule_ls.columns(screen()),
         ScheduleRow(
             name="weekly-billing-run", job=TYPE, when="at 09:00 Monday to Friday, New York", timezone="Asia/Tokyo",
             next_at=AT, last_at=AT, last_outcome="completed", last_job=ID, late_s=12.0, catch_up="latest",

@@ -145,7 +145,9 @@ def test_a_pause_shows_its_reason_and_ends(planned: Project) -> None:
     at = planned.store.processes.now_ms() // MINUTE * MINUTE
     assert away_row.tick(schedule, at).outcome == "paused"
     assert "too much" in planned.cli("schedule", "history", "minutely").out
-    assert "resumed minutely" in planned.cli("schedule", "resume", "minutely").err
+    ran = planned.cli("schedule", "resume", "minutely", "-o", "json")
+    assert "resumed minutely" in ran.err
+    assert [row["paused"] for row in ran.json()] == [False]
     assert "was not paused" in planned.cli("schedule", "resume", "minutely").err
     assert away_row.tick(schedule, at).outcome == "taken"
 

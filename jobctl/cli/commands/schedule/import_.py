@@ -50,7 +50,9 @@ def import_(
         ctx.stdout.write(yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True, width=110))
     for number, note in sorted([*found.notes, *((line, f"not imported: {why}") for line, why in found.refused)]):
         ctx.say(f"{crontab}:{number}: {note}")
-    ctx.say(f"{len(found.schedules)} lines imported" + (f", {len(found.refused)} not" if found.refused else ""))
+    ctx.say(
+        f"lines imported: {len(found.schedules)}" + (f", not imported: {len(found.refused)}" if found.refused else "")
+    )
     return 1 if found.refused or not found.schedules else 0
 
 

@@ -37,12 +37,14 @@ def ls(
 
     store, catalog = ctx.store(), ctx.catalog_for_a_look()
     rows = [row for row in look.ls(store, catalog, names or ()) if retired or not row.retired]
-    ctx.emit(rows, _columns(ctx), empty="no schedules")
+    ctx.emit(rows, columns(ctx), empty="no schedules")
     if not all(row.retired for row in rows) and not alive(store):
         ctx.say(NO_SCHEDULER)
 
 
-def _columns(ctx: Context) -> tuple[Column, ...]:
+def columns(ctx: Context) -> tuple[Column, ...]:
+    """The columns of a list of schedules."""
+
     def paused(row: ScheduleRow) -> str | None:
         if not row.paused:
             return "retired" if row.retired else None

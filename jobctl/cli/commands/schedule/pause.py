@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from jobctl.cli.commands.schedule._shared import NAME_HELP, Reason
+from jobctl.cli.commands.schedule._shared import Reason, Those, show_changed
 from jobctl.cli.context import Context
-from jobctl.cli.parse import complete
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.until import For, Until, end_of
 from jobctl.cli.view.lines import moment
@@ -17,10 +12,7 @@ from jobctl.cli.view.lines import moment
 @command
 def pause(
     ctx: Context,
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME…", help=NAME_HELP, autocompletion=complete.schedules, show_default=False),
-    ],
+    names: Those,
     duration: For = None,
     until: Until = None,
     reason: Reason = "",
@@ -39,6 +31,7 @@ def pause(
     store = ctx.store()
     until_ms = end_of(duration, until, store.processes.now_ms)
     change.pause(store, ctx.catalog(), names, until_ms, reason)
+    show_changed(ctx, store, names)
     wanted = " ".join(dict.fromkeys(names))
     end = moment(ctx, clock.to_datetime(until_ms)) if until_ms else f"`jobctl schedule resume {wanted}`"
     ctx.say(f"paused {', '.join(dict.fromkeys(names))} until {end}")

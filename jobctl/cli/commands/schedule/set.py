@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.commands.schedule._shared import Name, Reason
+from jobctl.cli.commands.schedule._shared import Name, Reason, show_changed
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.until import For, Until, end_of
@@ -52,6 +52,7 @@ def set(  # noqa: A001 - the verb
     store, catalog = ctx.store(), ctx.catalog()
     if reset:
         done = change.reset(store, catalog, name)
+        show_changed(ctx, store, [name])
         ctx.say(f"{name} is due as the catalog says" if done else f"nothing was set by hand for {name}")
         return
     until_ms = end_of(duration, until, store.processes.now_ms)
@@ -59,5 +60,6 @@ def set(  # noqa: A001 - the verb
     said = change.set_times(
         store, catalog, name, cron=cron, every_ms=every_ms, timezone=timezone, until_ms=until_ms, reason=reason
     )
+    show_changed(ctx, store, [name])
     end = moment(ctx, clock.to_datetime(until_ms)) if until_ms else f"`jobctl schedule set {name} --reset`"
     ctx.say(f"{name} is now due {words(changed(catalog.schedules[name], said))}, until {end}")
