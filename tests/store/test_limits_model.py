@@ -87,6 +87,7 @@ class LimitsMachine(RuleBasedStateMachine):
         self.limits.specs = {name: SPECS[name][i % len(SPECS[name])] for name, i in zip(SPECS, picks, strict=True)}
         self.store.limits.define(QUEUE, self.limits.specs)
         self.lanes, self.passed, self.sequence = lanes, 0, 0
+        self.starts = self.turns = 0
 
     @rule(count=st.integers(1, 5), pick=LANE)
     def enqueue(self, count: int, pick: int) -> None:
@@ -357,13 +358,23 @@ class LimitsMachine(RuleBasedStateMachine):
             job = self.jobs[got.id]
             assert job.state in ("waiting", "limited")
             assert got.lane == job.lane
-            others = [(o.place, i) for i, o in self.jobs.items() if o.lane == job.lane and o.place]
-            assert job.place is None or (job.place, got.id) == min(others), "the order of a lane"
+            self._keeps_the_order(got.id, job)
             assert self.limits.start(job.lane, at) == [], f"{got.id} of {job.lane!r}"
             self.sequence += 1
             job.state, job.token, job.place = "running", got.token, None
             job.fetched, job.number = (self.passed, at), self.sequence
         return jobs
+
+    def _keeps_the_order(self, job_id: str, job: Job) -> None:
+        """The oldest of a priority goes first in its lane; a lower priority only when it is the turn of the lowest."""
+        self.starts += 1
+        others = [(o.place, i) for i, o in self.jobs.items() if o.lane == job.lane and o.place]
+        if job.place is None:
+            return
+        same = [other for other in others if other[0][0] == job.place[0]]
+        assert (job.place, job_id) == min(same), "the order of a lane"
+        self.turns += (job.place, job_id) != min(others)
+        assert self.turns <= 2 + self.starts / 8, "turns of the lowest"
 
 
 @pytest.mark.timeout(900)
