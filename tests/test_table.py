@@ -20,7 +20,7 @@ from jobctl.cli.commands.limit import ls as limit_ls
 from jobctl.cli.commands.limit._shared import columns_for
 from jobctl.cli.commands.profile._shared import COLUMNS as PROFILES
 from jobctl.cli.commands.profile._shared import ProfileRow
-from jobctl.cli.commands.schedule import ls as schedule_ls
+from jobctl.cli.commands.schedule._columns import columns as schedule_columns
 from jobctl.cli.context import Context
 from jobctl.cli.registry import COMMANDS, Entry
 from jobctl.cli.view.card import card
@@ -89,7 +89,7 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
     "limit ls": (columns_for(screen()), LIMIT),
     "limit ls --keys": (limit_ls._KEYS, (LIMIT, LIMIT_KEY)),
     "schedule ls": (
-        schedule_ls.columns(screen()),
+        schedule_columns(screen()),
         ScheduleRow(
             name="weekly-billing-run", job=TYPE, when="at 09:00 Monday to Friday, New York", timezone="Asia/Tokyo",
             next_at=AT, last_at=AT, last_outcome="completed", last_job=ID, late_s=12.0, catch_up="latest",

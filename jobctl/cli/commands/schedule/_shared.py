@@ -38,7 +38,7 @@ def name_of(ctx: Context, tick: datetime) -> str | None:
 
 def show_changed(ctx: Context, store: Store, names: Sequence[str]) -> None:
     """The schedules as they are after a change, in the formats for machines."""
-    from jobctl.cli.commands.schedule.ls import columns
+    from jobctl.cli.commands.schedule._columns import columns
     from jobctl.ops.schedules import look
 
     if ctx.output is not Output.TABLE:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from jobctl.cli.commands.schedule._columns import columns
 from jobctl.cli.commands.schedule._shared import NO_SCHEDULER, Names
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
-from jobctl.cli.view.lines import moment
-from jobctl.cli.view.paint import style_of
-from jobctl.cli.view.table import NAME, Column
-
-if TYPE_CHECKING:
-    from jobctl.ops.schedules.look import ScheduleRow
 
 
 @command
@@ -40,40 +35,3 @@ def ls(
     ctx.emit(rows, columns(ctx), empty="no schedules")
     if not all(row.retired for row in rows) and not alive(store):
         ctx.say(NO_SCHEDULER)
-
-
-def columns(ctx: Context) -> tuple[Column, ...]:
-    """The columns of a list of schedules."""
-
-    def paused(row: ScheduleRow) -> str | None:
-        if not row.paused:
-            return "retired" if row.retired else None
-        end = f"until {moment(ctx, row.paused_until)}" if row.paused_until else "paused"
-        return f"{end}: {row.reason}" if row.reason else end
-
-    def by_hand(row: ScheduleRow) -> str | None:
-        if row.set_by is None:
-            return None
-        return f"until {moment(ctx, row.set_until)} by {row.set_by}" if row.set_until else f"by {row.set_by}"
-
-    return (
-        Column("SCHEDULE", "name", least=NAME),
-        Column("WHEN", "when", importance=6, least=20),
-        Column("JOB", "job", importance=3, least=NAME),
-        Column("NEXT", "next_at", importance=9),
-        Column("LAST", "last_outcome", importance=8, style=style_of),
-        Column("AT", "last_at", importance=7),
-        Column("LATE", _late, right=True, importance=4),
-        Column("POLICY", _policy, importance=2),
-        Column("PAUSED", paused, importance=8, least=12),
-        Column("SET BY HAND", by_hand, importance=7, least=16),
-    )
-
-
-def _late(row: ScheduleRow) -> str | None:
-    return None if row.late_s is None or row.late_s < 1 else f"{row.late_s:.0f}s"
-
-
-def _policy(row: ScheduleRow) -> str | None:
-    said = [f"catch up {row.catch_up}"] if row.catch_up not in (None, "none") else []
-    return ", ".join([*said, *([f"overlap {row.overlap}"] if row.overlap not in (None, "allow") else [])]) or None
