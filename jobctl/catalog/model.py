@@ -122,6 +122,17 @@ class Queue(msgspec.Struct, frozen=True):
 DAY_MS = 86_400_000
 
 
+class Period(msgspec.Struct, frozen=True):
+    """When a schedule is due instead of its own times, from one moment on and before another (epoch ms; 0 for without
+    end). Exactly one of `cron` and `every_ms` is set; without `timezone`, the schedule's holds."""
+
+    from_ms: int
+    until_ms: int = 0
+    cron: str | None = None
+    every_ms: int | None = None
+    timezone: str | None = None
+
+
 class Schedule(msgspec.Struct, frozen=True):
     """An entry under `schedules:`. Exactly one of `cron`, `every_ms` and `at_ms` is set. Instants are epoch ms."""
 
@@ -156,6 +167,8 @@ class Schedule(msgspec.Struct, frozen=True):
     """A tick that is later than this is late."""
     was: str | None = None
     """What the schedule was called before."""
+    by_hand: tuple[Period, ...] = ()
+    """Times that were set by hand, in order, none overlapping another. A catalog has none."""
 
 
 class MiddlewareSpec(msgspec.Struct, frozen=True):

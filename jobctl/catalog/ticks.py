@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
+from msgspec.structs import replace
 
 from jobctl import clock
-from jobctl.catalog.model import Schedule
+from jobctl.catalog.model import Period, Schedule
 from jobctl.catalog.templates import compile_value, is_template
 
 SHORTHANDS = {
@@ -45,6 +47,45 @@ def ticks(schedule: Schedule, after_ms: int) -> Iterator[int]:
 
     Raises cronsim.CronSimError for a bad cron line and zoneinfo.ZoneInfoNotFoundError for an unknown time zone.
     """
+    if not schedule.by_hand:
+        yield from _own(schedule, after_ms)
+        return
+    for piece, from_ms, until_ms in _pieces(schedule):
+        if until_ms > after_ms:
+            yield from takewhile(lambda tick: tick < until_ms, _own(piece, max(after_ms, from_ms - 1)))  # noqa: B023
+
+
+def in_force(schedule: Schedule, at_ms: int) -> Schedule:
+    """The schedule as it is at a moment, when times set by hand may hold: one without any."""
+    return next(piece for piece, _, until_ms in _pieces(schedule) if at_ms < until_ms)
+
+
+def with_times(schedule: Schedule, period: Period) -> Schedule:
+    """The schedule as it is in a period, with everything else of its own."""
+    return replace(
+        schedule,
+        cron=period.cron,
+        every_ms=period.every_ms,
+        anchor_ms=0 if period.every_ms else schedule.anchor_ms,
+        at_ms=(),
+        timezone=period.timezone or schedule.timezone,
+        by_hand=(),
+    )
+
+
+def _pieces(schedule: Schedule) -> Iterator[tuple[Schedule, int, int]]:
+    """The schedule as it is from one moment on and before another, for all time."""
+    own, begin, ever = replace(schedule, by_hand=()), 0, clock.LAST_MS + 1
+    for period in schedule.by_hand:
+        yield own, begin, period.from_ms
+        begin = period.until_ms or ever
+        yield with_times(schedule, period), period.from_ms, begin
+    if begin < ever:
+        yield own, begin, ever
+
+
+def _own(schedule: Schedule, after_ms: int) -> Iterator[int]:
+    """The ticks of a schedule for which nothing is set by hand."""
     if schedule.start_ms is not None:
         after_ms = max(after_ms, schedule.start_ms - 1)
     zone = zone_of(schedule)
@@ -91,7 +132,7 @@ def rendered(schedule: Schedule, tick_ms: int) -> Any:
 
 def local(schedule: Schedule, tick_ms: int) -> str:
     """A tick as RFC 3339 in the schedule's zone."""
-    moment = clock.to_datetime(tick_ms).astimezone(zone_of(schedule))
+    moment = clock.to_datetime(tick_ms).astimezone(zone_of(in_force(schedule, tick_ms)))
     return moment.isoformat(timespec="milliseconds" if tick_ms % 1000 else "seconds")
 
 
@@ -110,7 +151,7 @@ def identity(schedule: Schedule) -> str:
     """A digest of when a schedule is due: equal for two that have the same ticks."""
     said = (
         schedule.cron, schedule.every_ms, schedule.anchor_ms, schedule.at_ms, schedule.timezone,
-        schedule.start_ms, schedule.end_ms, schedule.exclude,
+        schedule.start_ms, schedule.end_ms, schedule.exclude, *schedule.by_hand,
     )  # fmt: skip
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
@@ -157,11 +198,12 @@ def _of_cron(cron: str, zone: tzinfo, after_ms: int) -> Iterator[int]:
     seconds = [0] if second == "0" else sorted(CronSim(f"{second} {minutes}", _SOME_TIME).seconds)
     start = after_ms - after_ms % _MINUTE_MS - 1 if len(seconds) > 1 or seconds[0] else after_ms
     last = after_ms
-    for minute in CronSim(minutes, clock.to_datetime(start).astimezone(zone)):
-        for second_of in seconds:
-            if (tick := clock.to_ms(minute) + second_of * 1000) > last:
-                last = tick
-                yield tick
+    with suppress(OverflowError):  # a datetime ends with the year 9999
+        for minute in CronSim(minutes, clock.to_datetime(start).astimezone(zone)):
+            for second_of in seconds:
+                if (tick := clock.to_ms(minute) + second_of * 1000) > last:
+                    last = tick
+                    yield tick
 
 
 def _date(tick_ms: int, zone: tzinfo) -> str:

@@ -11,13 +11,15 @@ import pytest
 from cronsim import CronSimError
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jobctl import clock
 from jobctl.catalog import compiled
 from jobctl.catalog.load import load
-from jobctl.catalog.model import Schedule
-from jobctl.catalog.ticks import following, spread_ms, ticks
+from jobctl.catalog.model import Period, Schedule
+from jobctl.catalog.ticks import before, following, in_force, local, spread_ms, ticks
 
+MINUTE, HOUR = 60_000, 3_600_000
 NEW_YORK = "America/New_York"
 ZONES = ["UTC", NEW_YORK, "Europe/Berlin", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]
 CRONS = [
@@ -183,6 +185,27 @@ def test_with_six_fields_the_first_is_the_second(tmp_path: Path) -> None:
     schedule = of_catalog("cron: '*/20 59 23 * * *'", tmp_path)
     assert shown_ticks(schedule, "2026-01-01T23:59:20", 2) == ["2026-01-01 23:59:40", "2026-01-02 23:59:00"]
     assert shown_ticks(of_catalog("cron: '@daily'", tmp_path), "2026-01-01T23:59:20", 1) == ["2026-01-02 00:00:00"]
+
+
+def test_times_set_by_hand_hold_from_their_beginning_and_before_their_end(tmp_path: Path) -> None:
+    at = clock.to_ms(datetime(2026, 11, 22, 10, tzinfo=UTC))
+    periods = (
+        Period(at, at + 30 * MINUTE, every_ms=10 * MINUTE),
+        Period(at + 40 * MINUTE, at + 60 * MINUTE, cron="*/15 * * * *", timezone="Asia/Tokyo"),
+    )
+    schedule = replace(of_catalog("cron: '*/20 * * * *', timezone: Europe/Berlin", tmp_path), by_hand=periods)
+    found = next_ticks(schedule, at - 1, 6)
+    assert [(tick - at) // MINUTE for tick in found] == [0, 10, 20, 45, 60, 80], "30 is no tick, 40 not of the second"
+    assert next_ticks(schedule, at + 25 * MINUTE, 1) == [at + 45 * MINUTE]
+    assert before(schedule, at) == at - 20 * MINUTE
+    assert [local(schedule, tick)[-6:] for tick in found[2:5]] == ["+01:00", "+09:00", "+01:00"]
+    assert in_force(schedule, at + 30 * MINUTE) == replace(schedule, by_hand=())
+
+
+def test_times_set_by_hand_without_end_hold_for_ever(tmp_path: Path) -> None:
+    schedule = replace(of_catalog("every: 1h", tmp_path), by_hand=(Period(HOUR, cron="0 0 29 2 *"),))
+    assert shown_ticks(schedule, "2025-01-01T00:00", 2) == ["2028-02-29 00:00:00", "2032-02-29 00:00:00"]
+    assert next_ticks(schedule, clock.to_ms(datetime(9999, 12, 30, tzinfo=UTC)), 1) == []
 
 
 @given(st.sampled_from(CRONS), st.sampled_from(ZONES), AFTER, st.sampled_from(["0", "7", "*/30", "5,50"]))

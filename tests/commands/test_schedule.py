@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from jobctl.catalog.load import load
 from jobctl.catalog.ticks import identity
+from jobctl.ops.schedules import fill
 from jobctl.ops.schedules.outcomes import Outcomes
 from jobctl.ops.schedules.ticking import Ticking
 from jobctl.store.nouns.schedules import ByHand
@@ -230,6 +231,40 @@ def test_times_set_by_hand_hold_until_they_are_reset(planned: Project) -> None:
     assert planned.cli("schedule", "set", "morning", "--reset").code == 0
     scheduler.said("schedule morning changed", times=2)
     assert planned.cli("schedule", "ls", "morning", "-o", "json").json()[0]["set_by"] is None
+
+
+def test_a_tick_at_the_very_end_of_times_set_by_hand_is_the_catalogs_and_is_not_lost(planned: Project) -> None:
+    planned.change("jobs.yaml", "every: 1m,", "every: 1s,")
+    catalog = load(planned.folder / "jobs.yaml")
+    ticking = Ticking(planned.store, catalog)
+
+    def announced() -> int:
+        return ticking.announce([ticking.schedules()["minutely"]])[1]["minutely"]
+
+    end = (planned.store.processes.now_ms() // 1_000 + 2) * 1_000
+    planned.store.schedules.set_by_hand("minutely", ByHand("me", until_ms=end, cron="0 0 29 2 *"))
+    assert announced() == end
+    eventually(lambda: planned.store.processes.now_ms() > end)
+    assert announced() == end
+    assert planned.cli("schedule", "ls", "minutely", "-o", "json").json()[0]["when"] == "every 1s"
+
+
+def test_a_backfill_goes_by_the_times_that_held_then(planned: Project) -> None:
+    now = planned.store.processes.now_ms() // MINUTE * MINUTE
+    text = json.dumps([{"by": "me", "since_ms": now - 10 * MINUTE, "until_ms": now - 7 * MINUTE, "every_ms": MINUTE}])
+    planned.store.writer.hset(planned.store.keys.schedules_by_hand(), "morning", text)
+    found = fill.gap(planned.store, load(planned.folder / "jobs.yaml"), "morning", now - 10 * MINUTE, now)
+    assert found.missing[:3] == [now - 10 * MINUTE, now - 9 * MINUTE, now - 8 * MINUTE]
+    assert now - 7 * MINUTE not in found.missing
+
+
+def test_a_tick_that_was_run_by_hand_is_not_missing(planned: Project) -> None:
+    last = away(planned, 5)
+    at = datetime.fromtimestamp(last / 1000 + 120, UTC).isoformat()
+    assert planned.cli("schedule", "run", "minutely", "--at", at).code == 0
+    catalog = load(planned.folder / "jobs.yaml")
+    found = fill.gap(planned.store, catalog, "minutely", last, last + 3 * MINUTE)
+    assert (found.missing, found.done) == ([last + MINUTE, last + 3 * MINUTE], 2)
 
 
 @pytest.mark.parametrize(

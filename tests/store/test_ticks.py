@@ -286,6 +286,11 @@ def test_a_run_by_hand_stands_beside_the_tick_of_its_time(store: Store, start: i
         assert tick(store, start, "hand", job_id=f"h{number}").outcome == "used"
     assert sorted(row.how for row in rows(store)) == ["hand", "hand", "hand", "tick"]
     assert tick(store, start, "backfill").outcome == "taken"
+    later = start + STEP
+    assert tick(store, later, "hand", job_id="early").outcome == "used"
+    assert [tick(store, later, how).outcome for how in ("backfill", "caught_up")] == ["taken", "taken"]
+    assert tick(store, start + 2 * STEP, "hand", job_id="now").outcome == "used"
+    assert tick(store, start + 2 * STEP).outcome == "used", "a tick that is due now stands beside it"
     jobs, _ = store.ticks.open(["s"])
-    assert [store.ticks.settle(one, "completed", None, None)[0] for one in jobs] == [True] * 4
+    assert [store.ticks.settle(one, "completed", None, None)[0] for one in jobs] == [True] * 7
     assert {row.state for row in rows(store)} == {"completed"}

@@ -46,7 +46,7 @@ def set_times(
     """Let a schedule be due at other times, until a moment (Redis's clock) or until reset. Exactly one of `cron` and
     `every_ms`. Raises NothingMatched or UsageError."""
     named(catalog.schedules, [name])
-    said = ByHand(me(), until_ms or 0, reason, cron, every_ms, timezone)
+    said = ByHand(me(), until_ms=until_ms or 0, reason=reason, cron=cron, every_ms=every_ms, timezone=timezone)
     if problem := problem_of(said):
         raise UsageError(problem, 'for example `jobctl schedule set NAME --cron "0 9 * * *"`')
     store.schedules.set_by_hand(name, said)

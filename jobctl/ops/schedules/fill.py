@@ -12,7 +12,7 @@ import msgspec
 from jobctl import clock
 from jobctl.catalog.ticks import ticks
 from jobctl.errors import NothingMatched, UsageError
-from jobctl.ops.schedules.known import named
+from jobctl.ops.schedules.known import effective, named
 from jobctl.ops.schedules.ticking import Ticking
 from jobctl.store.nouns.audit import me
 
@@ -50,7 +50,7 @@ def run(store: Store, catalog: Catalog, name: str, at_ms: int | None) -> Enqueue
 
     Raises NothingMatched, UsageError, and Conflict if another job holds the unique key.
     """
-    [schedule] = named(catalog.schedules, [name])
+    [schedule] = named(effective(store, catalog), [name])
     now = store.processes.now_ms()
     if at_ms is not None and at_ms > now:
         raise UsageError("--at is in the future", "`jobctl enqueue TYPE --at TIME` enqueues a job for later")
@@ -66,7 +66,7 @@ def gap(store: Store, catalog: Catalog, name: str, since_ms: int, until_ms: int 
 
     Raises NothingMatched, and UsageError for more than MOST ticks or such as are older than the history.
     """
-    [schedule] = named(catalog.schedules, [name])
+    [schedule] = named(effective(store, catalog), [name])
     now = store.processes.now_ms()
     until = now if until_ms is None else min(until_ms, now)
     if since_ms > until:
@@ -78,7 +78,7 @@ def gap(store: Store, catalog: Catalog, name: str, since_ms: int, until_ms: int 
     if due and due[0] <= floor:
         raise UsageError(f"the history of {name} begins after {clock.iso(floor)}", "choose a later --since")
     rows = store.ticks.history(name, since_ms=due[0], before_ms=due[-1], limit=2 * MOST) if due else []
-    taken = {row.due_ms for row in rows if row.how != "hand" and (row.job or row.what == "queued")}
+    taken = {row.due_ms for row in rows if row.job or row.what == "queued"}
     missing = [tick for tick in due if tick not in taken]
     return Gap(schedule, missing, len(due) - len(missing))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jobctl import clock
+from jobctl.catalog.model import Period
 from jobctl.catalog.problems import did_you_mean
 from jobctl.catalog.schedules import cron_problem, zone_problem
 from jobctl.errors import NothingMatched
@@ -23,12 +24,21 @@ RETIRED_MS = 3_600_000
 
 
 def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:
-    """The catalog's schedules as they are at this moment. Times set by hand that are of no use here are passed over:
-    who set them may know time zones that this machine does not."""
-    by_hand = {name: said for name, said in store.schedules.by_hand().items() if problem_of(said) is None}
-    return {
-        name: one if name not in by_hand else changed(one, by_hand[name]) for name, one in catalog.schedules.items()
-    }
+    """The catalog's schedules, with the times that were set by hand. Those that are of no use here are passed over: who
+    set them may know time zones that this machine does not."""
+    by_hand = store.schedules.by_hand()
+    return {name: with_sets(one, by_hand.get(name, ())) for name, one in catalog.schedules.items()}
+
+
+def with_sets(schedule: Schedule, sets: Iterable[ByHand]) -> Schedule:
+    """A schedule with what was set by hand of it."""
+    periods = tuple(period_of(said) for said in sets if problem_of(said) is None)
+    return replace(schedule, by_hand=periods) if periods else schedule
+
+
+def period_of(said: ByHand) -> Period:
+    """What was set by hand, as the catalog's model has it."""
+    return Period(said.since_ms, said.until_ms, said.cron, said.every_ms, said.timezone)
 
 
 def problem_of(said: ByHand) -> str | None:
@@ -42,18 +52,6 @@ def problem_of(said: ByHand) -> str | None:
     if said.timezone is not None and (problem := zone_problem(said.timezone)):
         return f"--timezone: {problem}"
     return None
-
-
-def changed(schedule: Schedule, said: ByHand) -> Schedule:
-    """A schedule that is due when it was said by hand, with everything else of its own."""
-    return replace(
-        schedule,
-        cron=said.cron,
-        every_ms=said.every_ms,
-        anchor_ms=0 if said.every_ms else schedule.anchor_ms,
-        at_ms=(),
-        timezone=said.timezone or schedule.timezone,
-    )
 
 
 def named(schedules: Mapping[str, Schedule], names: Iterable[str]) -> list[Schedule]:

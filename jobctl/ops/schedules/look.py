@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from jobctl import clock
-from jobctl.catalog.ticks import ticks, zone_of
+from jobctl.catalog.ticks import in_force, ticks, zone_of
 from jobctl.catalog.words import words
 from jobctl.errors import NothingMatched
 from jobctl.ops.schedules.known import RETIRED_MS, effective, named
@@ -87,17 +87,18 @@ def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list
     every = [*(one.name for one in known), *others]
     cursors, latest, by_hand = store.schedules.cursors(every), store.ticks.latest(every), store.schedules.by_hand()
     now = store.processes.now_ms()
-    rows = [_row(one, now, cursors[one.name], latest.get(one.name), by_hand.get(one.name)) for one in known]
+    rows = [_row(one, now, cursors[one.name], latest.get(one.name), by_hand.get(one.name, ())) for one in known]
     return rows + [_foreign(name, now, announced[name], cursors[name], latest.get(name)) for name in others]
 
 
-def _row(schedule: Schedule, now_ms: int, cursor: Cursor, last: TickRow | None, by_hand: ByHand | None) -> ScheduleRow:
-    upcoming = next(ticks(schedule, now_ms), None)
+def _row(schedule: Schedule, now_ms: int, cursor: Cursor, last: TickRow | None, sets: Sequence[ByHand]) -> ScheduleRow:
+    upcoming, current = next(ticks(schedule, now_ms), None), in_force(schedule, now_ms)
+    by_hand = sets[-1] if sets and sets[-1].holds(now_ms) else None
     return ScheduleRow(
         name=schedule.name,
         job=schedule.job,
-        when=words(schedule),
-        timezone=schedule.timezone,
+        when=words(current),
+        timezone=current.timezone,
         next_at=_at(upcoming),
         catch_up=schedule.catch_up,
         overlap=schedule.overlap,
@@ -187,21 +188,20 @@ def upcoming(
     """The next ticks of each, in order of time."""
     out = []
     for schedule in schedules:
-        zone, pause = zone_of(schedule), paused.get(schedule.name)
-        offset = clock.to_datetime(after_ms).astimezone(zone).utcoffset()
+        pause, earlier = paused.get(schedule.name), clock.to_datetime(after_ms)
         for tick in islice(ticks(schedule, after_ms), count):
-            moment = clock.to_datetime(tick)
+            moment, zone = clock.to_datetime(tick), zone_of(in_force(schedule, tick))
             local = moment.astimezone(zone)
             out.append(
                 NextTick(
                     schedule=schedule.name,
                     local=local,
                     at=moment,
-                    clocks_change=local.utcoffset() != offset,
+                    clocks_change=local.utcoffset() != earlier.astimezone(zone).utcoffset(),
                     paused=pause is not None and (pause.until_ms == 0 or tick < pause.until_ms),
                 )
             )
-            offset = local.utcoffset()
+            earlier = moment
     return sorted(out, key=lambda tick: tick.at)
 
 

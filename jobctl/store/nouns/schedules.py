@@ -35,15 +35,20 @@ class SchedulePause(msgspec.Struct, frozen=True):
 
 
 class ByHand(msgspec.Struct, frozen=True, omit_defaults=True):
-    """When a schedule is due instead of what the catalog says: exactly one of `cron` and `every_ms` is set. `until_ms`
-    is epoch ms, 0 for until it is reset."""
+    """When a schedule is due instead of what the catalog says: exactly one of `cron` and `every_ms` is set. From
+    `since_ms` on and before `until_ms` (epoch ms; 0 for until it is reset)."""
 
     by: str
+    since_ms: int = 0
     until_ms: int = 0
     reason: str = ""
     cron: str | None = None
     every_ms: int | None = None
     timezone: str | None = None
+
+    def holds(self, now_ms: int) -> bool:
+        """Whether it is not over."""
+        return not self.until_ms or self.until_ms > now_ms
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -149,26 +154,21 @@ class Schedules:
         width = len(_FIELDS)
         return {name: _cursor(values[i * width : (i + 1) * width]) for i, name in enumerate(schedules)}
 
-    def by_hand(self) -> dict[str, ByHand]:
-        """What is set by hand at this moment, by schedule."""
+    def by_hand(self) -> dict[str, list[ByHand]]:
+        """What was set by hand, by schedule: the latest ones in order, also those that are over."""
         with mapping():
             found = self._store.client.hgetall(self._store.keys.schedules_by_hand())
-        now, out = clock.now_ms(), {}
+        out = {}
         for name, text in found.items():
             with suppress(ValueError):  # what another version wrote must not hide the others
-                said = msgspec.json.decode(text, type=ByHand)
-                if not said.until_ms or said.until_ms > now:
-                    out[name.decode()] = said
+                out[name.decode()] = msgspec.json.decode(text, type=list[ByHand])
         return out
 
     def set_by_hand(self, name: str, said: ByHand | None) -> bool:
-        """Set when a schedule is due, until a time or until reset (None). False if there was nothing to reset."""
-        key = self._store.keys.schedules_by_hand()
-        with mapping():
-            if said is None:
-                return bool(self._store.client.hdel(key, name))
-            self._store.writer.hset(key, name, msgspec.json.encode(said))
-        return True
+        """Set when a schedule is due from now on, until a time or until reset (None). False if there was nothing to
+        reset."""
+        text = b"" if said is None else msgspec.json.encode(said)
+        return bool(self._store.run("set_times", (), name, text))
 
     def pause(self, name: str, pause: SchedulePause) -> None:
         """Let ticks pass unused, until a time or until the schedule is resumed."""

@@ -37,9 +37,19 @@ local function remember(from, to)
   redis.call('HSET', K.cursors, name .. '|taken', taken, name .. '|set_back', string.format('%.0f %s', now, to))
 end
 
--- Whether its job was enqueued, or will be without us.
+-- Whether somebody ran it by hand, as for its own time.
+local function was_run_by_hand()
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', history_of(K, name), tick, tick, 'LIMIT', 0, 10)) do
+    if string.sub(member, 1, 1) == 'h' and cjson.decode(string.sub(member, 2)).job then return true end
+  end
+  return false
+end
+
+-- Whether its job was enqueued, or will be without us. A run by hand fills a gap, but never takes the place of a tick that is
+-- due now.
 local function was_taken()
   if row and (row.job or (row.what == 'queued' and how ~= 'queued')) then return true end
+  if (how == 'backfill' or how == 'caught_up') and was_run_by_hand() then return true end
   for from, to in string.gmatch(taken, '(%d+)%-(%d+)') do
     if tonumber(from) <= tick and tick <= tonumber(to) then return true end
   end

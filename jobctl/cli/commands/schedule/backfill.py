@@ -39,8 +39,8 @@ def backfill(
     """Enqueue the ticks between two times that have no job: missed, skipped, paused, or before there was a scheduler.
 
     Each tick gets one job at most, with the payload of its time: the command may be repeated, also after it was
-    interrupted. Pauses and `overlap` do not hold it back. Times that are older than the history are refused. What
-    `schedule run` enqueued by hand does not count as a tick's job.
+    interrupted. A tick that `schedule run --at` has run has a job. Times set by hand count for as long as they held.
+    Pauses and `overlap` do not hold it back. Times that are older than the history are refused.
 
     Example: jobctl schedule backfill daily-report --since 2026-11-21 --until 2026-11-23 --dry-run
     """

@@ -41,9 +41,10 @@ def set(  # noqa: A001 - the verb
     Example: jobctl schedule set daily-report --cron "*/30 * * * *" --for 2h
     """
     from jobctl import clock
+    from jobctl.catalog.ticks import with_times
     from jobctl.catalog.words import words
     from jobctl.ops.schedules import change
-    from jobctl.ops.schedules.known import changed
+    from jobctl.ops.schedules.known import period_of
     from jobctl.ops.when import parse_delay
 
     ctx.require_writable("change schedules")
@@ -62,4 +63,5 @@ def set(  # noqa: A001 - the verb
     )
     show_changed(ctx, store, [name])
     end = moment(ctx, clock.to_datetime(until_ms)) if until_ms else f"`jobctl schedule set {name} --reset`"
-    ctx.say(f"{name} is now due {words(changed(catalog.schedules[name], said))}, until {end}")
+    now_due = words(with_times(catalog.schedules[name], period_of(said)))
+    ctx.say(f"{name} is now due {now_due}, until {end}")
