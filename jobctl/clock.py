@@ -33,6 +33,20 @@ def iso(ms: float) -> str:
     return to_datetime(ms).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+_second: tuple[int, str] = (-1, "")
+
+
+def stamp(ms: int) -> str:
+    """An instant in milliseconds as RFC 3339 UTC: 2026-11-22T09:00:00.000Z. Quick for many of the same second."""
+    global _second
+    second, rest = divmod(ms, 1000)
+    cached, text = _second  # one tuple, so that threads see both halves of the same moment
+    if cached != second:
+        text = to_datetime(second * 1000).strftime("%Y-%m-%dT%H:%M:%S")
+        _second = (second, text)
+    return f"{text}.{rest:03d}Z"
+
+
 def to_ms(moment: datetime) -> int:
     """An aware datetime as milliseconds since the Unix epoch."""
     return round(moment.timestamp() * 1000)

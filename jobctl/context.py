@@ -111,38 +111,47 @@ def count(value: float) -> float:
     return value
 
 
-_current: ContextVar[Current | None] = ContextVar("jobctl_current", default=None)
+class activate:  # noqa: N801 - reads as the verb that it is: `with activate(make):`
+    """Make a job the current one inside the block; the one before is back afterwards. `make` is called when somebody
+    first asks for the job: few do."""
 
+    __slots__ = ("_before", "_job", "_make")
 
-def current() -> Current:
-    """The job that is running here. Raises JobctlError outside a job."""
-    job = _current.get()
-    if job is None:
-        raise JobctlError(
-            "no job is running here",
-            "jobctl.current() works in code that a worker or `jobctl run` has called",
-        )
-    return job
+    def __init__(self, make: Callable[[], Current]) -> None:
+        self._make = make
+        self._job: Current | None = None
+        self._before: Token[activate | None] | None = None
 
-
-def running() -> Current | None:
-    """The job that is running here, if any."""
-    return _current.get()
-
-
-class activate:  # noqa: N801 - reads as the verb that it is: `with activate(job):`
-    """Make `job` the current one inside the block; the one before is back afterwards."""
-
-    __slots__ = ("_before", "_job")
-
-    def __init__(self, job: Current) -> None:
-        self._job = job
-        self._before: Token[Current | None] | None = None
-
-    def __enter__(self) -> Current:
-        self._before = _current.set(self._job)
+    @property
+    def job(self) -> Current:
+        """The job; the same object each time."""
+        if self._job is None:
+            self._job = self._make()
         return self._job
+
+    def __enter__(self) -> None:
+        self._before = _current.set(self)
 
     def __exit__(self, *_: object) -> None:
         if self._before is not None:
             _current.reset(self._before)
+
+
+_current: ContextVar[activate | None] = ContextVar("jobctl_current", default=None)
+
+
+def current() -> Current:
+    """The job that is running here. Raises JobctlError outside a job."""
+    active = _current.get()
+    if active is None:
+        raise JobctlError(
+            "no job is running here",
+            "jobctl.current() works in code that a worker or `jobctl run` has called",
+        )
+    return active.job
+
+
+def running() -> Current | None:
+    """The job that is running here, if any."""
+    active = _current.get()
+    return None if active is None else active.job

@@ -36,8 +36,8 @@ def test_outside_a_job_it_says_so():
 
 def test_it_is_the_job_inside_the_block_and_the_outer_one_after_it():
     outer, inner = job(), job(id="j2")
-    with activate(outer):
-        with activate(inner):
+    with activate(lambda: outer):
+        with activate(lambda: inner):
             assert current() is inner
         assert current() is outer
     with pytest.raises(JobctlError):
@@ -45,7 +45,7 @@ def test_it_is_the_job_inside_the_block_and_the_outer_one_after_it():
 
 
 def test_a_job_that_is_enqueued_from_inside_has_this_one_as_its_parent():
-    with activate(job()):
+    with activate(job):
         args, options = current().enqueue("send-email", {"to": "x"}, delay="5m")
         assert args == ("send-email", {"to": "x"})
         assert options == {"parent": "j1", "delay": "5m"}
@@ -54,7 +54,7 @@ def test_a_job_that_is_enqueued_from_inside_has_this_one_as_its_parent():
 
 def test_it_tells_whether_to_stop_and_logs():
     lines: list[str] = []
-    with activate(job(stopping=lambda: True, logger=lines.append)):
+    with activate(lambda: job(stopping=lambda: True, logger=lines.append)):
         assert current().cancelled
         current().log("half way")
     assert lines == ["half way"]
@@ -67,7 +67,7 @@ def test_coroutines_and_their_tasks_see_it():
     async def inner() -> str:
         return current().id
 
-    with activate(job()), asyncio.Runner() as runner:
+    with activate(job), asyncio.Runner() as runner:
         assert runner.run(ask()) == "j1"
 
 
@@ -80,7 +80,7 @@ def test_another_thread_does_not():
         except JobctlError:
             seen.append(False)
 
-    with activate(job()):
+    with activate(job):
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()

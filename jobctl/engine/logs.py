@@ -27,6 +27,23 @@ LABEL_LIMIT, MESSAGE_LIMIT, LINE_LIMIT, TRACEBACK_LIMIT = 120, 300, 2_000, 20_00
 _encode = msgspec.json.Encoder().encode
 
 
+class _Finished(msgspec.Struct):
+    """The line of an attempt that ended, in the order in which it is written."""
+
+    time: str
+    level: str
+    event: str
+    id: str
+    type: str
+    label: str | None
+    attempt: int
+    queue: str
+    outcome: str
+    duration_s: float
+    error: str | msgspec.UnsetType = msgspec.UNSET
+    message: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class LineHandler(logging.Handler):
     """Writes everything that is not an attempt line: the supervisor's and the libraries' messages."""
 
@@ -43,7 +60,6 @@ class LineHandler(logging.Handler):
 
 _sink: Sink | None = None
 _as_json = False
-_second: tuple[int, str] = (-1, "")
 
 
 def setup(log_format: str = "auto", level: str = "INFO", fd: int = 2) -> None:
@@ -76,17 +92,6 @@ def flush() -> None:
         _sink.flush()
 
 
-def timestamp(ms: int) -> str:
-    """An instant as RFC 3339 UTC with milliseconds: 2026-11-22T09:00:00.000Z."""
-    global _second
-    second, rest = divmod(ms, 1000)
-    cached, text = _second  # one tuple, so that threads see both halves of the same moment
-    if cached != second:
-        text = clock.to_datetime(second * 1000).strftime("%Y-%m-%dT%H:%M:%S")
-        _second = (second, text)
-    return f"{text}.{rest:03d}Z"
-
-
 def attempt_started(
     logger: logging.Logger,
     started_ms: int,
@@ -107,7 +112,7 @@ def attempt_started(
         _emit(logger, logging.INFO, line, started_ms)
         return
     fields = {
-        "time": timestamp(started_ms),
+        "time": clock.stamp(started_ms),
         "level": "info",
         "event": "attempt_started",
         "id": job_id,
@@ -148,22 +153,11 @@ def attempt_finished(
         line += f" duration={duration_s:.3f}s"
         _emit(logger, level, f"{line} {error}: {message or ''}" if error else line, clock.now_ms())
         return
-    fields = {
-        "time": timestamp(clock.now_ms()),
-        "level": "info" if level == logging.INFO else "warning",
-        "event": "attempt_finished",
-        "id": job_id,
-        "type": job_type,
-        "label": label,
-        "attempt": attempt,
-        "queue": queue,
-        "outcome": outcome,
-        "duration_s": round(duration_s, 6),
-    }
+    at, name, took = clock.stamp(clock.now_ms()), "info" if level == logging.INFO else "warning", round(duration_s, 6)
+    told = _Finished(at, name, "attempt_finished", job_id, job_type, label, attempt, queue, outcome, took)
     if error:
-        fields["error"] = error
-        fields["message"] = message
-    sink.write(_encode(fields) + b"\n")
+        told.error, told.message = error, message
+    sink.write(_encode(told) + b"\n")
 
 
 def _quoted(key: str, text: str | None) -> str:
@@ -176,7 +170,7 @@ def _emit(logger: logging.Logger, level: int, line: str, at_ms: int) -> None:
         logger.log(level, "%s", line)
         return
     name = "INFO   " if level == logging.INFO else "WARNING"
-    _sink.write(f"{timestamp(at_ms)} {name} {line}\n".encode())
+    _sink.write(f"{clock.stamp(at_ms)} {name} {line}\n".encode())
 
 
 def _own_line(text: str) -> bytes:
@@ -190,7 +184,7 @@ def _line(record: logging.LogRecord) -> bytes:
 
 def _json_line(record: logging.LogRecord) -> bytes:
     fields = {
-        "time": timestamp(round(record.created * 1000)),
+        "time": clock.stamp(round(record.created * 1000)),
         "level": record.levelname.lower(),
         "event": "log",
         "logger": record.name,
@@ -204,7 +198,7 @@ def _json_line(record: logging.LogRecord) -> bytes:
 
 def _text_line(record: logging.LogRecord) -> bytes:
     message = sanitize(_scrubbed(record.getMessage()), LINE_LIMIT)
-    line = f"{timestamp(round(record.created * 1000))} {record.levelname:<7} {message}\n"
+    line = f"{clock.stamp(round(record.created * 1000))} {record.levelname:<7} {message}\n"
     text = _traceback(record)
     return (line + text + "\n" if text else line).encode()
 

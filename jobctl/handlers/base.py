@@ -62,11 +62,12 @@ def unchanged(text: str, **_cut: bool) -> str:
 class Attempt(msgspec.Struct, frozen=True):
     """One run of a job, as its handler sees it.
 
-    `deadline` is on `clock.monotonic()`. `environment` is added to a command's environment (job id, attempt,
-    connection). `log` takes ("stdout" | "stderr" | "log", text) and returns for how many seconds to say no more, 0 as a
-    rule: what is said nevertheless is bounded. `progress` takes (done, total or None, message or None). `args` holds
-    the positional arguments that a stock Dramatiq message may carry; jobs of jobctl have none. `scrub` takes the
-    payload's redacted values out of a text, for one that is to be cut: half a secret is no longer found.
+    `deadline` is on `clock.monotonic()`. `environment` is added to a command's environment (the connection), beside
+    what `told` says of the job; `token` is that of its reservation. `log` takes ("stdout" | "stderr" | "log", text) and
+    returns for how many seconds to say no more, 0 as a rule: what is said nevertheless is bounded. `progress` takes
+    (done, total or None, message or None). `args` holds the positional arguments that a stock Dramatiq message may
+    carry; jobs of jobctl have none. `scrub` takes the payload's redacted values out of a text, for one that is to be
+    cut: half a secret is no longer found.
     """
 
     job_id: str
@@ -80,8 +81,19 @@ class Attempt(msgspec.Struct, frozen=True):
     args: Sequence[Any] = ()
     label: str | None = None
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+    token: str = ""
     progress: Callable[[float, float | None, str | None], None] = unheard
     scrub: Callable[..., str] = unchanged
+
+    def told(self) -> dict[str, str]:
+        """What a command finds in its environment of its job. With the token, `jobctl log` and `progress` speak for
+        this attempt and no other."""
+        return {
+            **self.environment,
+            "JOBCTL_JOB_ID": self.job_id,
+            "JOBCTL_ATTEMPT": str(self.number),
+            "JOBCTL_TOKEN": self.token,
+        }
 
     def say(self, text: str) -> None:
         """Add a line to the log, and wait if there are too many."""

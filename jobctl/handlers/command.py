@@ -37,7 +37,7 @@ class CommandHandler(Handler):
         with rendering():
             known = names(attempt)
             argv = [checked(render(known)) for render in self._argv]
-            env = self._environment(known, attempt.environment)
+            env = self._environment(known, attempt.told())
             cwd = None if self._cwd is None else str(self._folder / checked(self._cwd(known)))
         try:
             ended = process.run(argv, env, cwd, attempt)

@@ -207,7 +207,7 @@ class _Inside:
         try:
             if run.token.cancelled:
                 raise interruption(attempt)
-            with activate(self._job(run, attempt)):
+            with activate(lambda: self._job(run, attempt)):
                 return handler(attempt), None
         except BaseException as failure:  # noqa: BLE001 - whatever it raises is the attempt's failure
             return None, failure

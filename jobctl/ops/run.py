@@ -88,7 +88,8 @@ def run(
         cancel=CancelToken(),
         log=told,
         label=job.label,
-        environment={**environment, "JOBCTL_JOB_ID": job.id, "JOBCTL_ATTEMPT": "1", "JOBCTL_TOKEN": RUN_TOKEN},
+        environment=environment,
+        token=RUN_TOKEN,
         progress=lambda done, total, message: log("log", scrub(text.progress(done, total, message))),
         scrub=scrub,
     )
@@ -103,7 +104,7 @@ def _attempt(
 ) -> tuple[Any, BaseException | None]:
     limit = _cancel_on_interrupt(attempt) if handler.enforces_deadline else _alarm(timeout_s)
     try:
-        with limit, activate(attempt.current(enqueuer)):
+        with limit, activate(lambda: attempt.current(enqueuer)):
             return handler(attempt), None
     except KeyboardInterrupt:
         raise

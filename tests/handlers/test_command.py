@@ -128,10 +128,11 @@ def test_the_environment_is_inherited_set_and_given_but_holds_none_of_the_worker
             "KEY": External("env", "HOOK_KEY"),
         },
     )
-    run = new_run({"city": "Rome"}, environment={"JOBCTL_JOB_ID": "job-1"})
+    run = new_run({"city": "Rome"}, environment={"FROM": "the worker"}, token="t-1")
     handler(spec, HOOK_KEY="k", JOBCTL_REDIS_URL="redis://:pw@host")(run.attempt)
     seen = set(run.texts("stdout"))
-    assert {"CITY=Rome", "TOKEN=s3cret", "KEY=k", "HOOK_KEY=k", "JOBCTL_JOB_ID=job-1"} <= seen
+    assert {"CITY=Rome", "TOKEN=s3cret", "KEY=k", "HOOK_KEY=k", "FROM=the worker"} <= seen
+    assert {"JOBCTL_JOB_ID=job-1", "JOBCTL_ATTEMPT=1", "JOBCTL_TOKEN=t-1"} <= seen
     assert not any("REDIS_URL" in line for line in seen)
 
 

@@ -415,7 +415,7 @@ def current_job() -> Iterator[list[Any]]:
         return "child-id"
 
     job = context.Current("job-1", "sample", "default", 1, {}, None, enqueue, lambda: False, print, print, str)
-    with context.activate(job):
+    with context.activate(lambda: job):
         yield asked
 
 
@@ -515,7 +515,7 @@ def test_a_side_effect_is_the_workers_to_record(function, new_run):
 
     none = lambda *_, **__: None  # noqa: E731
     job = context.Current("job-1", "sample", "default", 1, {}, None, none, lambda: False, none, none, str, side_effect)
-    with context.activate(job):
+    with context.activate(lambda: job):
         charge = function(source)
         assert [charge(new_run().attempt) for _ in range(2)] == [[True, {"paid": 5}], [False, {"paid": 5}]]
 

@@ -175,7 +175,7 @@ def test_a_cancel_after_the_end_is_harmless(function, new_run):
 def test_the_current_job_is_visible_inside(function, new_run, kind):
     ask = function(f"from jobctl.context import current\n{kind} run(): return current().id")
     job = context.Current("j1", "sample", "q", 1, {}, None, print, lambda: False, print, print, str)
-    with context.activate(job):
+    with context.activate(lambda: job):
         assert ask(new_run().attempt) == "j1"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import socket
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -23,7 +22,7 @@ from jobctl.scrubbing import Scrubber
 from jobctl.store.data import attempts, codec
 from jobctl.store.data.attempts import Lived, Ran
 from jobctl.store.data.codec import Record
-from jobctl.store.data.records import Event
+from jobctl.store.data.records import Told
 from jobctl.store.nouns import events
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.settle import Ended, Reserved
@@ -33,8 +32,7 @@ HOST = socket.gethostname()
 PID = os.getpid()
 
 
-@dataclass(slots=True)
-class Running:
+class Running(msgspec.Struct, eq=False):
     """A reserved job whose body has been read. `record` is this attempt's to change: it is written back whole.
 
     `started` and `expires_at` are on `clock.monotonic()`. `lived` is its attempt, once that is over and counts.
@@ -49,12 +47,12 @@ class Running:
     started: float = 0.0
     expires_at: float | None = None
     lived: Lived | None = None
-    scrub: Scrubber | None = field(init=False, default=None)
+    scrub: Scrubber | None = None
     """Takes the payload's secrets out of whatever is written about this job."""
 
     def __post_init__(self) -> None:
-        patterns = redaction.combined(self.body.options, self.type.redact)
-        if patterns:
+        options, known = self.body.options, self.type.redact
+        if (options or known) and (patterns := redaction.combined(options, known)):
             self.scrub = redaction.scrubber(patterns, self.body.payload)
             self.label = scrubbing.scrub(self.scrub, self.label)
 
@@ -222,8 +220,8 @@ def bury(
     record.type, record.label = job_type, label
     record.group = fingerprint(job_type, what.error, what.message, what.traceback)
     record.finished, record.spent = clock.now_ms(), record.count
-    event = Event(
-        at=clock.to_datetime(record.finished),
+    event = Told(
+        at=clock.stamp(record.finished),
         event="dead",
         id=reserved.id,
         type=job_type,
@@ -270,8 +268,8 @@ def _count(job: Running, outcome: str, duration: float, what: Failure) -> None:
 
 def _event(job: Running, kind: str, duration: float, what: Failure | None) -> bytes:
     return events.encode(
-        Event(
-            at=clock.to_datetime(clock.now_ms()),
+        Told(
+            at=clock.stamp(clock.now_ms()),
             event=kind,
             id=job.reserved.id,
             type=job.type.name,

@@ -33,23 +33,29 @@ class Again:
 
 
 class HeldMessage(MessageProxy):
-    """A message with its reservation. `outcome` is decided once: an ack that is repeated writes the same."""
+    """A message with its reservation. `outcome` is decided once: an ack that is repeated writes the same.
+
+    What is the same for most messages stands in the class: one is made for every job.
+    """
+
+    failed: bool = False
+    _exception: BaseException | None = None
+    started_ms: int = 0
+    started: float | None = None
+    result: Any = None
+    failure: BaseException | None = None
+    again: Again | None = None
+    undone: Exception | None = None
+    """Why a hook could not enqueue what was to follow the attempt: a pipeline's next message, a callback."""
+    outcome: Outcome | None = None
+    told: bool = False
+    """Whether Redis knows that the attempt has begun."""
 
     def __init__(self, message: Message[Any], reserved: Reserved, body: Body, record: Record) -> None:
         super().__init__(message)
         self.reserved = reserved
         self.body = body
         self.record = record
-        self.started_ms = 0
-        self.started: float | None = None
-        self.result: Any = None
-        self.failure: BaseException | None = None
-        self.again: Again | None = None
-        self.undone: Exception | None = None
-        """Why a hook could not enqueue what was to follow the attempt: a pipeline's next message, a callback."""
-        self.outcome: Outcome | None = None
-        self.told = False
-        """Whether Redis knows that the attempt has begun."""
 
     def begin(self) -> None:
         """Its attempt begins."""
@@ -64,8 +70,9 @@ class LazyMessage(HeldMessage):
     """A message of `jobctl worker`, put together when a hook first looks at it: those of most jobs never are."""
 
     def __init__(self, reserved: Reserved, body: Body, record: Record) -> None:
-        super().__init__(None, reserved, body, record)  # type: ignore[arg-type]
-        del self.__dict__["_message"]  # so that the property below is asked
+        self.reserved = reserved
+        self.body = body
+        self.record = record  # and no more: what Dramatiq's initializer sets stands in the class
 
     @cached_property
     def _message(self) -> Message[Any]:  # type: ignore[override]

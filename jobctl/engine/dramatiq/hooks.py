@@ -136,7 +136,8 @@ class Hooks:
         if dead:
             message.fail()
         for hook in ("before_nack", "after_nack") if dead else ("before_ack", "after_ack"):
-            self._call(hook, self._at_end[hook], message)
+            if who := self._at_end[hook]:
+                self._call(hook, who, message)
 
     def _call(self, hook: str, who: list[Middleware], *args: Any) -> None:
         for middleware in who:

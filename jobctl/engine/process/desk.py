@@ -34,7 +34,8 @@ class Desk:
         self._threads = threads
         self._limit = limit
         self._taken = 0
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # taken by itself where every job passes: that is quicker than by the condition
+        self._changed = threading.Condition(self._lock)
         # All by the token of the reservation: an id is a queue's own, and one job may be held twice, when an attempt
         # that was taken for lost still runs here.
         self._held: dict[str, Reserved] = {}
@@ -142,7 +143,7 @@ class Desk:
 
     def end(self, job: Reserved, duration_s: float | None) -> None:
         """A job's attempt is over, or it is given back; its outcome is still to be written."""
-        with self._changed:
+        with self._lock:
             self._running.pop(job.token, None)
             self._withdrawn.discard(job.token)
             self._held.pop(job.token, None)

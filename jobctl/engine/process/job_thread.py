@@ -200,7 +200,8 @@ class JobThread(threading.Thread):
             log=voice.log,
             args=tuple(job.body.args),
             label=job.label,
-            environment=self._runtime.environment_of(reserved.id, number, reserved.token),
+            environment=self._runtime.environment,
+            token=reserved.token,
             progress=voice.progress,
             scrub=job.scrub or unchanged,
         )

@@ -74,11 +74,10 @@ class Runner:
         self, job: Running, task: Task, attempt: Attempt, message: HeldMessage
     ) -> tuple[Any, BaseException | None]:
         """Call the actor between Dramatiq's hooks."""
-        current = attempt.current(self._runtime.enqueue, partial(self._side_effect, job))
         hooks = self._broker.hooks
         try:
             hooks.before(message)
-            with activate(current):
+            with activate(lambda: attempt.current(self._runtime.enqueue, partial(self._side_effect, job))):
                 result = None if message.failed else task.run(attempt)
             hooks.after(message, result, None)
         except SkipMessage as skipped:
@@ -112,7 +111,8 @@ class Runner:
         else:
             outcome = self._told(message, self._verdict(job, message, result, failure))
         self._broker.hooks.ended(message, dead=outcome.kind == "bury")
-        message.clear_exception()
+        if message._exception is not None:
+            message.clear_exception()
         return outcome
 
     def _verdict(self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None) -> Outcome:

@@ -52,16 +52,6 @@ class Runtime:
         """An existing actor may stand under two names."""
         return list({id(task): task for task in self.tasks.values()}.values())
 
-    def environment_of(self, job_id: str, attempt: int, token: str) -> Mapping[str, str]:
-        """What a command finds in its environment. With the token, `jobctl log` and `progress` speak for this attempt
-        and no other."""
-        return {
-            **self.environment,
-            "JOBCTL_JOB_ID": job_id,
-            "JOBCTL_ATTEMPT": str(attempt),
-            "JOBCTL_TOKEN": token,
-        }
-
 
 def prepare(
     catalog: Catalog,

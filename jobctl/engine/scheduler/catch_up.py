@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import islice, takewhile
 from typing import Protocol
 
+from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.catalog.ticks import following, latest, ticks
-from jobctl.engine.logs import timestamp
 from jobctl.store.nouns.schedules import Ticked
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,9 @@ def make_up(store: Missing, schedule: Schedule, from_ms: int, before_ms: int, no
     for tick in islice(takewhile(lambda tick: tick < before_ms, ticks(schedule, first - 1)), AT_ONCE):
         said = store.tick(schedule, tick, "caught_up", LATE)
         if said.job is not None and said.job.fresh:
-            log.info("schedule %s: missed tick %s is made up for: job %s", schedule.name, timestamp(tick), said.job.id)
+            log.info(
+                "schedule %s: missed tick %s is made up for: job %s", schedule.name, clock.stamp(tick), said.job.id
+            )
     left = following(schedule, tick)
     return left if left < before_ms else None
 
@@ -72,12 +74,12 @@ def _let_pass(store: Missing, schedule: Schedule, first_ms: int, until_ms: int, 
     told = latest(schedule, first_ms, until_ms, TOLD)
     passed = 0
     if told[0] > first_ms:
-        why = f"{MISSED}; the missed ticks after it until {timestamp(told[0])} are not listed"
+        why = f"{MISSED}; the missed ticks after it until {clock.stamp(told[0])} are not listed"
         passed += store.let_pass(schedule, [first_ms], told[0], "missed", why)
     passed += store.let_pass(schedule, told, following(schedule, told[-1]), "missed", _why(schedule, until_ms, now_ms))
     if passed:
         ticks_are = "tick was" if passed == 1 else "ticks were"
-        log.warning("schedule %s: %d %s missed since %s", schedule.name, passed, ticks_are, timestamp(first_ms))
+        log.warning("schedule %s: %d %s missed since %s", schedule.name, passed, ticks_are, clock.stamp(first_ms))
 
 
 def _why(schedule: Schedule, until_ms: int, now_ms: int) -> str:

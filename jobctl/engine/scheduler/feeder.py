@@ -10,7 +10,6 @@ from typing import Protocol
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.engine.logs import timestamp
 from jobctl.engine.scheduler.catch_up import Missing, make_up
 from jobctl.engine.tools.loop import Loop, Timer
 from jobctl.errors import JobctlError, RedisUnavailable
@@ -173,17 +172,17 @@ class Feeder:
             pending.delay_s = self._hold_s
         if first:
             what = sanitize(f"{type(error).__name__}: {error}", limit=300)
-            tick = timestamp(pending.tick_ms)
+            tick = clock.stamp(pending.tick_ms)
             log.error("schedule %s: tick %s failed and will be retried: %s", pending.schedule.name, tick, what)
         self._later(pending, pending.delay_s)
 
 
 def _tell(pending: Pending, said: Ticked) -> None:
     """Log what became of a tick."""
-    name, tick = pending.schedule.name, timestamp(pending.tick_ms)
+    name, tick = pending.schedule.name, clock.stamp(pending.tick_ms)
     if said.set_back_ms is not None:
         why = "a clock was wrong, and all ticks until then would have been skipped"
-        log.warning("schedule %s: reset its cursor, which was at %s: %s", name, timestamp(said.set_back_ms), why)
+        log.warning("schedule %s: reset its cursor, which was at %s: %s", name, clock.stamp(said.set_back_ms), why)
     if said.job is None:
         log.debug("schedule %s: tick %s not enqueued: %s", name, tick, said.outcome)
     elif said.job.outcome in ("skipped", "conflict"):

@@ -12,9 +12,9 @@ Each script refuses a namespace of another layout before anything else, unless i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -130,24 +130,27 @@ class Runner:
 
     def run(self, call: Call) -> Any:
         """Run one call. Raises redis.RedisError."""
-        send = partial(self._evalsha, self.client) if self._pool is None else partial(self._talk, self._pool)
         try:
-            return send(call)
+            return self._send(call)
         except redis.exceptions.NoScriptError:
             self.client.script_load(call.script.source)
-            return send(call)
+            return self._send(call)
 
-    def _talk(self, pool: Any, call: Call) -> Any:
+    def _send(self, call: Call) -> Any:
+        if self._pool is None:
+            return self._evalsha(self.client, call)
+        return self._talk(self._pool, self._packed(call), lambda connection: connection.read_response())
+
+    def _talk(self, pool: Any, packed: bytes, read: Callable[[Any], Any]) -> Any:
         """As `execute_command` of redis-py, with the same retries, for a third of its time.
 
         Most of a call are the names of its keys, the same each time: they are packed once.
         """
-        packed = self._packed(call)
         connection = pool.get_connection()
 
         def ask() -> Any:
             connection.send_packed_command((packed,))
-            return connection.read_response()
+            return read(connection)
 
         try:
             return connection.retry.call_with_retry(ask, lambda _error: connection.disconnect())
@@ -177,6 +180,9 @@ class Runner:
         return results
 
     def _pipeline(self, calls: Sequence[Call]) -> list[Any]:
+        if self._pool is not None:
+            packed = b"".join([self._packed(call) for call in calls])
+            return list(self._talk(self._pool, packed, lambda connection: [_answer(connection) for _ in calls]))
         pipe = self.client.pipeline(transaction=False)
         for call in calls:
             self._evalsha(pipe, call)
@@ -185,6 +191,14 @@ class Runner:
     @staticmethod
     def _evalsha(target: Any, call: Call) -> Any:
         return target.execute_command("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args)
+
+
+def _answer(connection: Any) -> Any:
+    """The next reply; an error of the call is one, too."""
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
 
 
 def _items(parts: tuple[Argument, ...]) -> bytes:

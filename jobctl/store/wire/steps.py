@@ -79,12 +79,24 @@ def named(work: Rows, replies: Sequence[tuple[int, list[Any]]]) -> list[tuple[Ar
     return [work.rows[start + place] for start, places in replies for place in places]
 
 
-def _piece(rows: Sequence[tuple[Argument, ...]], start: int) -> Iterator[Argument]:
+def _piece(rows: Sequence[tuple[Argument, ...]], start: int) -> Sequence[Argument]:
     """The arguments of the rows that the next call takes."""
-    room, end = MAX_BYTES, start
-    for row in rows[start : start + BATCH]:
-        room -= sum(len(part) for part in row if isinstance(part, str | bytes))
-        if room < 0 and end > start:
+    piece = rows[start : start + BATCH]
+    parts = tuple(chain.from_iterable(piece))
+    if _size(parts) <= MAX_BYTES:
+        return parts
+    size, end = _size(piece[0]), 1
+    for row in piece[1:]:
+        size += _size(row)
+        if size > MAX_BYTES:
             break
         end += 1
-    return chain.from_iterable(rows[start:end])
+    return tuple(chain.from_iterable(piece[:end]))
+
+
+def _size(parts: tuple[Argument, ...]) -> int:
+    """Bytes of texts, about: characters count as one; numbers count nothing."""
+    try:
+        return sum(map(len, parts))  # type: ignore[arg-type]  # most rows have no number: this is fast
+    except TypeError:
+        return sum(len(part) for part in parts if isinstance(part, str | bytes))
