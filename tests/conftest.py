@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,10 @@ from tests.store import invariants
 from tests.support import Cli
 
 pytest_plugins = ["tests.tools.missing"]
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+"""A third of what it costs to start a worker, and half of what it costs to collect the tests, would be compiling."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts this in the background makes all below it deaf to Ctrl-C, which tests send.
