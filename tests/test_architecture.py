@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent / "jobctl"
 FILES = sorted(path for path in ROOT.rglob("*.py"))
@@ -56,6 +55,12 @@ NEVER = {
 
 MAY_READ_ENVIRONMENT = {"settings.py": "it is the one reader"}
 MAY_READ_CLOCKS = {"clock.py": "it is the one source"}
+MAY_WRITE_TO_STREAMS = {
+    "ops/run.py": "it hands on what a job prints",
+    "handlers/inside.py": "likewise",
+    "handlers/forks.py": "likewise",
+}
+"""Besides the command line, and the engine, whose workers log to stderr."""
 CLOCKS = {
     ("time", name)
     for name in (
@@ -83,9 +88,9 @@ def part_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
+def imports(path: Path) -> Iterator[str]:
     """Every module that a file imports, wherever in it."""
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -95,45 +100,54 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield node.module
 
 
-def attributes(tree: ast.AST) -> Iterator[tuple[str, str]]:
+def attributes(path: Path) -> Iterator[tuple[str, str]]:
     """Every `name.attribute`, and every `from name import attribute`."""
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield node.value.id, node.attr
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from ((node.module, alias.name) for alias in node.names)
 
 
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(), str(path))
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Everything in a file."""
+    return tuple(ast.walk(ast.parse(path.read_text(), str(path))))
 
 
-@pytest.fixture(params=FILES, ids=name_of)
-def path(request: pytest.FixtureRequest) -> Path:
-    found: Path = request.param
-    return found
+def test_imports_run_one_way() -> None:
+    assert not [wrong for path in FILES for wrong in layers_imported_from_below(path)]
 
 
-def test_imports_run_one_way(path: Path) -> None:
+def layers_imported_from_below(path: Path) -> Iterator[str]:
     own = layer_of(part_of(path))
-    assert own is not None, f"{name_of(path)} stands in no layer: add it to LAYERS"
-    for module in imports(parsed(path)):
+    if own is None:
+        yield f"{name_of(path)} is in no layer: add it to LAYERS"
+        return
+    for module in imports(path):
         if module.startswith("jobctl."):
             other = layer_of(module.split(".")[1])
             # `from jobctl import __version__` names no layer
-            assert other is None or other <= own, f"{name_of(path)} imports {module}, which stands above it"
+            if other is not None and other > own:
+                yield f"{name_of(path)} imports {module}, which is in a layer below its own"
 
 
-def test_rooms_import_one_way(path: Path) -> None:
+def test_rooms_import_one_way() -> None:
+    assert not [wrong for path in FILES for wrong in rooms_imported_from_below(path)]
+
+
+def rooms_imported_from_below(path: Path) -> Iterator[str]:
     part, *inner = path.relative_to(ROOT).with_suffix("").parts
     order = ROOMS.get(part, ())
     if not order or inner == ["__init__"]:
         return
-    assert inner[0] in order, f"{name_of(path)} stands in no room: add it to ROOMS"
-    for module in imports(parsed(path)):
+    if inner[0] not in order:
+        yield f"{name_of(path)} is in no room: add it to ROOMS"
+        return
+    for module in imports(path):
         _, other, room, *_ = [*module.split("."), "", ""]
-        if other == part and room in order:
-            assert order.index(room) <= order.index(inner[0]), f"{name_of(path)} imports {module}, a room above its own"
+        if other == part and room in order[order.index(inner[0]) + 1 :]:
+            yield f"{name_of(path)} imports {module}, which is in a room below its own"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -153,7 +167,7 @@ MODULES = {module_of(path) for path in FILES}
 
 def modules_imported(path: Path) -> Iterator[str]:
     """jobctl's modules that a file imports; a name that is no module means the one that holds it."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
@@ -174,40 +188,39 @@ def circle_from(module: str, known: Mapping[str, set[str]], clear: set[str], abo
     return ()
 
 
-def test_no_layer_imports_what_another_one_wraps(path: Path) -> None:
-    roots = {module.split(".")[0] for module in imports(parsed(path))}
-    assert not roots & NEVER.get(part_of(path), set())
+def test_no_layer_imports_what_another_one_wraps() -> None:
+    assert not {
+        name_of(path): wrapped
+        for path in FILES
+        if (wrapped := {module.split(".")[0] for module in imports(path)} & NEVER.get(part_of(path), set()))
+    }
 
 
-def test_only_settings_reads_the_environment(path: Path) -> None:
-    if name_of(path) in MAY_READ_ENVIRONMENT:
-        return
-    found = {("os", "environ"), ("os", "environb"), ("os", "getenv")} & set(attributes(parsed(path)))
-    assert not found, f"{name_of(path)} reads the environment"
+def users(names: set[tuple[str, str]], but: Mapping[str, str]) -> dict[str, set[tuple[str, str]]]:
+    """The files that use any of these `name.attribute`, except those in `but`."""
+    found = {name_of(path): names & set(attributes(path)) for path in FILES if name_of(path) not in but}
+    return {name: used for name, used in found.items() if used}
 
 
-def test_only_the_clock_reads_clocks(path: Path) -> None:
-    if name_of(path) in MAY_READ_CLOCKS:
-        return
-    found = CLOCKS & set(attributes(parsed(path)))
-    assert not found, f"{name_of(path)} reads a clock: {found}"
+def test_only_settings_reads_the_environment() -> None:
+    assert not users({("os", "environ"), ("os", "environb"), ("os", "getenv")}, MAY_READ_ENVIRONMENT)
 
 
-def test_nothing_prints_below_the_command_line(path: Path) -> None:
-    if part_of(path) in ("cli", "__main__"):
-        return
-    tree = parsed(path)
-    printed = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == "print"]
-    streams = {("sys", "stdout"), ("sys", "stderr")} & set(attributes(tree))
-    if part_of(path) in ("engine", "demo") or name_of(path) in (
-        "ops/run.py",
-        "handlers/inside.py",
-        "handlers/forks.py",
-    ):
-        streams = set()  # a worker logs to its stderr; the others care for what a job prints
-    assert not printed, f"{name_of(path)} prints"
-    assert not streams, f"{name_of(path)} writes to a standard stream"
+def test_only_the_clock_reads_clocks() -> None:
+    assert not users(CLOCKS, MAY_READ_CLOCKS)
 
 
-def test_files_stay_short(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300, f"{name_of(path)} is longer than 300 lines: split it by noun"
+def test_nothing_prints_below_the_command_line() -> None:
+    below = [path for path in FILES if part_of(path) not in ("cli", "__main__")]
+    assert not [
+        name_of(path)
+        for path in below
+        if any(isinstance(node, ast.Name) and node.id == "print" for node in nodes(path))
+    ]
+    quiet = {name_of(path) for path in below if part_of(path) not in ("engine", "demo")}
+    assert not users({("sys", "stdout"), ("sys", "stderr")}, MAY_WRITE_TO_STREAMS).keys() & quiet
+
+
+def test_files_stay_short() -> None:
+    long = {name_of(path): lines for path in FILES if (lines := len(path.read_text().splitlines())) > 300}
+    assert not long, "split them by noun"
