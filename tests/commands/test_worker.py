@@ -217,7 +217,8 @@ def test_a_job_that_ends_while_redis_is_down_is_neither_lost_nor_run_again(
 def test_jobs_held_at_sigterm_while_redis_is_down_come_back(tmp_path: Path, own_server: EmbeddedServer) -> None:
     with made(tmp_path, own_server) as project:
         with own_server:
-            worker = project.worker("--grace=1s").ready()
+            command = project.cli.command("worker", "--processes=2", "--threads=2", "--grace=1s")
+            worker = project.start(command=command).ready()  # which has little patience
             project.client.enqueue_many("gate", [{"n": 1}, {"n": 2}])
             eventually(lambda: len(project.ledger()) == 2)
         worker.signal(signal.SIGTERM)
