@@ -10,7 +10,8 @@ STAMP := $(VENV)/.installed-$(RUNS)
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PINNED := $(BIN)/python $(INSTALL) --constraint constraints.txt
 SELF := --no-build-isolation --editable
-WORKERS ?= 4
+# Most tests wait most of the time, so there are more than cores.
+WORKERS ?= 6
 PYTEST = python -m pytest -n $(WORKERS) --dist worksteal -m 'not tools' $(ARGS)
 
 .DEFAULT_GOAL := help
