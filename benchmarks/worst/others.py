@@ -8,7 +8,7 @@ from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, QUEUE, World
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns import depths
-from jobctl.store.nouns.schedules import Tick
+from jobctl.store.nouns.schedules import ByHand, Tick
 from jobctl.store.nouns.ticks import OpenTick
 
 ROWS = 10_000
@@ -23,15 +23,34 @@ def _history(world: World, name: str) -> int:
     return last
 
 
-@case("announce", "1,000 schedules that are renamed, and have a history")
+@case("announce", "1,000 schedules that are due at other times than before")
 def announce(world: World) -> Iterator[None]:
     names = world.names(1_000)
     now = world.store.processes.now_ms()
-    world.store.schedules.announce([(name, "a digest", now, "") for name in names])
+    world.store.schedules.announce([(name, "a digest", now) for name in names])
+    yield
+    world.store.schedules.announce([(name, "another", now) for name in names])
+
+
+@case("rename", "1,000 schedules with a history, one of them to a name that has 10,000 rows")
+def rename(world: World) -> Iterator[None]:
+    names = world.names(1_000)
+    now = world.store.processes.now_ms()
     for name in names:
         world.store.schedules.let_pass(name, [now - HOUR_MS], now, "missed", "")
+    for name in (names[0], f"{names[0]}-new"):
+        _history(world, name)
     yield
-    world.store.schedules.announce([(f"{name}-new", "another", now, name) for name in names])
+    world.store.schedules.rename([(name, f"{name}-new") for name in names])
+
+
+@case("set_times", "ten times each of 100 schedules")
+def set_times(world: World) -> Iterator[None]:
+    names = world.names(100)
+    yield
+    for _ in range(10):
+        for name in names:
+            world.store.schedules.set_by_hand(name, ByHand("somebody", reason="w" * 500, cron="*/5 * * * *"))
 
 
 @case("pass_ticks", "1,000 of a schedule with a full history")

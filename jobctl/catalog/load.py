@@ -13,7 +13,7 @@ from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
 from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, MiddlewareSpec, Queue, WorkerSettings
 from jobctl.catalog.problems import CatalogError, Problem
 from jobctl.catalog.report import Report
-from jobctl.catalog.schedules import read_schedule
+from jobctl.catalog.schedules import check_renames, read_schedule
 from jobctl.catalog.source import MAX_BYTES, parse
 from jobctl.catalog.table import CATALOG
 from jobctl.errors import UsageError
@@ -78,6 +78,7 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
         name: read_schedule(name, schedule, jobs, max_payload, files, report)
         for name, schedule in values.get("schedules", {}).items()
     }
+    check_renames(schedules, report)
     return Catalog(
         namespace=values.get("namespace", DEFAULT_NAMESPACE),
         path=path,

@@ -77,6 +77,15 @@ def read_schedule(
     )
 
 
+def check_renames(schedules: Mapping[str, Schedule], report: Report) -> None:
+    """That no two schedules are the same one renamed."""
+    known: dict[str, str] = {}
+    for name, schedule in schedules.items():
+        if schedule.was is not None and known.setdefault(schedule.was, name) != name:
+            reason = f"`{known[schedule.was]}` was `{schedule.was}`, too"
+            report.add(("schedules", name, "was"), reason, "remove one of them")
+
+
 def _listed(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
@@ -153,7 +162,9 @@ def _check_policies(values: Mapping[str, Any], path: Path, report: Report) -> No
             "add `catch_up: latest` or `all`, or remove it",
         )
     was = values.get("was")
-    if was is not None and report.given(("schedules", was)):
+    if was == path[-1]:
+        report.add((*path, "was"), "`was` is the schedule's own name", "remove it")
+    elif was is not None and report.given(("schedules", was)):
         report.add((*path, "was"), f"the catalog still has a schedule `{was}`", "remove that one, or `was`")
     url = values.get("heartbeat")
     if url is not None and not _URL.fullmatch(url):

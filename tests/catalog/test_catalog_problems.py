@@ -313,6 +313,14 @@ def test_a_key_of_a_later_version_is_refused_not_ignored(text: str) -> None:
             "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, was: t}, t: {job: a, every: 1m}}",
             "schedules.s.was: the catalog still has a schedule `t`",
         ),
+        (
+            "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, was: s}}",
+            "schedules.s.was: `was` is the schedule's own name",
+        ),
+        (
+            "jobs: {a: {python: 'm:f'}}\nschedules: {s: {job: a, every: 1m, was: o}, t: {job: a, every: 1m, was: o}}",
+            "schedules.t.was: `s` was `o`, too; remove one of them",
+        ),
     ],
 )
 def test_the_form_of_a_later_key_is_checked(text: str, problem: str) -> None:

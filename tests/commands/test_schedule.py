@@ -38,7 +38,7 @@ def away(project: Project, minutes: int) -> int:
     catalog = load(project.folder / "jobs.yaml")
     last = (project.store.processes.now_ms() // MINUTE - minutes) * MINUTE
     schedule = catalog.schedules["minutely"]
-    project.store.schedules.announce([("minutely", identity(schedule), last, "")])
+    project.store.schedules.announce([("minutely", identity(schedule), last)])
     assert Ticking(project.store, catalog).tick(schedule, last).outcome == "used"
     return last
 
@@ -114,7 +114,7 @@ def test_ls_says_when_and_what_became_of_the_last(planned: Project) -> None:
 
 
 def test_a_schedule_of_another_catalog_is_listed_until_it_is_retired(planned: Project) -> None:
-    planned.store.schedules.announce([("theirs", "d", 1, "")])
+    planned.store.schedules.announce([("theirs", "d", 1)])
     assert "theirs" in planned.cli("schedule", "ls").out
     planned.store.client.hset(planned.store.keys.announced(), "theirs", 1)
     assert "theirs" not in planned.cli("schedule", "ls").out
@@ -378,6 +378,39 @@ def test_the_ends_of_jobs_are_noted_by_who_has_the_schedule(planned: Project) ->
     assert planned.cli("job", "cancel", str(history(planned)[-1].job)).code == 0
     others.look({})
     assert planned.store.ticks.busy() == []
+
+
+def test_who_has_the_former_name_of_a_schedule_notes_how_its_jobs_have_ended(planned: Project) -> None:
+    """All went back to the old catalog."""
+    away(planned, 1)
+    planned.store.schedules.rename([("minutely", "new")])
+    assert planned.cli("job", "cancel", str(history(planned)[0].job)).code == 0
+    Outcomes(planned.store).look(load(planned.folder / "jobs.yaml").schedules)
+    assert history(planned)[0].state == "cancelled"
+
+
+def test_what_is_done_by_hand_under_a_new_name_goes_on_with_the_old_schedule(planned: Project) -> None:
+    """No scheduler has the new catalog yet."""
+    last = away(planned, 2)
+    planned.change("jobs.yaml", "minutely: {job: nap,", "new: {job: nap, was: minutely,")
+    catalog = load(planned.folder / "jobs.yaml")
+    assert fill.gap(planned.store, catalog, "new", last, last + MINUTE).missing == [last + MINUTE]
+    assert planned.cli("schedule", "pause", "new", "--reason", "why").code == 0
+    assert planned.store.schedules.cursors(["minutely"])["minutely"].pause is not None
+    assert planned.store.ticks.counts(["new"]) == {"new": 1}
+
+
+def test_jobs_of_earlier_ticks_are_cancelled_however_many_others_are_open(planned: Project) -> None:
+    last = away(planned, 1)
+    catalog = load(planned.folder / "jobs.yaml")
+    ticking, schedule = Ticking(planned.store, catalog), catalog.schedules["minutely"]
+    for number in range(1, 151):
+        assert ticking.tick(schedule, last - number * MINUTE, "backfill").outcome == "used"
+    own = str(history(planned)[-1].job)
+    assert Outcomes(planned.store).cancel(schedule) == [own]
+    assert planned.states([own]) == {"cancelled": 1}
+    planned.store.writer.delete(planned.store.keys.history("minutely"))
+    assert Outcomes(planned.store).cancel(schedule) == [], "what nobody knows any more was filled in"
 
 
 def test_many_jobs_that_have_ended_are_in_no_ticks_way(planned: Project) -> None:

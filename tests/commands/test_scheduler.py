@@ -37,6 +37,31 @@ def test_two_schedulers_never_double_a_tick(scheduled: Project) -> None:
     assert len(ticks) == len(set(ticks)) == waiting(scheduled)
 
 
+@pytest.mark.parametrize("catalogs", [("jobs.yaml", "new.yaml"), ("new.yaml", "jobs.yaml")])
+def test_a_schedule_that_is_renamed_while_both_names_live_makes_one_job_of_a_tick(
+    scheduled: Project, catalogs: tuple[str, str]
+) -> None:
+    text = (scheduled.folder / "jobs.yaml").read_text()
+    scheduled.write("new.yaml", text.replace("tick: {job: nap,", "tock: {job: nap, was: tick,"))
+    both = [scheduled.start("scheduler", "--catalog", catalogs[0]).ready()]
+    both[0].said("enqueued as job")
+    both.append(scheduled.start("scheduler", "--catalog", catalogs[1]).ready())
+    before = waiting(scheduled)
+    eventually(lambda: waiting(scheduled) >= before + 3)
+    for scheduler in both:
+        scheduler.signal(signal.SIGTERM)
+        assert scheduler.ended() == 0
+    ticks = [text.split("tick ")[1].split(" ")[0] for s in both for text in s.messages("enqueued as job")]
+    assert len(ticks) == len(set(ticks)) == waiting(scheduled)
+    rows = scheduled.cli("schedule", "history", "tock", "--catalog", "new.yaml", "-o", "json").json()
+    assert rows == [
+        row | {"schedule": "tock"} for row in scheduled.cli("schedule", "history", "tick", "-o", "json").json()
+    ]
+    assert len({row["due_at"] for row in rows}) == len(rows)
+    assert sum(row["job"] is not None for row in rows) == len(ticks)
+    assert [row["name"] for row in scheduled.cli("schedule", "ls", "-o", "json").json()] == ["tick"]
+
+
 def test_a_tick_is_a_job_of_the_catalog_with_its_label(scheduled: Project) -> None:
     scheduler = scheduled.start("scheduler")
     scheduler.said("enqueued as job")

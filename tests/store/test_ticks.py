@@ -6,7 +6,7 @@ import pytest
 
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob, Unique
-from jobctl.store.nouns.schedules import SchedulePause, Tick, Ticked
+from jobctl.store.nouns.schedules import ByHand, SchedulePause, Tick, Ticked
 from jobctl.store.nouns.ticks import OpenTick, TickRow
 from tests.store.moves import QUEUE
 
@@ -34,7 +34,9 @@ def told(store: Store) -> list[tuple[int, str, str]]:
 
 
 def announce(store: Store, next_ms: int, digest: str = "d", was: str = "", name: str = "s") -> int:
-    return store.schedules.announce([(name, digest, next_ms, was)])[0]
+    if was:
+        assert store.schedules.rename([(was, name)]) == []
+    return store.schedules.announce([(name, digest, next_ms)])[0]
 
 
 def test_a_tick_is_noted_with_its_job(store: Store, start: int) -> None:
@@ -138,8 +140,90 @@ def test_a_schedule_that_was_renamed_goes_on_where_it_stood(store: Store, start:
     cursor = store.schedules.cursors(["s"])["s"]
     assert cursor.pause is not None
     assert cursor.pause.reason == "why"
-    assert store.schedules.cursors(["old"])["old"].last_ms is None
     assert store.schedules.announced().keys() == {"s"}
+
+
+def named_tick(store: Store, name: str, at: int, how: str = "tick", *, job_id: str | None = None) -> str:
+    job = NewJob(id=job_id or f"{name}{at}", type="act", queue=QUEUE, payload={})
+    return store.schedules.tick(Tick(name, at, at + STEP, job, how=how)).outcome
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_two_names_of_a_schedule_are_one_cursor_whichever_comes_first(store: Store, start: int, first: str) -> None:
+    if first == "old":
+        announce(store, start, name="old")
+        assert named_tick(store, "old", start) == "used"
+    announce(store, start + STEP, name="new", was="old")
+    announce(store, start + STEP, name="old")
+    assert named_tick(store, "new", start + STEP) == "used"
+    assert named_tick(store, "old", start + STEP) == "taken"
+    assert named_tick(store, "old", start + 2 * STEP) == "used"
+    assert named_tick(store, "new", start + 2 * STEP) == "taken"
+    assert store.schedules.let_pass("old", [start + 3 * STEP], start + 4 * STEP, "missed", "away") == 1
+    assert named_tick(store, "new", start + 3 * STEP) == "taken"
+    store.schedules.pause("old", SchedulePause(0, "me", "why"))
+    assert named_tick(store, "new", start + 4 * STEP) == "paused"
+    assert store.ticks.history("old", limit=9) == store.ticks.history("new", limit=9)
+    assert store.ticks.counts(["old", "new"]) == {"old": 4 + (first == "old"), "new": 4 + (first == "old")}
+    assert store.schedules.announced().keys() == {"new"}
+    assert store.ticks.busy() == ["new"]
+    assert store.schedules.resume("old")
+    assert store.schedules.cursors(["new"])["new"].pause is None
+
+
+def test_names_that_follow_each_other_are_one_schedule_also_backwards(store: Store, start: int) -> None:
+    announce(store, start, name="a")
+    announce(store, start, name="b", was="a")
+    announce(store, start, name="c", was="b")
+    assert named_tick(store, "a", start) == "used"
+    announce(store, start, name="b", was="a")  # a scheduler that was not told of c
+    announce(store, start, name="a", was="c")  # and all of it was taken back
+    assert [named_tick(store, name, start) for name in "abc"] == ["taken"] * 3
+    assert store.ticks.history("a", limit=9) == store.ticks.history("c", limit=9) != []
+
+
+def test_a_rename_carries_times_set_by_hand(store: Store, start: int) -> None:
+    store.schedules.set_by_hand("old", ByHand("me", cron="@daily"))
+    announce(store, start, name="new", was="old")
+    assert store.schedules.by_hand()["new"][0].cron == "@daily"
+    assert store.schedules.set_by_hand("old", None)
+    assert not store.schedules.by_hand()["new"][-1].holds(store.processes.now_ms())
+
+
+@pytest.mark.parametrize("rows_of_old", [1, 5])
+def test_a_rename_keeps_what_the_new_name_has_done(store: Store, start: int, rows_of_old: int) -> None:
+    """Somebody ran it by hand before a scheduler had it; and an earlier schedule had that name."""
+    for number in range(3):
+        named_tick(store, "new", start - STEP, "hand", job_id=f"h{number}")
+    named_tick(store, "new", start, "backfill", job_id="filled")
+    announce(store, start, name="old")
+    store.schedules.let_pass("old", [start], start + STEP, "missed", "away")
+    for number in range(1, rows_of_old + 1):
+        named_tick(store, "old", start + number * STEP)
+    announce(store, start, name="new", was="old")
+    found = store.ticks.history("new", limit=20)
+    assert len(found) == 4 + rows_of_old
+    assert [row.job for row in found if row.due_ms == start] == ["filled"]
+    jobs, _ = store.ticks.open(store.ticks.busy())
+    assert len(jobs) == 4 + rows_of_old
+    assert store.schedules.cursors(["new"])["new"].last_ms == start + rows_of_old * STEP
+
+
+def test_two_schedules_that_both_live_stay_two(store: Store, start: int) -> None:
+    for name in ("old", "new"):
+        announce(store, start, name=name)
+    assert store.schedules.rename([("old", "new")]) == [("old", "new")]
+    assert [named_tick(store, name, start) for name in ("old", "new")] == ["used", "used"]
+
+
+def test_a_former_name_may_be_used_anew(store: Store, start: int) -> None:
+    announce(store, start, name="old")
+    announce(store, start, name="new", was="old")
+    assert named_tick(store, "old", start) == "used"
+    store.schedules.part(["new", "old"])
+    assert named_tick(store, "new", start) == "taken"
+    announce(store, start, name="old")
+    assert named_tick(store, "old", start) == "used"
 
 
 def test_a_pause_ends_by_itself(store: Store, start: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from jobctl.errors import UsageError
-from jobctl.ops.schedules.known import named, problem_of
+from jobctl.ops.schedules.known import problem_of, taken_over
 from jobctl.store.nouns.audit import me
 from jobctl.store.nouns.schedules import ByHand, SchedulePause
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def pause(store: Store, catalog: Catalog, names: Iterable[str], until_ms: int | None, reason: str) -> None:
     """Let ticks pass without a job, until a moment (Redis's clock) or until resumed. Raises NothingMatched."""
-    for schedule in named(catalog.schedules, names):
+    for schedule in taken_over(store, catalog, names):
         store.schedules.pause(schedule.name, SchedulePause(until_ms or 0, me(), reason))
         store.audit.add("schedule pause", f"schedule:{schedule.name}", 1, reason)
 
@@ -25,7 +25,7 @@ def pause(store: Store, catalog: Catalog, names: Iterable[str], until_ms: int | 
 def resume(store: Store, catalog: Catalog, names: Iterable[str]) -> dict[str, bool]:
     """End pauses; says of each schedule whether it was paused. Raises NothingMatched."""
     out = {}
-    for schedule in named(catalog.schedules, names):
+    for schedule in taken_over(store, catalog, names):
         out[schedule.name] = store.schedules.resume(schedule.name)
         if out[schedule.name]:
             store.audit.add("schedule resume", f"schedule:{schedule.name}", 1)
@@ -45,7 +45,7 @@ def set_times(
 ) -> ByHand:
     """Let a schedule be due at other times, until a moment (Redis's clock) or until reset. Exactly one of `cron` and
     `every_ms`. Raises NothingMatched or UsageError."""
-    named(catalog.schedules, [name])
+    taken_over(store, catalog, [name])
     said = ByHand(me(), until_ms=until_ms or 0, reason=reason, cron=cron, every_ms=every_ms, timezone=timezone)
     if problem := problem_of(said):
         raise UsageError(problem, 'for example `jobctl schedule set NAME --cron "0 9 * * *"`')
@@ -57,7 +57,7 @@ def set_times(
 def reset(store: Store, catalog: Catalog, name: str) -> bool:
     """Bring the catalog's times back. False if nothing was set by hand. Raises NothingMatched."""
     if name not in store.schedules.by_hand():
-        named(catalog.schedules, [name])
+        taken_over(store, catalog, [name])
     done = store.schedules.set_by_hand(name, None)
     if done:
         store.audit.add("schedule set", f"schedule:{name}", 1, "reset")

@@ -12,7 +12,7 @@ import msgspec
 from jobctl import clock
 from jobctl.catalog.ticks import ticks
 from jobctl.errors import NothingMatched, UsageError
-from jobctl.ops.schedules.known import effective, named
+from jobctl.ops.schedules.known import effective, kept_as, named, taken_over
 from jobctl.ops.schedules.ticking import Ticking
 from jobctl.store.nouns.audit import me
 
@@ -50,7 +50,7 @@ def run(store: Store, catalog: Catalog, name: str, at_ms: int | None) -> Enqueue
 
     Raises NothingMatched, UsageError, and Conflict if another job holds the unique key.
     """
-    [schedule] = named(effective(store, catalog), [name])
+    [schedule] = taken_over(store, catalog, [name])
     now = store.processes.now_ms()
     if at_ms is not None and at_ms > now:
         raise UsageError("--at is in the future", "`jobctl enqueue TYPE --at TIME` enqueues a job for later")
@@ -74,10 +74,11 @@ def gap(store: Store, catalog: Catalog, name: str, since_ms: int, until_ms: int 
     due = list(islice(takewhile(lambda tick: tick <= until, ticks(schedule, since_ms - 1)), MOST + 1))
     if len(due) > MOST:
         raise UsageError(f"more than {MOST:,} ticks lie between --since and --until", "choose a shorter time")
-    floor = store.schedules.cursors([name])[name].floor_ms
+    kept = kept_as(store, schedule)
+    floor = store.schedules.cursors([kept])[kept].floor_ms
     if due and due[0] <= floor:
         raise UsageError(f"the history of {name} begins after {clock.iso(floor)}", "choose a later --since")
-    rows = store.ticks.history(name, since_ms=due[0], before_ms=due[-1], limit=2 * MOST) if due else []
+    rows = store.ticks.history(kept, since_ms=due[0], before_ms=due[-1], limit=2 * MOST) if due else []
     taken = {row.due_ms for row in rows if row.job or row.what == "queued"}
     missing = [tick for tick in due if tick not in taken]
     return Gap(schedule, missing, len(due) - len(missing))
@@ -89,6 +90,7 @@ def fill(store: Store, catalog: Catalog, found: Gap, rate: Rate | None) -> Itera
     With `rate` the jobs are delayed so that no more become due in each period.
     """
     ticking, filled = Ticking(store, catalog), 0
+    taken_over(store, catalog, [found.schedule.name])
     try:
         for tick in found.missing:
             delay = 0 if rate is None else filled * rate.per_ms // rate.count

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.schedules import ByHand
 
 LEAST_MS = 1_000
-RETIRED_MS = 3_600_000
-"""A schedule that no catalog here has, and that no scheduler has had for this long, is retired."""
 
 
 def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:
@@ -52,6 +50,21 @@ def problem_of(said: ByHand) -> str | None:
     if said.timezone is not None and (problem := zone_problem(said.timezone)):
         return f"--timezone: {problem}"
     return None
+
+
+def taken_over(store: Store, catalog: Catalog, names: Iterable[str]) -> list[Schedule]:
+    """The schedules of those names, as they are at this moment, before they are changed: each that was renamed goes on
+    under its new name from now on, also where no scheduler has said so yet. Raises NothingMatched."""
+    wanted = named(catalog.schedules, names)
+    store.schedules.rename([(one.was, one.name) for one in wanted if one.was])
+    return named(effective(store, catalog), [one.name for one in wanted])
+
+
+def kept_as(store: Store, schedule: Schedule) -> str:
+    """The name under which a schedule is kept at this moment: the old one if nobody has named the new one yet."""
+    if schedule.was is None or schedule.name in store.schedules.announced():
+        return schedule.name
+    return schedule.was
 
 
 def named(schedules: Mapping[str, Schedule], names: Iterable[str]) -> list[Schedule]:

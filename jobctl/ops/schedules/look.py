@@ -13,7 +13,8 @@ from jobctl import clock
 from jobctl.catalog.ticks import in_force, ticks, zone_of
 from jobctl.catalog.words import words
 from jobctl.errors import NothingMatched
-from jobctl.ops.schedules.known import RETIRED_MS, effective, named
+from jobctl.ops.schedules.known import effective, named
+from jobctl.store.nouns.schedules import LIVES_MS
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog, Schedule
@@ -80,7 +81,7 @@ def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list
     """
     schedules, wanted = {} if catalog is None else effective(store, catalog), list(names)
     announced = store.schedules.announced()
-    foreign = announced.keys() - schedules.keys()
+    foreign = announced.keys() - {*schedules, *store.schedules.roots(schedules).values()}
     others = sorted(foreign.intersection(wanted) if wanted else foreign)
     own = [name for name in wanted if name not in foreign]
     known = [] if wanted and not own else named(schedules, own)
@@ -121,7 +122,7 @@ def _foreign(name: str, now_ms: int, announced_ms: int, cursor: Cursor, last: Ti
         overlap=None,
         set_by=None,
         set_until=None,
-        retired=now_ms - announced_ms > RETIRED_MS,
+        retired=now_ms - announced_ms > LIVES_MS,
         **_past(cursor, last),
         **_pause(cursor.pause),
     )

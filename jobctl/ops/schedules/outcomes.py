@@ -9,11 +9,10 @@ from datetime import datetime
 from jobctl import clock
 from jobctl.catalog.model import Schedule
 from jobctl.ops.bulk.verbs import cancelled_event
-from jobctl.ops.schedules.known import RETIRED_MS
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.states import TERMINAL
-from jobctl.store.nouns.schedules import SchedulePause
+from jobctl.store.nouns.schedules import LIVES_MS, SchedulePause
 from jobctl.store.nouns.shown import to_job
 from jobctl.store.nouns.ticks import OpenTick
 from jobctl.text import sanitize
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 20
 """Schedules that one look goes through."""
+TURNS = ("tick", "caught_up", "queued")
+"""How a tick comes about in its turn, not by hand."""
 GONE = "gone"
 """The state of a job that was removed before anyone saw how it ended."""
 
@@ -41,25 +42,27 @@ class Outcomes:
 
     def look(self, schedules: Mapping[str, Schedule]) -> list[tuple[Schedule, int]]:
         """Note how jobs have ended, of some schedules in their turn. Returns ticks that need wait no longer."""
-        names = self._own(schedules)
-        if not names:
+        own = self._own(schedules)
+        if not own:
             return []
+        names = list(own)
         self._turn %= len(names)
         turn = (names[self._turn :] + names[: self._turn])[:AT_ONCE]
         self._turn += AT_ONCE
         jobs, queued = self._store.ticks.open(turn)
-        ended = self._note_ended(jobs, schedules)
+        ended = self._note_ended(jobs, own)
         busy = {tick.schedule for tick in jobs} - {tick.schedule for tick in ended}
-        return [(schedules[name], at) for name, at in queued.items() if name in schedules and name not in busy]
+        return [(one, at) for name, at in queued.items() if (one := own[name]) is not None and name not in busy]
 
-    def _own(self, schedules: Mapping[str, Schedule]) -> list[str]:
-        """The schedules to look at: those of the catalog, and what no catalog has any more. How others' jobs have ended
-        is for a scheduler to note that knows what to do about it."""
+    def _own(self, schedules: Mapping[str, Schedule]) -> dict[str, Schedule | None]:
+        """The schedules to look at, by the names under which they are kept: those of the catalog, and what no catalog
+        has any more. How others' jobs have ended is for a scheduler to note that knows what to do about it."""
         names = self._store.ticks.busy()
         if all(name in schedules for name in names):
-            return names
-        announced, since = self._store.schedules.announced(), self._store.processes.now_ms() - RETIRED_MS
-        return [name for name in names if name in schedules or announced.get(name, 0) < since]
+            return {name: schedules[name] for name in names}
+        own = {root: schedules[name] for name, root in self._store.schedules.roots(schedules).items()}
+        announced, since = self._store.schedules.announced(), self._store.processes.now_ms() - LIVES_MS
+        return {name: own.get(name) for name in names if name in own or announced.get(name, 0) < since}
 
     def state_of(self, tick: OpenTick) -> str:
         """The state of a tick's job."""
@@ -67,10 +70,14 @@ class Outcomes:
 
     def note(self, schedule: Schedule) -> None:
         """Note which jobs of a schedule have ended, of the oldest that are not noted yet."""
-        jobs, _ = self._store.ticks.open([schedule.name])
-        self._note_ended(jobs, {schedule.name: schedule})
+        root = self._root(schedule)
+        jobs, _ = self._store.ticks.open([root])
+        self._note_ended(jobs, {root: schedule})
 
-    def _note_ended(self, jobs: list[OpenTick], schedules: Mapping[str, Schedule]) -> list[OpenTick]:
+    def _root(self, schedule: Schedule) -> str:
+        return self._store.schedules.roots([schedule.name])[schedule.name]
+
+    def _note_ended(self, jobs: list[OpenTick], schedules: Mapping[str, Schedule | None]) -> list[OpenTick]:
         """Note those of the jobs that have ended; returns them."""
         found = self._located(jobs)
         ended = [tick for tick in jobs if has_ended(_state(found.get(tick)))]
@@ -81,13 +88,15 @@ class Outcomes:
     def cancel(self, schedule: Schedule) -> list[str]:
         """Cancel the jobs of earlier ticks, or ask those that run to stop; not what people ran or filled in. Returns
         their ids."""
-        jobs, _ = self._store.ticks.open([schedule.name])
-        how = self._store.ticks.how(jobs)
-        found = self._located([one for one in jobs if how.get(one) not in ("hand", "backfill")])
-        open_ones = {tick: job for tick, job in found.items() if not has_ended(job.state)}
-        for tick, job in open_ones.items():
-            self._store.jobs.cancel(tick.queue, [(job.id, cancelled_event(job))], running=True)
-        return [tick.job for tick in open_ones]
+        out = []
+        for jobs in self._store.ticks.each_open(self._root(schedule)):
+            how = self._store.ticks.how(jobs)
+            found = self._located([one for one in jobs if how.get(one) in TURNS])
+            open_ones = {tick: job for tick, job in found.items() if not has_ended(job.state)}
+            for tick, job in open_ones.items():
+                self._store.jobs.cancel(tick.queue, [(job.id, cancelled_event(job))], running=True)
+            out += [tick.job for tick in open_ones]
+        return out
 
     def _located(self, ticks: list[OpenTick]) -> dict[OpenTick, Found]:
         by_queue: dict[str, list[OpenTick]] = {}

@@ -110,8 +110,11 @@ class Ticking:
     def announce(self, schedules: Sequence[Schedule]) -> tuple[int, dict[str, int]]:
         """Say which schedules there are. Returns Redis's clock, and the tick that comes next for each: in the past if
         some were missed."""
+        self._store.schedules.part(one.name for one in schedules)
+        for old, new in self._store.schedules.rename([(one.was, one.name) for one in schedules if one.was]):
+            log.warning("schedule %s: `was: %s` has no effect: both were in use within the last hour", new, old)
         now = self._store.processes.now_ms()
-        rows = [(one.name, identity(one), following(one, now), one.was or "") for one in schedules]
+        rows = [(one.name, identity(one), following(one, now)) for one in schedules]
         return now, dict(zip([one.name for one in schedules], self._store.schedules.announce(rows), strict=True))
 
     def alone(self, name: str) -> bool:

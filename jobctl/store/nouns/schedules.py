@@ -11,6 +11,7 @@ import msgspec
 from jobctl import clock
 from jobctl.store.data import ids
 from jobctl.store.data.newjob import Enqueued, NewJob
+from jobctl.store.nouns.renames import renamed, roots
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 BATCH = 50
 """Schedules, or ticks, in one call."""
+RENAMED_AT_ONCE = 10
+LIVES_MS = 3_600_000
+"""A schedule that no scheduler has announced for this long is retired."""
 _FIELDS = ("", "|job", "|paused", "|set_back", "|next", "|floor", "|failed")
 
 
@@ -127,9 +131,9 @@ class Schedules:
             done += int(self._store.run("pass_ticks", (), schedule, after, what, why, *piece))
         return done
 
-    def announce(self, rows: Sequence[tuple[str, str, int, str]]) -> list[int]:
-        """Say which schedules there are: (name, a digest of when it is due, its next tick, what it was called before or
-        ""). Returns the tick that comes next for each, in the past if some were missed.
+    def announce(self, rows: Sequence[tuple[str, str, int]]) -> list[int]:
+        """Say which schedules there are: (name, a digest of when it is due, its next tick). Returns the tick that comes
+        next for each, in the past if some were missed.
 
         One that is new, or due at other times than before, has no ticks in the past.
         """
@@ -139,6 +143,30 @@ class Schedules:
             out += [int(value) for value in self._store.run("announce", (), *flat)]
         return out
 
+    def rename(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Let schedules go on under new names: (old, new) of each. The old names mean the new ones from now on. Returns
+        those pairs that are two different schedules, and stay so."""
+        apart: list[tuple[str, str]] = []
+        for start in range(0, len(pairs), RENAMED_AT_ONCE):
+            piece = pairs[start : start + RENAMED_AT_ONCE]
+            done = self._store.run("rename", (), LIVES_MS, *(name for pair in piece for name in pair))
+            apart += [pair for pair, one in zip(piece, done, strict=True) if not one]
+        return apart
+
+    def roots(self, names: Iterable[str]) -> dict[str, str]:
+        """The name under which each is kept: a newer one, if it was renamed."""
+        return roots(self._store, names)
+
+    def part(self, names: Iterable[str]) -> None:
+        """One catalog has all these names, so none of them means another any more."""
+        kept = roots(self._store, names)
+        used = {name for name, root in kept.items() if name == root}
+        for name, root in kept.items():
+            if name != root and root in used:
+                with mapping():
+                    self._store.writer.hdel(self._store.keys.renamed(), name)
+            used.add(root)
+
     def announced(self) -> dict[str, int]:
         """When a scheduler last had each schedule (epoch ms)."""
         with mapping():
@@ -147,21 +175,24 @@ class Schedules:
 
     def cursors(self, names: Iterable[str]) -> dict[str, Cursor]:
         """Where schedules stand."""
-        schedules = list(names)
-        wanted = [f"{name}{field}" for name in schedules for field in _FIELDS]
+        schedules = roots(self._store, names)
+        wanted = [f"{root}{field}" for root in schedules.values() for field in _FIELDS]
         with mapping():
             values = self._store.client.hmget(self._store.keys.cursors(), wanted) if wanted else []
         width = len(_FIELDS)
         return {name: _cursor(values[i * width : (i + 1) * width]) for i, name in enumerate(schedules)}
 
     def by_hand(self) -> dict[str, list[ByHand]]:
-        """What was set by hand, by schedule: the latest ones in order, also those that are over."""
+        """What was set by hand, by schedule and also by its former names: the latest ones in order, also those that are
+        over."""
         with mapping():
             found = self._store.client.hgetall(self._store.keys.schedules_by_hand())
         out = {}
         for name, text in found.items():
             with suppress(ValueError):  # what another version wrote must not hide the others
                 out[name.decode()] = msgspec.json.decode(text, type=list[ByHand])
+        if out:
+            out |= {name: out[root] for name, root in renamed(self._store).items() if root in out}
         return out
 
     def set_by_hand(self, name: str, said: ByHand | None) -> bool:
@@ -172,15 +203,17 @@ class Schedules:
 
     def pause(self, name: str, pause: SchedulePause) -> None:
         """Let ticks pass unused, until a time or until the schedule is resumed."""
+        root = roots(self._store, [name])[name]
         with mapping():
-            self._store.writer.hset(self._store.keys.cursors(), f"{name}|paused", pause.text())
+            self._store.writer.hset(self._store.keys.cursors(), f"{root}|paused", pause.text())
 
     def resume(self, name: str) -> bool:
         """False if the schedule was not paused."""
+        root = roots(self._store, [name])[name]
         with mapping():
             pipe = self._store.client.pipeline(transaction=True)
-            pipe.hdel(self._store.keys.cursors(), f"{name}|paused")
-            pipe.hdel(self._store.keys.cursors(), f"{name}|failed")
+            pipe.hdel(self._store.keys.cursors(), f"{root}|paused")
+            pipe.hdel(self._store.keys.cursors(), f"{root}|failed")
             return bool(pipe.execute()[0])
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from jobctl.store.nouns.renames import roots
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -56,32 +57,36 @@ class Ticks:
     ) -> list[TickRow]:
         """The latest rows, newest first; those of `before_ms` and `since_ms` themselves are among them."""
         newest, oldest = "+inf" if before_ms is None else before_ms, "-inf" if since_ms is None else since_ms
+        root = roots(self._store, [schedule])[schedule]
         with mapping():
             found = self._store.client.zrange(
-                self._store.keys.history(schedule), newest, oldest,
+                self._store.keys.history(root), newest, oldest,
                 desc=True, byscore=True, offset=0, num=limit,
             )  # fmt: skip
         return [_row(member) for member in found]
 
     def latest(self, schedules: Sequence[str]) -> dict[str, TickRow]:
         """The newest row of each that has one."""
+        kept = roots(self._store, schedules)
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             for name in schedules:
-                pipe.zrange(self._store.keys.history(name), 0, 0, desc=True)
+                pipe.zrange(self._store.keys.history(kept[name]), 0, 0, desc=True)
             found = pipe.execute()
         return {name: _row(rows[0]) for name, rows in zip(schedules, found, strict=True) if rows}
 
     def counts(self, schedules: Sequence[str]) -> dict[str, int]:
         """How many rows each has."""
+        kept = roots(self._store, schedules)
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
             for name in schedules:
-                pipe.zcard(self._store.keys.history(name))
+                pipe.zcard(self._store.keys.history(kept[name]))
             return dict(zip(schedules, pipe.execute(), strict=True))
 
     def busy(self) -> list[str]:
-        """The schedules that have jobs whose end is to be noted, or ticks that wait for one."""
+        """The schedules that have jobs whose end is to be noted, or ticks that wait for one: each by the name under
+        which it is kept, as the next two name and expect them."""
         with mapping():
             return sorted(name.decode() for name in self._store.client.smembers(self._store.keys.open_ticks()))
 
@@ -100,6 +105,16 @@ class Ticks:
             for member, due in rows
         ]
         return jobs, {name: int(rows[0]) for name, rows in zip(names, found[1::2], strict=True) if rows}
+
+    def each_open(self, schedule: str) -> Iterator[list[OpenTick]]:
+        """All jobs of a schedule whose end is to be noted, about MOST_OPEN at a time; one may come twice."""
+        key, cursor = self._store.keys.open_ticks_of(schedule), 0
+        while True:
+            with mapping():
+                cursor, rows = self._store.client.zscan(key, cursor, count=MOST_OPEN)
+            yield [OpenTick(schedule, int(due), *member.decode().split(" ", 1)) for member, due in rows]
+            if not cursor:
+                return
 
     def how(self, jobs: Sequence[OpenTick]) -> dict[OpenTick, str]:
         """How the ticks of jobs came about; without those that the history no longer has."""

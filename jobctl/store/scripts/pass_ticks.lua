@@ -1,6 +1,6 @@
 -- Lets ticks of a schedule pass without a job, and notes why: missed, skipped, or queued behind the job of an earlier
 -- tick. It leaves out ticks up to the cursor, which others have decided.
--- INCLUDE: _ticks
+-- INCLUDE: _renamed _ticks
 -- KEYS: cursors open_ticks
 -- ARGV: schedule, the tick after the last one (epoch ms), what (missed | skipped | queued), why, then the ticks (epoch ms)
 --       in order. Without ticks it only writes which tick is next
@@ -9,7 +9,7 @@
 
 local MOST_QUEUED = 100
 
-local name, what, why = ARGV[1], ARGV[3], ARGV[4]
+local name, what, why = root_of(K, ARGV[1]), ARGV[3], ARGV[4]
 local now, passed = time_ms(), 0
 local found = redis.call('HMGET', K.cursors, name, name .. '|paused')
 local last = tonumber(found[1] or '-1')

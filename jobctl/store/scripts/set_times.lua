@@ -1,5 +1,6 @@
 -- Sets when a schedule is due from now on instead of what its catalog says, or ends that. What was set before ends now, and is
 -- remembered: it says which ticks there were.
+-- INCLUDE: _renamed
 -- KEYS: schedules_by_hand
 -- ARGV: schedule, the new times ('' for the catalog's | JSON {by, since_ms, until_ms, reason, cron, every_ms, timezone}, where
 --       `since_ms` is filled in here)
@@ -8,7 +9,7 @@
 
 local KEPT = 10 -- of one schedule: the latest
 
-local name, now = ARGV[1], time_ms()
+local name, now = root_of(K, ARGV[1]), time_ms()
 local sets = cjson.decode(redis.call('HGET', K.schedules_by_hand, name) or '[]')
 local last = sets[#sets]
 local holds = last and (not last.until_ms or last.until_ms > now)

@@ -1,12 +1,12 @@
 -- Notes how the job of a tick has ended, once. After `most` failures in a row the schedule is paused.
--- INCLUDE: _ticks
+-- INCLUDE: _renamed _ticks
 -- KEYS: cursors open_ticks
 -- ARGV: schedule, tick (epoch ms), queue, id, state (completed | dead | cancelled | gone), started and ended (epoch ms, ''
 --       if not known), most failures in a row ('0' for any number), the pause ('0|by|reason')
 -- Returns: {1 if this call noted it, failures in a row, 1 if it paused the schedule}
 -- Cost: O(log of the rows)
 
-local name, tick, id, state, most = ARGV[1], ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[8])
+local name, tick, id, state, most = root_of(K, ARGV[1]), ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[8])
 local open, failed = open_of(K, name), name .. '|failed'
 
 local function note_end()

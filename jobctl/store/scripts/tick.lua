@@ -1,7 +1,7 @@
 -- Takes one tick of a schedule: advances its cursor, notes what became of the tick, and enqueues its job, in one step. Redis's
 -- clock decides what is due. A cursor that is further ahead of it than one interval was moved by a wrong clock: it returns, and
 -- the ticks of the stretch that it ends, which were enqueued, are remembered and never enqueued again.
--- INCLUDE: _enqueue _ticks
+-- INCLUDE: _enqueue _renamed _ticks
 -- KEYS: cursors open_ticks
 -- ARGV: schedule, tick (epoch ms), the tick after it (epoch ms), how, overlap ('look' | ''), why, queue, id, body, priority,
 --       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue). how: tick (it is due now), caught_up (it was missed),
@@ -15,7 +15,7 @@
 
 local STRETCHES = 8 -- the latest that are remembered
 
-local name, tick, following, how = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local name, tick, following, how = root_of(K, ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local now = time_ms()
 if tick > now + EARLY_MS then return { 'early', now, '', '', '' } end
 

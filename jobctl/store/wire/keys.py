@@ -244,6 +244,10 @@ class Keys:
         """What was set by hand of when schedules are due."""
         return self._one("schedules_by_hand")
 
+    def renamed(self) -> str:
+        """What schedules were called before, and are called now."""
+        return self._one("renamed")
+
     def announced(self) -> str:
         """When a scheduler last had each schedule."""
         return self._one("announced")
@@ -287,7 +291,7 @@ NAMESPACE_KEYS = frozenset(
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "cursors", "events", "finished", "control", "audit", "once", "each_running",
         "published", "catalogs", "followed", "ticks", "open_ticks", "announced",
-        "schedules_by_hand",
+        "schedules_by_hand", "renamed",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""
