@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from jobctl.ops.doctor.check import Check
+from jobctl.ops.filters.explain import Explained
 from jobctl.ops.schedules import look
 from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
@@ -31,6 +32,7 @@ RECORDS = {
     "Bulk result": records.BulkResult,
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
+    "Explained filter": Explained,
     "Limit": records.LimitRow,
     "Key of a limit": records.LimitKeyRow,
     "Event": records.Event,

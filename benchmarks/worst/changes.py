@@ -27,6 +27,13 @@ def cancel_delayed(world: World) -> Iterator[None]:
     world.store.jobs.cancel(QUEUE, [(i, b"{}") for i in ids], running=True)
 
 
+@case("trash", "three buckets, a unique key and an expiry each")
+def trash(world: World) -> Iterator[None]:
+    ids = world.burdened()
+    yield
+    world.store.queues.trash(QUEUE, ids)
+
+
 @case("promote", "delayed jobs with three buckets")
 def promote(world: World) -> Iterator[None]:
     ids = world.burdened(delay_ms=DAY_MS)

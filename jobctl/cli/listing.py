@@ -17,7 +17,7 @@ from jobctl.errors import OperationFailed
 
 if TYPE_CHECKING:
     from jobctl.cli.view.table import Column
-    from jobctl.ops.filters import Filter
+    from jobctl.ops.filters.filter import Filter
     from jobctl.ops.jobs import Looked
 
 ROWS = 50

@@ -79,6 +79,8 @@ def report(error: BaseException, *, debug: bool = False) -> int:
             _complain(str(problem), prefix="")  # editors read `file:line:column:` at the line's start
         if not problems:
             _complain(f"{error.message}; {error.hint}" if error.hint else error.message)
+        for line in getattr(error, "excerpt", ()):
+            _complain(line, prefix="  ")
         return error.exit_code
     if _is_usage_error(error):
         return _report_usage(error)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import nlargest
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobctl.errors import NothingMatched
-from jobctl.ops.bulk.selection import Selection, dead_sources, matching
-from jobctl.ops.filters import Filter
+from jobctl.ops.bulk.selection import Selection, matching
+from jobctl.ops.filters.filter import Filter
+from jobctl.ops.filters.subjects import of_group, select
 from jobctl.ops.jobs import Looked
+from jobctl.ops.sources import sources
 from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.dead import to_letter
 
@@ -44,38 +46,57 @@ def _each(
     store: Store, selection: Selection, limit: int | None, stock: bool, looked: Looked, unredacted: bool
 ) -> Iterator[DeadLetter]:
     """Every dead letter that matches, once; of each source, which gives its newest first, `limit` at most."""
-    wanted = tuple(dict.fromkeys((*selection.ids, *selection.filter.ids)))
-    named: dict[str, list[Found]] = {}
-    for job in (job for i in wanted for job in store.jobs.find_all(i, selection.queues)):
-        named.setdefault(job.queue, []).append(job)
+    for found in each_found(store, selection, limit, stock=stock, looked=looked, unredacted=unredacted):
+        yield to_letter(found, unredacted=unredacted)
+
+
+def each_found(
+    store: Store, selection: Selection, limit: int | None, *, stock: bool, looked: Looked, unredacted: bool
+) -> Iterator[Found]:
+    """The same dead letters, as they are in Redis."""
+    wanted = selection.ids or selection.filter.ids
+    named: dict[str, list[tuple[str, Found]]] = {}
+    for asked, job in ((i, job) for i in wanted or () for job in store.jobs.find_all(i, selection.queues)):
+        named.setdefault(job.queue, []).append((asked, job))
     for queue in store.queues.holding(selection.queues, "dead"):
         looked.place = f"dead letters of queue {queue}"
         seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice
         for source in _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ())):
-            yield from islice(_of_source(source, selection.filter, looked, seen, unredacted), limit)
+            yield from islice(_of_source(store, source, selection.filter, looked, seen, unredacted), limit)
+
+
+Asked = Iterable[tuple[str | None, list["Found"]]]
+"""Batches of letters; with the id by which they were looked up, if they were."""
 
 
 def _sources(
-    store: Store, queue: str, wanted: Filter, stock: bool, ids: Sequence[str], named: Iterable[Found]
-) -> Iterator[Iterable[Found]]:
+    store: Store,
+    queue: str,
+    wanted: Filter,
+    stock: bool,
+    ids: Sequence[str] | None,
+    named: Iterable[tuple[str, Found]],
+) -> Iterator[Asked]:
     """Letters of a queue that may match, each source newest first. The inbox comes before what its letters go to."""
-    if stock:
-        yield store.stock.find_dead(queue, ids) if ids else chain.from_iterable(store.stock.scan_dead(queue))
-    if ids:
-        yield (job for job in named if job.state == "dead")
+    if stock and ids is not None:
+        yield ((asked, store.stock.find_dead(queue, [asked])) for asked in ids)
+    elif stock:
+        yield ((None, page) for page in store.stock.scan_dead(queue))
+    if ids is not None:
+        yield ((asked, [job]) for asked, job in named if job.state == "dead")
     else:
-        yield from (chain.from_iterable(source) for source in dead_sources(store, queue, wanted))
+        yield from (((None, page) for page in source) for source in sources(store, queue, "dead", wanted))
 
 
 def _of_source(
-    source: Iterable[Found], wanted: Filter, looked: Looked, seen: set[str], unredacted: bool
-) -> Iterator[DeadLetter]:
-    for found in source:
-        looked.jobs += 1
-        letter = to_letter(found, unredacted=unredacted)
-        if found.id not in seen and _matches(wanted, letter):
+    store: Store, source: Asked, wanted: Filter, looked: Looked, seen: set[str], unredacted: bool
+) -> Iterator[Found]:
+    for asked, batch in source:
+        looked.jobs += len(batch)
+        fresh = list({found.id: found for found in batch if found.id not in seen}.values())
+        for found, _ in select(store, wanted, fresh, asked=asked, unredacted=unredacted):
             seen.add(found.id)
-            yield letter
+            yield found
 
 
 def show(
@@ -106,13 +127,12 @@ def groups(store: Store, selection: Selection, *, stock: bool = False) -> list[D
     """The error groups with what matches of each, the largest first."""
     inbox: list[DeadGroup] = []
     if stock:
-        letters = (
-            to_letter(f, unredacted=selection.unredacted)
-            for queue in selection.queues
-            for page in store.stock.scan_dead(queue)
-            for f in page
+        pages = (page for queue in selection.queues for page in store.stock.scan_dead(queue))
+        inbox = grouped(
+            to_letter(found)
+            for page in pages
+            for found, _ in select(store, selection.filter, page, unredacted=selection.unredacted)
         )
-        inbox = grouped(letter for letter in letters if selection.filter.matches(letter))
     if selection.by_index:
         rows = [
             row
@@ -124,15 +144,13 @@ def groups(store: Store, selection: Selection, *, stock: bool = False) -> list[D
     return sorted(_merged([*rows, *inbox]), key=lambda row: (-row.count, row.queue, row.group))
 
 
-def _matches(wanted: Filter, letter: DeadLetter) -> bool:
-    """Ids are looked up rather than compared: a stock message found by its own id is kept under another one."""
-    return replace(wanted, ids=()).matches(letter)
-
-
 def _indexed(store: Store, queue: str, wanted: Filter) -> list[DeadGroup]:
-    named = Filter(job=wanted.job, group=wanted.group)
-    rows = store.dead.groups(queue, since_ms=wanted.since_ms, until_ms=wanted.until_ms)
-    return [row for row in rows if named.matches(row)]
+    since, until = wanted.span
+    return [
+        row
+        for row in store.dead.groups(queue, since_ms=since, until_ms=until)
+        if wanted.judge(of_group(row)) is not False
+    ]
 
 
 def grouped(letters: Iterator[DeadLetter]) -> list[DeadGroup]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from msgspec import structs
 
 from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
-from jobctl.ops.filters import Filter
+from jobctl.ops.filters.filter import Filter
+from jobctl.ops.filters.subjects import select
 from jobctl.ops.held import shown
+from jobctl.ops.sources import Source, may_hold, sources
 from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data.found import Found
@@ -102,46 +102,48 @@ def each(
 ) -> Iterator[Job]:
     """Every job that matches, once, with its result: line by line, in each the newest first and `limit` at most.
     Complete: all that match from the beginning to the end, whatever moves meanwhile."""
-    read, looked = partial(to_job, unredacted=unredacted), looked or Looked()
-    if wanted.ids:
-        named = [f for job_id in dict.fromkeys(wanted.ids) for f in store.jobs.find_all(job_id)]
-        others = replace(wanted, ids=())  # a stock message is found by its own id, and has another one here
-        for found in named:
-            if others.matches(job := read(store.jobs.results(found.queue, [found])[0])):
-                yield job
+    looked = looked or Looked()
+    for found in each_found(store, wanted, limit=limit, looked=looked, unredacted=unredacted):
+        yield to_job(found, unredacted=unredacted)
+
+
+def each_found(
+    store: Store, wanted: Filter, *, limit: int | None = None, looked: Looked, unredacted: bool = False
+) -> Iterator[Found]:
+    """The same jobs, as they are in Redis."""
+    if wanted.ids is not None:
+        for job_id in wanted.ids:
+            for job in store.jobs.find_all(job_id):
+                hits = [found for found, _ in select(store, wanted, [job], asked=job_id, unredacted=unredacted)]
+                yield from store.jobs.results(job.queue, hits)
         return
     for queue in store.queues.holding(queues(store, wanted)):
         seen: set[str] = set()  # a job that moves on while this looks is found twice
         for turn, state in enumerate(WAY):
-            ahead = state == "running" and "waiting" in wanted.state  # what workers have fetched ahead waits
-            if wanted.state and state not in wanted.state and not ahead:
+            if not may_hold(wanted, queue, state):
                 continue
             looked.place = f"{state} jobs of queue {queue}"
-            counted = replace(wanted, unseen=Counter()) if state in WAY[:turn] else wanted
-            yield from islice(_of_line(store, (queue, state), counted, looked, seen, read), limit)
+            counted = wanted.uncounted() if state in WAY[:turn] else wanted
+            for source in sources(store, queue, state, counted):
+                yield from islice(_of_source(store, source, counted, looked, seen, unredacted), limit)
 
 
-def _of_line(
-    store: Store,
-    place: tuple[str, str],
-    wanted: Filter,
-    looked: Looked,
-    seen: set[str],
-    read: Callable[[Found], Job],
-) -> Iterator[Job]:
-    for batch in store.jobs.scan(*place):
+def _of_source(
+    store: Store, source: Source, wanted: Filter, looked: Looked, seen: set[str], unredacted: bool
+) -> Iterator[Found]:
+    for batch in source:
         looked.jobs += len(batch)
-        hits = [found for found in batch if found.id not in seen and wanted.matches(read(found))]
-        for found in store.jobs.results(place[0], hits):
+        fresh = [found for found in batch if found.id not in seen]
+        hits = [found for found, _ in select(store, wanted, fresh, unredacted=unredacted)]
+        for found in store.jobs.results(batch[0].queue, hits) if hits else ():
             if found.id not in seen:
                 seen.add(found.id)
-                yield read(found)
+                yield found
 
 
 def queues(store: Store, wanted: Filter) -> list[str]:
     """The known queues that a filter leaves."""
-    only = Filter(queue=wanted.queue)
-    return [name for name in store.queues.names() if only.matches({"queue": name})]
+    return [name for name in store.queues.names() if wanted.possible(queue=name)]
 
 
 def _age(job: Job) -> tuple[int, str]:

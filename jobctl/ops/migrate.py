@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobctl.ops.bulk.plan import Planned
 from jobctl.ops.bulk.selection import Selection
 from jobctl.ops.bulk.verb import Tally, Tried, Verb, any_job
-from jobctl.ops.filters import Filter
+from jobctl.ops.filters.filter import Filter
 from jobctl.store.data.records import PlanRow
 from jobctl.store.migrations import run
 from jobctl.store.wire.layout import LAYOUT

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobctl.ops.filters import Filter
+from jobctl.ops.filters.filter import Filter
+from jobctl.ops.filters.subjects import of_event
 from jobctl.store import Store
 from jobctl.store.data.records import Event
 
@@ -22,7 +23,7 @@ class Watch:
     failures: bool = False
 
     def shows(self, event: Event) -> bool:
-        return (not self.failures or event.event in FAILURES) and self.wanted.matches(event)
+        return (not self.failures or event.event in FAILURES) and self.wanted.matches(of_event(event))
 
 
 def recent(store: Store, watch: Watch, count: int) -> tuple[list[Event], str]:

@@ -129,10 +129,8 @@ def test_a_state_filter_chooses_among_what_the_command_can_change(redis_cli: Cli
     assert redis_cli("job", "retry", "state:delayed", "--dry-run", "-o", "json").json()["matched"] == 3
     assert redis_cli("job", "retry", "--all", "--dry-run", "-o", "json").json()["matched"] == len(dead + held)
     refused = redis_cli("job", "rm", "state:dead", "-y", "--max", "9")
-    assert (refused.code, refused.err) == (
-        2,
-        "jobctl: this command is for jobs that are completed or cancelled, not dead\n",
-    )
+    said = "this command is for jobs that are completed or cancelled, not dead, at column 1 of the filter"
+    assert (refused.code, refused.err) == (2, f"jobctl: {said}\n  state:dead\n  ^^^^^^^^^^\n")
 
 
 @pytest.mark.inconsistent  # a body is broken on purpose

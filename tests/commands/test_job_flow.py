@@ -93,7 +93,7 @@ def test_a_priority_by_filter_wants_a_plan_or_a_yes(shop: Cli) -> None:
     assert shop("job", "priority", "job:none", "high", "--yes", "--max", "3").code == 4
 
 
-@pytest.mark.parametrize("args", [["x"], ["x", "urgent"], ["x", "1001"], ["x", "-1001"], ["x", "state:dead", "low"]])
+@pytest.mark.parametrize("args", [["x"], ["x", "urgent"], ["x", "1001"], ["x", "-1001"]])
 def test_a_wrong_priority_is_one_line_and_exit_2(shop: Cli, args: list[str]) -> None:
     done = shop("job", "priority", *args)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)

@@ -94,6 +94,21 @@ def test_emptying_takes_a_bounded_batch_of_every_kind_and_it_all_comes_back(move
     assert sorted(moves.fetch_ids(30)) == sorted(i for i in ids if not i.startswith("d"))
 
 
+def test_named_jobs_go_to_the_trash_from_wherever_they_wait_and_come_back(moves: Moves, store: Store) -> None:
+    moves.enqueue("w", "stays")
+    moves.enqueue("p", priority=5)
+    moves.enqueue("d", delay_ms=60_000)
+    [before] = found(store, "d")
+    assert store.queues.trash(QUEUE, ["w", "p", "d", "none", "w"]) == [True, True, True, False, False]
+    assert {moves.state(i) for i in ("w", "p", "d")} == {"discarded"}
+    assert store.client.zscore(store.keys.due(), QUEUE) is None
+    assert all(store.dead.restore(QUEUE, found(store, "w", "p", "d")))
+    assert found(store, "d")[0].detail == before.detail
+    assert sorted(moves.fetch_ids(9)) == ["p", "stays", "w"]
+    assert store.queues.trash(QUEUE, ["w"]) == [False]
+    assert moves.state("w") == "running"
+
+
 def test_a_running_job_is_not_emptied(moves: Moves, store: Store) -> None:
     moves.enqueue("a", "b")
     moves.fetch()

@@ -8,7 +8,7 @@ import pytest
 
 from jobctl.ops import dead, jobs, limits, queues, stock
 from jobctl.ops.bulk.selection import read
-from jobctl.ops.filters import parse
+from jobctl.ops.filters.filter import parse
 from jobctl.store import Store
 from tests.store.moves import Moves
 

@@ -237,6 +237,16 @@ class StoreMachine(RuleBasedStateMachine):
         self.world.places.clear()
 
     @rule(ids=SOME)
+    def trash(self, ids: list[str]) -> None:
+        gone = [
+            i for i in ids if i in self.world.jobs and self.world.jobs[i].state in ("waiting", "delayed", "retrying")
+        ]
+        assert self.store.queues.trash(QUEUE, ids) == [i in gone for i in ids]
+        for job_id in gone:
+            job = self.world.jobs[job_id]
+            job.before, job.state = job.state, "emptied"
+
+    @rule(ids=SOME)
     def remove(self, ids: list[str]) -> None:
         gone = [i for i in ids if i in self.world.jobs and self.world.jobs[i].state in ("completed", "cancelled")]
         assert self.store.jobs.remove(QUEUE, ids) == [i in gone for i in ids]

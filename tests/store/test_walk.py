@@ -6,7 +6,7 @@ from itertools import chain
 
 import pytest
 
-from jobctl.ops.filters import parse
+from jobctl.ops.filters.filter import parse
 from jobctl.ops.jobs import each, list_jobs
 from jobctl.store import Store
 from jobctl.store.data.newjob import NewJob

@@ -7,13 +7,29 @@ from typing import Annotated
 
 import typer
 
+from jobctl.cli.explain import Explain
+from jobctl.cli.parse import complete
 from jobctl.cli.parse.options import OptionSet
 from jobctl.cli.parse.reveal import Unredacted
 
-FILTERS = "queue: job: state: error~ group: args.KEY= label: since: until: id:"
+FILTERS = "queue: job: state: group: error~ args.KEY= label: since: until: attempts: took: host: id:"
 Terms = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID|FILTER]…", help=f"Ids, or filters: {FILTERS}", show_default=False),
+    typer.Argument(
+        metavar="[ID|FILTER]…",
+        help=f"Ids, or a filter: {FILTERS}, NOT, OR, ( )",
+        autocompletion=complete.filters,
+        show_default=False,
+    ),
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILTER]…",
+        help=f"{FILTERS}, NOT, OR, ( )",
+        autocompletion=complete.filters,
+        show_default=False,
+    ),
 ]
 Groups = Annotated[
     list[str] | None,
@@ -53,3 +69,9 @@ class Answers(OptionSet):
         int | None,
         typer.Option("--max", metavar="N", min=0, help="Refuse to change more than N jobs.", show_default=False),
     ] = None
+    explain: Explain = False
+
+    @property
+    def only_look(self) -> bool:
+        """Whether nothing is to be changed."""
+        return self.dry_run or self.explain

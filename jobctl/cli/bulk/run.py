@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.context import Context, Output
+from jobctl.cli.explain import show
 from jobctl.cli.parse.reveal import audit
 from jobctl.cli.view.table import NAME, Column
 from jobctl.cli.view.tell import tell
@@ -58,7 +59,7 @@ def choose(ctx: Context, store: Store, verb: Verb, selected: Selected) -> Select
 
 def change(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> int:
     """Change the selected jobs; see `carry_out`."""
-    if not answers.dry_run:
+    if not answers.only_look:
         ctx.require_writable(f"{verb.does} {verb.noun}s")
     store = ctx.store(retries=2)
     return change_selection(ctx, store, verb, choose(ctx, store, verb, selected), answers)
@@ -68,8 +69,25 @@ def change_selection(ctx: Context, store: Store, verb: Verb, selection: Selectio
     """Plan the change of a selection, and carry it out."""
     from jobctl.ops.bulk.plan import plan
 
+    if answers.explain:
+        return explain(ctx, store, selection, by_index=verb.by_index is not None)
     planned = plan(store, selection, by_index=verb.by_index is not None)
     return carry_out(ctx, store, verb, planned, answers)
+
+
+def explain(ctx: Context, store: Store, selection: Selection, *, by_index: bool = False) -> int:
+    """Answer `--explain`."""
+    from jobctl.ops.sources import explain
+
+    found = explain(
+        store,
+        selection.filter,
+        selection.queues,
+        selection.states,
+        ids=selection.ids,
+        by_index=by_index and selection.by_index,
+    )
+    return show(ctx, found)
 
 
 def carry_out(ctx: Context, store: Store, verb: Verb, planned: Planned, answers: Answers) -> int:

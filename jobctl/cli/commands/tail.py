@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobctl.cli.bulk.options import Filters
 from jobctl.cli.context import Context, Output
+from jobctl.cli.explain import Explain, show
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.table import Column
-from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.store.data.records import Event
@@ -21,31 +22,32 @@ COLUMNS = (Column("ID", "id"), Column("EVENT", "event"), Column("TYPE", "type"),
 @command
 def tail(
     ctx: Context,
-    filters: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FILTER]…", help="queue:email job:send-* error~timeout since:10m", show_default=False),
-    ] = None,
+    filters: Filters = None,
     failures: Annotated[
         bool, typer.Option("--failures", help="Show only attempts that failed, died or were lost.")
     ] = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until Ctrl-C.")] = False,
     count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="Show the last N events.")] = 20,
-) -> None:
+    explain: Explain = False,
+) -> int:
     """Show job events as they happen.
 
     Ctrl-C ends -f with exit code 130.
 
     Example: jobctl tail -f --failures queue:email
     """
-    from jobctl.ops import filters as grammar
     from jobctl.ops import tail as ops
+    from jobctl.ops.filters.explain import of_events
+    from jobctl.ops.filters.filter import parse
 
-    wanted = grammar.parse(filters or ())
-    if wanted.state or wanted.group or wanted.args:
-        raise UsageError(
-            "tail cannot filter by state:, group: or args.: events do not have them",
-            "queue: job: error~ label: id: since: until:",
-        )
+    wanted = parse(filters or ())
+    wanted.refuse(
+        ("state", "group", "args"),
+        "tail cannot filter by state:, group: or args.: events do not have them",
+        "use queue: job: error~ label: since: until: attempts: took: host: id:",
+    )
+    if explain:
+        return show(ctx, of_events(wanted))
     watch = ops.Watch(wanted, failures)
     store = ctx.store(retries=2)
     past, position = ops.recent(store, watch, count)
@@ -65,6 +67,7 @@ def tail(
         ctx.emit(past, COLUMNS)
     if not past and not follow:
         ctx.say("no events" if wanted.is_empty and not failures else "no events match")
+    return 0
 
 
 def _lines(ctx: Context, events: Iterator[Event]) -> None:

@@ -62,3 +62,24 @@ def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]
     except Exception:  # noqa: BLE001 - a broken catalog must not disturb the person who is typing
         return []
     return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
+
+
+def filters(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes filters: keys, and the values of those that the catalog, or jobctl, knows."""
+    key, colon, value = incomplete.partition(":")
+    if not colon:
+        from jobctl.ops.filters.keys import SPELLINGS
+
+        return [spelling for spelling in SPELLINGS.replace("KEY=", "").split() if spelling.startswith(incomplete)]
+    match key:
+        case "queue":
+            known = queues(ctx, value)
+        case "job":
+            known = job_types(ctx, value)
+        case "state":
+            from jobctl.store.data.states import STATES
+
+            known = [state for state in STATES if state.startswith(value)]
+        case _:
+            return []
+    return [f"{key}:{name}" for name in known]

@@ -22,7 +22,8 @@ SYNONYMS = {
 }
 """What other tools call our verbs."""
 FILTERS = {"queue": "queue:", "type": "job:", "job": "job:", "state": "state:", "status": "state:", "error": "error~",
-           "group": "group:", "label": "label:", "since": "since:", "until": "until:", "id": "id:"}  # fmt: skip
+           "group": "group:", "label": "label:", "since": "since:", "until": "until:", "id": "id:", "host": "host:",
+           "attempts": "attempts:"}  # fmt: skip
 """Options of other tools that are filters here."""
 
 

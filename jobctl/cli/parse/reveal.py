@@ -20,7 +20,7 @@ Unredacted = Annotated[
 
 def audit(ctx: Context, store: Store, command: str, words: Sequence[str]) -> None:
     """Write to the audit log that someone looks, unless Redis lets this profile only read."""
-    from jobctl.ops.filters import masked
+    from jobctl.ops.filters.lex import masked
 
     try:
         store.audit.add(f"{command} --unredacted", masked(words)[:500], 0)

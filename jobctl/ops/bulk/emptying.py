@@ -1,22 +1,27 @@
-"""`jobctl queue empty`: all jobs of a queue that do not run go to the trash."""
+"""`jobctl queue empty`: jobs of a queue that do not run, all or those that match a filter, go to the trash."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from jobctl.errors import NothingMatched, UsageError
+from jobctl.ops.bulk import plan as planning
+from jobctl.ops.bulk import selection
 from jobctl.ops.bulk.plan import Planned
 from jobctl.ops.bulk.run import BATCH
 from jobctl.ops.bulk.selection import Selection
-from jobctl.ops.bulk.verb import Tally, Tried, Verb, any_job
-from jobctl.ops.filters import Filter
+from jobctl.ops.bulk.verb import Tally, Tried, Verb
+from jobctl.ops.filters.filter import Filter
+from jobctl.ops.filters.lex import is_id
 from jobctl.ops.known import known_queues, no_queue
 from jobctl.store.data.records import PlanRow
-from jobctl.store.data.states import allowing
+from jobctl.store.data.states import BY_NAME, allowing
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
+    from jobctl.store.data.found import Found
 
 
 def empty(name: str) -> Verb:
@@ -37,8 +42,8 @@ def empty(name: str) -> Verb:
         outcome="is in the trash",
         tail=f" of queue {name} to the trash",
         states=allowing("empty"),
-        judge=any_job,
-        change=lambda _store, _queue, jobs: [False] * len(jobs),
+        judge=_may,
+        change=lambda store, queue, jobs: store.queues.trash(queue, [job.id for job in jobs]),
         by_index=by_index,
         none=f"queue {name} has no jobs that can be moved to the trash",
         nothing="running and dead jobs stay where they are",
@@ -46,15 +51,35 @@ def empty(name: str) -> Verb:
     )
 
 
-def plan(store: Store, catalog: Catalog | None, name: str) -> Planned:
-    """How many jobs of each state would go. Raises NothingMatched for an unknown queue."""
+def _may(job: Found) -> Tried | None:
+    state = BY_NAME[job.state]
+    if "empty" in state.allows:
+        return None
+    said = f"job {job.id} {state.does}, and stays where it is"
+    return Tried(job.ref, said, error=NothingMatched(said))
+
+
+def choose(store: Store, catalog: Catalog | None, name: str, terms: Sequence[str]) -> Selection:
+    """The jobs of a queue that a filter leaves. Raises UsageError, or NothingMatched for an unknown queue."""
     known = known_queues(store, catalog)
     if name not in known:
         raise no_queue(name, known)
+    if not terms:
+        return Selection((name,), Filter(), f"queue:{name}", states=allowing("empty"))
+    if ids := [term for term in terms if is_id(term)]:
+        raise UsageError(f"{ids[0][:100]!r} is not a filter", f"for one job write id:{ids[0][:100]}")
+    return selection.choose(store, catalog, terms, queue=name, states=allowing("empty"))
+
+
+def plan(store: Store, chosen: Selection) -> Planned:
+    """How many jobs of each state would go."""
+    if not chosen.filter.is_empty:
+        return planning.plan(store, chosen)
+    (name,) = chosen.queues
     counts = store.queues.emptiable(name)
     rows = [
         PlanRow(queue=name, state=state, type=None, group=None, error=None, count=count)
         for state, count in counts.items()
         if count
     ]
-    return Planned(Selection((name,), Filter(), f"queue:{name}"), tuple(rows), whole=True)
+    return Planned(chosen, tuple(rows), whole=True)

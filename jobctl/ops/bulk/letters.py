@@ -12,6 +12,7 @@ from jobctl.ops.bulk.revive import lost, revived, unreadable
 from jobctl.ops.bulk.run import BATCH, try_batch
 from jobctl.ops.bulk.selection import matching
 from jobctl.ops.bulk.verb import Tally, Tried, Verb
+from jobctl.ops.filters.tree import Term
 from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns.dead import Moved
 
@@ -95,15 +96,13 @@ Move = Callable[["Store", "Planned", str, list[str], int, int], Moved]
 
 
 def _revive_groups(store: Store, planned: Planned, queue: str, names: list[str], limit: int, passed: int) -> Moved:
-    span = planned.selection.filter
-    return store.dead.retry_groups(
-        queue, names, limit=limit, passed=passed, since_ms=span.since_ms, until_ms=span.until_ms
-    )
+    since, until = planned.selection.filter.span
+    return store.dead.retry_groups(queue, names, limit=limit, passed=passed, since_ms=since, until_ms=until)
 
 
 def _discard_groups(store: Store, planned: Planned, queue: str, names: list[str], limit: int, _passed: int) -> Moved:
-    span = planned.selection.filter
-    return store.dead.discard_groups(queue, names, limit=limit, since_ms=span.since_ms, until_ms=span.until_ms)
+    since, until = planned.selection.filter.span
+    return store.dead.discard_groups(queue, names, limit=limit, since_ms=since, until_ms=until)
 
 
 def _by_groups(
@@ -128,7 +127,7 @@ def _one_by_one(store: Store, planned: Planned, tally: Tally) -> Iterator[list[T
     """Those that have to be read before they may run again."""
     for row in planned.parts:
         if row.error == UNREADABLE:
-            part = replace(planned.selection.filter, group=(row.group or "",))
+            part = planned.selection.filter.also(Term("group", ":", row.group or ""))
             found = matching(store, replace(planned.selection, queues=(row.queue,), filter=part))
             ids = [job.id for job in found][: max(0, tally.left)]
             for start in range(0, len(ids), BATCH):

@@ -64,8 +64,10 @@ def plan(store: Store, selection: Selection, *, by_index: bool = False) -> Plann
 
 def _by_groups(store: Store, selection: Selection) -> Planned:
     """The groups of dead letters, closed at this moment."""
-    until = selection.filter.until_ms or store.processes.now_ms() + 1
-    closed = replace(selection, filter=replace(selection.filter, until_ms=until))
+    wanted = selection.filter
+    if wanted.span[1] is None:
+        wanted = wanted.until(store.processes.now_ms() + 1)
+    closed = replace(selection, filter=wanted)
     rows = [
         PlanRow(queue=row.queue, state="dead", type=row.type, group=row.group, error=row.error, count=row.count)
         for row in dead.groups(store, closed)

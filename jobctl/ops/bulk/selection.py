@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError, UsageError
-from jobctl.ops import filters
-from jobctl.ops.filters import Filter
+from jobctl.ops.filters.filter import Filter, parse
+from jobctl.ops.filters.lex import is_id, masked
+from jobctl.ops.filters.subjects import select
+from jobctl.ops.filters.tree import Term, terms
 from jobctl.ops.jobs import missing
 from jobctl.ops.known import known_queues, no_queue
-from jobctl.store.nouns.dead import to_letter
-from jobctl.store.nouns.shown import to_job
+from jobctl.ops.sources import sources
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.store import Store
     from jobctl.store.data.found import Found
     from jobctl.store.data.ids import JobRef
-
-FEW_GROUPS = 50
-"""With more groups than these, the queue's own index of dead letters is walked rather than each group's."""
-_FILTER = re.compile(r"[A-Za-z_.-]+[:=~]")
-"""What begins like this is a filter; everything else is an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +42,23 @@ class Selection:
     @property
     def by_name(self) -> bool:
         """Whether ids are the only selection: then each job's result is reported."""
-        return bool(self.ids) and self._others.is_empty
+        return bool(self.ids) and self.filter.keys <= {"queue"}
 
     @property
     def everything(self) -> bool:
         """Whether all jobs of the queues are meant."""
-        return not self.ids and self._others.is_empty and self.limit is None
+        return not self.ids and self.filter.keys <= {"queue", "state"} and self.limit is None
 
     @property
     def by_index(self) -> bool:
         """Whether the indexes of dead letters tell which are meant, so that neither bodies nor records are read."""
-        rest = replace(self._others, job=(), group=(), since_ms=None, until_ms=None)
-        return not self.ids and rest.is_empty and self.limit is None
-
-    @property
-    def _others(self) -> Filter:
-        return replace(self.filter, queue=(), state=())
+        return not self.ids and self.filter.indexed and self.limit is None
 
 
 def choose(
     store: Store,
     catalog: Catalog | None,
-    terms: Iterable[str],
+    arguments: Iterable[str],
     *,
     groups: Iterable[str] = (),
     everything: bool = False,
@@ -83,24 +72,25 @@ def choose(
 
     Raises UsageError, or NothingMatched for a queue that nobody knows.
     """
-    words = [*terms, *(f"group:{group}" for group in groups)]
+    words = [*arguments, *(f"group:{group}" for group in groups)]
     if everything and words:
         raise UsageError("use --all or a filter, not both")
     if not (everything or words):
         raise UsageError("no jobs selected: pass ids, a filter such as job:send-email or since:1h, or --all")
     found = read(store, catalog, words, queue=queue, unredacted=unredacted)
-    if wrong := [state for state in found.filter.state if state not in states]:
-        raise UsageError(f"this command is for jobs that are {_listed(states)}, not {wrong[0]}")
+    for term in terms(found.filter.node, positive=True):
+        if term.kind == "state" and term.value not in states:
+            found.filter.fail(term, f"this command is for jobs that are {_listed(states)}, not {term.value}")
     if newest and limit is None:
         raise UsageError("--newest needs --limit")
-    chosen = tuple(state for state in states if state in (found.filter.state or states))
+    chosen = tuple(state for state in states if found.filter.possible(state=state))
     return replace(found, states=chosen, limit=limit, newest=newest)
 
 
 def read(
     store: Store,
     catalog: Catalog | None,
-    terms: Iterable[str],
+    arguments: Iterable[str],
     *,
     queue: str | None = None,
     unredacted: bool = False,
@@ -109,20 +99,21 @@ def read(
 
     Raises UsageError, or NothingMatched for a queue that nobody knows.
     """
-    words = list(terms)
-    ids = tuple(dict.fromkeys(word for word in words if not _FILTER.match(word)))
-    wanted = filters.parse(word for word in words if _FILTER.match(word))
+    words = list(arguments)
+    ids = tuple(dict.fromkeys(word for word in words if is_id(word)))
+    wanted = parse(word for word in words if not is_id(word))
+    asked = [term.value for term in terms(wanted.node) if term.kind == "queue"]
     if queue is not None:
-        if wanted.queue:
+        if asked:
             raise UsageError("give the queue once: as --queue or as a filter")
+        asked = [queue]
         words.append(f"queue:{queue}")
-        wanted = replace(wanted, queue=(queue,))
+        wanted = wanted.also(Term("queue", ":", queue))
     known = known_queues(store, catalog)
-    only = Filter(queue=wanted.queue)
-    queues = tuple(name for name in known if only.matches({"queue": name}))
-    if wanted.queue and not queues:
-        raise no_queue(wanted.queue[0], known)
-    told = filters.masked(words) if unredacted else " ".join(words)
+    queues = tuple(name for name in known if wanted.possible(queue=name))
+    if asked and not queues:
+        raise no_queue(asked[0], known)
+    told = masked(words) if unredacted else " ".join(words)
     return Selection(queues, wanted, told or "--all", ids, unredacted=unredacted)
 
 
@@ -131,7 +122,7 @@ def named(store: Store, selection: Selection) -> tuple[list[Found], list[JobctlE
 
     Raises Ambiguous for an id that several of the queues have.
     """
-    queue = selection.filter.queue[0] if len(selection.queues) == 1 and selection.filter.queue else None
+    queue = selection.queues[0] if len(selection.queues) == 1 and "queue" in selection.filter.keys else None
     found: dict[JobRef, Found] = {}
     errors: list[JobctlError] = []
     for job_id in selection.ids:
@@ -145,59 +136,47 @@ def named(store: Store, selection: Selection) -> tuple[list[Found], list[JobctlE
 
 def matching(store: Store, selection: Selection) -> Iterator[Found]:
     """The jobs that are selected, from the smallest indexes that hold them all. Raises Ambiguous as `named` does."""
-    if selection.ids or selection.filter.ids:
-        found = named(store, selection)[0] if selection.ids else _with_ids(store, selection)
-        yield from (job for job in found if job.state in selection.states and _matches(selection, job))
+    if selection.ids or selection.filter.ids is not None:
+        yield from _looked_up(store, selection)
         return
     seen: set[JobRef] = set()  # a job that moves on while this looks is found twice
     for queue in store.queues.holding(selection.queues):
         for state in selection.states:
-            for job in chain.from_iterable(_walk(store, queue, state, selection.filter)):
-                if job.ref not in seen and _matches(selection, job):
-                    seen.add(job.ref)
-                    yield job
+            if selection.filter.possible(queue=queue, state=state):
+                for batch in _walk(store, queue, state, selection.filter):
+                    fresh = list({job.ref: job for job in batch if job.ref not in seen}.values())
+                    for job, _ in select(store, selection.filter, fresh, unredacted=selection.unredacted):
+                        seen.add(job.ref)
+                        yield job
 
 
-def _with_ids(store: Store, selection: Selection) -> list[Found]:
-    """All jobs that have an id of the filter: several queues may have one."""
-    ids = dict.fromkeys(selection.filter.ids)
-    return list({job.ref: job for i in ids for job in store.jobs.find_all(i, selection.queues)}.values())
+def _looked_up(store: Store, selection: Selection) -> Iterator[Found]:
+    """The selected jobs that the given ids, or those of the filter, name."""
+    seen: set[JobRef] = set()
+    for asked, job in _named(store, selection):
+        if job.ref not in seen and (job.state in selection.states or job.seen_as in selection.states):
+            for found, _ in select(store, selection.filter, [job], asked=asked, unredacted=selection.unredacted):
+                seen.add(job.ref)
+                yield found
+
+
+def _named(store: Store, selection: Selection) -> Iterator[tuple[str, Found]]:
+    """Jobs with the ids by which they are asked for. Of those that the filter names, each that exists."""
+    for job_id in selection.ids or selection.filter.ids or ():
+        if selection.ids:
+            job = store.jobs.find(job_id, selection.queues)
+            found = [] if job is None else [job]
+        else:
+            found = store.jobs.find_all(job_id, selection.queues)
+        yield from ((job_id, job) for job in found)
 
 
 def _walk(store: Store, queue: str, state: str, wanted: Filter) -> Iterator[list[Found]]:
-    """Jobs of a queue and state that may match, in batches."""
-    since, until = wanted.since_ms, wanted.until_ms
-    match state:
-        case "dead":
-            for source in dead_sources(store, queue, wanted):
-                yield from source
-        case "discarded":
-            yield from store.dead.trash(queue, since_ms=since, until_ms=until)
-        case _:
-            for place in (state, "running") if state == "waiting" else (state,):  # fetched ahead, a job waits
-                for batch in store.jobs.scan(queue, place):
-                    yield [found for found in batch if found.seen_as == state]
-
-
-def dead_sources(store: Store, queue: str, wanted: Filter) -> list[Iterator[list[Found]]]:
-    """Dead letters that may match, from the smallest indexes that hold them all, each newest first."""
-    since, until = wanted.since_ms, wanted.until_ms
-    names: list[str] | None = None
-    if wanted.group or wanted.job:
-        only = Filter(job=wanted.job, group=wanted.group)
-        names = [row.group for row in store.dead.groups(queue) if only.matches(row)]
-    if names is None or len(names) > FEW_GROUPS:
-        return [store.dead.scan(queue, since_ms=since, until_ms=until)]
-    return [store.dead.scan(queue, group=name, since_ms=since, until_ms=until) for name in names]
-
-
-def _matches(selection: Selection, job: Found) -> bool:
-    """Ids are looked up rather than compared: a stock message that is found by its own id is kept under another one."""
-    rest, unredacted = replace(selection.filter, ids=(), state=()), selection.unredacted
-    if job.state == "discarded":  # since: and until: are about when it got there, by which it was found
-        rest = replace(rest, since_ms=None, until_ms=None)
-    shown = to_letter if job.state in ("dead", "discarded") else to_job
-    return rest.is_empty or rest.matches(shown(job, unredacted=unredacted))
+    """The jobs of a queue that are in a state, in batches."""
+    for place in (state, "running") if state == "waiting" else (state,):  # fetched ahead, a job waits
+        for source in sources(store, queue, place, wanted):
+            for batch in source:
+                yield [found for found in batch if found.seen_as == state]
 
 
 def _listed(states: tuple[str, ...]) -> str:

@@ -12,11 +12,13 @@ import redis
 from jobctl import clock
 from jobctl.names import is_queue, of_queues
 from jobctl.store.data.records import QueueRow
-from jobctl.store.data.states import ALL
+from jobctl.store.data.states import BY_NAME, allowing
 from jobctl.store.nouns import counts, depths
 from jobctl.store.nouns.pauses import EVERYTHING, in_force
+from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import EVER
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -176,11 +178,20 @@ class Queues:
 
     def emptiable(self, queue: str) -> dict[str, int]:
         """How many jobs `empty` would move, by state."""
-        states = [state for state in ALL if "empty" in state.allows]
+        return self.counts(queue, allowing("empty"))
+
+    def counts(self, queue: str, states: Iterable[str]) -> dict[str, int]:
+        """How many jobs are in states of a queue."""
+        rows = [BY_NAME[state] for state in states]
         with mapping():
             pipe = self._store.client.pipeline(transaction=False)
-            counts.ask(pipe, self._store.keys, queue, states)
-            return counts.read(iter(pipe.execute()), states)
+            counts.ask(pipe, self._store.keys, queue, rows)
+            return counts.read(iter(pipe.execute()), rows)
+
+    def trash(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
+        """Move jobs that have not ended to the trash; False for those that run, or have ended."""
+        rows = [(job_id,) for job_id in job_ids]
+        return [bool(done) for done in steps.each(self._store, Rows("trash", queue, (queue, TRASH_MS), rows))]
 
     def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
         """Move one batch of waiting, limited, delayed and retrying jobs to the trash: (moved, entries left)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobctl.cli.bulk.options import Answers, Selected
@@ -9,7 +10,6 @@ from jobctl.cli.bulk.run import change_selection, choose
 from jobctl.cli.context import Context
 from jobctl.cli.view.cell import message
 from jobctl.cli.view.table import NAME, Column
-from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk.selection import Selection
@@ -42,18 +42,17 @@ def open_selection(
     store = ctx.store()
     words = [*(terms or ()), *(f"group:{group}" for group in groups or ())]
     selection = read(store, ctx.catalog_for_a_look(), words, queue=queue, unredacted=unredacted)
-    if selection.filter.state:
-        raise UsageError("state: cannot be used here: all dead letters are dead")
-    return store, selection
+    selection.filter.refuse(["state"], "state: cannot be used here: all dead letters are dead")
+    return store, replace(selection, states=("dead",))
 
 
 def change_letters(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> int:
     """Change dead letters; before that, all that stock workers left is taken in. A dry run takes in as a look does."""
-    if not answers.dry_run:
+    if not answers.only_look:
         ctx.require_writable(f"{verb.does} dead letters")
     store = ctx.store()
     selection = choose(ctx, store, verb, selected)
-    if take_in(ctx, store, selection, everything=not answers.dry_run):
+    if take_in(ctx, store, selection, everything=not answers.only_look):
         ctx.say("they are not counted here; a change takes them in before")
     return change_selection(ctx, store, verb, selection, answers)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from jobctl.cli.bulk.options import Groups, Terms
+from jobctl.cli.bulk.run import explain as show_explained
 from jobctl.cli.commands.dead._shared import open_selection, take_in
 from jobctl.cli.context import Context
+from jobctl.cli.explain import Explain
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
 from jobctl.cli.view.cell import message
@@ -24,7 +26,9 @@ GROUPS = (
 
 
 @command
-def groups(ctx: Context, terms: Terms = None, group: Groups = None, unredacted: Unredacted = False) -> int:
+def groups(
+    ctx: Context, terms: Terms = None, group: Groups = None, explain: Explain = False, unredacted: Unredacted = False
+) -> int:
     """Show why jobs died: dead letters grouped by their error.
 
     Example: jobctl dead groups queue:email
@@ -32,6 +36,8 @@ def groups(ctx: Context, terms: Terms = None, group: Groups = None, unredacted: 
     from jobctl.ops import dead
 
     store, selection = open_selection(ctx, terms, group, unredacted=unredacted)
+    if explain:
+        return show_explained(ctx, store, selection, by_index=True)
     stock = take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead groups", [*(terms or ()), *(group or ())])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from jobctl.cli import listing
 from jobctl.cli.bulk.options import Groups, Terms
+from jobctl.cli.bulk.run import explain as show_explained
 from jobctl.cli.commands.dead._shared import LETTERS, open_selection, take_in
 from jobctl.cli.context import Context
+from jobctl.cli.explain import Explain
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
 
@@ -16,6 +18,7 @@ def ls(
     terms: Terms = None,
     groups: Groups = None,
     limit: listing.Limit = None,
+    explain: Explain = False,
     unredacted: Unredacted = False,
 ) -> int:
     """List dead letters, the latest first.
@@ -28,6 +31,8 @@ def ls(
     from jobctl.ops.jobs import Looked
 
     (store, selection), looked = open_selection(ctx, terms, groups), Looked()
+    if explain:
+        return show_explained(ctx, store, selection)
     stock = take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead ls", [*(terms or ()), *(groups or ())])

@@ -18,7 +18,7 @@ def release(ctx: Context, selected: Selected, answers: Answers) -> int:
     """
     from jobctl.ops.bulk import verbs
 
-    if not answers.dry_run:
+    if not answers.only_look:
         ctx.require_writable("free unique keys")
     store = ctx.store(retries=2)
     selection = choose(ctx, store, verbs.release(by_name=False), selected)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from jobctl.cli.bulk.options import Answers
-from jobctl.cli.bulk.run import carry_out
+from jobctl.cli.bulk.options import Answers, Filters
+from jobctl.cli.bulk.run import carry_out, explain
 from jobctl.cli.commands.queue._shared import Name
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 
 
 @command
-def empty(ctx: Context, name: Name, answers: Answers) -> int:
+def empty(ctx: Context, name: Name, answers: Answers, filters: Filters = None) -> int:
     """Move all jobs of a queue that are not running to the trash for 7 days.
+
+    With a filter, only those that match: docs/filters.md has the grammar.
 
     Example: jobctl queue empty email --dry-run
     """
     from jobctl.ops.bulk import emptying
 
-    if not answers.dry_run:
+    if not answers.only_look:
         ctx.require_writable("empty queues")
     store = ctx.store()
-    return carry_out(ctx, store, emptying.empty(name), emptying.plan(store, ctx.catalog_if_any(), name), answers)
+    chosen = emptying.choose(store, ctx.catalog_if_any(), name, filters or ())
+    if answers.explain:
+        return explain(ctx, store, chosen, by_index=True)
+    return carry_out(ctx, store, emptying.empty(name), emptying.plan(store, chosen), answers)
