@@ -64,14 +64,17 @@ class Moves:
         ended = [Ended(job.id, job.token, b"{}") for job in jobs]
         return self._settle(jobs, self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
 
-    def retry(self, *jobs: Reserved, delay_ms: int = 60_000) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}", b"", *failed(job), delay_ms=delay_ms) for job in jobs]
+    def retry(self, *jobs: Reserved, delay_ms: int = 60_000, begun: bool = True) -> list[int]:
+        ended = [Ended(job.id, job.token, b"{}", b"", *failed(job), delay_ms=delay_ms, begun=begun) for job in jobs]
         return self._settle(jobs, self.store.settle.retry(jobs[0].queue, ended))
 
-    def bury(self, *jobs: Reserved, group: str = "g1") -> list[int]:
+    def bury(self, *jobs: Reserved, group: str = "g1", begun: bool = True) -> list[int]:
         record = codec.encode(codec.Record(error="Boom", group=group, type="act", finished=1))
         info = msgspec.json.encode(GroupInfo("act", "Boom", group))
-        ended = [Ended(job.id, job.token, record, b"", *failed(job), group=group, group_info=info) for job in jobs]
+        ended = [
+            Ended(job.id, job.token, record, b"", *failed(job), group=group, group_info=info, begun=begun)
+            for job in jobs
+        ]
         return self._settle(jobs, self.store.settle.bury(jobs[0].queue, ended))
 
     def cancelled(self, *jobs: Reserved) -> list[int]:

@@ -151,9 +151,9 @@ def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
     return Outcome("bury", reserved.queue, ended)
 
 
-def put_off(reserved: Reserved, record: Record, delay_ms: int, body: bytes = b"") -> Outcome:
+def put_off(reserved: Reserved, record: Record, delay_ms: int, body: bytes = b"", *, begun: bool = True) -> Outcome:
     """The job was not run to an end and comes later; no attempt is consumed."""
-    ended = Ended(id=reserved.id, token=reserved.token, record=codec.encode(record), delay_ms=delay_ms, body=body)
+    ended = Ended(reserved.id, reserved.token, codec.encode(record), delay_ms=delay_ms, body=body, begun=begun)
     return Outcome("retry", reserved.queue, ended)
 
 
@@ -174,12 +174,11 @@ def given_back(reserved: Reserved, *, begun: bool) -> Outcome:
 
 def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms: int) -> Outcome:
     """No worker here knows the type: it waits for a deploy to bring it, and is dead when that takes too long."""
-    now = clock.now_ms()
-    record.unknown = record.unknown or now
-    waited = now - record.unknown
+    record.unknown = record.unknown or clock.now_ms()
+    waited = clock.now_ms() - record.unknown
     if waited < patience_ms:
         delay = min(max(waited, 1_000), 30_000)
-        return put_off(reserved, record, delay)
+        return put_off(reserved, record, delay, begun=False)
     what = Failure("UnknownJobType", f"no worker knew the job type `{job_type}` for {waited // 1000} s")
     return refused(reserved, job_type, record, what)
 
@@ -199,10 +198,11 @@ def read_body(reserved: Reserved, record: Record) -> codec.Body | Outcome:
     return body
 
 
-def refused(reserved: Reserved, job_type: str, record: Record, what: Failure) -> Outcome:
-    """A job that cannot be run at all is dead with the reason, and no attempt."""
+def refused(reserved: Reserved, job_type: str, record: Record, what: Failure, *, begun: bool = False) -> Outcome:
+    """A job that cannot be run at all is dead with the reason, and no attempt; `begun` if some of it may have run."""
     record.unknown = None
-    return Outcome("bury", reserved.queue, bury(reserved, job_type, record, what, label=None, duration=None))
+    ended = bury(reserved, job_type, record, what, label=None, duration=None, begun=begun)
+    return Outcome("bury", reserved.queue, ended)
 
 
 def bury(
@@ -214,6 +214,7 @@ def bury(
     label: str | None,
     duration: float | None,
     lived: Lived | None = None,
+    begun: bool = True,
 ) -> Ended:
     """The end of a job that is now a dead letter, by an attempt that `lived` or without one."""
     record.fail(what.error, what.message)
@@ -244,6 +245,7 @@ def bury(
         trace=trace,
         group=record.group,
         group_info=codec.encode(GroupInfo(job_type, record.error, record.message)),
+        begun=begun,
     )
 
 

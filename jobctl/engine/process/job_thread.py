@@ -151,7 +151,7 @@ class JobThread(threading.Thread):
         except Exception as problem:  # noqa: BLE001 - a defect of jobctl must not lose the job or kill the thread
             _log.exception("job %s: internal error", reserved.id)
             what = Failure("InternalError", f"{type(problem).__name__}: {problem}")
-            return verdict.refused(reserved, "?", codec.decode_record(reserved.record), what), None
+            return verdict.refused(reserved, "?", codec.decode_record(reserved.record), what, begun=True), None
 
     def _read(self, reserved: Reserved) -> tuple[Running, Task] | Outcome:
         """The job's body and type; an outcome if it cannot be run."""

@@ -28,8 +28,8 @@ class Ended(msgspec.Struct, frozen=True):
 
     `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
     because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
-    `pause_ms` is for how long its rate limits are to admit nothing. A job that is given back and was not `begun` is not
-    counted against its rates.
+    `pause_ms` is for how long its rate limits are to admit nothing. One that is given back, retried or dead and was not
+    `begun` is not counted against its rates.
     """
 
     id: str
@@ -112,11 +112,17 @@ class Settle:
         return Rows("complete", queue, (queue, keep_ms, keep_count, EVENTS_KEPT), rows)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms, j.attempt, j.trace) for j in jobs]
+        rows = [
+            (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms, j.attempt, j.trace, int(j.begun))
+            for j in jobs
+        ]
         return Rows("retry", queue, (queue, EVENTS_KEPT), rows)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.record, j.event, j.group, j.group_info, j.attempt, j.trace) for j in jobs]
+        rows = [
+            (j.id, j.token, j.record, j.event, j.group, j.group_info, j.attempt, j.trace, "1" if j.begun else "0")
+            for j in jobs
+        ]
         return Rows("bury", queue, (queue, EVENTS_KEPT), rows)
 
     def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Rows:

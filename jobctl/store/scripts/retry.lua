@@ -1,18 +1,20 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that someone
--- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down.
--- INCLUDE: _settle _archive _limits _attempts _due _events
+-- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down. The rates
+-- of one that did not start are as if it had not been fetched.
+-- INCLUDE: _settle _archive _limits _unbegun _attempts _due _events
 -- KEYS: bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
---       pause_ms ('0' for none), attempt ('' if there was none), its traceback
+--       pause_ms ('0' for none), attempt ('' if there was none), its traceback, began (0 if it did not start, else 1)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
+local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
   write_records(K, ids, at, 3)
   add_attempts(K, ids, at, 7, true)
+  note_unbegun(K, ids, at, 9)
   local cancelled, first = {}, nil
   for i, id in ipairs(ids) do
     local body = ARGV[at[i] + 5]
@@ -30,6 +32,7 @@ local done = each_current(K, ARGV[1], 3, 9, function(ids, at, asked)
   if first then due_by(K, ARGV[1], first) end
   end_cancelled(K, cancelled, now)
 end, fitting_to_add)
+refund_unbegun(K, ARGV[1], now)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done
