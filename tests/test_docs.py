@@ -44,6 +44,7 @@ TREE = {
     )
 }
 GROUPS = {top.name for top in COMMANDS if isinstance(top, Group)}
+DEFAULTS = {top.name: top.default for top in COMMANDS if isinstance(top, Group) and top.default}
 STOPS = {"&&", "||", "|", ">", ";", "#"}
 BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
@@ -95,6 +96,8 @@ def parse(command: str, *, complete: bool) -> None:
     if words[0].startswith("-"):
         assert words[0] in ("--help", "--version"), f"options come after the command: {command}"
         return
+    if words[0] in DEFAULTS and words[1].startswith("-"):
+        words.insert(1, DEFAULTS[words[0]])
     path = " ".join(words[:2]) if words[0] in GROUPS else words[0]
     assert path in TREE, f"no command: {command}"
     rest = [word for word in words[len(path.split()) :] if word not in ("…", "--help")]

@@ -84,6 +84,16 @@ def beat(world: World) -> Iterator[None]:
         world.store.processes.beat(process)
 
 
+@case("order", "each of a thousand processes")
+def order(world: World) -> Iterator[None]:
+    names = [world.process(n) for n in range(1000)]
+    for process in names:
+        world.store.processes.beat(process)
+    yield
+    for process in names:
+        world.store.processes.order(process.name, quiet=True, threads=4)
+
+
 @case("migrate_lanes", "lanes of layout 1 with three buckets")
 def migrate_lanes(world: World) -> Iterator[None]:
     """The jobs wait as in layout 1: aside, and in lanes that are named by their buckets alone."""

@@ -29,13 +29,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A noun with its verbs: `jobctl job show`. Only the group has a panel. `example` is for its help."""
+    """A noun with its verbs: `jobctl job show`. Only the group has a panel. `example` is for its help; `default` is the
+    verb of a call that names none."""
 
     name: str
     help: str
     panel: str
     example: str
     commands: tuple[Entry, ...]
+    default: str = ""
 
 
 COMMANDS: tuple[Entry | Group, ...] = (
@@ -43,7 +45,20 @@ COMMANDS: tuple[Entry | Group, ...] = (
     Entry("validate", "Check a catalog and report every problem in it.", START),
     Entry("demo", "Show all of jobctl at work in a temporary folder, in under a minute.", START),
     Entry("up", "Run server, workers and scheduler together in the foreground.", START),
-    Entry("worker", "Run worker processes that serve the catalog's queues.", RUN),
+    Group(
+        "worker",
+        "Run worker processes, and quiet, resize or stop running ones from anywhere.",
+        RUN,
+        "jobctl worker --queues email,default --grace 30s",
+        (
+            Entry("run", "Run worker processes that serve the catalog's queues."),
+            Entry("quiet", "Let running workers take no more jobs; what they run goes on."),
+            Entry("resume", "Let workers that were told to be quiet take jobs again."),
+            Entry("resize", "Change how many threads a running worker's processes have."),
+            Entry("stop", "Let running workers finish what they run, and end."),
+        ),
+        default="run",
+    ),
     Entry("scheduler", "Enqueue the jobs of the catalog's schedules as they fall due.", RUN),
     Entry("enqueue", "Enqueue a job, or one for each line of a file, and print its id.", RUN),
     Entry("run", "Run a job in the foreground, without a queue or Redis.", RUN),

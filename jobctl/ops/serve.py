@@ -47,7 +47,8 @@ _log = logging.getLogger("jobctl.worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """What `jobctl worker` was asked for. Empty `queues` are all of the catalog's; `max_memory` is bytes a process.
+    """What `jobctl worker` was asked for. Empty `queues` are all of the catalog's; `max_memory` is bytes a process,
+    `max_age_s` seconds.
 
     `patience_s` is for how long burst mode continues without Redis."""
 
@@ -57,6 +58,7 @@ class WorkerOptions:
     burst: bool = False
     max_jobs: int | None = None
     max_memory: int | None = None
+    max_age_s: float | None = None
     grace_s: float = DEFAULT_GRACE_S
     patience_s: float = DEFAULT_PATIENCE_S
     log_format: str = "auto"
@@ -80,7 +82,7 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
     _greet(store, wait=not options.burst)
     plan.liveness = liveness = StoreLiveness(store, Cataloged(catalog), lease_ms)
     supervisor = Supervisor(
-        SupervisorOptions(processes=plan.processes, max_memory=options.max_memory),
+        SupervisorOptions(processes=plan.processes, max_memory=options.max_memory, max_age_s=options.max_age_s),
         plan.child(catalog, text),
         liveness,
         plan,

@@ -225,3 +225,40 @@ def test_jobs_held_at_sigterm_while_redis_is_down_come_back(tmp_path: Path, own_
         worker.ended()
         with own_server:
             assert len(project.store.processes.reservations("default")) == 2  # until the sweep of another worker
+
+
+def test_a_running_worker_is_told_from_afar_what_to_do(project: Project) -> None:
+    """Quiet, resized while a job runs, taking jobs again, and stopped: no job is lost, and each command waits."""
+    worker = project.start("worker", "--processes=1", "--threads=1").ready()
+    (name,) = project.cli("ps", "-o", "name").lines()
+    assert project.cli("worker", "quiet", name.rpartition(":")[0]).code == 0
+    assert [row["state"] for row in project.cli("ps", "-o", "json").json()] == ["quiet"]
+    (job,) = project.cli("enqueue", "nap", "n:=1").lines()
+    assert project.cli("worker", "resize", name, "--threads", "3").code == 0
+    (row,) = project.cli("ps", "-o", "json").json()
+    assert (row["threads"], row["state"]) == (3, "quiet")
+    assert project.cli("job", "show", job, "-o", "json").json()["state"] == "waiting"
+    assert project.cli("worker", "resume", name).code == 0
+    assert project.cli("job", "wait", job, "--timeout", "30s").code == 0
+    assert project.cli("worker", "stop", name).code == 0
+    assert worker.process.wait(PATIENCE_S) == 0
+    ran = project.cli("worker", "stop", name)
+    assert (ran.code, "no worker" in ran.err) == (4, True)
+
+
+def test_an_order_for_a_beginning_that_several_workers_have_is_refused(project: Project) -> None:
+    for _ in range(2):
+        project.start("worker", "--processes=1", "--threads=1").ready()
+    names = project.cli("ps", "-o", "name").lines()
+    host = names[0].partition(":")[0]
+    ran = project.cli("worker", "quiet", host)
+    assert ran.code == 2
+    assert all(name in ran.err for name in names)
+    assert {row["state"] for row in project.cli("ps", "-o", "json").json()} == {"running"}
+
+
+def test_the_options_of_a_worker_need_no_verb_and_stand_in_its_help(project: Project) -> None:
+    ran = project.cli("worker", "--help")
+    assert ran.code == 0
+    assert all(text in ran.out for text in ("quiet", "resize", "--threads", "--max-age"))
+    assert project.cli("worker", "qiet", "x").code == 2

@@ -19,7 +19,7 @@ from jobctl.engine.process.preflight import Findings
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import RedisUnavailable, UsageError
-from jobctl.store.nouns.processes import ProcessInfo
+from jobctl.store.nouns.processes import Orders, ProcessInfo
 
 
 def say(event: str, **fields: Any) -> None:
@@ -31,6 +31,7 @@ class Recorder:
 
     def __init__(self, redis: str) -> None:
         self.redis = redis
+        self.orders = Orders()
 
     def _reach(self) -> None:
         if self.redis in ("up", "mute", "much to do"):

@@ -170,6 +170,13 @@ def test_a_child_above_its_memory_is_replaced(start: Start) -> None:
     assert len(worker.beat_of(1)) == 1
 
 
+def test_a_child_that_is_too_old_is_replaced(start: Start) -> None:
+    worker = start("work", processes=1, options={"max_age_s": 0.5})
+    old = worker.beat_of(1)
+    worker.log("old")
+    eventually(lambda: not any(map(alive, old)))
+
+
 def test_a_child_that_lost_a_thread_is_replaced(start: Start) -> None:
     worker = start("first lame", processes=1)
     worker.log("1 of its 2 threads died")

@@ -14,6 +14,9 @@ COLUMNS = (
     Column("QUEUES", lambda row: ", ".join(row.queues), importance=5, least=12),
     Column("PROCESSES", "processes", right=True, importance=4),
     Column("THREADS", "threads", right=True, importance=4),
+    Column(
+        "STATE", "state", importance=7, silent=("running",), style=lambda text: "" if text == "running" else "yellow"
+    ),
     Column("RUNNING", "running", right=True, importance=8, silent=ABSENT),
     Column("HANGING", "hanging", right=True, importance=8, style=lambda text: "red" if text != "0" else "dim"),
     Column("MEMORY", lambda row: f"{row.memory_mb:,.0f} MB", right=True, importance=6),

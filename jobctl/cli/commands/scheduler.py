@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobctl.cli.commands.worker import Format, LogFormat, level
+from jobctl.cli.commands.worker.run import Format, LogFormat, level
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 

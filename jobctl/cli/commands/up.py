@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobctl.cli.commands.worker import Processes, Threads
+from jobctl.cli.commands.worker.run import Processes, Threads
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 

@@ -51,6 +51,25 @@ def schedules(ctx: Any, incomplete: str) -> list[str]:
     return _names(ctx, incomplete, lambda catalog: catalog.schedules)
 
 
+def workers(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes the name of a running worker."""
+    try:
+        from jobctl.ops.connect import open_store
+        from jobctl.settings import resolve
+
+        given = ctx.params if ctx is not None else {}
+        settings = resolve(
+            catalog=given.get("catalog"),
+            redis=given.get("redis"),
+            namespace=given.get("namespace"),
+            profile=given.get("profile"),
+        )
+        names = [row.name for row in open_store(settings, None, timeout_s=1.0).processes.ls() if row.kind == "worker"]
+    except Exception:  # noqa: BLE001 - a Redis that is away must not disturb the person who is typing
+        return []
+    return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
+
+
 def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]) -> list[str]:
     try:
         from jobctl.catalog.compiled import load

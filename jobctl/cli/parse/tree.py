@@ -86,13 +86,21 @@ class LazyGroup(typer.core.TyperGroup):
     """A group over registry entries."""
 
     def __init__(
-        self, name: str, entries: Sequence[Entry | Group], help_text: str, *, folder: str = "", **extra: Any
+        self,
+        name: str,
+        entries: Sequence[Entry | Group],
+        help_text: str,
+        *,
+        folder: str = "",
+        default: str = "",
+        **extra: Any,
     ) -> None:
-        """`folder` is where its commands' modules are, below jobctl.cli.commands."""
+        """`folder` is where its commands' modules are, below jobctl.cli.commands; `default` is the command of a call
+        that names none."""
         super().__init__(
             name=name,
             help=help_text,
-            no_args_is_help=True,
+            no_args_is_help=not default,
             rich_markup_mode=None,
             subcommand_metavar="COMMAND …",
             options_metavar="",
@@ -102,6 +110,13 @@ class LazyGroup(typer.core.TyperGroup):
         self.known = entries
         self.entries = {entry.name: entry for entry in entries}
         self.folder = folder
+        self.default = default
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer's; without a name, the default command takes the options."""
+        if self.default and (not args or (args[0].startswith("-") and args[0] not in ("-h", "--help"))):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters, with plain conversion where that is enough."""
@@ -130,6 +145,10 @@ class LazyGroup(typer.core.TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one section a panel, from the table alone; the root also lists the common options."""
         self._format_panels(formatter)
+        if self.default:
+            formatter.write_paragraph()
+            formatter.write_text(f"Without a command, it is `{ctx.command_path} {self.default}`, with these options:")
+            self.get_command(ctx, self.default).format_options(ctx, formatter)
         if ctx.parent is None:
             with formatter.section(COMMON):
                 formatter.write_dl(list(COMMON_HELP.items()))
@@ -144,7 +163,8 @@ class LazyGroup(typer.core.TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Names from the table alone; importing every command would make the shell wait."""
-        del ctx
+        if self.default and incomplete.startswith("-"):
+            return self.get_command(ctx, self.default).shell_complete(ctx, incomplete)
         from typer._click.shell_completion import CompletionItem  # Typer exports no public name for it
 
         found = [e for e in self.entries.values() if e.name.startswith(incomplete)]
@@ -164,7 +184,7 @@ def build(entry: Entry | Group, group: str = "") -> Any:
     """The Typer group of an entry, or its command, whose module is imported."""
     if isinstance(entry, Group):
         told = f"{entry.help}\n\nExample: {entry.example}"
-        return LazyGroup(entry.name, entry.commands, told, folder=entry.name)
+        return LazyGroup(entry.name, entry.commands, told, folder=entry.name, default=entry.default)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(entry.name, cls=Command, context_settings=dict(_CONTEXT))(load(entry, group))
     return typer.main.get_command(app)

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from jobctl import clock
 from jobctl.errors import OtherLayout, RedisUnavailable
-from jobctl.store.nouns.processes import ProcessInfo
+from jobctl.store.nouns.processes import Orders, ProcessInfo
 from jobctl.text import sanitize
 
 SWEEP_S, AGAIN_S = 5.0, 0.1
@@ -33,6 +33,9 @@ class Liveness(Protocol):
     socket timeouts of 1 s (connect and read) and no retries of its own: a call that blocks longer delays the
     answer to SIGTERM by as much. Any exception means "not done"; the supervisor continues and tries again.
     """
+
+    orders: Orders
+    """What operators want of this process, as of its latest beat."""
 
     def beat(self, info: ProcessInfo) -> int:
         """Say that this process and `info.children` are alive; returns Redis's clock (epoch ms)."""
@@ -72,6 +75,11 @@ class Heartbeats:
     def pending(self) -> int:
         """Dead children whose jobs have not been put right yet."""
         return len(self._lost)
+
+    @property
+    def orders(self) -> Orders:
+        """What operators want of this process, as far as is known."""
+        return self._liveness.orders
 
     def beat(self) -> int | None:
         """Redis's clock (epoch ms); None if it did not answer."""

@@ -10,7 +10,7 @@ from jobctl.engine.liveness.lost import recover
 from jobctl.engine.liveness.relaning import Relaning
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.nouns.processes import LEASE_MS, ProcessInfo
+from jobctl.store.nouns.processes import LEASE_MS, Orders, ProcessInfo
 
 THOROUGH_S = 60.0
 """How often every reservation is looked at when nothing calls for it sooner."""
@@ -26,6 +26,7 @@ class StoreLiveness:
     def __init__(self, store: Store, known: Known, lease_ms: int = LEASE_MS) -> None:
         self.known = known
         """What this process knows of jobs and queues; replaced at a reload."""
+        self.orders = Orders()
         self._store = store
         store.rules = lambda job_type: self.known.redacted(job_type)
         self._lease_ms = lease_ms
@@ -41,7 +42,7 @@ class StoreLiveness:
 
     def beat(self, info: ProcessInfo) -> int:
         try:
-            self._redis_ms = self._store.processes.beat(info)
+            self._redis_ms, self.orders = self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
             self._seen.clear()

@@ -73,11 +73,12 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorOptions:
-    """`max_memory` is in bytes a process. `command` starts a child; descriptors and the parent's pid are appended
-    to it."""
+    """`max_memory` is in bytes a process, `max_age_s` in seconds. `command` starts a child; descriptors and the
+    parent's pid are appended to it."""
 
     processes: int
     max_memory: int | None = None
+    max_age_s: float | None = None
     command: Sequence[str] = CHILD_COMMAND
 
 

@@ -51,9 +51,11 @@ class Fetcher(threading.Thread):
         beaten_at: Callable[[], float] | None = None,
         limits: Mapping[str, Mapping[str, str]] | None = None,
         publish: Callable[[], None] = lambda: None,
+        quiet: Callable[[], bool] = lambda: False,
     ) -> None:
         """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
-        queue that has some, what its limits allow; `publish` tells those without a catalog what this one says."""
+        queue that has some, what its limits allow; `publish` tells those without a catalog what this one says; `quiet`
+        whether nothing more is to be fetched."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._wakeups = Wakeups(blocking.connection, [store.keys.wake(queue) for queue in queues])
@@ -65,6 +67,7 @@ class Fetcher(threading.Thread):
         self._beaten_at = beaten_at
         self._limits = limits or {}
         self._publish = publish
+        self._quiet = quiet
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -120,7 +123,8 @@ class Fetcher(threading.Thread):
             self._look()
         if self._due_at is not None and now >= self._due_at:
             self._ask_all()
-        if self._is_missed(now):
+        if self._is_missed(now) or self._quiet():
+            self._give_back(self._desk.stuck())
             self._halt.wait(0.1)
             return
         if self._to_ask <= 0:

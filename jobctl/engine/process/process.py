@@ -76,6 +76,7 @@ class Worker:
             (lambda: slots.beaten_at) if slots else None,
             {queue: found for queue in self.queues if (found := specs(catalog, queue))},
             lambda: self.store.published.publish(catalog, self.queues),
+            (lambda: slots.quiet) if slots else lambda: False,
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()

@@ -4,7 +4,7 @@ It outlives the child, so after a SIGKILL the supervisor still knows which jobs 
 only fetched. Writing costs less than a microsecond; nothing here takes a lock.
 
 Layout, native byte order: a header of 320 bytes (progress u64, jobs done u64, threads alive u32, ready u8, the
-supervisor's latest beat f64), then one slot of 320 bytes for each thread: a text's length u8, the text
+supervisor's latest beat f64, quiet u8), then one slot of 320 bytes for each thread: a text's length u8, the text
 `TOKEN QUEUE ID`, at 304 the deadline f64 (0: none), and in the last byte the state. Times are on the monotonic clock,
 one for all processes.
 """
@@ -24,7 +24,7 @@ MAX_TEXT_BYTES = 255
 _PROGRESS = struct.Struct("@Q")
 _THREADS = struct.Struct("@I")
 _TIME = struct.Struct("@d")
-_AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT = 0, 8, 16, 20, 24
+_AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT, _AT_QUIET = 0, 8, 16, 20, 24, 32
 _DEADLINE = 304
 _STATE = SLOT_SIZE - 1
 _IDLE, _EXECUTING, _GIVEN_UP = 0, 1, 2
@@ -107,7 +107,16 @@ class SlotTable:
         """When the supervisor last told Redis that this process is alive; 0 for never."""
         return float(_TIME.unpack_from(self._map, _AT_BEAT)[0])
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the process is to take no more jobs."""
+        return self._map[_AT_QUIET] != 0
+
     # the supervisor's side
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Let the process take no more jobs, or let it go on."""
+        self._map[_AT_QUIET] = int(quiet)
 
     def set_beaten(self, now: float) -> None:
         """Redis knows since `now` that this process is alive."""

@@ -6,6 +6,7 @@ import logging
 import signal
 
 from jobctl import clock
+from jobctl.catalog.units import format_duration
 from jobctl.engine.supervisor.child import Child
 from jobctl.engine.supervisor.crew import Crew
 from jobctl.engine.tools.processes import resident_bytes
@@ -21,12 +22,14 @@ STALL_S = 60.0
 class Health:
     """Judges the processes of a crew; replaces those that need it.
 
-    `max_memory` is in bytes a process. Replaced processes finish what they run, so for a while old and new
+    `max_memory` is in bytes a process, `max_age_s` in seconds; of processes that were started together some are
+    replaced up to a tenth earlier. Replaced processes finish what they run, so for a while old and new
     live side by side; at most one old one a seat, or a leak would multiply.
     """
 
-    def __init__(self, max_memory: int | None = None) -> None:
+    def __init__(self, max_memory: int | None = None, max_age_s: float | None = None) -> None:
         self._max_memory = max_memory
+        self._max_age_s = max_age_s
 
     def check(self, crew: Crew) -> None:
         """Replace what is too big or has lost a thread."""
@@ -64,6 +67,9 @@ class Health:
     def _reason_to_replace(self, child: Child) -> str:
         if self._max_memory and (size := resident_bytes(child.pid)) > self._max_memory:
             return f"{size / 1e6:.0f} MB of memory, the limit is {self._max_memory / 1e6:.0f} MB"
+        age_s, spread = clock.monotonic() - child.started, child.pid % 10 / 100
+        if self._max_age_s and age_s >= self._max_age_s * (1 - spread):
+            return f"it is {format_duration(round(age_s) * 1000)} old"
         alive = child.slots.threads_alive
         if child.slots.ready and alive < child.threads:
             return f"{child.threads - alive} of its {child.threads} threads died"

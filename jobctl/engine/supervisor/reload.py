@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from jobctl import clock
 from jobctl.engine.process.config import ChildConfig
 from jobctl.engine.process.preflight import Findings
@@ -66,6 +68,7 @@ class Reload:
         self._findings = Findings(())
         self._trial: Trial | None = None
         self._refused = False
+        self._threads: int | None = None
         self._until = 0.0
         self.again = False
         """Whether another one was asked for meanwhile."""
@@ -79,9 +82,24 @@ class Reload:
         """Begin one."""
         self.again = False
         with self._refusing():
-            self._child = self._plan.reload()
+            self._child = self._sized(self._plan.reload())
             self._trial = self._plan.try_out(self._child)
             self._until = clock.monotonic() + PATIENCE_S
+
+    def resize(self, threads: int, running: ChildConfig) -> None:
+        """Begin to replace the processes that were made from `running` by some with so many threads, now and at each
+        reload from now on."""
+        self._threads = threads
+        self._child = self._sized(running)
+        self._begin_crew()
+
+    def _sized(self, child: ChildConfig) -> ChildConfig:
+        return child if self._threads is None else msgspec.structs.replace(child, threads=self._threads)
+
+    def _begin_crew(self) -> None:
+        self.crew = self._start(self._child)
+        self._until = clock.monotonic() + PATIENCE_S
+        self.crew.fill()
 
     def step(self) -> Done | None:
         """Go on with it; None if it is not over yet."""
@@ -131,6 +149,4 @@ class Reload:
         for warning in findings.warnings:
             log.warning("%s", sanitize(str(warning)))
         log.info("reloading: starting new processes")
-        self.crew = self._start(self._child)
-        self._until = clock.monotonic() + PATIENCE_S
-        self.crew.fill()
+        self._begin_crew()

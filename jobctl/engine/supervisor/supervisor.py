@@ -18,6 +18,7 @@ from jobctl.engine.supervisor.child import Child, spawn
 from jobctl.engine.supervisor.crew import Crew
 from jobctl.engine.supervisor.forks import Forks
 from jobctl.engine.supervisor.health import Health
+from jobctl.engine.supervisor.obedience import Obedience
 from jobctl.engine.supervisor.recovery import Recovery
 from jobctl.engine.supervisor.reload import Plan, Reload
 from jobctl.engine.tools.loop import Loop
@@ -60,13 +61,14 @@ class Supervisor:
         self._started_ms = clock.now_ms()
         self._beats = Heartbeats(liveness, self.info)
         self._burst = Burst(self._beats, child)
-        self._health = Health(options.max_memory)
+        self._health = Health(options.max_memory, options.max_age_s)
         self._loop = Loop()
         self._spawned = 0
         self._beat_due = False
         self._recovery = Recovery(self._beats, self._loop.later)
         self._crew = self._new_crew(child)
         self._reload = Reload(plan, self._new_crew, child)
+        self._obedience = Obedience(self._reload, self._drain)
         self._forks = Forks(self._loop.later)
         self._targets = forks
         self._old: list[Crew] = []
@@ -86,7 +88,7 @@ class Supervisor:
         loop.on_signal((signal.SIGTERM, signal.SIGINT), self._on_stop)
         loop.on_signal((signal.SIGHUP,), lambda _number: self._start_reload())
         loop.on_signal((signal.SIGCHLD,), lambda _number: self._reap())
-        log.info("worker %s: %d processes of %d threads", self.name, self._options.processes, self._threads)
+        log.info("worker %s: %d processes of %d threads", self.name, self._options.processes, self._template.threads)
         try:
             self._crew.fill()
             self._forks.use(self._targets, self._template)
@@ -114,16 +116,13 @@ class Supervisor:
             pid=os.getpid(),
             queues=self._template.queues or (),
             processes=self._options.processes,
-            threads=self._threads,
+            threads=self._template.threads,
             started_ms=self._started_ms,
             memory_mb=round(own + sum(child.memory_mb for child in children), 1),
             running=sum(child.running for child in children),
             children=children,
+            state="stopping" if self._stop_at else "quiet" if self._obedience.quiet else "running",
         )
-
-    @property
-    def _threads(self) -> int:
-        return self._template.threads
 
     def _schedule(self) -> None:
         self._loop.every(BEAT_S, self._beat)
@@ -158,10 +157,11 @@ class Supervisor:
         """Tell Redis that we live, and the children that it knows: without that they fetch nothing."""
         now = clock.monotonic()
         children = [child for crew in self._crews() for child in crew]
-        beaten = self._beats.beat() is not None
-        for child in children if beaten else ():
-            child.slots.set_beaten(now)
-        if self._beats.refused and self._stop_at is None:
+        if self._beats.beat() is not None:
+            self._obedience.obey(self._beats.orders, children, self._template)
+            for child in children:
+                child.slots.set_beaten(now)
+        if self._beats.refused:
             self._exit_code = UsageError.exit_code
             self._drain()
 
@@ -259,6 +259,8 @@ class Supervisor:
         self._drain()
 
     def _drain(self) -> None:
+        if self._stop_at is not None:
+            return
         grace = self._template.grace_s
         log.info("draining: running jobs have %.0f s to finish", grace)
         self._stop_at = clock.monotonic() + grace
@@ -292,9 +294,7 @@ class Supervisor:
         return self._stop_at is not None and clock.monotonic() >= self._stop_at + LAST_CALL_S
 
     def _leave(self) -> None:
-        if self._beats.pending:
-            log.warning(
-                "Redis did not answer: another worker will recover the jobs of %d processes", self._beats.pending
-            )
+        if lost := self._beats.pending:
+            log.warning("Redis did not answer: another worker will recover the jobs of %d processes", lost)
         elif not self._too_late():
             self._beats.leave(self.name)

@@ -266,8 +266,8 @@ class Told(Event, frozen=True, kw_only=True):
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     """A live supervisor (worker) or scheduler. `beat_s` is the age of its last heartbeat, in seconds.
 
-    `hanging` counts threads that continue with a job past its time limit, the first since `hanging_since`;
-    `hanging_jobs` are ids of some of these jobs.
+    `state` is running, quiet (it takes no more jobs) or stopping. `hanging` counts threads that continue with a job
+    past its time limit, the first since `hanging_since`; `hanging_jobs` are ids of some of these jobs.
     """
 
     name: str
@@ -281,6 +281,7 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float
     started_at: datetime
     beat_s: float
+    state: str = "running"
     hanging: int = 0
     hanging_since: datetime | None = None
     hanging_jobs: tuple[str, ...] = ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -66,11 +67,30 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float = 0.0
     running: int = 0
     children: tuple[ChildInfo, ...] = ()
+    state: str = "running"
+    """running, quiet (it takes no more jobs) or stopping."""
     layout: int = layouts.FIRST
     """The layout that the process works with; `beat` fills it in. Processes of layout 1 do not tell."""
 
 
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What operators want of a worker: that it takes no more jobs, that it ends, how many threads its processes have
+    (None: as it was started)."""
+
+    quiet: bool = False
+    stop: bool = False
+    threads: int | None = None
+
+
+class Beat(NamedTuple):
+    """What Redis answers a heartbeat: its clock in epoch ms, and what is wanted of the process."""
+
+    now_ms: int
+    orders: Orders
+
+
 _decoder = msgspec.json.Decoder(ProcessInfo)
+_ORDERS = Orders.__struct_fields__
 
 
 class Processes:
@@ -85,10 +105,17 @@ class Processes:
             seconds, micros = self._store.client.time()
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def beat(self, state: ProcessInfo) -> int:
-        """Say that a process is alive; returns Redis's clock, in epoch ms."""
+    def beat(self, state: ProcessInfo) -> Beat:
+        """Say that a process is alive, and hear what is wanted of it."""
         told = msgspec.structs.replace(state, layout=layouts.LAYOUT)
-        return int(self._store.run("beat", (), state.name, msgspec.json.encode(told)))
+        now, *values = self._store.run("beat", (), state.name, msgspec.json.encode(told), *_ORDERS)
+        return Beat(int(now), _orders(values))
+
+    def order(self, name: str, **wanted: bool | int | None) -> bool:
+        """Tell a process what is wanted of it, by the fields of `Orders`; it hears of it with its next heartbeat. None
+        and False take an order back. Returns False if the process is gone."""
+        rows = [(order, "" if value is None or value is False else str(int(value))) for order, value in wanted.items()]
+        return bool(self._store.run("order", (), name, *chain.from_iterable(rows)))
 
     def leave(self, name: str) -> None:
         """Take a process that ended off the list."""
@@ -97,6 +124,7 @@ class Processes:
             pipe.zrem(self._store.keys.beats(), name)
             pipe.hdel(self._store.keys.processes(), name)
             pipe.hdel(self._store.keys.catalogs(), name)
+            pipe.hdel(self._store.keys.orders(), *(f"{name}|{order}" for order in _ORDERS))
             pipe.execute()
 
     def marks(self) -> dict[str, int]:
@@ -165,6 +193,11 @@ class Processes:
         return out
 
 
+def _orders(values: Sequence[bytes | None]) -> Orders:
+    said = {name: int(value) for name, value in zip(_ORDERS, values, strict=True) if value}
+    return Orders(quiet=bool(said.get("quiet")), stop=bool(said.get("stop")), threads=said.get("threads"))
+
+
 def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
     late = sorted((one for child in state.children for one in child.hanging_jobs), key=lambda one: one.since_ms)
     return ProcessRow(
@@ -179,6 +212,7 @@ def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
         memory_mb=round(state.memory_mb, 1),
         started_at=clock.to_datetime(state.started_ms),
         beat_s=round(max(0, age_ms) / 1000, 1),
+        state=state.state,
         hanging=sum(child.hanging for child in state.children),
         hanging_since=clock.to_datetime(late[0].since_ms) if late else None,
         hanging_jobs=tuple(one.job_id for one in late[:SHOWN]),

@@ -218,6 +218,10 @@ class Keys:
     def beats(self) -> str:
         return self._one("beats")
 
+    def orders(self) -> str:
+        """What operators want of live processes."""
+        return self._one("orders")
+
     def cursors(self) -> str:
         return self._one("cursors")
 
@@ -289,9 +293,8 @@ class Keys:
 NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
-        "cursors", "events", "finished", "control", "audit", "once", "each_running",
-        "published", "catalogs", "followed", "ticks", "open_ticks", "announced",
-        "schedules_by_hand", "renamed",
+        "orders", "cursors", "events", "finished", "control", "audit", "once", "each_running", "published", "catalogs",
+        "followed", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

@@ -1,4 +1,4 @@
-"""`jobctl worker`."""
+"""`jobctl worker run`, which is what `jobctl worker` does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Format = Annotated[LogFormat, typer.Option("--log-format", help="Format of the l
 
 
 @command
-def worker(
+def run(
     ctx: Context,
     queues: Annotated[
         str, typer.Option("--queues", metavar="A,B", help="Serve only these queues (default: all).", show_default=False)
@@ -56,6 +56,15 @@ def worker(
             show_default=False,
         ),
     ] = None,
+    max_age: Annotated[
+        str | None,
+        typer.Option(
+            "--max-age",
+            metavar="DURATION",
+            help="Replace a process that is older than this: 12h.",
+            show_default=False,
+        ),
+    ] = None,
     grace: Annotated[
         str, typer.Option("--grace", metavar="DURATION", help="How long running jobs may take to finish after SIGTERM.")
     ] = "25s",
@@ -67,7 +76,7 @@ def worker(
     reloads the catalog. While Redis is away the worker waits for it and is not ready; only with --burst does it give
     up (exit code 3). A burst does not wait for delayed and retrying jobs.
 
-    Example: jobctl worker --queues email,default --grace 30s
+    Example: jobctl worker run --queues email,default --grace 30s
     """
     from jobctl.ops.serve import WorkerOptions, run_worker
 
@@ -78,7 +87,8 @@ def worker(
         burst=burst,
         max_jobs=max_jobs,
         max_memory=_size(max_memory),
-        grace_s=_seconds(grace),
+        max_age_s=_seconds(max_age, "--max-age") if max_age else None,
+        grace_s=_seconds(grace, "--grace"),
         log_format=log_format,
         log_level=level(ctx),
     )
@@ -91,13 +101,13 @@ def level(ctx: Context) -> str:
     return "WARNING" if ctx.quiet else "DEBUG" if ctx.verbosity else "INFO"
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str, option: str) -> float:
     from jobctl.catalog.units import parse_duration
 
     try:
         return parse_duration(text) / 1000
     except ValueError as problem:
-        raise UsageError(f"--grace: {problem}") from problem
+        raise UsageError(f"{option}: {problem}") from problem
 
 
 def _size(text: str | None) -> int | None:

@@ -1,0 +1,1 @@
+"""`jobctl worker`: a file a verb."""

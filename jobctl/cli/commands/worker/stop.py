@@ -1,0 +1,19 @@
+"""`jobctl worker stop`."""
+
+from __future__ import annotations
+
+from jobctl.cli.commands.worker._order import Names, order
+from jobctl.cli.context import Context
+from jobctl.cli.parse.options import command
+
+
+@command
+def stop(ctx: Context, names: Names) -> None:
+    """Let running workers finish what they run, and end.
+
+    As after SIGTERM: running jobs have the worker's --grace to finish, and what is left is requeued. The worker ends
+    with exit code 0; a service manager may start it again. The command waits until it has begun to stop.
+
+    Example: jobctl worker stop web-7:4211
+    """
+    order(ctx, names, lambda row: row.state == "stopping", "stops", stop=True)
