@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jobctl.ops.counting import Count
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.filters.explain import Explained
 from jobctl.ops.schedules import look
@@ -32,6 +33,7 @@ RECORDS = {
     "Bulk result": records.BulkResult,
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
+    "Count": Count,
     "Explained filter": Explained,
     "Limit": records.LimitRow,
     "Key of a limit": records.LimitKeyRow,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl.errors import NothingMatched
+from jobctl.ops import counting
 from jobctl.ops.bulk.selection import Selection, matching
+from jobctl.ops.counting import Counted
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import of_group, select
 from jobctl.ops.jobs import Looked
@@ -97,6 +99,18 @@ def _of_source(
         for found, _ in select(store, wanted, fresh, asked=asked, unredacted=unredacted):
             seen.add(found.id)
             yield found
+
+
+def count(
+    store: Store, selection: Selection, by: str, *, stock: bool, looked: Looked, unredacted: bool = False
+) -> Counted:
+    """Dead letters that match, counted by what they have: from the indexes alone where these tell it."""
+    if by in counting.OF_GROUPS and selection.by_index and not stock:
+        return counting.count_groups(groups(store, selection), by)
+    counted = Counted(by)
+    found = each_found(store, selection, None, stock=stock, looked=looked, unredacted=unredacted)
+    counting.count_jobs(store, found, counted)
+    return counted
 
 
 def show(

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
+from jobctl.ops.counting import Counted, count_jobs
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import select
 from jobctl.ops.held import shown
@@ -108,14 +109,20 @@ def each(
 
 
 def each_found(
-    store: Store, wanted: Filter, *, limit: int | None = None, looked: Looked, unredacted: bool = False
+    store: Store,
+    wanted: Filter,
+    *,
+    limit: int | None = None,
+    looked: Looked,
+    unredacted: bool = False,
+    results: bool = True,
 ) -> Iterator[Found]:
-    """The same jobs, as they are in Redis."""
+    """The same jobs, as they are in Redis; their results are read for `results`."""
     if wanted.ids is not None:
         for job_id in wanted.ids:
             for job in store.jobs.find_all(job_id):
-                hits = [found for found, _ in select(store, wanted, [job], asked=job_id, unredacted=unredacted)]
-                yield from store.jobs.results(job.queue, hits)
+                hits = [hit for hit, _ in select(store, wanted, [job], asked=job_id, unredacted=unredacted)]
+                yield from store.jobs.results(job.queue, hits) if results else hits
         return
     for queue in store.queues.holding(queues(store, wanted)):
         seen: set[str] = set()  # a job that moves on while this looks is found twice
@@ -125,20 +132,30 @@ def each_found(
             looked.place = f"{state} jobs of queue {queue}"
             counted = wanted.uncounted() if state in WAY[:turn] else wanted
             for source in sources(store, queue, state, counted):
-                yield from islice(_of_source(store, source, counted, looked, seen, unredacted), limit)
+                found = _of_source(store, source, counted, looked, seen, unredacted, results)
+                yield from islice(found, limit)
 
 
 def _of_source(
-    store: Store, source: Source, wanted: Filter, looked: Looked, seen: set[str], unredacted: bool
+    store: Store, source: Source, wanted: Filter, looked: Looked, seen: set[str], unredacted: bool, results: bool
 ) -> Iterator[Found]:
     for batch in source:
         looked.jobs += len(batch)
         fresh = [found for found in batch if found.id not in seen]
         hits = [found for found, _ in select(store, wanted, fresh, unredacted=unredacted)]
-        for found in store.jobs.results(batch[0].queue, hits) if hits else ():
+        if hits and results:
+            hits = store.jobs.results(batch[0].queue, hits)
+        for found in hits:
             if found.id not in seen:
                 seen.add(found.id)
                 yield found
+
+
+def count(store: Store, wanted: Filter, by: str, *, looked: Looked, unredacted: bool = False) -> Counted:
+    """The jobs that match, counted by what they have."""
+    counted = Counted(by)
+    count_jobs(store, each_found(store, wanted, looked=looked, unredacted=unredacted, results=False), counted)
+    return counted
 
 
 def queues(store: Store, wanted: Filter) -> list[str]:

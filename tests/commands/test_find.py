@@ -63,3 +63,39 @@ def test_a_queue_is_emptied_of_what_matches(redis_cli: Cli, redis_client: redis.
     assert set(made.states(st, stays)) == set(made.states(st, other)) == {"waiting"}
     assert redis_cli("dead", "restore", "queue:default", "--yes", "--max", "3").code == 0
     assert made.states(st, goes) == ["waiting", "waiting", "delayed"]
+
+
+def test_jobs_are_counted_by_what_they_have(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    st = made.store(redis_client)
+    made.dead(st, 3, job_type="bad")
+    made.dead(st, 1, job_type="other", queue="email", error="KeyError", message="42")
+    made.waiting(st, 2)
+
+    def counts(*args: str) -> dict[str | None, int]:
+        rows = redis_cli(*args, "-o", "json").json()
+        assert all(row["by"] == args[-1] for row in rows)
+        return {row["value"]: row["count"] for row in rows}
+
+    assert counts("job", "ls", "--by", "type") == {"bad": 3, "ok": 2, "other": 1}
+    assert counts("job", "ls", "--by", "args.n") == {"0": 3, "1": 2, "2": 1}
+    assert counts("job", "ls", "NOT state:dead", "--by", "args.absent") == {None: 2}
+    assert counts("job", "ls", "--by", "host") == {"host": 4, None: 2}
+    for noun in ("ls", "groups"):
+        for narrow in ([], ["args.n=*"]):  # by the index of groups, and by reading
+            assert counts("dead", noun, *narrow, "--by", "error") == {"ValueError": 3, "KeyError": 1}
+            assert counts("dead", noun, *narrow, "--by", "queue") == {"default": 3, "email": 1}
+    [(hour, count)] = counts("dead", "ls", "--by", "hour").items()
+    assert (count, str(hour)[13:]) == (4, ":00:00Z")
+    shown = redis_cli("dead", "ls", "--by", "type", "--limit", "1")
+    assert (shown.code, [line.split() for line in shown.lines()]) == (0, [["TYPE", "COUNT"], ["bad", "3"]])
+    wrong = redis_cli("dead", "groups", "--by", "colour")
+    assert (wrong.code, "cannot be counted by 'colour'" in wrong.err) == (2, True)
+
+
+def test_values_that_are_redacted_are_not_counted(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    made.waiting(made.store(redis_client), 2, redact=("n",))
+    for also in ([], ["--unredacted"]):
+        ran = redis_cli("job", "ls", "--by", "args.n", *also)
+        assert (ran.code, ran.out) == (5, "")
+        assert "args.n is redacted" in ran.err
+    assert redis_cli("job", "ls", "--by", "type", "-o", "json").json()[0]["count"] == 2

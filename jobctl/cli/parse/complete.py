@@ -102,3 +102,9 @@ def filters(ctx: Any, incomplete: str) -> list[str]:
         case _:
             return []
     return [f"{key}:{name}" for name in known]
+
+
+def counted_by(incomplete: str) -> list[str]:
+    """For --by."""
+    whats = ("type", "queue", "state", "group", "error", "host", "hour", "args.")
+    return [what for what in whats if what.startswith(incomplete)]

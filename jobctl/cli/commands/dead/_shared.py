@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jobctl.cli import listing
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.bulk.run import change_selection, choose
 from jobctl.cli.context import Context
@@ -66,3 +67,29 @@ def take_in(ctx: Context, store: Store, selection: Selection, *, everything: boo
     if inbox.left:
         ctx.say(f"{inbox.left:,} dead letters are still in stock Dramatiq's .XQ")
     return inbox.left > 0
+
+
+def count_letters(
+    ctx: Context,
+    store: Store,
+    selection: Selection,
+    by: str,
+    limit: int | None,
+    *,
+    stock: bool,
+    unredacted: bool,
+    empty: str,
+) -> int:
+    """Answer `--by`: counts of dead letters instead of a list."""
+    from jobctl.ops import dead
+    from jobctl.ops.jobs import Looked
+
+    looked = Looked()
+    return listing.write_counts(
+        ctx,
+        lambda: dead.count(store, selection, by, stock=stock, looked=looked, unredacted=unredacted),
+        limit,
+        wanted=selection.filter,
+        looked=looked,
+        empty=empty,
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from jobctl.cli import listing
 from jobctl.cli.bulk.options import Groups, Terms
 from jobctl.cli.bulk.run import explain as show_explained
-from jobctl.cli.commands.dead._shared import open_selection, take_in
+from jobctl.cli.commands.dead._shared import count_letters, open_selection, take_in
 from jobctl.cli.context import Context
 from jobctl.cli.explain import Explain
 from jobctl.cli.parse.options import command
@@ -27,7 +28,12 @@ GROUPS = (
 
 @command
 def groups(
-    ctx: Context, terms: Terms = None, group: Groups = None, explain: Explain = False, unredacted: Unredacted = False
+    ctx: Context,
+    terms: Terms = None,
+    group: Groups = None,
+    by: listing.By = None,
+    explain: Explain = False,
+    unredacted: Unredacted = False,
 ) -> int:
     """Show why jobs died: dead letters grouped by their error.
 
@@ -35,12 +41,16 @@ def groups(
     """
     from jobctl.ops import dead
 
+    listing.check_by(by)
     store, selection = open_selection(ctx, terms, group, unredacted=unredacted)
     if explain:
         return show_explained(ctx, store, selection, by_index=True)
     stock = take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead groups", [*(terms or ()), *(group or ())])
+    empty = "no dead letters" if selection.everything else "no dead letter matched"
+    if by is not None:
+        return count_letters(ctx, store, selection, by, None, stock=stock, unredacted=unredacted, empty=empty)
     rows = dead.groups(store, selection, stock=stock)
-    ctx.emit(rows, GROUPS, empty="no dead letters" if selection.everything else "no dead letter matched")
+    ctx.emit(rows, GROUPS, empty=empty)
     return tell(ctx, selection.filter.refusals())

@@ -15,6 +15,7 @@ from jobctl.cli.parse.reveal import Unredacted, audit
 def ls(
     ctx: Context,
     filters: Filters = None,
+    by: listing.By = None,
     limit: listing.Limit = None,
     explain: Explain = False,
     unredacted: Unredacted = False,
@@ -26,23 +27,34 @@ def ls(
 
     Example: jobctl job ls state:dead since:2h args.customer=42
     """
+    from jobctl.ops import jobs
     from jobctl.ops.filters.filter import parse
-    from jobctl.ops.jobs import Looked, list_jobs, queues
     from jobctl.ops.sources import explain as explained
     from jobctl.store.data.states import STATES
 
-    wanted, looked = parse(filters or ()), Looked()
+    listing.check_by(by)
+    wanted, looked = parse(filters or ()), jobs.Looked()
     store = ctx.store(retries=2)
     if explain:
-        return show(ctx, explained(store, wanted, queues(store, wanted), STATES))
+        return show(ctx, explained(store, wanted, jobs.queues(store, wanted), STATES))
     if unredacted:
         audit(ctx, store, "job ls", filters or ())
+    empty = "no jobs match" if filters else "no jobs"
+    if by is not None:
+        return listing.write_counts(
+            ctx,
+            lambda: jobs.count(store, wanted, by, looked=looked, unredacted=unredacted),
+            limit,
+            wanted=wanted,
+            looked=looked,
+            empty=empty,
+        )
     return listing.write(
         ctx,
-        lambda count: list_jobs(store, wanted, count, looked=looked, unredacted=unredacted),
+        lambda count: jobs.list_jobs(store, wanted, count, looked=looked, unredacted=unredacted),
         COLUMNS,
         limit,
         wanted=wanted,
         looked=looked,
-        empty="no jobs match" if filters else "no jobs",
+        empty=empty,
     )
