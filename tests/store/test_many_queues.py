@@ -34,6 +34,18 @@ def test_a_listing_over_many_queues_takes_few_round_trips(moves: Moves, store: S
     assert found == {"queue ls": [1], "job ls": ["a"], "inboxes": 0}.get(look, [])
 
 
+def test_a_queue_in_which_nothing_is_costs_a_listing_a_look_or_two(store: Store) -> None:
+    store.queues.register(f"q{number:05}" for number in range(QUEUES))
+    before = _commands(store)
+    assert len(queues.ls(store, None)) == QUEUES
+    assert _commands(store) - before < 4 * QUEUES
+
+
+def _commands(store: Store) -> int:
+    """How many commands the server has run, those of scripts included."""
+    return sum(int(row["calls"]) for row in store.client.info("commandstats").values())
+
+
 def _turns(store: Store) -> int:
     """How often the server has read from clients."""
     return int(store.client.info("stats")["total_reads_processed"])

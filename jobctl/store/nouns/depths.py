@@ -26,6 +26,9 @@ QUEUES_A_CALL, TOGETHER = 50, 1_000
 SLOT_MS, SLOTS = 5_000, 12
 """As in _tally.lua: how long a slot is, and how many make a minute."""
 
+_COLUMNS = {state.name.encode(): state.name for state in counts.COLUMNS}
+_NOTHING = dict.fromkeys(_COLUMNS.values(), 0)
+
 Head = tuple[int, str]
 """When the oldest job of a line was enqueued (epoch ms), and its id."""
 
@@ -82,11 +85,11 @@ def _rows(
 
 def _counted(told: Sequence[Any]) -> dict[str, int]:
     """The counts of the states that a row shows: those of a state's places together."""
-    out = dict.fromkeys((state.name for state in counts.COLUMNS), 0)
+    out = dict(_NOTHING)
     for state, count in zip(told[::2], told[1::2], strict=True):
-        if (name := state.decode()) in out:
+        if name := _COLUMNS.get(state):
             out[name] += count
-    return {name: max(0, count) for name, count in out.items()}
+    return {name: max(0, count) for name, count in out.items()} if told else out
 
 
 def _apart(counted: Mapping[str, int], executing: int) -> dict[str, int]:

@@ -22,6 +22,7 @@ import hiredis
 import msgspec
 import redis
 
+from jobctl import names
 from jobctl.store.wire import layout
 from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
 
@@ -47,9 +48,14 @@ class Script:
         """The KEYS of a call for `queues`; a script without KEYS-EACH serves exactly one queue (or none)."""
         queue = "" if self.keys_each or not queues else queues[0]
         out = [keys.layout(), *(_resolve(keys, name, queue) for name in self.keys)]
-        for each in queues if self.keys_each else ():
-            out += [_resolve(keys, name, each) for name in self.keys_each]
+        if self.keys_each:
+            around = [_resolve(keys, name, _STAND_IN).rpartition(_STAND_IN) for name in self.keys_each]
+            for each in map(names.queue, queues):
+                out += [f"{before}{each}{after}" for before, _, after in around]
         return out
+
+
+_STAND_IN = "the-name-of-a-queue"
 
 
 def _resolve(keys: Keys, name: str, queue: str) -> str:
