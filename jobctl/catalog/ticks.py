@@ -7,6 +7,7 @@ cronsim, near a change of the clocks, would repeat a tick or go back, the repeti
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -31,6 +32,8 @@ SHORTHANDS = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_ONE = re.compile(r"(?<![^\s,])(\w+)-\1/[1-9]\d*(?![^\s,])")
+"""A step through a range of one, as `5-5/2`: cronsim takes it for `5/2`, which has no end."""
 _MINUTE_MS = 60_000
 FIFTY_YEARS_MS = 50 * 366 * 86_400_000
 _SOME_TIME = datetime(2024, 1, 1)
@@ -166,7 +169,7 @@ def spread_ms(schedule: Schedule, tick_ms: int) -> int:
 
 def fields(cron: str) -> tuple[str, str]:
     """The seconds ("0" if not given) and the other fields of a cron expression; `@daily` and its like are known."""
-    parts = SHORTHANDS.get(cron.strip().lower(), cron).split()
+    parts = _ONE.sub(r"\1", SHORTHANDS.get(cron.strip().lower(), cron)).split()
     return (parts[0], " ".join(parts[1:])) if len(parts) == 6 else ("0", " ".join(parts))
 
 
