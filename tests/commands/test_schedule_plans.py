@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
 
 from jobctl.catalog.load import load_text
 from jobctl.ops.schedules.calendar import calendar
-from jobctl.ops.schedules.crontab import read
+from jobctl.ops.schedules.crontab import names_users, read
 from tests.support import Cli
 
 DAY = 1_796_083_200_000
@@ -95,6 +97,45 @@ def test_a_system_crontab_names_users() -> None:
     found = read("5 4 * * * root /usr/sbin/run-it now\n", "UTC", system=True)
     assert found.jobs["run-it"]["command"]["args"][-1] == "/usr/sbin/run-it now"
     assert "not as root" in found.notes[0][1]
+
+
+def users(*names: str) -> str:
+    return "".join(f"5 4 * * *\t{name}\t/usr/sbin/run-it now\n" for name in names)
+
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "is_the_systems"),
+    [
+        (users("root", ME), "mycrontab", True),
+        (f"@daily\t{ME} date", "-", True),
+        (users("root", "no-such-user-here"), "mycrontab", False),
+        (users("no-such-user-here"), "/etc/crontab", True),
+        (users("no-such-user-here"), "/etc/cron.d/report", True),
+        ("5 4 * * * root", "mycrontab", False),
+        ("5 4 * * * python3 /opt/x.py", "mycrontab", False),
+        ("# root\nA=b c\n", "mycrontab", False),
+    ],
+)
+def test_a_system_crontab_is_known_by_its_place_or_its_users(text: str, path: str, is_the_systems: bool) -> None:
+    assert names_users(text, path) is is_the_systems
+
+
+def test_an_import_says_what_it_took_the_crontab_for_and_how_to_change_that(cli: Cli) -> None:
+    (cli.cwd / "crontab").write_text(f"PATH=/bin\n{users('root')}")
+    ran = cli("schedule", "import", "crontab")
+    assert "taken as a system crontab" in ran.err
+    assert "--no-system" in ran.err
+    assert load_text(ran.out, "imported").schedules.keys() == {"run-it"}
+    ran = cli("schedule", "import", "crontab", "--no-system")
+    assert "taken as" not in ran.err
+    assert load_text(ran.out, "imported").schedules.keys() == {"root"}
+    (cli.cwd / "crontab").write_text("5 4 * * * cd /srv/app && ./bin/report.sh\n")
+    ran = cli("schedule", "import", "crontab")
+    assert "use --system if its lines name a user" in ran.err
+    assert load_text(ran.out, "imported").schedules.keys() == {"report"}
 
 
 def test_an_import_of_nothing_fails(cli: Cli, tmp_path: Path) -> None:

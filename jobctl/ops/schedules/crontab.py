@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ _SETTING = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _ZONES = ("CRON_TZ", "TZ")
 _MAIL = ("MAILTO", "MAILFROM")
 _INPUT = re.compile(r"(?<!\\)%")
+_PARTS = re.compile(r"&&|\|\||;|[(){}]")
+_PREPARING = ("cd", "test", "[", "[[", "export", "set", "umask", "sleep")
+SYSTEM = Path("/etc/crontab")
+SYSTEM_FOLDER = Path("/etc/cron.d")
 LOCALTIME = Path("/etc/localtime")
 
 
@@ -43,6 +47,36 @@ def local_zone() -> str | None:
     except OSError:
         return None
     return name or None
+
+
+def names_users(text: str, path: str) -> bool:
+    """Whether a crontab is the system's, where each line names a user after the times: by its place, or because each
+    command of it would begin with a user of this machine."""
+    place = Path(path).absolute()
+    if place == SYSTEM or place.parent == SYSTEM_FOLDER:
+        return True
+    commands = [words for line in text.splitlines() if (words := _command(line)) is not None]
+    return bool(commands) and all(len(words) == 2 and _is_user(words[0]) for words in commands)
+
+
+def _command(line: str) -> list[str] | None:
+    """The first word after the times of a line, and the rest; None for a line without times."""
+    stripped = line.strip()
+    if not stripped or stripped.startswith("#") or _SETTING.fullmatch(stripped):
+        return None
+    times = 1 if stripped.startswith("@") else 5
+    rest = stripped.split(None, times)[times:]
+    return rest[0].split(None, 1) if rest else []
+
+
+def _is_user(word: str) -> bool:
+    import pwd
+
+    try:
+        pwd.getpwnam(word.partition(":")[0])  # FreeBSD: user:group
+    except (KeyError, ValueError):
+        return False
+    return True
 
 
 def read(text: str, zone: str, *, system: bool = False) -> Imported:
@@ -78,8 +112,7 @@ def _unquoted(value: str) -> str:
 def _add(out: Imported, settings: Mapping[str, str], number: int, line: str, zone: str, *, system: bool) -> None:
     cron, command = _split(line)
     if system:
-        user, _, command = command.partition(" ")
-        command = command.strip()
+        user, command = [*command.split(None, 1), "", ""][:2]
         out.notes.append((number, f"runs as the worker's user, not as {user}"))
     if not command:
         raise _Refused("there is no command")
@@ -103,12 +136,12 @@ def _add(out: Imported, settings: Mapping[str, str], number: int, line: str, zon
 def _split(line: str) -> tuple[str, str]:
     """The times and the rest of a line."""
     if line.startswith("@"):
-        word, _, rest = line.partition(" ")
+        word, rest = [*line.split(None, 1), ""][:2]
         if word.lower() == "@reboot":
             raise _Refused("@reboot has no due time: let systemd start it")
         if word.lower() not in SHORTHANDS:
             raise _Refused(f"{word} is not known")
-        return word.lower(), rest.strip()
+        return word.lower(), rest
     parts = line.split(None, 5)
     if len(parts) < 6:
         raise _Refused("expected five fields and a command")
@@ -116,9 +149,10 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _name(command: str, taken: Mapping[str, Any]) -> str:
-    """A job's name: the program that the command begins with, numbered if that is taken."""
-    words: Iterator[str] = (word for word in command.split() if "=" not in word)
-    program = next(words, "job").rpartition("/")[2].partition(".")[0].lower()
+    """A job's name: the first program of the command that does something, numbered if that is taken."""
+    parts = [[word for word in part.split() if "=" not in word] for part in _PARTS.split(command)]
+    programs = [words[0] for words in parts if words and words[0] not in _PREPARING] or ["job"]
+    program = programs[0].rpartition("/")[2].partition(".")[0].lower()
     base = re.sub(r"[^a-z0-9]+", "-", program).strip("-") or "job"
     name, number = base, 2
     while name in taken:

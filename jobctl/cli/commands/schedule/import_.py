@@ -17,8 +17,13 @@ def import_(
     ctx: Context,
     crontab: Annotated[str, typer.Argument(metavar="CRONTAB", help="A file; - for stdin, as from `crontab -l`.")],
     system: Annotated[
-        bool, typer.Option("--system", help="Each line names a user after the times, as in /etc/crontab.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--system/--no-system",
+            help="Whether lines name a user after the times, as in /etc/crontab; if not given, it is guessed.",
+            show_default=False,
+        ),
+    ] = None,
     timezone: Annotated[
         str | None,
         typer.Option(
@@ -28,15 +33,16 @@ def import_(
 ) -> int:
     """Print a crontab as a catalog: a `command` job and a schedule for each line.
 
-    Environment lines go into the jobs. What has no counterpart (`@reboot`, input after `%`) is told on stderr with its
-    line, and the exit code is 1.
+    A crontab is the system's, with a user in each line, if it is /etc/crontab or in /etc/cron.d, or if each of its
+    commands would begin with a user of this machine. stderr says which it was taken for. Environment lines go into the
+    jobs. What has no counterpart (`@reboot`, input after `%`) is told on stderr with its line, and the exit code is 1.
 
     Example: jobctl schedule import mycrontab --timezone Europe/Berlin
     """
     import yaml
 
     from jobctl.catalog.schedules import zone_problem
-    from jobctl.ops.schedules.crontab import local_zone, read
+    from jobctl.ops.schedules.crontab import local_zone, names_users, read
 
     zone = timezone or local_zone()
     if zone is None:
@@ -44,7 +50,15 @@ def import_(
         ctx.say("this machine does not name its time zone: the times are taken as UTC; name another with --timezone")
     if problem := zone_problem(zone):
         raise UsageError(f"--timezone: {problem}")
-    found = read(_text(ctx, crontab), zone, system=system)
+    text = _text(ctx, crontab)
+    if system is None:
+        system = names_users(text, crontab)
+        ctx.say(
+            f"{crontab}: taken as a system crontab, whose lines name a user; use --no-system if these are commands"
+            if system
+            else f"{crontab}: taken as a user's own crontab; use --system if its lines name a user after the times"
+        )
+    found = read(text, zone, system=system)
     catalog = {"version": 1, "jobs": found.jobs, "schedules": found.schedules}
     if found.schedules:
         ctx.stdout.write(yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True, width=110))
