@@ -10,7 +10,7 @@ import pytest
 
 from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
 from jobctl.store.wire.kinds import KIND
-from jobctl.store.wire.script import load, parts
+from jobctl.store.wire.script import late_parts, load, parts
 
 DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
 KEY_ROWS = {m[1]: m[2] for m in re.finditer(r"^\| `(\w+)` \| `(NS:[^`]+)` \|", DOCS, re.MULTILINE)}
@@ -77,7 +77,8 @@ def test_every_file_names_the_keys_that_it_uses_and_no_others(name: str) -> None
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_is_given_the_keys_of_its_files(name: str) -> None:
     script = load(name)
-    named = {key for part in parts(name) for key in header(part, "KEYS") | header(part, "KEYS-EACH")}
+    files = (*parts(name), *late_parts(parts(name)))
+    named = {key for part in files for key in header(part, "KEYS") | header(part, "KEYS-EACH")}
     assert {*script.keys, *script.keys_each} == named <= {*KEYS}
     assert len(script.keys) + len(script.keys_each) == len(named)
     if script.keys_each:
@@ -88,6 +89,9 @@ def test_a_script_is_given_the_keys_of_its_files(name: str) -> None:
 def test_every_file_includes_what_it_calls_and_nothing_idle(name: str) -> None:
     needed = {fragment for fragment in FRAGMENTS if fragment != name and defined(fragment) & words(source(name))}
     assert header(name, "INCLUDE") == needed - {"_common"}
+    late = {*re.findall(r"\blate\(\)\.(\w+)", source(name))}
+    assert header(name, "INCLUDE-LATE") == {fragment for fragment in FRAGMENTS if defined(fragment) & late}
+    assert late <= {given for fragment in header(name, "INCLUDE-LATE") for given in defined(fragment)}
 
 
 def test_every_function_of_a_fragment_is_used() -> None:
@@ -117,7 +121,7 @@ def defined(name: str) -> set[str]:
 
 def words(text: str) -> set[str]:
     """The functions that a piece of Lua calls, and the names in capitals that it uses."""
-    return {*re.findall(r"(?<![.\w])\w+(?=\()", text)} | {*re.findall(r"\b[A-Z_]{2,}\b", text)}
+    return {*re.findall(r"(?<![.\w])\w+(?=\()", text)} | {*re.findall(r"(?<![.\w])[A-Z_]{2,}\b", text)}
 
 
 def keys_in(text: str) -> set[str]:

@@ -1,5 +1,5 @@
 -- The index of due times, and the wake token: which worker sleeps until when.
--- INCLUDE: _live
+-- INCLUDE-LATE: _live
 -- KEYS: limits due wake
 
 -- One token in the wake list is enough: a worker that takes it and leaves jobs behind puts it back.
@@ -15,7 +15,7 @@ local function refresh_due(k, queue)
     local at = tonumber(redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2])
     if at and (not first or at < first) then first = at end
   end
-  for _, row in ipairs(TIMED) do earliest(k[row.key]) end
+  for _, row in ipairs(late().TIMED) do earliest(k[row.key]) end
   earliest(k.limits .. ':holds')
   if first then
     redis.call('ZADD', k.due, first, queue)

@@ -5,7 +5,8 @@
 -- replaces, e: the event of that, without its id}.
 -- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
 -- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
--- INCLUDE: _budget _due _ready _take_out _archive _ended _forget _events
+-- INCLUDE: _budget _due _ready
+-- INCLUDE-LATE: _take_out _archive _ended _forget _events
 -- KEYS: bodies archive priorities delayed records lanes uniques expiring known named queues
 
 local function is_known(k, id, live, ended, now)
@@ -14,11 +15,11 @@ local function is_known(k, id, live, ended, now)
     local till = redis.call('ZSCORE', k.known, id)
     return till and tonumber(till) > now
   end
-  local rows, ends = ends_of(k, { id })
+  local rows, ends = late().ends_of(k, { id })
   local row, at = rows[1], ends[1]
-  if not row or not row.kept or tonumber(at) > now - REMEMBER_MS then return true end -- it can be brought back, or is young
+  if not row or not row.kept or tonumber(at) > now - late().REMEMBER_MS then return true end -- it can be brought back, or is young
   if redis.call('SISMEMBER', k.named, id) == 1 then return true end
-  forget(k, row, { id }, { at }, now, 0)
+  late().forget(k, row, { id }, { at }, now, 0)
   return false
 end
 
@@ -26,13 +27,13 @@ end
 -- delayed, and whether it is cancelled: a running or ended one is left alone.
 local function replace(k, queue, holder, unique, now)
   local due = redis.call('ZSCORE', k.delayed, holder)
-  local row = take_out(k, queue, holder)
+  local row = late().take_out(k, queue, holder)
   if not row or row.state == 'running' then return nil, false end
   redis.call('HSETNX', k.records, holder, unique.r) -- that of a job which ran holds its attempts
-  end_cancelled(k, { holder }, now)
-  announce(k, queue, { holder })
+  late().end_cancelled(k, { holder }, now)
+  late().announce(k, queue, { holder })
   local before, after = string.match(unique.e, '^(.-"id":)""(.*)$')
-  publish_events(k, { before .. cjson.encode(holder) .. after }, MOST_ENTRIES)
+  late().publish_events(k, { before .. cjson.encode(holder) .. after }, late().MOST_ENTRIES)
   return tonumber(due), true
 end
 

@@ -1,5 +1,6 @@
 -- Making jobs wait, and taking them out of their line. Jobs with limits wait in their lane instead of the queue's line.
--- INCLUDE: _live _due _lanes
+-- INCLUDE: _due
+-- INCLUDE-LATE: _lanes _live
 -- KEYS: ready ordered priorities lanes token
 
 -- Makes ids waiting, at the back of their line, or (front) at its head: the last one is first then, but among those that
@@ -16,7 +17,7 @@ local function push_ready(k, ids, front, places)
     for i, id in ipairs(ids) do
       local sequence = (lanes[i] or priorities[i]) and redis.call('INCR', k.token)
       if lanes[i] then
-        park(k, id, lanes[i], tonumber(priorities[i] or '0'), places and places[id] or front and -sequence or sequence)
+        late().park(k, id, lanes[i], tonumber(priorities[i] or '0'), places and places[id] or front and -sequence or sequence)
       elseif priorities[i] then
         redis.call('ZADD', k.ordered, tonumber(priorities[i]) * PRIORITY_STEP + (front and 0 or sequence), id)
         ordered = true
@@ -32,7 +33,7 @@ end
 -- Moves at most `limit` due jobs of a queue to ready. O(limit). Returns how many.
 local function promote_due(k, queue, now, limit)
   local moved = 0
-  for _, row in ipairs(TIMED) do
+  for _, row in ipairs(late().TIMED) do
     local ids = redis.call('ZRANGEBYSCORE', k[row.key], '-inf', now, 'LIMIT', 0, limit)
     if #ids > 0 then
       redis.call('ZREM', k[row.key], unpack(ids))
