@@ -23,6 +23,7 @@ from jobctl.store.data.hidden import scrubber_of
 from jobctl.store.data.ids import JobRef, minted_at
 from jobctl.store.data.records import Job
 from jobctl.store.data.states import TERMINAL, WAY
+from jobctl.store.nouns import few
 from jobctl.store.nouns.logs import LogLine
 from jobctl.store.nouns.shown import to_job
 
@@ -89,8 +90,21 @@ def list_jobs(
     Where every line gives its newest first, the first `limit` of each are enough for the newest of all. `unredacted`
     leaves payloads as they are, for the filter too.
     """
-    found = each(store, wanted, limit=limit, looked=looked, unredacted=unredacted)
-    return found if limit is None else heapq.nlargest(limit, found, key=_age)
+    looked = looked or Looked()
+    if limit is None:
+        return each(store, wanted, looked=looked, unredacted=unredacted)
+    found = each_found(store, wanted, limit=limit, looked=looked, unredacted=unredacted, results=False)
+    newest = heapq.nlargest(limit, found, key=lambda job: (job.enqueued_ms or 0, job.id))
+    return [to_job(job, unredacted=unredacted) for job in _with_results(store, newest)]
+
+
+def _with_results(store: Store, found: Sequence[Found]) -> list[Found]:
+    """The same jobs, of any queues, with their results."""
+    by_queue: dict[str, list[Found]] = {}
+    for job in found:
+        by_queue.setdefault(job.queue, []).append(job)
+    whole = {job.ref: job for queue, jobs in by_queue.items() for job in store.jobs.results(queue, jobs)}
+    return [whole[job.ref] for job in found]
 
 
 def each(
@@ -124,16 +138,26 @@ def each_found(
                 hits = [hit for hit, _ in select(store, wanted, [job], asked=job_id, unredacted=unredacted)]
                 yield from store.jobs.results(job.queue, hits) if results else hits
         return
-    for queue in store.queues.holding(queues(store, wanted)):
-        seen: set[str] = set()  # a job that moves on while this looks is found twice
-        for turn, state in enumerate(WAY):
-            if not may_hold(wanted, queue, state):
-                continue
-            looked.place = f"{state} jobs of queue {queue}"
-            counted = wanted.uncounted() if state in WAY[:turn] else wanted
-            for source in sources(store, queue, state, counted):
-                found = _of_source(store, source, counted, looked, seen, unredacted, results)
-                yield from islice(found, limit)
+    states = [state for state in WAY if may_hold(wanted, state)]
+    holding = store.queues.holding(queues(store, wanted))
+    while some := list(islice(holding, few.QUEUES)):
+        small = few.read(store, some, states)
+        for queue in some:
+            seen: set[str] = set()  # a job that moves on while this looks is found twice
+            read = small.get(queue)
+            for turn, state in enumerate(states):
+                looked.place = f"{state} jobs of queue {queue}"
+                counted = wanted.uncounted() if state in states[:turn] else wanted
+                for source in _sources(store, queue, state, counted, None if read is None else read[turn]):
+                    found = _of_source(store, source, counted, looked, seen, unredacted, results)
+                    yield from islice(found, limit if read is None else None)
+
+
+def _sources(store: Store, queue: str, state: str, wanted: Filter, read: list[Found] | None) -> list[Source]:
+    """The jobs that a queue keeps in a state, as far as they may match; `read` if they were read already."""
+    if read is not None:
+        return [iter([read])] if read else []
+    return sources(store, queue, state, wanted) if may_hold(wanted, state, queue=queue) else []
 
 
 def _of_source(
@@ -161,11 +185,6 @@ def count(store: Store, wanted: Filter, by: str, *, looked: Looked, unredacted: 
 def queues(store: Store, wanted: Filter) -> list[str]:
     """The known queues that a filter leaves."""
     return [name for name in store.queues.names() if wanted.possible(queue=name)]
-
-
-def _age(job: Job) -> tuple[int, str]:
-    moment = job.enqueued_at
-    return (clock.to_ms(moment) if moment else 0, job.id)
 
 
 def logs(store: Store, job_id: str, queue: str | None = None) -> list[LogLine]:

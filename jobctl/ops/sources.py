@@ -36,11 +36,11 @@ def sources(store: Store, queue: str, state: str, wanted: Filter) -> list[Source
     return [store.jobs.scan(queue, state)]
 
 
-def may_hold(wanted: Filter, queue: str, state: str) -> bool:
-    """Whether jobs that match may be kept in a state of a queue. What workers have fetched ahead waits, but is kept
-    with what runs."""
+def may_hold(wanted: Filter, state: str, **known: str) -> bool:
+    """Whether jobs that match may be kept in a state, of which so much is known besides. What workers have fetched
+    ahead waits, but is kept with what runs."""
     shown = ("running", "waiting") if state == "running" else (state,)
-    return any(wanted.possible(queue=queue, state=seen_as) for seen_as in shown)
+    return any(wanted.possible(state=seen_as, **known) for seen_as in shown)
 
 
 def _groups(store: Store, queue: str, wanted: Filter) -> list[str] | None:
@@ -73,7 +73,7 @@ def explain(
         states = tuple(states)
         for queue in queues:
             for state, count in store.queues.counts(queue, states).items():
-                if count and may_hold(wanted, queue, state):
+                if count and may_hold(wanted, state, queue=queue):
                     said, read = _served(store, wanted, queue, state, count, by_index=by_index)
                     served.append(said)
                     reads += read

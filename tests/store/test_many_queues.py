@@ -34,6 +34,21 @@ def test_a_listing_over_many_queues_takes_few_round_trips(moves: Moves, store: S
     assert found == {"queue ls": [1], "job ls": ["a"], "inboxes": 0}.get(look, [])
 
 
+def test_queues_that_hold_few_jobs_are_read_together(moves: Moves, store: Store) -> None:
+    names = [f"q{number:03}" for number in range(150)]
+    for name in names:
+        moves.enqueue(f"{name}.waiting", f"{name}.done", f"{name}.dead", queue=name)
+        [done, dead] = moves.fetch(2, queues=[name])
+        moves.complete(done)
+        moves.bury(dead)
+    moves.enqueue(*(f"many.{number}" for number in range(30)), queue=names[0])
+    before = _turns(store)
+    found = {(job.queue, job.state) for job in jobs.each(store, parse([]))}
+    assert found == {(name, state) for name in names for state in ("waiting", "completed", "dead")}
+    assert len(list(jobs.list_jobs(store, parse([]), 1_000))) == 3 * len(names) + 30
+    assert _turns(store) - before < 3 * len(names)  # a third of these are results; it took ten each
+
+
 def test_a_queue_in_which_nothing_is_costs_a_listing_a_look_or_two(store: Store) -> None:
     store.queues.register(f"q{number:05}" for number in range(QUEUES))
     before = _commands(store)

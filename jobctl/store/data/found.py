@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jobctl import redaction
-from jobctl.store.data import codec
+from jobctl.store.data import codec, ids
 from jobctl.store.data.attempts import Lived
 from jobctl.store.data.ids import JobRef
 
@@ -35,6 +35,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ref(self) -> JobRef:
         return JobRef(self.queue, self.id)
+
+    @property
+    def enqueued_ms(self) -> int | None:
+        """When it was enqueued (epoch ms); None if neither its id nor its message tells."""
+        if (minted := ids.minted_at(self.id)) is not None:
+            return minted
+        try:
+            return codec.decode_body(self.body).message_timestamp
+        except ValueError:
+            return None
 
     @property
     def token(self) -> str:

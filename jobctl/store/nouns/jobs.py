@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -118,7 +118,18 @@ class Jobs:
 
     def locate(self, queue: str, job_ids: Sequence[str]) -> list[Found]:
         """The jobs of a queue that exist, among `job_ids`, in that order."""
-        rows: list[Sequence[bytes]] = []
+        return self._located(queue, job_ids, [])
+
+    def locate_each(self, named: Mapping[str, Sequence[str]]) -> dict[str, list[Found]]:
+        """The same for several queues, few jobs of each."""
+        out: dict[str, list[Found]] = {}
+        for trip in _trips(named):
+            replies = self._store.run_many([self._store.call("locate", queue, *named[queue]) for queue in trip])
+            out |= {queue: self._located(queue, named[queue], rows) for queue, rows in zip(trip, replies, strict=True)}
+        return out
+
+    def _located(self, queue: str, job_ids: Sequence[str], rows: list[Sequence[bytes]]) -> list[Found]:
+        """The jobs, of which the first `rows` are known."""
         while len(rows) < len(job_ids):
             rows += self._store.run("locate", queue, *job_ids[len(rows) : len(rows) + BATCH])
         return [f for i, row in zip(job_ids, rows, strict=True) if (f := self._found(queue, i, row)) is not None]
@@ -156,10 +167,12 @@ class Jobs:
 
     def results(self, queue: str, found: Sequence[Found]) -> list[Found]:
         """The same jobs of a queue, with their results."""
+        completed = [ids.write(job.id) for job in found if job.state == "completed"]
+        if not completed:
+            return [*found]
         with mapping():
-            key, client = self._store.keys.results(queue), self._store.client
-            kept = client.hmget(key, [ids.write(job.id) for job in found]) if found else []
-        return [replace(job, result=result or b"") for job, result in zip(found, kept, strict=True)]
+            kept = iter(self._store.client.hmget(self._store.keys.results(queue), completed))
+        return [replace(job, result=next(kept) or b"") if job.state == "completed" else job for job in found]
 
     def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
         """The jobs of a queue in one state, newest first where Redis keeps that order, in batches. All that are there
@@ -228,6 +241,20 @@ class Jobs:
     def _each(self, script: str, queue: str, head: tuple[Argument, ...], job_ids: Sequence[str]) -> list[bool]:
         rows = [(job_id,) for job_id in job_ids]
         return [bool(done) for done in steps.each(self._store, Rows(script, queue, head, rows))]
+
+
+def _trips(named: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
+    """The queues in round trips of some 100 jobs: Redis runs what comes in one without a look at others."""
+    trip: list[str] = []
+    rows = 0
+    for queue, job_ids in named.items():
+        if trip and rows + len(job_ids) > steps.TOGETHER:
+            yield trip
+            trip, rows = [], 0
+        trip.append(queue)
+        rows += len(job_ids)
+    if trip:
+        yield trip
 
 
 def _text(value: Any) -> str:
