@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,17 +132,23 @@ class Surroundings:
 
 
 class Handler(ABC):
-    """Runs the attempts of one job type, several at once, each in the thread that calls it."""
+    """Runs the attempts of one job type, several at once, each in the thread that calls it; or, `on_loop`, as tasks."""
 
     enforces_deadline = False
     """Whether it ends an attempt itself at its deadline or when it is cancelled. Of one that does not, the engine
     raises AttemptTimeout or AttemptCancelled in the thread that runs it."""
+    on_loop = False
+    """Whether a worker runs attempts on its event loop, by `start`, which it then stops by cancelling its task."""
     actor: Any = None
     """The existing Dramatiq actor that it runs, whose name messages carry."""
 
     @abstractmethod
     def __call__(self, attempt: Attempt) -> Any:
         """Run one attempt and return its result (JSON-encodable, or None). Any exception is a failure."""
+
+    def start(self, attempt: Attempt) -> Coroutine[Any, Any, Any]:
+        """One attempt as a coroutine, of one that is `on_loop`; awaiting it is as calling this handler."""
+        raise NotImplementedError
 
     def warm(self) -> None:  # noqa: B027 - most kinds keep nothing ready
         """Start what is kept ready for attempts, without waiting for it; `close` ends it."""

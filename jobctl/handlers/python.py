@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from jobctl.catalog.kinds.python import PythonSpec
@@ -13,11 +13,15 @@ from jobctl.handlers.targets import load
 
 
 class PythonHandler(Handler):
-    """Calls one callable. A plain call costs nothing extra; a coroutine gets an event loop of its own."""
+    """Calls one callable. A worker awaits an async one on its event loop; elsewhere it gets a loop of its own."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.enforces_deadline = _is_async(function)
+        self.enforces_deadline = self.on_loop = _is_async(function)
+
+    def start(self, attempt: Attempt) -> Coroutine[Any, Any, Any]:
+        coroutine: Coroutine[Any, Any, Any] = self.function(*attempt.args, **attempt.payload)
+        return coroutine
 
     def __call__(self, attempt: Attempt) -> Any:
         if attempt.cancel.cancelled:

@@ -14,6 +14,7 @@ from jobctl.engine import logs
 from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
 from jobctl.engine.process.config import (
+    DEFAULT_ASYNC_JOBS,
     DEFAULT_GRACE_S,
     DEFAULT_PATIENCE_S,
     ChildConfig,
@@ -55,6 +56,7 @@ class WorkerOptions:
     queues: tuple[str, ...] = ()
     processes: int | None = None
     threads: int | None = None
+    async_jobs: int = DEFAULT_ASYNC_JOBS
     burst: bool = False
     max_jobs: int | None = None
     max_memory: int | None = None
@@ -152,6 +154,7 @@ class _Plan:
             cluster=settings.cluster,
             queues=_served(catalog, options.queues),
             threads=options.threads or default_threads(self.processes),
+            async_jobs=options.async_jobs,
             burst=options.burst,
             max_jobs=options.max_jobs,
             grace_s=options.grace_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import dramatiq
 from jobctl.catalog.load import load
 from jobctl.engine.process.config import ChildConfig
 from jobctl.engine.process.process import Worker
+from jobctl.engine.process.slots import SlotTable
+from jobctl.engine.tools.stop import StopFlag
 from jobctl.store.nouns.jobs import Found
 from tests.support import PATIENCE_S, eventually
 
@@ -23,7 +26,7 @@ class Inner:
     def __init__(self, folder: Path, redis_url: str) -> None:
         self.folder = folder
         self.url = redis_url
-        self._workers: list[Worker] = []
+        self._running: dict[int, tuple[StopFlag, Future[int]]] = {}
         self._modules: list[str] = []
         self._broker = dramatiq.broker.global_broker
 
@@ -32,31 +35,37 @@ class Inner:
         (self.folder / f"{name}.py").write_text(source)
         self._modules.append(name)
 
-    def worker(self, catalog: str, *, threads: int = 1) -> Worker:
+    def worker(self, catalog: str, *, threads: int = 1, slots: SlotTable | None = None, **config: Any) -> Worker:
         """A worker, not started yet. Raises what would keep it from starting."""
         path = self.folder / "jobs.yaml"
         path.write_text(f"version: 1\nnamespace: {NAMESPACE}\n{catalog}")
-        config = ChildConfig(name="h:1:x:0", catalog_path=str(path), redis_url=self.url, threads=threads, grace_s=5.0)
-        worker = Worker(config, load(path), None, {})
-        self._workers.append(worker)
+        config = {"grace_s": 5.0, **config}
+        child = ChildConfig(name="h:1:x:0", catalog_path=str(path), redis_url=self.url, threads=threads, **config)
+        return Worker(child, load(path), slots, {})
+
+    def start(self, catalog: str, **config: Any) -> Worker:
+        worker = self.worker(catalog, **config)
+        self.run(worker)
         return worker
 
-    def start(self, catalog: str, *, threads: int = 1) -> Worker:
-        worker = self.worker(catalog, threads=threads)
-        worker.start()
-        return worker
+    def run(self, worker: Worker) -> None:
+        """Run a worker that was not started yet."""
+        stop = StopFlag()
+        running = ThreadPoolExecutor(1).submit(worker.run, stop)
+        self._running[id(worker)] = (stop, running)
+        eventually(lambda: running.done() or all(fetcher.ident for fetcher in worker.fetchers))
+
+    def drained(self, worker: Worker) -> int:
+        """Stop a worker; its exit code."""
+        stop, running = self._running.pop(id(worker))
+        stop.set()
+        return running.result(PATIENCE_S)
 
     def stop(self) -> None:
-        for worker in self._workers:
-            if worker.fetcher.ident is not None:
-                worker.fetcher.stop()
-                worker.fetcher.join()
-                worker.desk_stop()
-                for thread in worker.threads:
-                    thread.join(PATIENCE_S)
-                worker.committer.finish(PATIENCE_S)
-                worker.control.stop()
-                worker.watchdog.stop()
+        for stop, running in self._running.values():
+            stop.set()
+            running.result(PATIENCE_S)
+        self._running.clear()
         for name in self._modules:
             sys.modules.pop(name, None)
         if str(self.folder) in sys.path:

@@ -143,7 +143,8 @@ def run_ours(tmp_path: Path, redis_client: redis.Redis, redis_url: str) -> Itera
 
     yield run
     for worker in workers:
-        worker.fetcher.stop()
+        for fetcher in worker.fetchers:
+            fetcher.stop()
         worker.desk_stop()
         worker.committer.finish(5.0)
         worker.control.stop()

@@ -12,7 +12,6 @@ import redis
 from dramatiq.middleware import Callbacks, CurrentMessage, Pipelines
 
 from jobctl.catalog.problems import CatalogError
-from jobctl.engine.tools.stop import StopFlag
 from tests.compat.inner import Inner, ended
 from tests.support import eventually
 
@@ -166,9 +165,7 @@ def test_no_hook_keeps_a_worker_from_giving_its_jobs_back(inner: Inner, hook: st
     inner.module("raising", RAISING.format(error="app.SkipMessage()"))
     worker = inner.start(with_middleware(f'{{use: "raising:broken", options: {{hook: {hook}}}}}'))
     assert ended(worker, worker.broker.actors["act"].send()).state == "completed"
-    stop = StopFlag()
-    stop.set()
-    assert worker.drain(stop)
+    assert inner.drained(worker) == 0
     import app
 
     eventually(lambda: hook in app.seen)
@@ -252,7 +249,7 @@ def test_a_job_that_is_dead_without_an_attempt_is_a_nack_too(inner: Inner) -> No
     expired = worker.broker.actors["act"].message()
     worker.broker.enqueue(expired.copy(message_timestamp=expired.message_timestamp - 60_000))
     nobody = worker.broker.enqueue(dramatiq.Message("default", "nobody", (), {}, {}))
-    worker.start()
+    inner.run(worker)
     assert ended(worker, expired).record.error == "Expired"
     assert ended(worker, nobody).record.error == "UnknownJobType"
     import watching  # type: ignore[import-not-found]

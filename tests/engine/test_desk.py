@@ -66,7 +66,7 @@ class EmptyToo(SimpleQueue):  # type: ignore[type-arg]
 
 def test_who_takes_jobs_back_waits_for_none_that_a_thread_took_meanwhile() -> None:
     desk = Desk(4)
-    desk.inbox = EmptyToo()
+    desk.threads.inbox = EmptyToo()
     job = reserved("email", "1-1")
     desk.take((job,))
     assert desk.waiting() == [job]

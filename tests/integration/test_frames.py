@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,13 +89,14 @@ def test_a_worker_frees_them(
     worker = Worker(ChildConfig(name="f:1:x:0", catalog_path=str(path), redis_url=redis_url), load(path), None, {})
     for _ in range(3):
         worker.broker.actors[job_type].send()
-    worker.start()
+    running = threading.Thread(target=worker.run, args=(stop,))
+    running.start()
     try:
         eventually(lambda: all_gone(kept.HELD))
         eventually(lambda: worker.store.dead.count("default") == 3)
     finally:
         stop.set()
-        worker.drain(stop)
+        running.join()
 
 
 @pytest.mark.parametrize("retries", [0, 2])

@@ -167,9 +167,9 @@ def cancelled(job: Running) -> Outcome:
     return _outcome("cancelled", job, _event(job, "cancelled", duration, what))
 
 
-def given_back(reserved: Reserved, *, begun: bool) -> Outcome:
-    """The job was fetched and is given back as it was; `begun` if a thread may have run some of it."""
-    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token, begun=begun))
+def given_back(reserved: Reserved, *, begun: bool, lane: str = "") -> Outcome:
+    """The job is given back as it was, to `lane` or the head of its line; `begun` if some of it may have run."""
+    return Outcome("requeue", reserved.queue, Ended(id=reserved.id, token=reserved.token, lane=lane, begun=begun))
 
 
 def unknown_type(reserved: Reserved, job_type: str, record: Record, patience_ms: int) -> Outcome:

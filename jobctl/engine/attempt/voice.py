@@ -52,6 +52,11 @@ class Voice:
             self._write_if_due(now)
             return max(0.0, self._logged + PACE_S - now) if self._full else 0.0
 
+    def add(self, stream: str, text: str) -> float:
+        """As `log`, for who cannot wait."""
+        self.log(stream, text)
+        return 0.0
+
     @property
     def _full(self) -> bool:
         return len(self._lines) >= MAX_LINES or self._size > MAX_TEXT - MAX_LINE

@@ -10,7 +10,14 @@ from typing import Any, Protocol
 from dramatiq.broker import MessageProxy
 from dramatiq.common import current_millis, dq_name
 from dramatiq.message import Message
-from dramatiq.middleware import Callbacks, GroupCallbacks, Middleware, MiddlewareError, Pipelines
+from dramatiq.middleware import (
+    Callbacks,
+    CurrentMessage,
+    GroupCallbacks,
+    Middleware,
+    MiddlewareError,
+    Pipelines,
+)
 
 from jobctl.engine.dramatiq.holding import Ending, HeldMessage
 
@@ -44,8 +51,10 @@ class Hooks:
     A hook's own failure is logged and changes nothing; a MiddlewareError before the job (SkipMessage) is raised.
     """
 
-    def __init__(self, broker: Serving) -> None:
+    def __init__(self, broker: Serving, without: tuple[type[Middleware], ...] = ()) -> None:
+        """Of middleware `without` no hook is called."""
         self._broker = broker
+        self._without = without
         self._of_actor: dict[str, list[Middleware]] = {}
 
     @cached_property
@@ -68,7 +77,23 @@ class Hooks:
         """The middleware that overrides a hook, in the order in which it is called."""
         ours = self._broker.middleware
         ordered = ours if hook.startswith("before") else reversed(ours)
-        return [m for m in ordered if getattr(type(m), hook) is not getattr(Middleware, hook)]
+        return [
+            m
+            for m in ordered
+            if getattr(type(m), hook) is not getattr(Middleware, hook) and not isinstance(m, self._without)
+        ]
+
+    @cached_property
+    def foreign(self) -> bool:
+        """Whether others than jobctl's own do something around messages: nobody knows how long that takes."""
+        around = [*self._before, *self._after, *self._skipped, *(m for who in self._at_end.values() for m in who)]
+        return any(type(m) is not CurrentMessage and type(m) not in _BY_OPTION for m in around)
+
+    def slow_after(self, message: HeldMessage) -> bool:
+        """Whether what follows a message may take time: hooks of others, or what is to be enqueued."""
+        return self.foreign or any(
+            type(m) is not CurrentMessage for m in self._after_of(message.body.actor_name, message.body.options)
+        )
 
     def _after_of(self, actor_name: str, options: Mapping[str, Any]) -> list[Middleware]:
         """Those that may do something after a message; most messages and actors have none of the options."""

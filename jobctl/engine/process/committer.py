@@ -35,7 +35,7 @@ class Committer(threading.Thread):
         self._store = store
         self._catalog = catalog
         self._written = written
-        self._inbox: SimpleQueue[Outcome | Alias | Spool | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Outcome | Alias | Spool | list[Outcome] | None] = SimpleQueue()
         self._spool = Spool()
         self._giving_up = threading.Event()
         self.failing_since: float | None = None
@@ -47,6 +47,10 @@ class Committer(threading.Thread):
             self._inbox.put(item)
         elif self._spool.add(item):
             self._inbox.put(self._spool)  # there is something in it again
+
+    def submit_all(self, outcomes: list[Outcome]) -> None:
+        """As `submit`, for several attempts that ended at once."""
+        self._inbox.put(outcomes)
 
     def finish(self, timeout_s: float) -> bool:
         """Write what is left and end; False if Redis did not answer in time (its jobs are then recovered later)."""
@@ -71,7 +75,9 @@ class Committer(threading.Thread):
         item = self._inbox.get()
         try:
             while item is not None:
-                if not isinstance(item, Spool):
+                if isinstance(item, list):
+                    group += item
+                elif not isinstance(item, Spool):
                     group.append(item)
                 if len(group) >= MAX_GROUP:
                     return group, False

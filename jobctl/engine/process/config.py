@@ -25,6 +25,7 @@ NO_REDIS = 79
 """A child's exit code in burst mode when Redis was away, or refused it, for longer than its patience."""
 
 JOBS_PER_CORE = 2
+DEFAULT_ASYNC_JOBS = 100
 DEFAULT_GRACE_S = 25.0
 DEFAULT_PATIENCE_S = 30.0
 CHILD_COMMAND = (sys.executable, "-m", "jobctl.engine.process.entry")
@@ -49,6 +50,7 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     cluster: bool = False
     queues: tuple[str, ...] | None = None
     threads: int = 1
+    async_jobs: int = DEFAULT_ASYNC_JOBS
     burst: bool = False
     max_jobs: int | None = None
     grace_s: float = DEFAULT_GRACE_S
@@ -56,6 +58,11 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "auto"
     log_level: str = "INFO"
     environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def slots(self) -> int:
+        """Room for this many jobs at once: those of threads come first."""
+        return self.threads + self.async_jobs
 
     def __repr__(self) -> str:
         """Only the name: the rest may hold a password, and tracebacks and logs print reprs."""

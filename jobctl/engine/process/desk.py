@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable
 
 from jobctl import clock
+from jobctl.engine.process.side import AHEAD_S, MAX_AHEAD, LoopSide, Side, ThreadSide
 from jobctl.handlers.base import CancelToken
 from jobctl.store.data.ids import JobRef
 from jobctl.store.nouns.settle import Reserved
 
-AHEAD_S = 0.05
-"""Jobs are fetched ahead only while what waits in this process starts within this many seconds."""
-MAX_AHEAD = 500
+__all__ = ["AHEAD_S", "MAX_AHEAD", "Desk"]
+
 MAX_UNCOMMITTED = 2_000
 ALONE_AFTER = 2
 """A job whose worker died this often while running it is run with nothing else in the process: its neighbours then
@@ -27,61 +25,86 @@ ALONE_WITHIN_S = 600.0
 
 
 class Desk:
-    """What a process holds: jobs fetched and not yet ended. Thread-safe."""
+    """What a process holds: jobs fetched and not yet ended. Thread-safe.
 
-    def __init__(self, threads: int, limit: int | None = None) -> None:
-        """`limit` is how many jobs the process may take in its whole life, None for any number."""
-        self._threads = threads
+    It has two sides, thread slots and loop slots, each with the jobs that wait for one of its own.
+    """
+
+    def __init__(
+        self,
+        threads: int,
+        limit: int | None = None,
+        *,
+        async_jobs: int = 0,
+        on_loop: Callable[[Reserved], bool] = lambda _job: False,
+    ) -> None:
+        """`limit` is how many jobs the process may take in its whole life, None for any number. `on_loop` says which
+        jobs run on the event loop; never true without `async_jobs`, its slots."""
         self._limit = limit
         self._taken = 0
         self._lock = threading.RLock()  # taken by itself where every job passes: that is quicker than by the condition
         self._changed = threading.Condition(self._lock)
+        self.threads = ThreadSide(threads)
+        self.loop = LoopSide(async_jobs)
+        self._sides: tuple[Side, ...] = (self.threads, self.loop) if async_jobs else (self.threads,)
+        self._on_loop = on_loop
         # All by the token of the reservation: an id is a queue's own, and one job may be held twice, when an attempt
         # that was taken for lost still runs here.
         self._held: dict[str, Reserved] = {}
+        self._looped: set[str] = set()
         self._running: dict[str, CancelToken] = {}
         self._withdrawn: set[str] = set()
         self._ending: set[str] = set()
         self._suspects: deque[Reserved] = deque()
+        self._apart: set[str] = set()  # the tokens of suspects, which no side counts
         self._alone: Reserved | None = None
         self._before: frozenset[str] = frozenset()  # what was held when suspects began to wait, or to wait again
         self._suspects_at = 0.0
         self._quiet_at: float | None = None
-        self._mean_s = 1.0
-        self._moved = clock.monotonic()
-        self._asking = self._closed = False
+        self._closed = False
         self.done = 0
         self.paused_types: frozenset[str] = frozenset()
         """Job types that were paused when jobs were last fetched."""
-        self.inbox: SimpleQueue[Reserved | None] = SimpleQueue()
+        self.inbox = self.threads.inbox
 
-    def room(self, timeout_s: float) -> int:
-        """How many jobs may be fetched now; waits up to `timeout_s` until it is worth while.
-
-        It is as soon as a thread may run out of work, and otherwise when half of what may be held is gone: many jobs
-        a round trip instead of one.
-        """
+    def room(self, timeout_s: float, side: Side | None = None) -> int:
+        """How many jobs may be fetched now for a side (the threads, if none is named); waits up to `timeout_s` until it
+        is worth while."""
+        side = side or self.threads
         with self._changed:
-            if not self._worth_while():
-                self._asking = True
-                self._changed.wait_for(lambda: self._closed or self._worth_while(), timeout_s)
-                self._asking = False
-            return max(0, self._room()) if self._worth_while() and not self._closed else 0
+            side.asked = 0
+            if not self._worth_while(side):
+                side.asking = True
+                self._changed.wait_for(
+                    lambda: self._closed or self._worth_while(side) or self._lingers(side), timeout_s
+                )
+                if lingers := self._lingers(side):
+                    self._changed.wait_for(lambda: self._closed or self._worth_while(side), side.linger_s)
+                side.asking = False
+                if not lingers and not self._worth_while(side):
+                    return 0
+            side.asked = 0 if self._closed else max(0, self._room(side))
+            return side.asked
 
-    def _worth_while(self) -> bool:
-        room = self._room()
-        return room > 0 and (self.inbox.qsize() < self._threads or room * 2 >= self._capacity())
+    def _worth_while(self, side: Side) -> bool:
+        room = self._room(side)
+        return room > 0 and side.worth_while(room)
 
-    def _room(self) -> int:
+    def _lingers(self, side: Side) -> bool:
+        """Whether a slot is free and nothing waits: more may be free in a moment."""
+        return side.linger_s is not None and side.inbox.empty() and self._room(side) > 0
+
+    def _room(self, side: Side) -> int:
         if len(self._ending) >= MAX_UNCOMMITTED or self._alone or (self._suspects and self._makes_quiet()):
             return 0
-        waiting_alone = min(len(self._suspects), self._threads)  # they take no thread from others
-        room = self._capacity() - len(self._held) + waiting_alone
-        return room if self._limit is None else min(room, self._limit - self._taken)
+        room = side.capacity() - side.held - max(0, len(self._suspects) - side.slots)  # fewer take no slot from others
+        if self._limit is None:
+            return room
+        return min(room, self._limit - self._taken - sum(other.asked for other in self._sides if other is not side))
 
     def _makes_quiet(self) -> bool:
         """Whether nothing is fetched, so that a suspect may run alone. While a job runs that was there before it the
-        other threads go on: they would wait for that one's end for nothing."""
+        other slots are used: they would wait for that one's end for nothing."""
         if not self._before.isdisjoint(self._held):
             return False
         now = clock.monotonic()
@@ -96,45 +119,74 @@ class Desk:
         suspects = {job.token for job in self._suspects}
         self._before, self._quiet_at = frozenset(self._held.keys() - suspects), None
 
-    def _capacity(self) -> int:
-        return self._threads + min(MAX_AHEAD, int(self._threads * AHEAD_S / max(self._mean_s, 1e-6)))
-
     def stuck(self) -> list[Reserved]:
-        """Take back the jobs that wait here while all threads are busy with longer ones: others may be free."""
-        with self._changed:
-            waited = clock.monotonic() - self._moved
-            if waited < AHEAD_S or self.inbox.empty() or self._alone is not None:
-                return []
-            self._mean_s = max(self._mean_s, waited, 2 * AHEAD_S * self._threads)  # nothing is fetched ahead at first
-        jobs = self._unbegun()
-        with self._changed:
-            self._taken -= len(jobs)
-        for job in jobs:
-            self.end(job, None)
+        """Take back the jobs that wait here while all slots of their side are busy with longer ones: others may be
+        free."""
+        jobs: list[Reserved] = []
+        for side in self._sides:
+            with self._changed:
+                if self._alone is not None or not side.stalled(clock.monotonic()):
+                    continue
+            jobs += side.unbegun()
+        if jobs:
+            with self._changed:
+                self._taken -= len(jobs)
+                for job in jobs:
+                    self._end(job, None)
+                self._notify()
         return jobs
 
-    def take(self, jobs: tuple[Reserved, ...]) -> None:
-        """Jobs were fetched: they wait for a thread, and suspects until nothing else is held."""
+    def take(self, jobs: Iterable[Reserved], side: Side | None = None) -> list[Reserved]:
+        """Jobs were fetched for a side: they wait for a slot, and suspects until nothing else is held.
+
+        Returns those that have to be given back: their side has no room for them. With one side alone there is room.
+        """
+        refused: list[Reserved] = []
         with self._changed:
-            self._taken += len(jobs)
+            now = clock.monotonic()
+            (side or self.threads).asked = 0
             suspected = bool(self._suspects)
             for job in jobs:
-                self._held[job.token] = job
+                place = self.side_for(job)
                 if job.crashes >= ALONE_AFTER:
                     self._suspects.append(job)
+                    self._apart.add(job.token)
+                elif len(self._sides) > 1 and place.held >= place.capacity():
+                    refused.append(job)
+                    self._ending.add(job.token)
+                    continue
                 else:
-                    self.inbox.put(job)
-            self._moved = clock.monotonic()
+                    place.held += 1
+                    place.inbox.put(job)
+                if place is self.loop:
+                    self._looped.add(job.token)
+                self._held[job.token] = job
+                self._taken += 1
+                place.moved = now
             if self._suspects and not suspected:
-                self._suspects_at = self._moved
+                self._suspects_at = now
                 self._wait_for_held()
             self._run_alone()
+        if len(self._sides) > 1:
+            self.loop.wake()
+        return refused
+
+    def side_for(self, job: Reserved) -> Side:
+        """The side that runs a job."""
+        return self.loop if self._on_loop(job) else self.threads
+
+    def _side_of(self, token: str) -> Side:
+        return self.loop if self._looped and token in self._looped else self.threads
 
     def _run_alone(self) -> None:
         """Let one suspect run, if nothing else does."""
         if self._suspects and self._alone is None and len(self._held) == len(self._suspects):
             self._alone = self._suspects.popleft()
-            self.inbox.put(self._alone)
+            side = self._side_of(self._alone.token)
+            self._apart.discard(self._alone.token)
+            side.held += 1
+            side.inbox.put(self._alone)
+            side.wake()
 
     def begin(self, job: Reserved, token: CancelToken) -> None:
         self._running[job.token] = token  # one step for the interpreter: no lock on the way of every job
@@ -144,26 +196,44 @@ class Desk:
     def end(self, job: Reserved, duration_s: float | None) -> None:
         """A job's attempt is over, or it is given back; its outcome is still to be written."""
         with self._lock:
-            self._running.pop(job.token, None)
-            self._withdrawn.discard(job.token)
-            self._held.pop(job.token, None)
-            if self._suspects or self._alone is job:
-                self._alone = None if self._alone is job else self._alone
-                self._run_alone()
-            self._ending.add(job.token)
-            if duration_s is not None:
-                self.done += 1
-                self._mean_s += (duration_s - self._mean_s) * 0.2
-                self._moved = clock.monotonic()
-            if not self._running or (self._asking and self._worth_while()):
-                self._changed.notify_all()
+            self._end(job, duration_s)
+            self._notify()
+
+    def end_all(self, ended: Iterable[tuple[Reserved, float | None]]) -> None:
+        """As `end`, for several."""
+        with self._changed:
+            for job, duration_s in ended:
+                self._end(job, duration_s)
+            self._notify()
+
+    def _end(self, job: Reserved, duration_s: float | None) -> None:
+        token = job.token
+        side = self._side_of(token)
+        self._running.pop(token, None)
+        self._withdrawn.discard(token)
+        if self._held.pop(token, None) is not None and token not in self._apart:
+            side.held -= 1
+        self._apart.discard(token)
+        self._looped.discard(token)
+        if self._suspects or self._alone is job:
+            self._alone = None if self._alone is job else self._alone
+            self._run_alone()
+        self._ending.add(token)
+        if duration_s is not None:
+            self.done += 1
+            side.ended(duration_s)
+
+    def _notify(self) -> None:
+        if not self._running or any(
+            side.asking and (self._worth_while(side) or self._lingers(side)) for side in self._sides
+        ):
+            self._changed.notify_all()
 
     def committed(self, tokens: Iterable[str]) -> None:
         """The outcomes of these reservations were written."""
         with self._changed:
             self._ending.difference_update(tokens)
-            if self._asking and self._worth_while():
-                self._changed.notify_all()
+            self._notify()
 
     def close(self) -> None:
         """There is no room from now on; threads that wait for some learn it at once."""
@@ -185,20 +255,17 @@ class Desk:
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, timeout_s)
 
+    def waits(self) -> bool:
+        """Whether a job waits here for a slot."""
+        return any(side.inbox.qsize() for side in self._sides)
+
     def waiting(self) -> list[Reserved]:
-        """Take back the jobs that no thread has begun."""
+        """Take back the jobs that have not begun."""
         with self._changed:
             out = list(self._suspects)
             self._suspects.clear()
-        return out + self._unbegun()
-
-    def _unbegun(self) -> list[Reserved]:
-        out = []
-        with suppress(Empty):  # a thread may take the last one at any moment: who asked first would wait for ever
-            while True:
-                job = self.inbox.get_nowait()
-                if job is not None:
-                    out.append(job)
+        for side in self._sides:
+            out += side.unbegun()
         return out
 
     def running(self) -> list[Reserved]:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str], run: Run | None = None) -> int:
     _handle_signals(stop)
     die_with(parent, lifeline_fd)
     config = read_config(config_fd)
-    slots = SlotTable(slots_fd, config.threads)
+    slots = SlotTable(slots_fd, config.slots)
     os.close(slots_fd)
     code = _run(config, slots, stop, run)
     _end_soon(code)

@@ -1,4 +1,5 @@
-"""Fetches jobs for a process: exactly what can start now (and a little more while jobs are short), for all its queues.
+"""Fetches jobs for one side of a process, its threads or its event loop: exactly what can start now (and a little more
+while jobs are short), for all queues that may have some for it.
 
 Busy, it asks Redis as soon as there is room. Idle, it blocks on the queues' wake-up keys and looks around once a
 second for what no wake-up told it of: jobs of stock producers, due times, pauses that ended.
@@ -9,12 +10,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from jobctl import clock
 from jobctl.engine.attempt import verdict
 from jobctl.engine.liveness.strays import Strays
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
+from jobctl.engine.process.detour import Detour
+from jobctl.engine.process.routes import Routes
+from jobctl.engine.process.side import Side
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.nouns.settle import Reserved
@@ -38,7 +43,7 @@ _log = logging.getLogger("jobctl.worker")
 
 
 class Fetcher(threading.Thread):
-    """The one thread of a process that takes jobs out of Redis."""
+    """Takes jobs out of Redis for one side of a process."""
 
     def __init__(
         self,
@@ -52,10 +57,15 @@ class Fetcher(threading.Thread):
         limits: Mapping[str, Mapping[str, str]] | None = None,
         publish: Callable[[], None] = lambda: None,
         quiet: Callable[[], bool] = lambda: False,
+        side: Side | None = None,
+        shared: frozenset[str] = frozenset(),
+        lane_aside: Callable[[Reserved], str] = lambda _job: "",
     ) -> None:
         """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
         queue that has some, what its limits allow; `publish` tells those without a catalog what this one says; `quiet`
-        whether nothing more is to be fetched."""
+        whether nothing more is to be fetched. `side` is whose room counts, the threads' if not given; `shared` are the
+        queues that have jobs for the other one, too, and `lane_aside` says in which lane such a job waits for it, ""
+        for where it was."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._wakeups = Wakeups(blocking.connection, [store.keys.wake(queue) for queue in queues])
@@ -68,6 +78,9 @@ class Fetcher(threading.Thread):
         self._limits = limits or {}
         self._publish = publish
         self._quiet = quiet
+        self._side = side or desk.threads
+        self._detour = Detour(shared)
+        self._lane_aside = lane_aside
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -123,17 +136,20 @@ class Fetcher(threading.Thread):
             self._look()
         if self._due_at is not None and now >= self._due_at:
             self._ask_all()
+        if self._detour.until is not None and now >= self._detour.until:
+            self._detour.until = None
+            self._ask_all()
         if self._is_missed(now) or self._quiet():
             self._give_back(self._desk.stuck())
             self._halt.wait(0.1)
             return
         if self._to_ask <= 0:
-            if self._desk.idle():
+            if self._detour.until is None and self._desk.idle():
                 self.empty.set()
             self._give_back(self._desk.stuck())
             self._sleep()
             return
-        room = self._desk.room(self._patience())
+        room = self._desk.room(self._patience(), self._side)
         if room <= 0:
             self._give_back(self._desk.stuck())
             if token := self._wakeups.late():
@@ -145,7 +161,7 @@ class Fetcher(threading.Thread):
         """How long to wait for room before something else needs a look."""
         if self._wakeups.pending:
             return LATE_TOKEN_S
-        return STUCK_S if self._desk.inbox.qsize() else LOOK_S
+        return STUCK_S if self._desk.waits() else LOOK_S
 
     def _is_missed(self, now: float) -> bool:
         """Whether others may soon take this process for dead: its supervisor does not beat, so nothing is fetched."""
@@ -156,17 +172,34 @@ class Fetcher(threading.Thread):
         for job in jobs:
             self._committer.submit(verdict.given_back(job, begun=False))
 
+    def _put_aside(self, jobs: list[Reserved]) -> int:
+        """Jobs that have no slot go back: those of the other side, whose number is returned, to where they are in the
+        way of no others."""
+        theirs = 0
+        for job in jobs:
+            other = self._desk.side_for(job) is not self._side
+            lane = self._lane_aside(job) if other else ""
+            self._committer.submit(verdict.given_back(job, begun=False, lane=lane))
+            theirs += other
+        return theirs
+
     def _ask_all(self) -> None:
         """There is a reason to ask all queues."""
         self._to_ask = self._windows
         self._due_at = None
 
     def _fetch(self, room: int) -> None:
-        """Fetch up to `room` jobs. While a window of queues fills the room there may be more in it."""
-        names = self._window()
+        """Fetch up to `room` jobs, or more on a detour. While a window of queues fills the room there may be more in
+        it."""
+        names, room = self._detour.plan(self._window(), room)
+        if not names:
+            self._to_ask -= 1
+            return
         fetched = self._store.settle.fetch(self._worker, names, room)
         self._desk.paused_types = fetched.paused_types
-        self._desk.take(fetched.jobs)
+        refused = self._desk.take(fetched.jobs, self._side)
+        in_the_way = self._put_aside(refused) if refused else 0
+        self._detour.went(len(fetched.jobs) - len(refused), in_the_way, clock.monotonic())
         self._clock_ahead_s = fetched.now_ms / 1000 - clock.now_ms() / 1000
         self._due(fetched.next_due_ms)
         if fetched.jobs:
@@ -195,9 +228,9 @@ class Fetcher(threading.Thread):
 
     def _sleep(self) -> None:
         """Block until a queue's wake-up key has a token, the next job is due, or it is time to look around."""
-        until = self._look_at if self._due_at is None else min(self._look_at, self._due_at)
+        until = min(at for at in (self._look_at, self._due_at, self._detour.until) if at is not None)
         rest = until - clock.monotonic()
-        if self._desk.inbox.qsize():
+        if self._desk.waits():
             rest = min(rest, STUCK_S)
         if rest <= 0:
             return
@@ -235,3 +268,30 @@ class Fetcher(threading.Thread):
         except RedisUnavailable:
             return
         self._registered = True
+
+
+def fetchers(
+    store: Store,
+    connected: Callable[[], Any],
+    worker: str,
+    routes: Routes,
+    desk: Desk,
+    committer: Committer,
+    *,
+    beaten_at: Callable[[], float] | None,
+    limits: Mapping[str, Mapping[str, str]],
+    publish: Callable[[], None],
+    quiet: Callable[[], bool],
+) -> list[Fetcher]:
+    """Those of a process: one for each side that has queues. `connected` makes a connection to block on."""
+    made = []
+    of_threads, of_loop = routes.of_threads(), routes.of_loop()
+    for side, queues, others in ((desk.threads, of_threads, of_loop), (desk.loop, of_loop, of_threads)):
+        if not queues:
+            continue
+        shared = frozenset(queues).intersection(others)
+        known = {queue: limits[queue] for queue in queues if queue in limits}
+        blocking = store.with_client(connected())
+        place = (worker, queues, desk, committer)
+        made.append(Fetcher(store, blocking, *place, beaten_at, known, publish, quiet, side, shared, routes.lane_aside))
+    return made

@@ -9,31 +9,22 @@ from collections.abc import Iterator
 from itertools import islice
 
 from jobctl import clock
-from jobctl.engine import logs
 from jobctl.engine.attempt import verdict
-from jobctl.engine.attempt.admission import held_back
 from jobctl.engine.attempt.interrupt import Guard
-from jobctl.engine.attempt.outcome import MAX_CRASHES, Alias, Outcome
+from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.verdict import Running
 from jobctl.engine.attempt.voice import Voice
-from jobctl.engine.dramatiq.holding import LazyMessage
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
+from jobctl.engine.process.reading import Reader, Refusal, Start, internal_error, log_end
 from jobctl.engine.process.runner import Runner
 from jobctl.engine.process.runtime import Runtime, Task
 from jobctl.engine.process.slots import SlotTable
-from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, CancelToken, unchanged
-from jobctl.handlers.failure import Failure
-from jobctl.store.data import codec
-from jobctl.store.nouns.settle import Begun, Reserved
+from jobctl.handlers.base import AttemptCancelled, AttemptTimeout
+from jobctl.store.nouns.settle import Reserved
 
 _log = logging.getLogger("jobctl.worker")
-
-SHORT_S = 0.1
-"""A job is written as running after this long: shorter ones are many, and nobody would see it."""
-ANNOUNCE_S = 1.0
-"""An attempt that still runs after this many seconds is logged as started; of a shorter one its end says it all."""
 
 
 class JobThread(threading.Thread):
@@ -52,9 +43,9 @@ class JobThread(threading.Thread):
         super().__init__(name=f"job-{number}", daemon=True)
         self.number = number
         self.guard = Guard(armed)
-        self._runtime = runtime
         self._broker = broker
         self._runner = Runner(runtime, broker, self.guard)
+        self._reader = Reader(runtime, desk, committer)
         self._desk = desk
         self._committer = committer
         self._slots = slots
@@ -62,8 +53,7 @@ class JobThread(threading.Thread):
         self._hand: deque[Reserved | None] = deque()
         self._ended: tuple[Outcome, float | None] | None = None
         self._job: Running | None = None
-        self._announced: Running | None = None
-        self._told: Running | None = None
+        self._start_of: Start | None = None
         self._voice: Voice | None = None
         self.given_up = False
         """Its attempt did not end long after its time limit; the thread takes no more jobs should it ever return."""
@@ -119,12 +109,9 @@ class JobThread(threading.Thread):
             voice.tick(now)
         if job is None or self.given_up:
             return
-        if now - job.started >= SHORT_S and self._told is not job:
-            self._told = job
-            self._committer.submit(Begun(job.reserved.queue, job.reserved.id, job.reserved.token, job.started))
-        if now - job.started >= ANNOUNCE_S and self._announced is not job:
-            self._announced = job
-            _log_start(job)
+        if self._start_of is None or self._start_of.job is not job:
+            self._start_of = Start(job, self._committer)
+        self._start_of.tell(now)
         if not self.guard.ignored(now):
             return
         self.given_up = True
@@ -143,102 +130,24 @@ class JobThread(threading.Thread):
     def _process(self, reserved: Reserved) -> tuple[Outcome, float | None]:
         """Run one job. Never raises: whatever goes wrong is an outcome."""
         try:
-            ready = self._read(reserved)
-            if isinstance(ready, Outcome):
-                return ready, None
+            ready = self._reader.read(reserved)
+            if isinstance(ready, Refusal):
+                if ready.message is not None:
+                    self._runner.refused(ready.message)
+                return ready.outcome, None
             outcome = self._attempt(*ready)
             return outcome, clock.monotonic() - ready[0].started
         except Exception as problem:  # noqa: BLE001 - a defect of jobctl must not lose the job or kill the thread
-            _log.exception("job %s: internal error", reserved.id)
-            what = Failure("InternalError", f"{type(problem).__name__}: {problem}")
-            return verdict.refused(reserved, "?", codec.decode_record(reserved.record), what, begun=True), None
-
-    def _read(self, reserved: Reserved) -> tuple[Running, Task] | Outcome:
-        """The job's body and type; an outcome if it cannot be run."""
-        record = codec.decode_record(reserved.record)
-        body = verdict.read_body(reserved, record)
-        if isinstance(body, Outcome):
-            return body
-        if body.message_id != reserved.id:
-            self._committer.submit(Alias(reserved.queue, body.message_id, reserved.id))
-        task = self._runtime.tasks.get(body.actor_name)
-        outcome: Outcome | None
-        if task is None:
-            outcome = verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)
-        elif reserved.crashes >= MAX_CRASHES:
-            why = f"its worker died {reserved.crashes} times while running it"
-            outcome = verdict.refused(reserved, body.actor_name, record, Failure("WorkerKilled", why))
-        else:
-            record.unknown = None
-            unfit = task.fit(body) if task.fit is not None else None
-            job = Running(reserved, task.type, body, record, _text_or_none(body.options.get("label")))
-            if unfit is not None:
-                what = verdict.scrubbed(job, Failure("Quarantined", unfit))
-                outcome = verdict.refused(reserved, body.actor_name, record, what)
-            else:
-                outcome = held_back(job, self._runtime.flows.of(task.type), self._desk.paused_types)
-            if outcome is None:
-                return job, task
-        if outcome.kind == "bury":
-            self._runner.refused(LazyMessage(reserved, body, record))
-        return outcome
+            return internal_error(reserved, problem), None
 
     def _attempt(self, job: Running, task: Task) -> Outcome:
-        job.started_ms, job.started = clock.now_ms(), clock.monotonic()
-        token = CancelToken()
         self._voice = voice = Voice(self._committer, job)
-        reserved, number = job.reserved, job.number
-        deadline = job.started + job.type.timeout_ms / 1000
-        attempt = Attempt(
-            job_id=reserved.id,
-            type=job.type.name,
-            queue=reserved.queue,
-            number=number,
-            payload=job.body.kwargs,
-            deadline=deadline if job.expires_at is None else min(deadline, job.expires_at),
-            cancel=token,
-            log=voice.log,
-            args=tuple(job.body.args),
-            label=job.label,
-            environment=self._runtime.environment,
-            token=reserved.token,
-            progress=voice.progress,
-            scrub=job.scrub or unchanged,
-        )
+        attempt = self._reader.begin(job, voice)
         self._job = job
-        self._desk.begin(reserved, token)
+        self._desk.begin(job.reserved, attempt.cancel)
         if self._slots:
             self._slots.limit(self.number, attempt.deadline)
         outcome = self._runner.run(job, task, attempt)
         voice.finish()
-        _log_end(job)
+        log_end(job)
         return outcome
-
-
-def _log_start(job: Running) -> None:
-    reserved = job.reserved
-    logs.attempt_started(
-        logs.ATTEMPTS, job.started_ms, reserved.id, job.type.name, reserved.queue, job.number, job.label
-    )
-
-
-def _log_end(job: Running) -> None:
-    last = job.lived
-    if last is None:
-        return
-    logs.attempt_finished(
-        logs.ATTEMPTS,
-        job.reserved.id,
-        job.type.name,
-        job.reserved.queue,
-        last.number,
-        last.outcome,
-        last.duration,
-        job.label,
-        last.error,
-        last.message,
-    )
-
-
-def _text_or_none(value: object) -> str | None:
-    return value if isinstance(value, str) else None

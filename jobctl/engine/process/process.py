@@ -23,8 +23,13 @@ from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.config import CLEAN, LEFT_JOBS, NO_REDIS, RECYCLE, ChildConfig
 from jobctl.engine.process.control import Control
 from jobctl.engine.process.desk import Desk
-from jobctl.engine.process.fetcher import Fetcher
+from jobctl.engine.process.event_loop import ProcessLoop
+from jobctl.engine.process.fetcher import fetchers
 from jobctl.engine.process.job_thread import JobThread
+from jobctl.engine.process.loop_jobs import LoopJobs
+from jobctl.engine.process.loop_runner import LoopRunner
+from jobctl.engine.process.reading import Reader
+from jobctl.engine.process.routes import Routes
 from jobctl.engine.process.runtime import prepare
 from jobctl.engine.process.slots import SlotTable
 from jobctl.engine.tools.stop import StopFlag
@@ -52,7 +57,6 @@ class Worker:
         self._draining = False
         namespace = config.namespace or catalog.namespace
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
-        blocking = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
         self.broker = _broker(catalog, WorkerBroker(client, namespace, self.store))
         self.runtime = prepare(
@@ -64,19 +68,23 @@ class Worker:
             config.queues,
         )
         self.queues = config.queues or queues_of(catalog)
-        self.desk = Desk(config.threads, config.max_jobs)
+        routes = Routes(self.runtime, self.queues)
+        async_jobs = config.async_jobs if routes.of_loop() else 0
+        self.desk = Desk(config.threads, config.max_jobs, async_jobs=async_jobs, on_loop=routes.on_loop)
         self.committer = Committer(self.store, catalog, self.desk.committed)
-        self.fetcher = Fetcher(
+        self.loop = ProcessLoop() if routes.of_loop() else None
+        self.loop_jobs = None if self.loop is None else self._loop_jobs(self.loop)
+        self.fetchers = fetchers(
             self.store,
-            self.store.with_client(blocking),
+            lambda: connect(config.redis_url, password=config.redis_password, cluster=config.cluster),
             config.name,
-            self.queues,
+            routes,
             self.desk,
             self.committer,
-            (lambda: slots.beaten_at) if slots else None,
-            {queue: found for queue in self.queues if (found := specs(catalog, queue))},
-            lambda: self.store.published.publish(catalog, self.queues),
-            (lambda: slots.quiet) if slots else lambda: False,
+            beaten_at=(lambda: slots.beaten_at) if slots else None,
+            limits={queue: found for queue in self.queues if (found := specs(catalog, queue))},
+            publish=lambda: self.store.published.publish(catalog, self.queues),
+            quiet=(lambda: slots.quiet) if slots else lambda: False,
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
@@ -92,17 +100,35 @@ class Worker:
         self.broker.emit_after("process_boot")
         self.broker.emit_before("worker_boot", self)
         self.runtime.warm()
-        for thread in (self.committer, self.watchdog, self.control, *self.threads, self.fetcher):
+        for thread in (self.committer, self.watchdog, self.control, *self.threads, *self.fetchers):
             thread.start()
         self.broker.emit_after("worker_boot", self)
 
+    def _loop_jobs(self, loop: ProcessLoop) -> LoopJobs:
+        runner = LoopRunner(self.runtime, self.broker, loop.loop, self._config.threads)
+        reader = Reader(self.runtime, self.desk, self.committer)
+        return LoopJobs(
+            loop.loop, runner, reader, self.desk, self.committer, self._slots, first_slot=self._config.threads
+        )
+
     def run(self, stop: StopFlag) -> int:
-        """Work until told to stop, out of jobs (burst), or due for recycling; returns the exit code."""
+        """Work until told to stop, out of jobs (burst), or due for recycling; returns the exit code.
+
+        With an event loop, that runs in the calling thread, which has to be the main one.
+        """
+        if self.loop is None:
+            return self._work(stop)
+        try:
+            return self.loop.run(lambda: self._work(stop))
+        finally:
+            self.loop.close()
+
+    def _work(self, stop: StopFlag) -> int:
         self.start()
         code = CLEAN
         while not stop.wait(TICK_S):
             self._show_health()
-            if self._config.burst and self.fetcher.empty.is_set() and self.desk.idle():
+            if self._config.burst and all(f.empty.is_set() for f in self.fetchers) and self.desk.idle():
                 break
             if self._config.burst and self._lost_patience():
                 _log.error("giving up: Redis was unreachable or refused commands for %.0f s", self._config.patience_s)
@@ -115,24 +141,28 @@ class Worker:
 
     def _lost_patience(self) -> bool:
         now, patience_s = clock.monotonic(), self._config.patience_s
-        failing = (self.fetcher.failing_since, self.committer.failing_since)
+        failing = (*(fetcher.failing_since for fetcher in self.fetchers), self.committer.failing_since)
         return any(since is not None and now - since >= patience_s for since in failing)
 
     def _show_health(self) -> None:
         now = clock.monotonic()
         for thread in self.threads:
             thread.look(now)
+        if self.loop_jobs is not None:
+            self.loop_jobs.look(now)
         if self._slots is None:
             return
         alive = sum(thread.is_alive() and not thread.given_up for thread in self.threads)
-        if not all(thread.is_alive() for thread in (self.committer, self.watchdog, self.control, self.fetcher)):
+        if self.loop_jobs is not None and self.loop_jobs.given_up:
+            alive = max(0, alive - 1)  # a task that cannot be ended is as a thread that cannot
+        if not all(thread.is_alive() for thread in (self.committer, self.watchdog, self.control, *self.fetchers)):
             alive = 0  # without one of these the process is of no use, whatever its job threads do
         self._slots.bump()
         self._slots.set_threads_alive(alive)
         self._slots.set_jobs_done(self.desk.done)
         if self._draining:
             self._slots.set_ready(False)
-        elif self.fetcher.connected.is_set() and alive == len(self.threads):
+        elif all(fetcher.connected.is_set() for fetcher in self.fetchers) and alive == len(self.threads):
             self._slots.set_ready()
 
     def drain(self, stop: StopFlag) -> bool:
@@ -144,8 +174,10 @@ class Worker:
         self._draining = True
         self._show_health()
         self.broker.emit_before("worker_shutdown", self)
-        self.fetcher.stop()
-        self.fetcher.join(timeout=2.0)
+        for fetcher in self.fetchers:
+            fetcher.stop()
+        for fetcher in self.fetchers:
+            fetcher.join(timeout=2.0)
         self._give_back(self.desk.waiting(), begun=False)
         self._wait_quiet(stop, began)
         self.desk_stop()
@@ -171,6 +203,8 @@ class Worker:
         self.desk.wait_quiet(LAST_WORDS_S / 2)
         for thread in self.threads:
             thread.hush()
+        if self.loop_jobs is not None:
+            self.loop_jobs.hush()
         left = self.desk.running()
         self.abandoned = bool(left)
         _log.info("the grace period is over: requeueing %d running jobs", len(left))
@@ -221,8 +255,8 @@ def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     code = worker.run(stop)
     logs.flush()
     if code in (LEFT_JOBS, NO_REDIS):
-        for thread in worker.threads:  # what still runs was given back: it did not kill this process
-            slots.end(thread.number)
+        for number in range(config.slots):  # what still runs was given back: it did not kill this process
+            slots.end(number)
     if worker.abandoned or any(thread.given_up for thread in worker.threads):
         os._exit(code)  # threads that still run were given back: nothing here may end their jobs any more
     return code

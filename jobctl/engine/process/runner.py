@@ -17,6 +17,7 @@ from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.verdict import Running
 from jobctl.engine.dramatiq.broker import body_of
 from jobctl.engine.dramatiq.holding import OWN_OPTIONS, HeldMessage, LazyMessage
+from jobctl.engine.dramatiq.hooks import Hooks
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.runtime import Runtime, Task
 from jobctl.handlers.base import Attempt, AttemptCancelled
@@ -65,10 +66,15 @@ class Runner:
         del failure  # this frame is the caller of those in its traceback: it must not hold them, nor they it
         return outcome
 
+    @property
+    def hooks(self) -> Hooks:
+        """Dramatiq's, as the broker has them now."""
+        return self._broker.hooks
+
     def refused(self, message: HeldMessage) -> None:
         """A job is dead without an attempt: it has expired, its type stayed unknown, it killed its workers."""
         message.stuff_exception(RuntimeError(f"{message.record.error}: {message.record.message}"))
-        self._broker.hooks.ended(message, dead=True)
+        self.hooks.ended(message, dead=True)
 
     def _call(
         self, job: Running, task: Task, attempt: Attempt, message: HeldMessage
@@ -81,16 +87,19 @@ class Runner:
                 result = None if message.failed else task.run(attempt)
             hooks.after(message, result, None)
         except SkipMessage as skipped:
-            _log.info("job %s: skipped by a middleware", attempt.job_id)
-            if message.failed:
-                message.stuff_exception(skipped)
-            hooks.skipped(message)
+            self._skipped(attempt, message, skipped)
             return None, None
         except BaseException as failure:  # noqa: BLE001 - SystemExit and the interrupts are failures of the attempt too
             message.stuff_exception(failure)
             hooks.after(message, None, failure)
             return None, failure
         return result, None
+
+    def _skipped(self, attempt: Attempt, message: HeldMessage, skipped: SkipMessage) -> None:
+        _log.info("job %s: skipped by a middleware", attempt.job_id)
+        if message.failed:
+            message.stuff_exception(skipped)
+        self.hooks.skipped(message)
 
     def _judged(
         self, job: Running, message: HeldMessage, result: Any, failure: BaseException | None, stopped: str | None
@@ -110,7 +119,7 @@ class Runner:
             outcome = verdict.put_off(job.reserved, job.record, again.delay_ms, again.body)
         else:
             outcome = self._told(message, self._verdict(job, message, result, failure))
-        self._broker.hooks.ended(message, dead=outcome.kind == "bury")
+        self.hooks.ended(message, dead=outcome.kind == "bury")
         if message._exception is not None:
             message.clear_exception()
         return outcome
@@ -124,7 +133,7 @@ class Runner:
 
     def _told(self, message: HeldMessage, outcome: Outcome) -> Outcome:
         """A retry with the options that hooks have given to its message."""
-        again = self._broker.hooks.again(message, outcome.ended.delay_ms) if outcome.kind == "retry" else None
+        again = self.hooks.again(message, outcome.ended.delay_ms) if outcome.kind == "retry" else None
         if again is None:
             return outcome
         kept, known = ({n: v for n, v in m.options.items() if n not in _NOT_KEPT} for m in (again, message.body))

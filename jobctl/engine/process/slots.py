@@ -4,9 +4,9 @@ It outlives the child, so after a SIGKILL the supervisor still knows which jobs 
 only fetched. Writing costs less than a microsecond; nothing here takes a lock.
 
 Layout, native byte order: a header of 320 bytes (progress u64, jobs done u64, threads alive u32, ready u8, the
-supervisor's latest beat f64, quiet u8), then one slot of 320 bytes for each thread: a text's length u8, the text
-`TOKEN QUEUE ID`, at 304 the deadline f64 (0: none), and in the last byte the state. Times are on the monotonic clock,
-one for all processes.
+supervisor's latest beat f64, quiet u8), then slots of 320 bytes, one for each thread and then one for each job that the
+event loop may run at once: a text's length u8, the text `TOKEN QUEUE ID`, at 304 the deadline f64 (0: none), and in the
+last byte the state. Times are on the monotonic clock, one for all processes.
 """
 
 from __future__ import annotations
@@ -50,39 +50,40 @@ def shared_file(size: int) -> int:
 
 
 class SlotTable:
-    """The shared table of one child. The child writes, each thread its own slot; the supervisor reads."""
+    """The shared table of one child. The child writes, each thread its own slot and the loop's thread all others; the
+    supervisor reads."""
 
-    def __init__(self, fd: int, threads: int) -> None:
+    def __init__(self, fd: int, slots: int) -> None:
         """Map the table in `fd`, which stays the caller's to close. Raises OSError or ValueError."""
-        self.threads = threads
-        self._map = mmap.mmap(fd, SLOT_SIZE * (threads + 1))
+        self._ends = SLOT_SIZE * (slots + 1)
+        self._map = mmap.mmap(fd, self._ends)
 
     @staticmethod
-    def create_file(threads: int) -> int:
+    def create_file(slots: int) -> int:
         """A new, empty table's descriptor. Raises OSError."""
-        return shared_file(SLOT_SIZE * (threads + 1))
+        return shared_file(SLOT_SIZE * (slots + 1))
 
     # the child's side
 
-    def begin(self, thread: int, token: str, queue: str, job_id: str) -> None:
-        """Thread number `thread` (from 0) starts an attempt."""
+    def begin(self, slot: int, token: str, queue: str, job_id: str) -> None:
+        """Slot number `slot` (from 0) has an attempt."""
         encoded = f"{token} {queue} {job_id}".encode("utf-8", "replace")[:MAX_TEXT_BYTES]
-        start = SLOT_SIZE * (thread + 1)
+        start = SLOT_SIZE * (slot + 1)
         self._map[start : start + 1 + len(encoded)] = bytes((len(encoded),)) + encoded
         _TIME.pack_into(self._map, start + _DEADLINE, 0.0)
         self._map[start + _STATE] = _EXECUTING  # last: a table read in between shows the slot as idle
 
-    def limit(self, thread: int, deadline: float) -> None:
-        """The attempt of thread number `thread` has to end by `deadline`."""
-        _TIME.pack_into(self._map, SLOT_SIZE * (thread + 1) + _DEADLINE, deadline)
+    def limit(self, slot: int, deadline: float) -> None:
+        """The attempt in a slot has to end by `deadline`."""
+        _TIME.pack_into(self._map, SLOT_SIZE * (slot + 1) + _DEADLINE, deadline)
 
-    def end(self, thread: int) -> None:
-        """The attempt of thread number `thread` is over and its outcome is committed, or given up."""
-        self._map[SLOT_SIZE * (thread + 1) + _STATE] = _IDLE
+    def end(self, slot: int) -> None:
+        """The attempt in a slot is over and its outcome is committed, or given up."""
+        self._map[SLOT_SIZE * (slot + 1) + _STATE] = _IDLE
 
-    def give_up(self, thread: int) -> None:
-        """The attempt of thread number `thread` is over for Redis, but the thread cannot be made to end it."""
-        self._map[SLOT_SIZE * (thread + 1) + _STATE] = _GIVEN_UP
+    def give_up(self, slot: int) -> None:
+        """The attempt in a slot is over for Redis, but the thread or task cannot be made to end it."""
+        self._map[SLOT_SIZE * (slot + 1) + _STATE] = _GIVEN_UP
 
     def bump(self) -> None:
         """The child's main loop is alive; call it about once a second."""
@@ -164,7 +165,7 @@ class SlotTable:
 
     def _slots(self) -> range:
         """Where the slots begin."""
-        return range(SLOT_SIZE, SLOT_SIZE * (self.threads + 1), SLOT_SIZE)
+        return range(SLOT_SIZE, self._ends, SLOT_SIZE)
 
     def _attempt(self, start: int) -> Executing | None:
         return self._read(start) if self._map[start + _STATE] == _EXECUTING else None

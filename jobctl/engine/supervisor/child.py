@@ -86,8 +86,8 @@ def spawn(config: ChildConfig, command: Sequence[str] = CHILD_COMMAND) -> Child:
     try:
         descriptors.append(config_fd := shared_file(0))
         os.write(config_fd, config.encode())
-        descriptors.append(slots_fd := SlotTable.create_file(config.threads))
-        slots = SlotTable(slots_fd, config.threads)
+        descriptors.append(slots_fd := SlotTable.create_file(config.slots))
+        slots = SlotTable(slots_fd, config.slots)
         read_end, lifeline = os.pipe()
         descriptors.append(read_end)
         try:

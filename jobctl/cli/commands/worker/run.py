@@ -31,6 +31,15 @@ Threads = Annotated[
     typer.Option("--threads", min=1, max=1024, help="Threads per process (default: 2 per core in total).",
                  show_default=False),
 ]  # fmt: skip
+AsyncJobs = Annotated[
+    int,
+    typer.Option(
+        "--async-jobs",
+        min=1,
+        max=10_000,
+        help="Async jobs per process at once: on its event loop, without a thread.",
+    ),
+]
 Format = Annotated[LogFormat, typer.Option("--log-format", help="Format of the log lines on stderr.")]
 
 
@@ -42,6 +51,7 @@ def run(
     ] = "",
     processes: Processes = None,
     threads: Threads = None,
+    async_jobs: AsyncJobs = 100,
     burst: Annotated[bool, typer.Option("--burst", help="Exit when no job is waiting or running.")] = False,
     max_jobs: Annotated[
         int | None,
@@ -84,6 +94,7 @@ def run(
         queues=tuple(name.strip() for name in queues.split(",") if name.strip()),
         processes=processes,
         threads=threads,
+        async_jobs=async_jobs,
         burst=burst,
         max_jobs=max_jobs,
         max_memory=_size(max_memory),

@@ -1,0 +1,269 @@
+"""The event loop of a worker process: async jobs as tasks beside the threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from jobctl.engine.process import loop_runner
+from jobctl.engine.process.slots import SlotTable
+from jobctl.store.nouns.jobs import Found
+from tests.compat.inner import Inner, ended
+from tests.support import eventually
+
+JOBS = """\
+jobs:
+  meet: {python: "looped:meet", retries: {max: 0}}
+  who: {python: "looped:who"}
+  hold: {python: "looped:hold"}
+  plain: {python: "looped:plain"}
+  block: {python: "looped:block"}
+  late: {python: "looped:late", timeout: 100ms, retries: {max: 0}}
+  deaf: {python: "looped:deaf", timeout: 100ms, retries: {max: 0}}
+  swallow: {python: "looped:swallow", retries: {max: 0}}
+  harm: {python: "looped:harm", retries: {max: 0}}
+"""
+SOURCE = """\
+import asyncio
+import threading
+from contextvars import ContextVar
+
+import jobctl
+from dramatiq.middleware import CurrentMessage
+
+NOTE = ContextVar("NOTE", default="")
+FREE = threading.Event()
+SEEN = []
+gate = asyncio.Barrier(40)
+
+
+async def meet():
+    await gate.wait()
+    return threading.active_count()
+
+
+async def who(n):
+    before = NOTE.get()
+    NOTE.set(str(n))
+    await asyncio.sleep(0.01)
+    return [before, NOTE.get(), jobctl.current().id, CurrentMessage.get_current_message().message_id]
+
+
+async def hold():
+    SEEN.append("hold")
+    while not FREE.is_set():
+        await asyncio.sleep(0.01)
+
+
+def plain():
+    return threading.current_thread().name
+
+
+def block():
+    SEEN.append("block")
+    FREE.wait(60)
+
+
+async def late():
+    await asyncio.sleep(60)  # here
+
+
+async def deaf():
+    while not FREE.is_set():
+        try:
+            await asyncio.sleep(60)  # there
+        except asyncio.CancelledError:
+            SEEN.append("cancelled")
+
+
+async def swallow():
+    SEEN.append("swallow")
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        return "done all the same"
+
+
+async def ends_all():
+    raise SystemExit(3)
+
+
+async def harm(how):
+    loop = asyncio.get_running_loop()
+    match how:
+        case "stop":
+            loop.stop()
+        case "close":
+            loop.close()
+        case "exit":
+            raise SystemExit(3)
+        case "leave":
+            SEEN.append(asyncio.create_task(ends_all()))
+"""
+HOOKS = """\
+import threading
+from contextvars import ContextVar
+
+from dramatiq.middleware import Middleware
+
+TRACE = ContextVar("TRACE", default="")
+seen = []
+
+
+class Trace(Middleware):
+    def before_process_message(self, broker, message):
+        seen.append(("before", threading.current_thread().name))
+        TRACE.set(f"trace of {message.message_id}")
+
+    def after_process_message(self, broker, message, *, result=None, exception=None):
+        seen.append((f"after {result}", TRACE.get() == f"trace of {message.message_id}"))
+
+
+async def traced():
+    return TRACE.get()
+"""
+
+
+@pytest.fixture
+def inner(tmp_path: Path, redis_client: redis.Redis, redis_url: str) -> Iterator[Inner]:
+    inner = Inner(tmp_path, redis_url)
+    inner.module("looped", SOURCE)
+    yield inner
+    looped().FREE.set()
+    inner.stop()
+
+
+def looped() -> Any:
+    import looped  # type: ignore[import-not-found]
+
+    return looped
+
+
+def results(worker: Any, messages: list[Any]) -> list[Any]:
+    found = [ended(worker, message) for message in messages]
+    return [json.loads(one.result) for one in worker.store.jobs.results("default", found)]
+
+
+def send(worker: Any, name: str, **kwargs: Any) -> Any:
+    return worker.broker.actors[name].send(**kwargs)
+
+
+def dead(worker: Any, message: Any) -> Found:
+    found = ended(worker, message)
+    assert found.state == "dead"
+    return worker.store.jobs.detailed(found)  # type: ignore[no-any-return]
+
+
+def test_many_wait_at_once_on_one_loop_and_hold_no_thread(inner: Inner) -> None:
+    before = threading.active_count()
+    worker = inner.start(JOBS)
+    counts = results(worker, [send(worker, "meet") for _ in range(40)])
+    assert all(count - before < 20 for count in counts), "a job of those that meet has a thread of its own"
+
+
+def test_each_task_has_a_context_of_its_own(inner: Inner) -> None:
+    worker = inner.start(JOBS)
+    messages = [send(worker, "who", n=n) for n in range(10)]
+    assert results(worker, messages) == [["", str(n), m.message_id, m.message_id] for n, m in enumerate(messages)]
+
+
+def test_plain_jobs_behind_many_for_a_full_loop_get_their_threads(inner: Inner) -> None:
+    worker = inner.worker(JOBS, async_jobs=2)
+    for _ in range(300):
+        send(worker, "hold")
+    message = send(worker, "plain")
+    inner.run(worker)
+    assert results(worker, [message]) == ["job-0"]
+    assert looped().SEEN == ["hold"] * 2
+    looped().FREE.set()
+    eventually(lambda: worker.desk.done == 301)
+
+
+def test_async_jobs_behind_many_for_full_threads_get_to_the_loop(inner: Inner) -> None:
+    worker = inner.worker(JOBS)
+    for _ in range(100):
+        send(worker, "block")
+    message = send(worker, "who", n=1)
+    inner.run(worker)
+    assert ended(worker, message).state == "completed"
+    assert looped().SEEN == ["block"]
+
+
+def test_the_time_limit_cancels_the_task_and_the_record_says_where_it_stood(inner: Inner) -> None:
+    worker = inner.start(JOBS)
+    found = dead(worker, send(worker, "late"))
+    assert found.record.error == "Timeout"
+    assert "# here" in (found.attempts[-1].traceback or "")
+
+
+def test_one_that_ignores_its_time_limit_is_cancelled_again_then_given_up_with_its_stack(
+    inner: Inner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_runner, "KILL_GRACE_S", 0.1)
+    monkeypatch.setattr(loop_runner, "GRACE_S", 0.3)
+    slots = SlotTable(SlotTable.create_file(101), 101)
+    slots.set_beaten(float("inf"))
+    worker = inner.start(JOBS, slots=slots)
+    found = dead(worker, send(worker, "deaf"))
+    assert found.record.error == "Timeout"
+    assert "# there" in (found.attempts[-1].traceback or "")
+    assert len(looped().SEEN) > 1
+    eventually(lambda: slots.ready and slots.threads_alive == 0)  # so it is replaced
+    assert not slots.executing()
+
+
+def test_a_cancelled_job_that_swallows_it_is_cancelled_all_the_same(inner: Inner) -> None:
+    worker = inner.start(JOBS)
+    message = send(worker, "swallow")
+    eventually(lambda: looped().SEEN == ["swallow"])
+    worker.store.jobs.cancel("default", [(message.message_id, b"")], running=True)
+    assert ended(worker, message).state == "cancelled"
+
+
+def test_what_still_runs_after_the_grace_is_given_back(inner: Inner) -> None:
+    worker = inner.start(JOBS, grace_s=1.1)
+    message = send(worker, "hold")
+    eventually(lambda: looped().SEEN == ["hold"])
+    assert inner.drained(worker) == 0
+    found = worker.store.jobs.find(message.message_id)
+    assert (found.state, found.record.count) == ("waiting", 0)
+
+
+def test_the_supervisor_can_read_what_runs(inner: Inner) -> None:
+    slots = SlotTable(SlotTable.create_file(101), 101)
+    slots.set_beaten(float("inf"))
+    worker = inner.start(JOBS, slots=slots)
+    messages = [send(worker, "hold") for _ in range(30)]
+    eventually(lambda: {job.id for job in slots.executing()} == {message.message_id for message in messages})
+    looped().FREE.set()
+    eventually(lambda: not slots.running)
+
+
+@pytest.mark.parametrize(
+    ("how", "error"), [("stop", None), ("close", "RuntimeError"), ("exit", "SystemExit"), ("leave", None)]
+)
+def test_the_loop_survives_what_a_job_does_to_it(inner: Inner, how: str, error: str | None) -> None:
+    worker = inner.start(JOBS)
+    assert ended(worker, send(worker, "harm", how=how)).record.error == error
+    assert ended(worker, send(worker, "who", n=1)).state == "completed"
+
+
+def test_middleware_of_an_application_is_called_beside_the_loop_in_the_tasks_own_context(inner: Inner) -> None:
+    inner.module("hooked", HOOKS)
+    jobs = 'worker: {middleware: ["hooked:Trace"]}\njobs:\n  traced: {python: "hooked:traced"}\n'
+    worker = inner.start(jobs)
+    message = send(worker, "traced")
+    trace = f"trace of {message.message_id}"
+    assert results(worker, [message]) == [trace]
+    import hooked  # type: ignore[import-not-found]
+
+    (first, thread), after = hooked.seen
+    assert first == "before"
+    assert thread.startswith("middleware")
+    assert after == (f"after {trace}", True)
