@@ -16,11 +16,13 @@ from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
 from jobctl.store.data import records
 from jobctl.store.nouns import logs
+from jobctl.store.nouns.audit import AuditEntry
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
     "Job": records.Job,
     "Hold": records.Hold,
+    "Touch": records.Touch,
     "Progress": records.Progress,
     "Enqueued": records.EnqueuedJob,
     "Attempt": records.AttemptRecord,
@@ -33,6 +35,7 @@ RECORDS = {
     "Bulk result": records.BulkResult,
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
+    "Audit entry": AuditEntry,
     "Count": Count,
     "Explained filter": Explained,
     "Limit": records.LimitRow,

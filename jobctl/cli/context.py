@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
     from jobctl.cli.view.table import Column
     from jobctl.store import Store
+    from jobctl.store.data.origin import Origin
 
 
 __all__ = ["Context", "Output", "Times", "explain"]
@@ -136,9 +138,30 @@ class Context:
                 self._settled(), catalog, url=url, retries=retries, timeout_s=timeout_s, health_check_s=0
             )
             store.rules = self._redacted
+            store.origin = self._origin()
             self._opened[key] = store
         opened: Store = self._opened[key]
         return opened
+
+    def because(self, reason: str) -> None:
+        """Why this command changes something; said before the store is opened."""
+        self._opened["reason"] = reason
+
+    def _origin(self) -> Origin:
+        """What the audit log says of this command: what was typed, without secrets."""
+        from jobctl.store.data.origin import Origin
+
+        typed = sys.argv[1:]
+        if "--unredacted" in typed:
+            from jobctl.ops.filters.lex import masked
+
+            typed = [masked([word]) if "args." in word else word for word in typed]
+        words = [redacted(word) if "://" in word else word for word in typed]
+        return Origin(
+            command=shlex.join(["jobctl", *words]),
+            profile=self.settings.profile or "",
+            reason=self._opened.get("reason", ""),
+        )
 
     def catalog_if_sound(self) -> Catalog | None:
         """The catalog, or None where there is none or it cannot be used: for callers that can do without it."""

@@ -154,6 +154,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("set", "Change when a schedule is due, without a deploy, permanently or for a time."),
         ),
     ),
+    Entry("audit", "Show who changed what by hand, when, how and why.", LOOK),
     Entry("doctor", "Check this deployment for problems, and say how to fix them.", LOOK),
     Entry("ps", "Show the live workers and schedulers.", LOOK),
     Group(

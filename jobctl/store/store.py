@@ -40,6 +40,7 @@ class Store(Namespace):
         """The same namespace through another client (other time-outs, a blocking connection)."""
         other = Store(client, self.namespace, rules=self.rules)
         other.keys, other.mint, other._seen = self.keys, self.mint, self._seen
+        other.origin = self.origin
         topology.bind(client, self.keys.token())
         return other
 

@@ -10,6 +10,7 @@ import typer
 from jobctl.cli.explain import Explain
 from jobctl.cli.parse import complete
 from jobctl.cli.parse.options import OptionSet
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.parse.reveal import Unredacted
 
 FILTERS = "queue: job: state: group: error~ args.KEY= label: since: until: attempts: took: host: id:"
@@ -70,6 +71,7 @@ class Answers(OptionSet):
         typer.Option("--max", metavar="N", min=0, help="Refuse to change more than N jobs.", show_default=False),
     ] = None
     explain: Explain = False
+    reason: Reason = ""
 
     @property
     def only_look(self) -> bool:

@@ -61,6 +61,7 @@ def change(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> in
     """Change the selected jobs; see `carry_out`."""
     if not answers.only_look:
         ctx.require_writable(f"{verb.does} {verb.noun}s")
+    ctx.because(answers.reason)
     store = ctx.store(retries=2)
     return change_selection(ctx, store, verb, choose(ctx, store, verb, selected), answers)
 

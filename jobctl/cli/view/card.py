@@ -13,7 +13,7 @@ from jobctl.cli.view.formats import to_json
 from jobctl.cli.view.held import sentence
 from jobctl.cli.view.paint import Paint
 from jobctl.cli.view.table import cut, terminal_width, wrapped
-from jobctl.store.data.records import AttemptRecord, Job
+from jobctl.store.data.records import AttemptRecord, Job, Touch
 from jobctl.store.data.states import BY_NAME
 from jobctl.text import first_line, sanitize
 
@@ -30,6 +30,7 @@ def card(ctx: Context, job: Job) -> str:
         _section(paint, "progress", [cut(bar(job.progress, fine=paint.glyphs), _room(ctx, 4))] if job.progress else []),
         _section(paint, "payload", _json(job.payload)),
         _section(paint, "timeline", list(_timeline(ctx, job))),
+        _section(paint, "changed by hand", [_touch(ctx, touch) for touch in job.touched]),
         _section(paint, _attempts_title(job), list(_attempts(ctx, job, paint))),
         _section(paint, _traceback_title(job), _traceback(job)),
         _section(paint, "result", [] if job.result is None else _json(job.result)),
@@ -125,6 +126,11 @@ def _timeline(ctx: Context, job: Job) -> Iterator[str]:
             yield f"{iso(moment)}  {what}"
         else:
             yield f"{moment.astimezone():%Y-%m-%d %H:%M:%S}  {what:<15}{relative(moment)}"
+
+
+def _touch(ctx: Context, touch: Touch) -> str:
+    reason = f": {sanitize(touch.reason, limit=200)}" if touch.reason else ""
+    return f"{_when(ctx, touch.at):<9}  {sanitize(touch.action)}  {sanitize(touch.who)}{reason}"
 
 
 def _attempts_title(job: Job) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from jobctl.errors import RedisUnavailable
 from jobctl.ops.bulk.plan import Planned
 from jobctl.ops.bulk.verb import Tally, Tried, Verb
+from jobctl.store.data.ids import JobRef
+from jobctl.store.nouns.audit import MAX_JOBS
 
 if TYPE_CHECKING:
     from jobctl.store import Store
@@ -23,6 +25,8 @@ class Run:
 
     def __init__(self, store: Store, verb: Verb, planned: Planned) -> None:
         self.tally = Tally(planned.matched)
+        self._ended = False
+        self._changed: list[JobRef] = []
         self._store = store
         self._verb = verb
         self._planned = planned
@@ -34,16 +38,24 @@ class Run:
         """
         try:
             yield from self._batches()
+            self._ended = True
         finally:
             if self.tally.changed:
-                words = self._planned.selection.words[:MAX_WORDS]
                 with suppress(RedisUnavailable):
-                    self._store.audit.add(self._verb.name, words, self.tally.changed, self._detail())
+                    self._note()
 
-    def _detail(self) -> str:
-        if self._verb.detail or self._planned.selection.by_name:
-            return self._verb.detail
-        return f"{self.tally.matched} matched, {self.tally.failed} failed"
+    def _note(self) -> None:
+        tally = self.tally
+        self._store.audit.add(
+            self._verb.name,
+            self._planned.selection.words[:MAX_WORDS],
+            tally.changed,
+            self._verb.detail,
+            matched=tally.matched,
+            failed=tally.failed,
+            outcome="stopped" if tally.left > 0 and not self._ended else "partly" if tally.failed else "done",
+            jobs=self._changed,
+        )
 
     def _batches(self) -> Iterator[list[Tried]]:
         if self._planned.ids is None:
@@ -54,6 +66,7 @@ class Run:
             for start in range(0, len(ids), BATCH):
                 tried = try_batch(self._store, self._verb, queue, ids[start : start + BATCH])
                 self.tally.count(tried)
+                self._changed += [one.ref for one in tried if one.changed][: MAX_JOBS + 1 - len(self._changed)]
                 yield tried
 
     def after(self) -> list[Tried]:

@@ -50,8 +50,18 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
 
 
+class Touch(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of a job by hand, from the audit log."""
+
+    at: datetime
+    who: str
+    action: str
+    reason: str | None
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held`.
+    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held` and
+    `touched`.
 
     `attempts` is empty in lists, which do not read them.
     """
@@ -76,6 +86,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     message: str | None = None
     held: tuple[Hold, ...] = ()
+    touched: tuple[Touch, ...] = ()
 
 
 class EnqueuedJob(Job, frozen=True, kw_only=True):

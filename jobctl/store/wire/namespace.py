@@ -11,6 +11,7 @@ from jobctl import redaction
 from jobctl.errors import WrongKind
 from jobctl.names import of_queues
 from jobctl.store.data.ids import Mint, write
+from jobctl.store.data.origin import NOBODY
 from jobctl.store.wire import layout, topology
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.keys import Keys
@@ -36,6 +37,7 @@ class Namespace:
             topology.bind(client, self.keys.token())
         self.mint = Mint()
         self.rules = rules
+        self.origin = NOBODY
         self._seen = False
         self._runner = Runner(client)
         self._built: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}

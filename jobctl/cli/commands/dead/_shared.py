@@ -51,6 +51,7 @@ def change_letters(ctx: Context, verb: Verb, selected: Selected, answers: Answer
     """Change dead letters; before that, all that stock workers left is taken in. A dry run takes in as a look does."""
     if not answers.only_look:
         ctx.require_writable(f"{verb.does} dead letters")
+    ctx.because(answers.reason)
     store = ctx.store()
     selection = choose(ctx, store, verb, selected)
     if take_in(ctx, store, selection, everything=not answers.only_look):

@@ -20,6 +20,7 @@ def release(ctx: Context, selected: Selected, answers: Answers) -> int:
 
     if not answers.only_look:
         ctx.require_writable("free unique keys")
+    ctx.because(answers.reason)
     store = ctx.store(retries=2)
     selection = choose(ctx, store, verbs.release(by_name=False), selected)
     return change_selection(ctx, store, verbs.release(by_name=selection.by_name), selection, answers)

@@ -29,6 +29,7 @@ def show(
     Example: jobctl job show 1m80w17s0w7jd106qwm2 -o json
     """
     from jobctl.ops import held
+    from jobctl.ops.audit import touched
     from jobctl.ops.jobs import locate_all
 
     store = ctx.store(retries=2)
@@ -42,7 +43,7 @@ def show(
         watch_job(ctx, store, ids[0], queue, unredacted=unredacted)
         return 0
     found, errors = locate_all(store, ids, queue)
-    jobs = [held.shown(store, job, unredacted=unredacted) for job in found]
+    jobs = [touched(store, held.shown(store, job, unredacted=unredacted)) for job in found]
     if ctx.output is Output.TABLE:
         from jobctl.cli.view.card import card
 

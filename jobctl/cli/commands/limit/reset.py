@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.limit._shared import Name, columns_for
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 
 
 @command
@@ -18,6 +19,7 @@ def reset(
     key: Annotated[
         str | None, typer.Option("--key", help="Reset only the usage of this key.", show_default=False)
     ] = None,
+    reason: Reason = "",
 ) -> None:
     """Restore a limit to the catalog's value, and reset its usage.
 
@@ -28,6 +30,7 @@ def reset(
     from jobctl.ops import limits
 
     ctx.require_writable("reset limits")
+    ctx.because(reason)
     rows, changed = limits.reset(ctx.store(), ctx.catalog_if_any(), name, key)
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, columns_for(ctx))

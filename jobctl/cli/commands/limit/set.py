@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.limit._shared import Name, columns_for
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.parse.until import For, Until, end_of
 from jobctl.cli.view.lines import moment
 from jobctl.errors import UsageError
@@ -42,6 +43,7 @@ def set(  # noqa: A001 - the verb
     ] = None,
     duration: For = None,
     until: Until = None,
+    reason: Reason = "",
 ) -> None:
     """Change a limit at once for all workers, permanently or for a time.
 
@@ -53,6 +55,7 @@ def set(  # noqa: A001 - the verb
 
     parsed = _rate(rate, concurrency, burst)
     ctx.require_writable("set limits")
+    ctx.because(reason)
     store = ctx.store()
     until_ms = end_of(duration, until, store.processes.now_ms)
     row = limits.change(

@@ -21,6 +21,7 @@ def empty(ctx: Context, name: Name, answers: Answers, filters: Filters = None) -
 
     if not answers.only_look:
         ctx.require_writable("empty queues")
+    ctx.because(answers.reason)
     store = ctx.store()
     chosen = emptying.choose(store, ctx.catalog_if_any(), name, filters or ())
     if answers.explain:

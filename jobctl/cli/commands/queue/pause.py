@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.queue._pauses import PAUSES, All, Names, Types
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.parse.until import For, Until, end_of
 from jobctl.cli.view.lines import moment
 
@@ -24,7 +25,7 @@ def pause(
     everything: All = False,
     duration: For = None,
     until: Until = None,
-    reason: Annotated[str, typer.Option("--reason", help="The reason, shown to others.", show_default=False)] = "",
+    reason: Reason = "",
     block_producers: Annotated[
         bool, typer.Option("--block-producers", help="Also refuse new jobs: `enqueue` exits with 5.")
     ] = False,
@@ -39,6 +40,7 @@ def pause(
     from jobctl.ops import pauses
 
     ctx.require_writable("pause queues")
+    ctx.because(reason)
     store = ctx.store()
     until_ms = end_of(duration, until, store.processes.now_ms)
     targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from jobctl.cli.commands.queue._pauses import PAUSES, All, Names, Types
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.view.lines import moment
 
 
 @command
-def resume(ctx: Context, names: Names = None, types: Types = None, everything: All = False) -> None:
+def resume(
+    ctx: Context, names: Names = None, types: Types = None, everything: All = False, reason: Reason = ""
+) -> None:
     """End pauses of queues, job types, or everything.
 
     --all ends a pause of everything; pauses of single queues and job types remain.
@@ -19,6 +22,7 @@ def resume(ctx: Context, names: Names = None, types: Types = None, everything: A
     from jobctl.ops import pauses
 
     ctx.require_writable("resume queues")
+    ctx.because(reason)
     store = ctx.store()
     targets = pauses.scopes(store, ctx.catalog_if_any(), names or (), types or (), everything=everything)
     rows = pauses.resume(store, targets)

@@ -28,7 +28,6 @@ Those = Annotated[
     list[str],
     typer.Argument(metavar="NAME…", help=NAME_HELP, autocompletion=complete.schedules, show_default=False),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="The reason, shown to others.", show_default=False)]
 
 
 def name_of(ctx: Context, tick: datetime) -> str | None:

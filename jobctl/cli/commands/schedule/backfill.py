@@ -12,6 +12,7 @@ from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.commands.schedule._shared import Name
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def backfill(
     maximum: Annotated[
         int | None, typer.Option("--max", min=1, help="Refuse if more ticks have no job.", show_default=False)
     ] = None,
+    reason: Reason = "",
 ) -> int:
     """Enqueue the ticks between two times that have no job: missed, skipped, paused, or before there was a scheduler.
 
@@ -50,6 +52,7 @@ def backfill(
 
     if not dry_run:
         ctx.require_writable("backfill schedules")
+    ctx.because(reason)
     store, catalog = ctx.store(), ctx.catalog()
     since_ms, until_ms = parse_past(since), None if until is None else parse_past(until)
     allowed = None if rate is None else _rate(rate)

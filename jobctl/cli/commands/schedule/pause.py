@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from jobctl.cli.commands.schedule._shared import Reason, Those, show_changed
+from jobctl.cli.commands.schedule._shared import Those, show_changed
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.parse.until import For, Until, end_of
 from jobctl.cli.view.lines import moment
 
@@ -28,6 +29,7 @@ def pause(
     from jobctl.ops.schedules import change
 
     ctx.require_writable("pause schedules")
+    ctx.because(reason)
     store = ctx.store()
     until_ms = end_of(duration, until, store.processes.now_ms)
     change.pause(store, ctx.catalog(), names, until_ms, reason)

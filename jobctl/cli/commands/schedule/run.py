@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.schedule._shared import Name
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.view.enqueued import show
 
 
@@ -20,6 +21,7 @@ def run(
         str | None,
         typer.Option("--at", metavar="TIME", help="As for a tick at this time of the past.", show_default=False),
     ] = None,
+    reason: Reason = "",
 ) -> None:
     """Enqueue a schedule's job now, whatever its history says, and print the job's id.
 
@@ -33,5 +35,6 @@ def run(
 
     ctx.require_writable("run schedules")
     catalog, at_ms = ctx.catalog(), None if at is None else parse_past(at)
+    ctx.because(reason)
     store = ctx.store()
     show(ctx, store, fill.run(store, catalog, name, at_ms))

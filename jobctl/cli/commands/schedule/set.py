@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.commands.schedule._shared import Name, Reason, show_changed
+from jobctl.cli.commands.schedule._shared import Name, show_changed
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.cli.parse.until import For, Until, end_of
 from jobctl.cli.view.lines import moment
 from jobctl.errors import UsageError
@@ -50,6 +51,7 @@ def set(  # noqa: A001 - the verb
     ctx.require_writable("change schedules")
     if reset and any(given is not None for given in (cron, every, timezone, duration, until)):
         raise UsageError("--reset goes alone")
+    ctx.because(reason)
     store, catalog = ctx.store(), ctx.catalog()
     if reset:
         done = change.reset(store, catalog, name)

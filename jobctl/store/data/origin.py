@@ -1,0 +1,16 @@
+"""Where changes come from: what the audit log says of the one who makes them."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed, under which profile, and why. Empty where nobody typed: the entry of a worker or a program."""
+
+    command: str = ""
+    profile: str = ""
+    reason: str = ""
+
+
+NOBODY = Origin()
