@@ -18,7 +18,8 @@ from tests.support import PATIENCE_S, Cli, eventually
 
 JOB_FIELDS = [
     "id", "type", "queue", "state", "priority", "label", "parent", "payload", "enqueued_at", "due_at", "started_at",
-    "finished_at", "max_retries", "attempt_count", "attempts", "progress", "result", "error", "message", "held", "touched",
+    "finished_at", "max_retries", "attempt_count", "attempts", "progress", "result", "error", "message", "held",
+    "touched",
 ]  # fmt: skip
 ENQUEUED_FIELDS = [*JOB_FIELDS, "outcome", "holder", "replaced"]
 
