@@ -65,9 +65,9 @@ def _drained(
     peer.fill(job, count)
     with peer.worker(threads, processes) as process:
         until(lambda: peer.left() < count)
-        began, left, cpu, server = time.monotonic(), max(1, peer.left()), _cpu(process), _server_cpu(bench)
+        began, left, cpu, server = time.monotonic(), max(1, peer.left()), cpu_of(process), _server_cpu(bench)
         ended = until(lambda: peer.left() == 0)
-        worker_cpu, server_cpu = _cpu(process) - cpu, _server_cpu(bench) - server
+        worker_cpu, server_cpu = cpu_of(process) - cpu, _server_cpu(bench) - server
     return left / (ended - began), worker_cpu / left * 1e6, server_cpu / left * 1e6
 
 
@@ -147,7 +147,7 @@ def lines(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
     source.write_text("".join(json.dumps({"n": n, "to": "a@example.com"}) + "\n" for n in range(count)))
     for _ in range(bench.repeats):
         argv = [sys.executable, "-m", "jobctl", "enqueue", "checked", "--from", str(source), "-q"]
-        row.samples.setdefault("jobctl", []).append(count / _run(bench, argv))
+        row.samples.setdefault("jobctl", []).append(count / run_for(bench, argv))
         bench.client().flushdb()
     return [row]
 
@@ -161,10 +161,10 @@ def start(bench: Bench, _peers: Sequence[Peer]) -> list[Row]:
         "redis ping": [sys.executable, "-c", ping],
     }
     for argv in processes.values():
-        _run(bench, argv)  # compiles what it imports
+        run_for(bench, argv)  # compiles what it imports
     for _ in range(max(5, bench.repeats * 3)):
         for name, argv in processes.items():
-            row.samples.setdefault(name, []).append(_run(bench, argv) * 1000)
+            row.samples.setdefault(name, []).append(run_for(bench, argv) * 1000)
     bench.client().flushdb()
     return [row]
 
@@ -185,11 +185,11 @@ def idle(bench: Bench, peers: Sequence[Peer]) -> list[Row]:
         with peer.worker(threads=4) as process:
             _warm(bench, peer)
             time.sleep(2.0)  # what a worker does once, when it starts, is over
-            before, cpu = redis.info("stats")["total_commands_processed"], _cpu(process)
+            before, cpu = redis.info("stats")["total_commands_processed"], cpu_of(process)
             time.sleep(seconds)
             spent = redis.info("stats")["total_commands_processed"] - before - 1
             rows[0].samples.setdefault(peer.name, []).append(spent / seconds)
-            rows[1].samples.setdefault(peer.name, []).append((_cpu(process) - cpu) / seconds * 100)
+            rows[1].samples.setdefault(peer.name, []).append((cpu_of(process) - cpu) / seconds * 100)
             opened = {client["id"] for client in redis.client_list()} - others
             rows[2].samples.setdefault(peer.name, []).append(len(opened) - 1.0)  # one is that of the job which ran
     return rows
@@ -231,7 +231,7 @@ def _warm(bench: Bench, peer: Peer) -> None:
     until(lambda: bool(redis.llen("bench:latency")))
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu_of(process: psutil.Process) -> float:
     """CPU seconds of a process and its children."""
     total = 0.0
     for one in (process, *process.children(recursive=True)):
@@ -250,7 +250,7 @@ def _timed(action: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def _run(bench: Bench, argv: list[str]) -> float:
+def run_for(bench: Bench, argv: list[str]) -> float:
     with LOG.open("ab") as log:
         return _timed(
             lambda: subprocess.run(

@@ -133,7 +133,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("next", "Show when schedules are due next, in their own zone and in UTC."),
             Entry(
                 "history",
-                "Show what became of a schedule's ticks, the latest first: enqueued, missed, skipped, paused, and why.",
+                "Show what became of the ticks of schedules, the latest first: enqueued, missed or skipped, and why.",
             ),
             Entry(
                 "calendar",

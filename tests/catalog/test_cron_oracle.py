@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
+from jobctl.catalog.schedules import cron_problem
 from jobctl.catalog.ticks import ticks
 
 ZONES = [
@@ -50,7 +51,8 @@ MINUTES, HOURS = items(0, 59), items(0, 23) | st.sampled_from(["0", "1", "2", "3
 DATES, MONTH = items(1, 28) | st.sampled_from(["29", "30", "31", "1-15", "L"]), items(1, 12, MONTHS)
 DAYS_OF_WEEK = items(0, 7, WEEKDAYS) | st.sampled_from(["mon-fri", "7", "sat,sun", "1#1", "5#5", "5L", "0L"])
 TIMES = st.tuples(MINUTES | ANY, HOURS | ANY).map(" ".join)
-CRONS = st.tuples(TIMES, ANY | DATES, ANY | MONTH, ANY | DAYS_OF_WEEK).map(" ".join)
+LINES = st.tuples(TIMES, ANY | DATES, ANY | MONTH, ANY | DAYS_OF_WEEK).map(" ".join)
+CRONS = LINES.filter(lambda cron: cron_problem(cron) is None)
 
 
 def numbers(field: str, low: int, high: int, words: list[str], first: int) -> set[int]:

@@ -219,6 +219,23 @@ def test_run_enqueues_now_and_is_noted(planned: Project) -> None:
     assert planned.cli("schedule", "run", "morning", "--at", "2999-01-01").code == 2
 
 
+def test_the_history_of_several_schedules_is_in_order_and_says_whose_each_tick_is(planned: Project) -> None:
+    last = away(planned, 3)
+    ticks = planned.store.schedules
+    ticks.let_pass("minutely", [last + MINUTE, last + 2 * MINUTE], last + 3 * MINUTE, "missed", "away")
+    ticks.let_pass("theirs", [last + MINUTE // 2, last + 90_000], last + 3 * MINUTE, "missed", "away")
+    ticks.announce([("theirs", "d", last)])
+    rows = planned.cli("schedule", "history", "-o", "json").json()
+    assert [row["schedule"] for row in rows] == ["minutely", "theirs", "minutely", "theirs", "minutely"]
+    assert [row["due_at"] for row in rows] == sorted((row["due_at"] for row in rows), reverse=True)
+    ran = planned.cli("schedule", "history", "-n", "2")
+    assert [line.split()[1] for line in ran.out.splitlines()] == ["SCHEDULE", "minutely", "theirs"]
+    assert "these are the latest 2" in ran.err
+    one = planned.cli("schedule", "history", "minutely", "morning", "-o", "json", "-n", "2").json()
+    assert [row["schedule"] for row in one] == ["minutely", "minutely"]
+    assert planned.cli("schedule", "history", "minutely", "nope").code == 4
+
+
 def test_times_set_by_hand_hold_until_they_are_reset(planned: Project) -> None:
     scheduler = planned.start("scheduler").ready()
     ran = planned.cli("schedule", "set", "morning", "--every", "1s", "--for", "1h")

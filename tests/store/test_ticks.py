@@ -364,6 +364,18 @@ def test_the_history_is_bounded_and_says_from_when_it_is_known(store: Store, sta
     assert tick(store, first + 19 * STEP, "backfill").outcome == "forgotten"
 
 
+def test_long_histories_are_read_to_their_end_in_order(store: Store, start: int) -> None:
+    first = start - 1_500 * STEP
+    for name, step in (("s", STEP), ("t", 3 * STEP)):
+        due = range(first, start, step)
+        store.schedules.let_pass(name, due, start, "missed", "away")
+    found = [(row.due_ms, name) for name, row in store.ticks.newest_first(["s", "t", "none"])]
+    assert len(found) == 2_000
+    assert [due for due, _ in found] == sorted((due for due, _ in found), reverse=True)
+    part = store.ticks.newest_first(["t"], before_ms=first + 9 * STEP, since_ms=first + 3 * STEP)
+    assert [(row.due_ms - first) // STEP for _, row in part] == [9, 6, 3]
+
+
 def test_a_run_by_hand_stands_beside_the_tick_of_its_time(store: Store, start: int) -> None:
     tick(store, start)
     for number in range(3):

@@ -25,7 +25,9 @@ def effective(store: Store, catalog: Catalog) -> Mapping[str, Schedule]:
     """The catalog's schedules, with the times that were set by hand. Those that are of no use here are passed over: who
     set them may know time zones that this machine does not."""
     by_hand = store.schedules.by_hand()
-    return {name: with_sets(one, by_hand.get(name, ())) for name, one in catalog.schedules.items()}
+    if not by_hand:
+        return catalog.schedules
+    return {name: with_sets(one, by_hand[name]) if name in by_hand else one for name, one in catalog.schedules.items()}
 
 
 def with_sets(schedule: Schedule, sets: Iterable[ByHand]) -> Schedule:

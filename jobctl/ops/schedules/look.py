@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ def ls(store: Store, catalog: Catalog | None, names: Iterable[str] = ()) -> list
     """
     schedules, wanted = {} if catalog is None else effective(store, catalog), list(names)
     announced = store.schedules.announced()
-    foreign = announced.keys() - {*schedules, *store.schedules.roots(schedules).values()}
+    foreign = _foreign_names(store, schedules, announced)
     others = sorted(foreign.intersection(wanted) if wanted else foreign)
     own = [name for name in wanted if name not in foreign]
     known = [] if wanted and not own else named(schedules, own)
@@ -145,18 +145,30 @@ def _pause(pause: SchedulePause | None) -> dict[str, Any]:
 
 
 def history(
-    store: Store, catalog: Catalog | None, name: str, *, limit: int, since_ms: int | None, until_ms: int | None
-) -> list[PastTick]:
-    """What became of a schedule's latest ticks, newest first; it may be one that the catalog no longer has.
+    store: Store, catalog: Catalog | None, names: Iterable[str] = (), *, since_ms: int | None, until_ms: int | None
+) -> Iterator[PastTick]:
+    """What became of the ticks of some schedules, or of all, newest first; they may be such as the catalog no longer
+    has.
 
-    Raises NothingMatched if nobody knows the schedule.
+    Raises NothingMatched if nobody knows a schedule.
     """
-    found = store.ticks.history(name, before_ms=until_ms, since_ms=since_ms, limit=limit)
-    if not found and (catalog is None or name not in catalog.schedules) and not store.ticks.counts([name])[name]:
-        if catalog is not None:
-            named(catalog.schedules, [name])
-        raise NothingMatched(f"no schedule {name[:120]} has a history", "`jobctl schedule ls` shows them all")
-    return [past(row, name) for row in found]
+    wanted, known = list(dict.fromkeys(names)), {} if catalog is None else catalog.schedules
+    for name in wanted:
+        if name not in known and not store.ticks.counts([name])[name]:
+            if catalog is not None:
+                named(known, [name])
+            raise NothingMatched(f"no schedule {name[:120]} has a history", "`jobctl schedule ls` shows them all")
+    rows = store.ticks.newest_first(wanted or _all(store, known), before_ms=until_ms, since_ms=since_ms)
+    return (past(row, name) for name, row in rows)
+
+
+def _all(store: Store, known: Mapping[str, Schedule]) -> list[str]:
+    """The schedules of the catalog, and those that only other catalogs have, or had."""
+    return [*known, *sorted(_foreign_names(store, known, store.schedules.announced()))]
+
+
+def _foreign_names(store: Store, known: Mapping[str, Schedule], announced: Mapping[str, int]) -> set[str]:
+    return announced.keys() - {*known, *store.schedules.roots(known).values()}
 
 
 def past(row: TickRow, schedule: str) -> PastTick:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,8 @@ from jobctl.store.wire.connection import mapping
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
+FIRST_ROWS, MORE_ROWS = 1_000, 100
+"""Rows that are read of several schedules at first, and then of each."""
 MOST_OPEN = 100
 """Jobs of one schedule that are looked at together."""
 
@@ -64,6 +67,43 @@ class Ticks:
                 desc=True, byscore=True, offset=0, num=limit,
             )  # fmt: skip
         return [_row(member) for member in found]
+
+    def newest_first(
+        self, schedules: Iterable[str], *, before_ms: int | None = None, since_ms: int | None = None
+    ) -> Iterator[tuple[str, TickRow]]:
+        """The rows of several schedules together, each with its schedule's name, newest first; those of `before_ms` and
+        `since_ms` themselves are among them. Reads as far as it is asked for more."""
+        kept = roots(self._store, schedules)
+        newest, oldest = "+inf" if before_ms is None else before_ms, "-inf" if since_ms is None else since_ms
+        count = max(1, FIRST_ROWS // max(1, len(kept)))
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            for root in kept.values():
+                key = self._store.keys.history(root)
+                pipe.zrange(key, newest, oldest, desc=True, byscore=True, offset=0, num=count)
+            pages = pipe.execute()
+        each = [
+            self._onwards(name, root, [_row(member) for member in page], oldest, count)
+            for (name, root), page in zip(kept.items(), pages, strict=True)
+            if page
+        ]
+        return merge(*each, key=lambda pair: -pair[1].due_ms)
+
+    def _onwards(
+        self, name: str, root: str, rows: list[TickRow], oldest: int | str, count: int
+    ) -> Iterator[tuple[str, TickRow]]:
+        """The rows of one schedule, of which the first `count` are known."""
+        newest, offset = rows[0].due_ms, 0
+        while rows:
+            yield from ((name, row) for row in rows)
+            if len(rows) < count:
+                return
+            offset, count = offset + len(rows), MORE_ROWS
+            with mapping():
+                found = self._store.client.zrange(
+                    self._store.keys.history(root), newest, oldest, desc=True, byscore=True, offset=offset, num=count
+                )
+            rows = [_row(member) for member in found]
 
     def latest(self, schedules: Sequence[str]) -> dict[str, TickRow]:
         """The newest row of each that has one."""

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobctl.cli.commands.schedule._shared import Name, name_of
+from jobctl.cli.commands.schedule._shared import Names, name_of
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.lines import moment
 from jobctl.cli.view.paint import style_of
-from jobctl.cli.view.table import Column
+from jobctl.cli.view.table import NAME, Column
 
 if TYPE_CHECKING:
     from jobctl.ops.schedules.look import PastTick
 
 PAGE = 50
-ALL = 20_000
-"""As many rows as a history can have: its ticks, and runs by hand."""
 
 
 @command
 def history(
     ctx: Context,
-    name: Name,
+    names: Names = None,
     limit: Annotated[
         int | None,
         typer.Option(
@@ -39,10 +38,10 @@ def history(
         str | None, typer.Option("--until", metavar="TIME", help="Only ticks due until then.", show_default=False)
     ] = None,
 ) -> None:
-    """Show what became of a schedule's ticks, the latest first: enqueued, missed, skipped, paused, and why.
+    """Show what became of the ticks of schedules, the latest first: enqueued, missed or skipped, and why.
 
-    The latest 10,000 ticks of a schedule are kept, for 400 days. OUTCOME is the state of the tick's job once that has
-    ended.
+    Without a NAME it is those of all schedules. The latest 10,000 ticks of a schedule are kept, for 400 days. OUTCOME
+    is the state of the tick's job once that has ended.
 
     Example: jobctl schedule history daily-report --since 7d
     """
@@ -50,18 +49,17 @@ def history(
     from jobctl.ops.when import parse_past
 
     since_ms, until_ms = (None if text is None else parse_past(text) for text in (since, until))
-    shown = limit or (PAGE if ctx.output is Output.TABLE else ALL)
-    rows = look.history(
-        ctx.store(), ctx.catalog_for_a_look(), name, limit=shown + 1, since_ms=since_ms, until_ms=until_ms
-    )
-    ctx.emit(rows[:shown], _columns(ctx), empty="no ticks yet")
-    if len(rows) > shown:
+    rows = look.history(ctx.store(), ctx.catalog_for_a_look(), names or (), since_ms=since_ms, until_ms=until_ms)
+    shown = limit or (PAGE if ctx.output is Output.TABLE else None)
+    ctx.emit(islice(rows, shown), _columns(ctx, several=len(names or ()) != 1), empty="no ticks yet")
+    if shown is not None and next(rows, None) is not None:
         ctx.say(f"these are the latest {shown:,}; older ones with --limit or --until")
 
 
-def _columns(ctx: Context) -> tuple[Column, ...]:
+def _columns(ctx: Context, *, several: bool) -> tuple[Column, ...]:
     return (
         Column("DUE", lambda row: name_of(ctx, row.due_at) or moment(ctx, row.due_at), importance=10),
+        *([Column("SCHEDULE", "schedule", importance=9, least=NAME)] if several else []),
         Column("OUTCOME", "outcome", importance=9, style=style_of),
         Column("HOW", _how, importance=5),
         Column("JOB", "job", importance=7),
