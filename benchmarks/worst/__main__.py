@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.worst.report import measure, table
+from benchmarks.worst.report import HEAD, measure, row
 from jobctl.engine.server.embedded import EmbeddedServer
 from jobctl.store.wire.connection import connect
 
@@ -22,4 +21,6 @@ if __name__ == "__main__":
         connect(server.url) as client,
     ):
         assert server.pid is not None
-        sys.stdout.write(table(measure(client, server.pid, args.size, args.only)) + "\n")
+        print(*HEAD, sep="\n", flush=True)
+        for cost in measure(client, server.pid, args.size, args.only):
+            print(row(cost), flush=True)

@@ -56,7 +56,7 @@ class World:
         self.enqueue(2 * part, delay_ms=DAY_MS)
         for kind in ("complete", "cancelled", "bury"):
             for _ in range(part // MANY):
-                self.end(kind, self.plain())
+                self.end(kind, self.plain(), trace=20)
         self._shut(part)
 
     def _shut(self, count: int) -> None:
@@ -98,15 +98,22 @@ class World:
         return jobs
 
     def end(
-        self, kind: str, jobs: Sequence[Reserved], *, pause_ms: int = 0, result: bytes = b"", queue: str = QUEUE
+        self,
+        kind: str,
+        jobs: Sequence[Reserved],
+        *,
+        pause_ms: int = 0,
+        result: bytes = b"",
+        queue: str = QUEUE,
+        trace: int = TRACE,
     ) -> None:
-        """Each with an attempt that failed, and a traceback of its own."""
+        """Each with an attempt that failed, and a traceback of its own of so many characters."""
         ended = [
             Ended(j.id, j.token, RECORD, b"{}", b"", b"", result, 1000, f"g{n % 50}", INFO, pause_ms=pause_ms)
             for n, j in enumerate(jobs)
         ]
         if kind != "complete":
-            ended = [msgspec.structs.replace(e, attempt=_line(e.id, 26), trace=b"x" * TRACE) for e in ended]
+            ended = [msgspec.structs.replace(e, attempt=_line(e.id, 26, trace), trace=b"x" * trace) for e in ended]
         self.store.settle.write([self.store.settle.end(kind, queue, ended, Keep(DAY_MS, 10_000_000))])
 
     def history(self, ids: Sequence[str]) -> None:
@@ -152,8 +159,8 @@ class World:
             self.store.client.zadd(keys.stock_dead(QUEUE), dict.fromkeys(some, 1))
 
 
-def _line(job_id: str, number: int) -> bytes:
-    return f"{job_id}-{number} ".encode() + b'[%d,"failed","%b"]' % (number, b"m" * TRACE)
+def _line(job_id: str, number: int, length: int = TRACE) -> bytes:
+    return f"{job_id}-{number} ".encode() + b'[%d,"failed","%b"]' % (number, b"m" * length)
 
 
 def _stock(job_id: str, options: dict[str, Any]) -> bytes:
