@@ -72,6 +72,27 @@ def test_a_table_in_a_pipe_is_aligned_text_without_colour_or_cuts() -> None:
     assert "\t" not in text
 
 
+def test_a_long_cell_does_not_fill_the_other_rows_of_a_pipe_with_blanks() -> None:
+    columns = (COLUMNS[0], COLUMNS[3], COLUMNS[1])
+    out = io.StringIO()
+    emit(Context(Settings(Path("x")), stdout=out), [Row("a", 1, note="n" * 500), Row("b", 2, note="short")], columns)
+    assert out.getvalue().splitlines()[1:] == [f"a   {'n' * 500}      1", f"b   {'short':<60}      2"]
+
+
+def test_a_text_for_which_there_is_no_room_goes_below_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = (COLUMNS[0], COLUMNS[1], Column("NOTE", "note", importance=1, least=20, falls=True))
+    out = Tty()
+    emit(
+        Context(Settings(Path("x"), color=False), stdout=out, stderr=out),
+        [Row("i" * 20, 1, note="seven words " * 7)],
+        columns,
+    )
+    assert all(len(line) <= 40 for line in out.getvalue().splitlines())
+    assert out.getvalue().split()[:4] == ["ID", "COUNT", "i" * 20, "1"]
+    assert out.getvalue().split()[4:] == ["seven", "words"] * 7
+
+
 def test_a_table_on_a_terminal_fits_it_and_keeps_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")

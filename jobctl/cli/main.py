@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = INTERRUPTED
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
+        if isinstance(error.__context__, BrokenPipeError):  # click makes this of it
+            code = BROKEN_PIPE
     except BaseException as error:  # noqa: BLE001 - the one place where every error ends
         code = report(error, debug=settings.debugging() or "-vv" in args)
     if code == INTERRUPTED:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import pytest
 import redis
@@ -14,7 +16,7 @@ from jobctl.store.nouns.events import encode
 from tests.commands import made
 from tests.commands.test_queue import profile
 from tests.commands.test_stock import STOCK, message
-from tests.support import Cli
+from tests.support import PATIENCE_S, Cli
 
 LISTS = [("job", "ls", "state:dead"), ("dead", "ls")]
 
@@ -39,6 +41,18 @@ def test_machine_formats_list_everything(redis_cli: Cli, letters: list[str], wor
             case _:
                 ids = [row["id"] for row in yaml.safe_load(done.out)]
         assert sorted(ids) == sorted(letters)
+
+
+@pytest.mark.parametrize("output", ["json", "name", "table"])
+def test_a_reader_that_has_seen_enough_ends_a_list_as_it_ends_unix_tools(
+    redis_cli: Cli, letters: list[str], output: str
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = redis_cli.start("dead", "ls", "-o", output, stdout=write)
+    os.close(write)
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (128 + signal.SIGPIPE, "")
 
 
 @pytest.mark.parametrize("words", LISTS)

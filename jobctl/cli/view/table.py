@@ -19,6 +19,10 @@ SILENT = frozenset({"-", "0", "no"})
 """Cells that say nothing."""
 ABSENT = frozenset({"-"})
 """The same where zero is an answer."""
+ALIGNED = 60
+"""A cell in a pipe is filled up to so many columns: one long text must not fill all rows with blanks."""
+BELOW = 40
+"""The columns that a text below its row has at least, if the terminal is that wide."""
 NAME = 20
 """As many characters of a longer name (of a job type, a queue) are shown at least."""
 
@@ -37,7 +41,7 @@ class Column:
     On a narrow terminal the columns of the least `importance` give way (the first one only if it has none), and before
     all others those of which every cell is one of `silent`. Cells are cut to no fewer than `least` characters, or not
     at all without it; with `wrap` they continue in the next line instead. A column `under` the others goes below its
-    row.
+    row, one that `falls` only where it would have to give way.
     """
 
     header: str
@@ -47,6 +51,7 @@ class Column:
     least: int | None = None
     wrap: bool = False
     under: bool = False
+    falls: bool = False
     silent: Collection[str] = SILENT
     style: Callable[[str], str] = _unstyled
     width: int = 0
@@ -87,7 +92,9 @@ def table(
         max(map(display_width, (column.header if heads else "", *(line[n] for line in grid))))
         for n, column in enumerate(columns)
     ]
-    if width is None or _total(natural) <= width:
+    if width is None:
+        return Table("\n".join(_piped(grid, columns, natural)[not heads :]) + "\n")
+    if _total(natural) <= width:
         return Table("\n".join(_drawn(screen, grid, columns, dict(enumerate(natural)), (), 0)[not heads :]) + "\n")
     widths, under, hidden = _fitted(grid, columns, natural, width)
     lines = _drawn(screen, grid, columns, widths, under, width)[not heads :]
@@ -116,12 +123,24 @@ def _fitted(
         if n not in under and (not shown or _total([*taken, least[n]]) <= width):
             shown.append(n)
     widths = {n: least[n] for n in sorted(shown)}
+    under += [n for n, column in enumerate(columns) if column.falls and n not in widths and n not in silent]
     spare = width - _total(list(widths.values()))
     while spare > 0 and (growing := [n for n in widths if widths[n] < natural[n]]):
         for n in growing[:spare]:
             widths[n] += 1
         spare -= len(growing[:spare])
     return widths, under, [n for n in range(len(columns)) if n not in widths and n not in under and n not in silent]
+
+
+def _piped(grid: Sequence[Sequence[str]], columns: Sequence[Column], natural: Sequence[int]) -> list[str]:
+    """The lines of a table in which nothing is cut; the first has the headers."""
+    return [
+        GAP.join(
+            padded(text, min(wide, ALIGNED), column.right)
+            for text, wide, column in zip(line, natural, columns, strict=True)
+        ).rstrip()
+        for line in [[column.header for column in columns], *grid]
+    ]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -142,6 +161,7 @@ def _drawn(
     heads = [paint.bold(padded(column.header, wide, column.right)) for column, _, wide in shown]
     lines = [GAP.join(heads).rstrip()]
     indent = _total(list(widths.values())[:-1]) + len(GAP) if len(widths) > 1 else len(GAP)
+    indent = min(indent, max(len(GAP), width - BELOW))
     for row in grid:
         folded = [wrapped(row[n], wide) if column.wrap else [cut(row[n], wide)] for column, n, wide in shown]
         for depth in range(max(map(len, folded))):

@@ -22,7 +22,7 @@ LETTERS = (
     Column("DIED", "died_at", importance=7),
     Column("TYPE", "type", importance=8, least=NAME),
     Column("ERROR", "error", importance=9, least=NAME),
-    Column("MESSAGE", message, importance=6, least=14),
+    Column("MESSAGE", message, importance=6, least=14, falls=True),
     Column("RUNS", "attempt_count", right=True, importance=3),
     Column("GROUP", "group", importance=5),
     Column("QUEUE", "queue", importance=4, least=NAME),

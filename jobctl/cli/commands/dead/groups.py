@@ -19,7 +19,7 @@ GROUPS = (
     Column("COUNT", "count", right=True, importance=9),
     Column("TYPE", "type", importance=7, least=NAME),
     Column("ERROR", "error", importance=8, least=NAME),
-    Column("MESSAGE", message, importance=6, least=14),
+    Column("MESSAGE", message, importance=6, least=14, falls=True),
     Column("FIRST", "first_died_at", importance=3),
     Column("LAST", "last_died_at", importance=5),
     Column("QUEUE", "queue", importance=4, least=NAME),
