@@ -71,6 +71,8 @@ class Current(msgspec.Struct, frozen=True, eq=False):
     progresser: Callable[[float, float | None, str | None], None]
     scrub: Callable[..., str]
     side_effect: SideEffect = unrecorded
+    resources: Any = None
+    """What the catalog's `worker.lifespan` has yielded."""
 
     @property
     def job(self) -> JobInfo:

@@ -97,7 +97,8 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
 def _worker(values: Mapping[str, Any]) -> WorkerSettings:
     """What is under `worker:`. A middleware is a target, or a mapping with one under `use`."""
     given = (item if isinstance(item, dict) else {"use": item} for item in values.get("middleware", ()))
-    return WorkerSettings(tuple(MiddlewareSpec(item.get("use", ""), item.get("options")) for item in given))
+    middleware = tuple(MiddlewareSpec(item.get("use", ""), item.get("options")) for item in given)
+    return WorkerSettings(middleware, values.get("lifespan"))
 
 
 def _queues(

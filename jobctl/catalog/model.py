@@ -183,6 +183,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     """What is under `worker:`."""
 
     middleware: tuple[MiddlewareSpec, ...] = ()
+    lifespan: str | None = None
+    """The target of a context manager around the jobs of each process."""
 
 
 class Catalog(msgspec.Struct, frozen=True):

@@ -238,6 +238,11 @@ MIDDLEWARE = Either(
 )
 WORKER = Object(
     {
+        "lifespan": Field(
+            TARGET,
+            "A context manager, async or plain, that each worker process enters before its first job and leaves after "
+            "its last; what it yields is `jobctl.current().resources`.",
+        ),
         "middleware": Field(
             ListOf(MIDDLEWARE, "a list of middleware"),
             "Dramatiq middleware that `jobctl worker` runs jobs with, in this order, after jobctl's own.",

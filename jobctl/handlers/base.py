@@ -100,8 +100,10 @@ class Attempt(msgspec.Struct, frozen=True):
         if (wait := self.log("log", text)) > 0:
             time.sleep(wait)
 
-    def current(self, enqueuer: Callable[..., Any], side_effect: SideEffect = unrecorded) -> Current:
-        """What `jobctl.current()` is for the code that this attempt runs."""
+    def current(
+        self, enqueuer: Callable[..., Any], side_effect: SideEffect = unrecorded, resources: Any = None
+    ) -> Current:
+        """What `jobctl.current()` is for the code that this attempt runs. `resources` is what the lifespan yielded."""
         return Current(
             id=self.job_id,
             type=self.type,
@@ -115,6 +117,7 @@ class Attempt(msgspec.Struct, frozen=True):
             progresser=self.progress,
             scrub=self.scrub,
             side_effect=side_effect,
+            resources=resources,
         )
 
 
@@ -123,12 +126,13 @@ class Surroundings:
     """What a handler is built from besides its own part of the catalog.
 
     `env` is the worker's environment: what `{env: NAME}` reads and what a command inherits. `folder` is the
-    catalog's: what `{file: PATH}` is relative to.
+    catalog's: what `{file: PATH}` is relative to. `lifespan` is the target that the process of an isolated job enters.
     """
 
     job_type: str
     env: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path()
+    lifespan: str | None = None
 
 
 class Handler(ABC):
@@ -137,6 +141,8 @@ class Handler(ABC):
     enforces_deadline = False
     """Whether it ends an attempt itself at its deadline or when it is cancelled. Of one that does not, the engine
     raises AttemptTimeout or AttemptCancelled in the thread that runs it."""
+    loop: Any = None
+    """The event loop on which it awaits what it calls, if it is not one of its own each time."""
     on_loop = False
     """Whether a worker runs attempts on its event loop, by `start`, which it then stops by cancelling its task."""
     actor: Any = None

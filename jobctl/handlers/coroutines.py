@@ -22,13 +22,20 @@ from jobctl.handlers.base import (
 from jobctl.handlers.forks import ends_in_forks
 
 
-def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt) -> Any:
-    """The coroutine's result. Raises AttemptTimeout, AttemptCancelled, or what the coroutine raises."""
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt, loop: asyncio.AbstractEventLoop | None = None) -> Any:
+    """The coroutine's result. Raises AttemptTimeout, AttemptCancelled, or what the coroutine raises.
+
+    On `loop`, that of the lifespan, if one is given: what the job left behind goes on there.
+    """
+    if loop is not None:
+        return loop.run_until_complete(_supervised(coroutine, attempt))
+    with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(_supervised(coroutine, attempt))
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class Loop(asyncio.SelectorEventLoop):
+    """Ends without its threads."""
+
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002 - since 3.12
         """Do not wait for `asyncio.to_thread`: a thread that blocks would outlive the deadline."""
         executor = getattr(self, "_default_executor", None)

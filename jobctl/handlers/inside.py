@@ -80,27 +80,37 @@ class _Inside:
         self.run: _Run | None = None
         self._asked: dict[int, SimpleQueue[Frame]] = {}
         self._ids = itertools.count(1)
+        self._resources: Any = None
 
     def serve(self) -> None:
         waiting: list[Frame] = []
         while not waiting:
             waiting = self._line.receive()
         load, *rest = waiting
-        try:
-            limit_memory(load.values["memory"])
-            logging.getLogger().addHandler(_Forward(self))
-            surroundings = Surroundings(load.values["type"])
-            handler = python.build(PythonSpec(load.values["target"]), surroundings)
-        except (errors.UsageError, MemoryError) as error:
-            text = "its memory limit is too small to import it" if isinstance(error, MemoryError) else error.message
-            self._line.send(Frame("refused", values={"message": text, "hint": getattr(error, "hint", "")}))
-            return
-        threading.stack_size(_READER_STACK)
-        threading.Thread(target=self._listen, args=(rest,), name="worker", daemon=True).start()
-        threading.stack_size(0)
-        self.say(Frame("ready"))
-        for run in iter(self._runs.get, None):
-            self._answer(run, handler)
+        with contextlib.ExitStack() as lifespan:
+            try:
+                handler = self._load(load.values, lifespan)
+            except (errors.UsageError, MemoryError) as error:
+                text = "its memory limit is too small to import it" if isinstance(error, MemoryError) else error.message
+                self._line.send(Frame("refused", values={"message": text, "hint": getattr(error, "hint", "")}))
+                return
+            threading.stack_size(_READER_STACK)
+            threading.Thread(target=self._listen, args=(rest,), name="worker", daemon=True).start()
+            threading.stack_size(0)
+            self.say(Frame("ready"))
+            for run in iter(self._runs.get, None):
+                self._answer(run, handler)
+
+    def _load(self, given: Mapping[str, Any], lifespan: contextlib.ExitStack) -> python.PythonHandler:
+        """Import the target, and enter what the jobs of this process share. Raises UsageError or MemoryError."""
+        limit_memory(given["memory"])
+        logging.getLogger().addHandler(_Forward(self))
+        handler = python.build(PythonSpec(given["target"]), Surroundings(given["type"]))
+        if given["lifespan"] is not None:
+            from jobctl.handlers.lifespan import around
+
+            self._resources = lifespan.enter_context(around(given["lifespan"], handler))
+        return handler
 
     def _listen(self, frames: list[Frame]) -> None:
         with contextlib.suppress(HungUp):
@@ -222,7 +232,7 @@ class _Inside:
             state, by, kept = self.ask(run.number, "side_effect", step=step, key=key, value=value, keep_ms=keep_ms)
             return state, by, kept
 
-        return attempt.current(enqueue, side_effect)
+        return attempt.current(enqueue, side_effect, self._resources)
 
 
 class _Forward(logging.Handler):

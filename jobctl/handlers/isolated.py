@@ -97,7 +97,13 @@ def build(job_type: JobType, surroundings: Surroundings) -> IsolatedHandler:
     """Nothing is imported here: that happens in the job's process."""
     assert isinstance(job_type.handler, PythonSpec)
     return IsolatedHandler(
-        Target(job_type.name, job_type.handler.target, job_type.memory_bytes, dict(surroundings.env))
+        Target(
+            job_type.name,
+            job_type.handler.target,
+            job_type.memory_bytes,
+            dict(surroundings.env),
+            surroundings.lifespan,
+        )
     )
 
 

@@ -43,6 +43,7 @@ class Target:
     target: str
     memory_bytes: int | None
     env: Mapping[str, str]
+    lifespan: str | None = None
 
 
 class Process:
@@ -71,7 +72,12 @@ class Process:
         self.ready = False
         self.runs = 0
         self.idle_since = 0.0
-        load = {"type": target.type, "target": target.target, "memory": target.memory_bytes}
+        load = {
+            "type": target.type,
+            "target": target.target,
+            "memory": target.memory_bytes,
+            "lifespan": target.lifespan,
+        }
         with contextlib.suppress(HungUp):  # then it has ended, as the next `receive` says
             self.send(Frame("load", values=load))
 

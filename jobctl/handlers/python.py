@@ -31,7 +31,7 @@ class PythonHandler(Handler):
         if inspect.iscoroutine(result):
             from jobctl.handlers.coroutines import run
 
-            return run(result, attempt)
+            return run(result, attempt, self.loop)
         return result
 
 

@@ -12,13 +12,20 @@ from jobctl.errors import UsageError
 from jobctl.handlers.base import Handler, Surroundings
 
 
-def build(job_type: JobType, *, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Handler:
+def build(
+    job_type: JobType,
+    *,
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    lifespan: str | None = None,
+) -> Handler:
     """The handler of a job type: everything is imported and compiled here, once, when a worker starts.
 
-    `env` is the worker's environment, `folder` the catalog's. Raises UsageError, in one line, for what cannot
-    work: a target that does not import, a template that does not parse, a URL whose host is a template.
+    `env` is the worker's environment, `folder` the catalog's, `lifespan` its `worker.lifespan`. Raises UsageError, in
+    one line, for what cannot work: a target that does not import, a template that does not parse, a URL whose host is a
+    template.
     """
-    surroundings = Surroundings(job_type.name, env or {}, folder or Path())
+    surroundings = Surroundings(job_type.name, env or {}, folder or Path(), lifespan)
     if job_type.isolate:
         from jobctl.handlers import isolated
 

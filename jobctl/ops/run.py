@@ -27,6 +27,8 @@ from jobctl.handlers.base import (
     unchanged,
 )
 from jobctl.handlers.failure import Failure, describe
+from jobctl.handlers.lifespan import around
+from jobctl.handlers.python import PythonHandler
 from jobctl.handlers.result import encode_result
 from jobctl.settings import RUN_TOKEN
 from jobctl.store import Store
@@ -69,7 +71,7 @@ def run(
         from jobctl.engine.dramatiq.application import stand_in
 
         stand_in(catalog, open_store)
-    handler = build(job_type, env=env, folder=Path(folder(catalog)))
+    handler = build(job_type, env=env, folder=Path(folder(catalog)), lifespan=catalog.worker.lifespan)
     handler.get_ready()
     using = redaction.scrubber(job.redact, job.payload)
     scrub: Callable[..., str] = using or unchanged
@@ -93,18 +95,23 @@ def run(
         progress=lambda done, total, message: log("log", scrub(text.progress(done, total, message))),
         scrub=scrub,
     )
-    began = clock.monotonic()
-    result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000)
+    # an isolated job's process enters it by itself, and other kinds have no code that could ask for it
+    lifespan = catalog.worker.lifespan if isinstance(handler, PythonHandler) else None
+    with around(lifespan, handler) as resources:
+        began = clock.monotonic()
+        attempt = msgspec.structs.replace(attempt, deadline=began + job_type.timeout_ms / 1000)
+        result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000, resources)
+        took = clock.monotonic() - began
     handler.close()
-    return _record(attempt, job_type, (result, failure), clock.monotonic() - began, using)
+    return _record(attempt, job_type, (result, failure), took, using)
 
 
 def _attempt(
-    handler: Handler, attempt: Attempt, enqueuer: Callable[..., Any], timeout_s: float
+    handler: Handler, attempt: Attempt, enqueuer: Callable[..., Any], timeout_s: float, resources: Any
 ) -> tuple[Any, BaseException | None]:
     limit = _cancel_on_interrupt(attempt) if handler.enforces_deadline else _alarm(timeout_s)
     try:
-        with limit, activate(lambda: attempt.current(enqueuer)):
+        with limit, activate(lambda: attempt.current(enqueuer, resources=resources)):
             return handler(attempt), None
     except KeyboardInterrupt:
         raise

@@ -33,6 +33,34 @@ def test_the_job_knows_its_label(here: Cli) -> None:
     assert here("run", "named", "name=Ada").json() == "for Ada"
 
 
+LIVED = """\
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+
+import jobctl
+
+@asynccontextmanager
+async def lifespan():
+    yield asyncio.get_running_loop()
+    print("left")
+
+async def shares():
+    return jobctl.current().resources is asyncio.get_running_loop()
+"""
+
+
+def test_the_lifespan_is_entered_and_left(here: Cli) -> None:
+    (here.cwd / "lived.py").write_text(LIVED)
+    (here.cwd / "jobs.yaml").write_text(
+        'version: 1\njobs: {shares: {python: "lived:shares"}}\nworker: {lifespan: "lived:lifespan"}\n'
+    )
+    done = here("run", "shares")
+
+    assert done.json() is True
+    assert "left" in done.err
+
+
 def test_a_job_that_enqueue_refuses_does_not_run(here: Cli) -> None:
     (here.cwd / "jobs.yaml").write_text(CATALOG + '  keyed: {command: [echo, ran], unique: {key: "{{ order_id }}"}}\n')
     done = here("run", "keyed", "name=Ada")

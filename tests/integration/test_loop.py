@@ -13,6 +13,8 @@ import redis
 
 from jobctl.engine.process import loop_runner
 from jobctl.engine.process.slots import SlotTable
+from jobctl.engine.tools.stop import StopFlag
+from jobctl.errors import UsageError
 from jobctl.store.nouns.jobs import Found
 from tests.compat.inner import Inner, ended
 from tests.support import eventually
@@ -267,3 +269,102 @@ def test_middleware_of_an_application_is_called_beside_the_loop_in_the_tasks_own
     assert first == "before"
     assert thread.startswith("middleware")
     assert after == (f"after {trace}", True)
+
+
+LIFESPAN = """\
+import asyncio
+import threading
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import jobctl
+
+told = []
+
+
+@asynccontextmanager
+async def shared():
+    told.append("entered")
+    yield asyncio.get_running_loop()
+    await asyncio.sleep(0)
+    told.append("left")
+
+
+@contextmanager
+def plain():
+    told.append("entered")
+    yield "made"
+    told.append("left")
+
+
+@asynccontextmanager
+async def broken():
+    raise OSError("no database")
+    yield
+
+
+def number():
+    return 7
+
+
+async def same():
+    return jobctl.current().resources is asyncio.get_running_loop()
+
+
+def resources():
+    return str(jobctl.current().resources)
+
+
+async def isolated():
+    return jobctl.current().resources is asyncio.get_running_loop()
+"""
+ENTERS = """\
+worker: {lifespan: "lived:%s"}
+jobs:
+  same: {python: "lived:same"}
+  resources: {python: "lived:resources"}
+  isolated: {python: "lived:isolated", isolate: true}
+"""
+
+
+def test_a_lifespan_is_entered_before_the_first_job_and_left_after_the_last(inner: Inner) -> None:
+    inner.module("lived", LIFESPAN)
+    worker = inner.start(ENTERS % "shared")
+    messages = [send(worker, name) for name in ("same", "same", "resources", "isolated")]
+    first, second, plain, isolated = results(worker, messages)
+    import lived  # type: ignore[import-not-found]
+
+    assert (first, second, isolated) == (True, True, True)
+    assert "loop" in plain.lower()
+    assert lived.told == ["entered"]
+    assert inner.drained(worker) == 0
+    assert lived.told == ["entered", "left"]
+
+
+def test_a_plain_lifespan_needs_no_loop(inner: Inner) -> None:
+    inner.module("lived", LIFESPAN)
+    worker = inner.start('worker: {lifespan: "lived:plain"}\njobs: {resources: {python: "lived:resources"}}\n')
+    assert results(worker, [send(worker, "resources")]) == ["made"]
+    assert worker.loop is None
+    assert inner.drained(worker) == 0
+    import lived
+
+    assert lived.told == ["entered", "left"]
+
+
+def test_a_process_whose_lifespan_fails_says_so_and_takes_no_job(inner: Inner) -> None:
+    inner.module("lived", LIFESPAN)
+    worker = inner.worker(ENTERS % "broken")
+    message = send(worker, "same")
+    with pytest.raises(UsageError, match=r"worker\.lifespan: lived:broken failed: OSError: no database"):
+        worker.run(StopFlag())
+    assert worker.store.jobs.find(message.message_id).state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("nothing", "does not import"), ("number", "gives `int`, which is no context manager")]
+)
+def test_a_lifespan_that_is_none_is_refused(inner: Inner, name: str, words: str) -> None:
+    inner.module("lived", LIFESPAN)
+    with pytest.raises(UsageError, match=words):
+        inner.worker(ENTERS % name)

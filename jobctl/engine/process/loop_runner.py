@@ -159,10 +159,9 @@ class LoopRunner(Runner):
     async def _inside(self, run: OnLoop) -> Any:
         """The job's own code. What was asked to stop has been stopped, whatever it raised."""
         attempt = run.attempt
-        side_effect = partial(self._side_effect, run.job)
         run.inside = True
         try:
-            with activate(lambda: attempt.current(self._runtime.enqueue, side_effect)), ends_in_forks():
+            with activate(lambda: self._current(run.job, attempt)), ends_in_forks():
                 result = await run.type.run.start(attempt)
         except (Exception, asyncio.CancelledError) as error:
             if run.interruption is not None:

@@ -33,6 +33,7 @@ from jobctl.engine.process.routes import Routes
 from jobctl.engine.process.runtime import prepare
 from jobctl.engine.process.slots import SlotTable
 from jobctl.engine.tools.stop import StopFlag
+from jobctl.errors import UsageError
 from jobctl.flow import specs
 from jobctl.producer import Producer
 from jobctl.settings import job_environment
@@ -44,6 +45,8 @@ TICK_S = 0.2
 LAST_WORDS_S = 1.0
 """What is left of the grace for telling handlers to stop, and for giving jobs back."""
 PATIENCE_S = 7 * 86_400.0
+PUT_AWAY_S = 30.0
+"""How long the lifespan may take to end where there is no hurry."""
 
 _log = logging.getLogger("jobctl.worker")
 
@@ -55,6 +58,7 @@ class Worker:
         self._config = config
         self._slots = slots
         self._draining = False
+        self._drained_from = 0.0
         namespace = config.namespace or catalog.namespace
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
         self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
@@ -72,7 +76,7 @@ class Worker:
         async_jobs = config.async_jobs if routes.of_loop() else 0
         self.desk = Desk(config.threads, config.max_jobs, async_jobs=async_jobs, on_loop=routes.on_loop)
         self.committer = Committer(self.store, catalog, self.desk.committed)
-        self.loop = ProcessLoop() if routes.of_loop() else None
+        self.loop = ProcessLoop() if async_jobs or self.runtime.lifespan.needs_loop else None
         self.loop_jobs = None if self.loop is None else self._loop_jobs(self.loop)
         self.fetchers = fetchers(
             self.store,
@@ -116,12 +120,26 @@ class Worker:
 
         With an event loop, that runs in the calling thread, which has to be the main one.
         """
-        if self.loop is None:
-            return self._work(stop)
+        lifespan, loop = self.runtime.lifespan, self.loop
         try:
-            return self.loop.run(lambda: self._work(stop))
+            try:
+                lifespan.enter(loop.loop if loop else None, stop.is_set)
+            except UsageError:
+                if stop.is_set():
+                    return CLEAN
+                raise
+            try:
+                return loop.run(lambda: self._work(stop)) if loop else self._work(stop)
+            finally:
+                lifespan.leave(loop.loop if loop else None, self._left_s(stop))
         finally:
-            self.loop.close()
+            if loop is not None:
+                loop.close()
+
+    def _left_s(self, stop: StopFlag) -> float:
+        """For how long the lifespan may go on after the last job, in seconds."""
+        drained_s = clock.monotonic() - self._drained_from
+        return PUT_AWAY_S if stop.patient else max(LAST_WORDS_S, self._config.grace_s - drained_s)
 
     def _work(self, stop: StopFlag) -> int:
         self.start()
@@ -170,7 +188,7 @@ class Worker:
 
         False when Redis does not know all of it: the supervisor has to recover what this process held.
         """
-        began = clock.monotonic()
+        self._drained_from = began = clock.monotonic()
         self._draining = True
         self._show_health()
         self.broker.emit_before("worker_shutdown", self)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from dramatiq.middleware import SkipMessage
 
-from jobctl.context import activate
+from jobctl.context import Current, activate
 from jobctl.engine.attempt import verdict
 from jobctl.engine.attempt.interrupt import Guard
 from jobctl.engine.attempt.outcome import Outcome
@@ -83,7 +83,7 @@ class Runner:
         hooks = self._broker.hooks
         try:
             hooks.before(message)
-            with activate(lambda: attempt.current(self._runtime.enqueue, partial(self._side_effect, job))):
+            with activate(lambda: self._current(job, attempt)):
                 result = None if message.failed else task.run(attempt)
             hooks.after(message, result, None)
         except SkipMessage as skipped:
@@ -145,6 +145,11 @@ class Runner:
             _log.critical("job %s: a hook gave its retry options that are not JSON", message.reserved.id, exc_info=True)
             return outcome
         return msgspec.structs.replace(outcome, ended=msgspec.structs.replace(outcome.ended, body=body))
+
+    def _current(self, job: Running, attempt: Attempt) -> Current:
+        """What `jobctl.current()` is."""
+        runtime = self._runtime
+        return attempt.current(runtime.enqueue, partial(self._side_effect, job), runtime.lifespan.resources)
 
     def _side_effect(self, job: Running, step: str, key: str, value: str, keep_ms: int) -> tuple[str, str, str]:
         """What `jobctl.once` asks of Redis."""

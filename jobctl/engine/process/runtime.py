@@ -16,6 +16,8 @@ from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.flow import Flows
 from jobctl.handlers import build
 from jobctl.handlers.base import Handler
+from jobctl.handlers.lifespan import Lifespan
+from jobctl.handlers.lifespan import load as load_lifespan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Runtime:
     flows: Flows
     environment: Mapping[str, str]
     unknown_after_ms: int
+    lifespan: Lifespan
 
     def warm(self) -> None:
         """Start the processes of isolated jobs, which are ready a moment later; `cool` ends those that are idle."""
@@ -70,7 +73,7 @@ def prepare(
     for job_type in catalog.jobs.values():
         if queues is not None and job_type.queue not in queues:
             continue
-        handler = build(job_type, env=env, folder=Path(folder(catalog)))
+        handler = build(job_type, env=env, folder=Path(folder(catalog)), lifespan=catalog.worker.lifespan)
         fit = fitting(job_type, getattr(handler, "function", None))
         task = Task(job_type, handler, not handler.enforces_deadline, fit)
         actor = handler.actor
@@ -78,7 +81,8 @@ def prepare(
             tasks[name] = task
             _declare(broker, job_type, name, actor)
     broker.adopt()
-    return Runtime(tasks, enqueue, Flows(catalog), environment, catalog.unknown_after_ms)
+    lifespan = load_lifespan(catalog.worker.lifespan)
+    return Runtime(tasks, enqueue, Flows(catalog), environment, catalog.unknown_after_ms, lifespan)
 
 
 def _declare(broker: WorkerBroker, job_type: JobType, name: str, actor: dramatiq.Actor[Any, Any] | None) -> None:
