@@ -90,6 +90,8 @@ def test_version(cli: Cli) -> None:
         (("fly",), "no such command: jobctl fly; see jobctl --help"),
         (("version", "--nonsense"), "no such option: --nonsense; see jobctl version --help"),
         (("queue", "ls", "--limit", "3"), "no such option: --limit; see jobctl queue ls --help"),
+        (("dead", "retry", "--group", "--yes"), "--group lacks its value: --yes is an option; write --group=--yes if"),
+        (("job", "ls", "-o", "--limit", "5"), "-o lacks its value: --limit is an option"),
         (("enqueue", "--dealy", "5m", "x"), "no such option: --dealy; did you mean --delay?"),
         (("job", "ls", "--state", "dead"), "no such option: --state; did you mean the filter state:…?"),
         (("version", "extra"), "unexpected extra argument"),

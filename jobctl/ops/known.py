@@ -25,5 +25,5 @@ def catalog_queues(catalog: Catalog | None) -> set[str]:
 
 def no_queue(name: str, known: Iterable[str]) -> NothingMatched:
     """The error for an unknown queue, with the nearest known one."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.removeprefix("queue:"), list(known), n=1, cutoff=0.5)
     return NothingMatched(f"no queue {name}", f"did you mean {close[0]}?" if close else "`jobctl queue ls` lists them")

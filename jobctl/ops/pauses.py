@@ -48,6 +48,9 @@ def scopes(
     paused = store.pauses.now()
     known = known_queues(store, catalog) if names else []
     for name in names:
+        prefix, _, job_type = name.partition(":")
+        if prefix in ("job", "type") and job_type:
+            raise UsageError(f"{name} is no queue", f"name the job type with --type {job_type}")
         if name not in known and name not in paused:
             raise no_queue(name, known)
     for name in kinds:

@@ -59,6 +59,13 @@ def test_a_pause_ends_by_itself(lab: Cli, store: Store, worker: START, target: t
     assert store.pauses.now() == {}
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_a_job_type_that_is_named_like_a_filter_is_told_how_to_name_it(lab: Cli, verb: str) -> None:
+    ran = lab("queue", verb, "job:greet")
+    assert (ran.code, ran.err) == (2, "jobctl: job:greet is no queue; name the job type with --type greet\n")
+    assert "did you mean default?" in lab("queue", verb, "queue:defalt").err
+
+
 def test_an_older_job_of_a_paused_type_holds_up_nobody(lab: Cli, store: Store, worker: START) -> None:
     assert lab("queue", "pause", "--type", "greet", "--until", "tomorrow 09:00").code == 0
     held = [greet(lab) for _ in range(3)]

@@ -39,6 +39,7 @@ def test_other_commands_find_what_up_started_and_a_second_up_is_told_who_has_it(
     up = started(alone)
     ran = alone.cli("enqueue", "nap", "n:=1", "--wait", "--timeout", "60s")
     assert ran.code == 0, ran.err
+    assert alone.cli("profile", "show", "-o", "json").json()["redis_url"].startswith("unix://")
     second = alone.cli(*UP)
     assert second.code == 5
     assert f"process {up.process.pid}" in second.err

@@ -139,6 +139,19 @@ def test_sighup_takes_the_new_catalog_and_its_code(project: Project) -> None:
     assert (done.state, done.result) == ("completed", "mended")
 
 
+def test_a_sighup_while_it_starts_is_kept_until_it_can_reload(project: Project) -> None:
+    (project.folder / "work.py").write_text(
+        (project.folder / "work.py").read_text()
+        + "Path('importing').touch()\nwhile not Path('go').exists(): time.sleep(0.01)\n"
+    )
+    worker = project.worker()
+    eventually((project.folder / "importing").exists)
+    worker.signal(signal.SIGHUP)
+    (project.folder / "go").touch()
+    worker.ready()
+    worker.said("reloaded")
+
+
 def test_sighup_with_a_broken_catalog_changes_nothing_even_for_a_process_that_is_replaced(project: Project) -> None:
     worker = project.worker("--max-jobs=3").ready()
     project.write("jobs.yaml", "version: 1\njobs: {nap: {pyton: x}}\n")

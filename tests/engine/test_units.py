@@ -15,7 +15,7 @@ import pytest
 from jobctl.engine.process import config
 from jobctl.engine.process.config import ChildConfig, default_threads
 from jobctl.engine.supervisor.crew import Backoff
-from jobctl.engine.tools.loop import Loop
+from jobctl.engine.tools.loop import Early, Loop
 from jobctl.engine.tools.notify import Notifier
 from jobctl.engine.tools.stop import StopFlag
 from tests.support import PATIENCE_S
@@ -111,3 +111,18 @@ def test_sd_notify_without_a_listener_is_silent() -> None:
 def test_the_watchdog_is_fed_twice_as_often_as_systemd_asks() -> None:
     assert Notifier("@x", 30_000_000).watchdog_s == 15.0
     assert Notifier("@x").watchdog_s is None
+
+
+def test_a_signal_that_comes_before_the_loop_is_kept_for_it() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        Early(signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        loop, came = Loop(), []
+        loop.on_signal([signal.SIGHUP], came.append)
+        loop.later(PATIENCE_S, lambda: None)
+        loop.run_once()
+        loop.close()
+        assert came == [signal.SIGHUP]
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 from jobctl.cli.commands.worker.run import Format, LogFormat, level
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.engine.tools.loop import Early
 
 
 @command
@@ -15,6 +18,7 @@ def scheduler(ctx: Context, log_format: Format = LogFormat.AUTO) -> int:
 
     Example: jobctl scheduler
     """
+    Early(signal.SIGHUP)
     from jobctl.ops.serve import run_scheduler
 
     ctx.require_writable("enqueue jobs")

@@ -6,6 +6,7 @@ import importlib
 import keyword
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -50,7 +51,18 @@ class Command(typer.core.TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As Typer's, but `-5` is an argument: no option is called like a number."""
         ctx.ignore_unknown_options = any(re.fullmatch("-[0-9]+", arg) for arg in args)
+        self._refuse_options_as_values(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _refuse_options_as_values(self, ctx: Any, args: list[str]) -> None:
+        """`--group --yes` lacks a group: to take `--yes` for it would be silent, and might change the wrong jobs."""
+        options = [param for param in self.get_params(ctx) if param.param_type_name == "option"]
+        known = {name for param in options for name in param.opts if name.startswith("--")}
+        takes = {name for param in options if not (param.is_flag or param.count) for name in param.opts}
+        for option, value in pairwise(args[: args.index("--")] if "--" in args else args):
+            if option in takes and value in known:
+                hint = f"write {option}={value} if that is its value" if option in known else ""
+                raise UsageError(f"{option} lacks its value: {value} is an option", hint)
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters, with plain conversion where that is enough."""

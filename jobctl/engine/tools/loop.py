@@ -35,6 +35,20 @@ class Timer:
         self.cancelled = True
 
 
+class Early:
+    """Keeps a signal that comes before a loop is there to take it; by itself it would end the process.
+
+    Must be made in the main thread.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.came = False
+        signal.signal(number, self)
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
+
+
 class Loop:
     """Must be made and run in the main thread, where Python delivers signals."""
 
@@ -52,10 +66,12 @@ class Loop:
         self._order = itertools.count()
 
     def on_signal(self, signals: Iterable[int], callback: Callable[[int], None]) -> None:
-        """Call `callback(signal number)` from the loop, once for each delivery."""
+        """Call `callback(signal number)` from the loop, once for each delivery, and for one that came early."""
         for number in signals:
             self._callbacks[number] = callback
-            self._old_handlers[number] = signal.signal(number, self._note)
+            self._old_handlers[number] = old = signal.signal(number, self._note)
+            if isinstance(old, Early) and old.came:
+                self._signals.append(number)
 
     def every(self, interval: float, callback: Callback) -> Timer:
         """Call back every `interval` seconds, first at once."""

@@ -11,7 +11,19 @@ from jobctl.cli.commands.profile._shared import COLUMNS, ProfileRow, row_of
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.table import Column
+from jobctl.errors import RedisUnavailable
+from jobctl.settings import Settings
 from jobctl.urls import redacted
+
+
+def _address(settings: Settings) -> str | None:
+    """The configured Redis, or this project's embedded server while it runs."""
+    from jobctl.ops.connect import redis_url
+
+    try:
+        return redacted(redis_url(settings))
+    except RedisUnavailable:
+        return None
 
 
 @command
@@ -29,7 +41,7 @@ def show(
         row = ProfileRow(
             name=settings.profile,
             current=settings.profile is not None,
-            redis_url=redacted(settings.redis_url) if settings.redis_url else None,
+            redis_url=_address(settings),
             namespace=settings.namespace,
             catalog=str(settings.catalog_path),
             read_only=settings.read_only,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import signal
 from typing import Annotated
 
 import typer
 
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.engine.tools.loop import Early
 from jobctl.errors import UsageError
 
 
@@ -88,6 +90,7 @@ def run(
 
     Example: jobctl worker run --queues email,default --grace 30s
     """
+    Early(signal.SIGHUP)
     from jobctl.ops.serve import WorkerOptions, run_worker
 
     options = WorkerOptions(
