@@ -54,7 +54,10 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("run", "Run worker processes that serve the catalog's queues."),
             Entry("quiet", "Let running workers take no more jobs; what they run goes on."),
             Entry("resume", "Let workers that were told to be quiet take jobs again."),
-            Entry("resize", "Change how many threads a running worker's processes have."),
+            Entry(
+                "resize",
+                "Change how many jobs a running worker's processes run at once, on threads and on the event loop.",
+            ),
             Entry("stop", "Let running workers finish what they run, and end."),
         ),
         default="run",

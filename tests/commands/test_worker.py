@@ -247,9 +247,9 @@ def test_a_running_worker_is_told_from_afar_what_to_do(project: Project) -> None
     assert project.cli("worker", "quiet", name.rpartition(":")[0]).code == 0
     assert [row["state"] for row in project.cli("ps", "-o", "json").json()] == ["quiet"]
     (job,) = project.cli("enqueue", "nap", "n:=1").lines()
-    assert project.cli("worker", "resize", name, "--threads", "3").code == 0
+    assert project.cli("worker", "resize", name, "--threads", "3", "--async-jobs", "40").code == 0
     (row,) = project.cli("ps", "-o", "json").json()
-    assert (row["threads"], row["state"]) == (3, "quiet")
+    assert (row["threads"], row["async_jobs"], row["state"]) == (3, 40, "quiet")
     assert project.cli("job", "show", job, "-o", "json").json()["state"] == "waiting"
     assert project.cli("worker", "resume", name).code == 0
     assert project.cli("job", "wait", job, "--timeout", "30s").code == 0

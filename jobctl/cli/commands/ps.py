@@ -13,7 +13,10 @@ COLUMNS = (
     Column("PID", "pid", right=True, importance=9),
     Column("QUEUES", lambda row: ", ".join(row.queues), importance=5, least=12),
     Column("PROCESSES", "processes", right=True, importance=4),
-    Column("THREADS", "threads", right=True, importance=4),
+    Column(
+        "THREADS", lambda row: _used(row.running - row.on_loop, row.threads * row.processes), right=True, importance=6
+    ),
+    Column("LOOP", lambda row: _used(row.on_loop, row.async_jobs * row.processes), right=True, importance=6),
     Column(
         "STATE", "state", importance=7, silent=("running",), style=lambda text: "" if text == "running" else "yellow"
     ),
@@ -23,6 +26,11 @@ COLUMNS = (
     Column("STARTED", "started_at", importance=3),
     Column("BEAT", lambda row: f"{row.beat_s:.1f}s ago", right=True, importance=7),
 )
+
+
+def _used(used: int, slots: int) -> str | None:
+    """Slots that are in use, of how many."""
+    return f"{used} of {slots}" if slots else None
 
 
 @command

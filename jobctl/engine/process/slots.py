@@ -142,7 +142,11 @@ class SlotTable:
     @property
     def running(self) -> int:
         """How many jobs execute at this moment."""
-        return sum(self._map[start + _STATE] == _EXECUTING for start in self._slots())
+        return self.running_from(0)
+
+    def running_from(self, slot: int) -> int:
+        """How many of these execute in slots from number `slot` on."""
+        return sum(self._map[start + _STATE] == _EXECUTING for start in self._slots()[slot:])
 
     def executing(self) -> list[Executing]:
         """The attempts that execute, or that executed when the child died."""

@@ -64,6 +64,7 @@ class Child:
             name=self.name,
             pid=self.pid,
             running=self.slots.running,
+            on_loop=self.slots.running_from(self.threads),
             memory_mb=memory_mb,
             hanging=len(late),
             hanging_jobs=tuple(jobs),

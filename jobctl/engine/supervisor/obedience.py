@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from jobctl.engine.process.config import ChildConfig
 from jobctl.engine.supervisor.child import Child
@@ -34,14 +34,23 @@ class Obedience:
         if orders.stop and not told.stop:
             log.info("told to stop")
             self._drain()
-        elif orders.threads and orders.threads != told.threads:
-            self._resize(orders.threads, running)
+        elif (sizes := _sizes(orders)) and sizes != _sizes(told):
+            self._resize(sizes, running)
 
-    def _resize(self, threads: int, running: ChildConfig) -> None:
+    def _resize(self, sizes: Mapping[str, int], running: ChildConfig) -> None:
         if running.burst:
             log.warning("a burst is not resized")
         elif self._reload.busy:
             self._told = Orders(quiet=self.quiet)  # it is heard again with the next beat
-        elif threads != running.threads:
-            log.info("told to have %d threads a process: starting new processes", threads)
-            self._reload.resize(threads, running)
+        elif any(getattr(running, name) != size for name, size in sizes.items()):
+            wanted = " and ".join(f"{size} {_WORDS[name]}" for name, size in sizes.items())
+            log.info("told to have %s a process: starting new processes", wanted)
+            self._reload.resize(sizes, running)
+
+
+_WORDS = {"threads": "threads", "async_jobs": "loop slots"}
+
+
+def _sizes(orders: Orders) -> dict[str, int]:
+    """The slots that a process is to have, by the names of `ChildConfig`, as far as somebody wants other ones."""
+    return {name: size for name in _WORDS if (size := getattr(orders, name))}

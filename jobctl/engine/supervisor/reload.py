@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -68,7 +68,7 @@ class Reload:
         self._findings = Findings(())
         self._trial: Trial | None = None
         self._refused = False
-        self._threads: int | None = None
+        self._sizes: dict[str, int] = {}
         self._until = 0.0
         self.again = False
         """Whether another one was asked for meanwhile."""
@@ -86,15 +86,15 @@ class Reload:
             self._trial = self._plan.try_out(self._child)
             self._until = clock.monotonic() + PATIENCE_S
 
-    def resize(self, threads: int, running: ChildConfig) -> None:
-        """Begin to replace the processes that were made from `running` by some with so many threads, now and at each
-        reload from now on."""
-        self._threads = threads
+    def resize(self, sizes: Mapping[str, int], running: ChildConfig) -> None:
+        """Begin to replace the processes that were made from `running` by some with these fields of theirs changed, now
+        and at each reload from now on."""
+        self._sizes = dict(sizes)
         self._child = self._sized(running)
         self._begin_crew()
 
     def _sized(self, child: ChildConfig) -> ChildConfig:
-        return child if self._threads is None else msgspec.structs.replace(child, threads=self._threads)
+        return msgspec.structs.replace(child, **self._sizes)
 
     def _begin_crew(self) -> None:
         self.crew = self._start(self._child)

@@ -108,7 +108,6 @@ class Supervisor:
     def info(self) -> ProcessInfo:
         """What a heartbeat says about this worker."""
         children = tuple(child.info() for crew in self._crews() for child in crew)
-        own = resident_bytes(os.getpid()) / 1e6
         return ProcessInfo(
             name=self.name,
             kind="worker",
@@ -117,8 +116,9 @@ class Supervisor:
             queues=self._template.queues or (),
             processes=self._options.processes,
             threads=self._template.threads,
+            async_jobs=self._template.async_jobs,
             started_ms=self._started_ms,
-            memory_mb=round(own + sum(child.memory_mb for child in children), 1),
+            memory_mb=round(resident_bytes(os.getpid()) / 1e6 + sum(child.memory_mb for child in children), 1),
             running=sum(child.running for child in children),
             children=children,
             state="stopping" if self._stop_at else "quiet" if self._obedience.quiet else "running",

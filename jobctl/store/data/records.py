@@ -275,10 +275,10 @@ class Told(Event, frozen=True, kw_only=True):
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A live supervisor (worker) or scheduler. `beat_s` is the age of its last heartbeat, in seconds.
-
-    `state` is running, quiet (it takes no more jobs) or stopping. `hanging` counts threads that continue with a job
-    past its time limit, the first since `hanging_since`; `hanging_jobs` are ids of some of these jobs.
+    """A live supervisor (worker) or scheduler. `beat_s`: the age of its last heartbeat, in seconds. `threads` and
+    `async_jobs` are slots a process; of the `running` jobs, `on_loop` are in loop slots. `state`: running, quiet (takes
+    no more jobs), stopping. `hanging` counts slots whose job continues past its time limit, the first since
+    `hanging_since`; `hanging_jobs` are ids of some of these jobs.
     """
 
     name: str
@@ -293,6 +293,8 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     beat_s: float
     state: str = "running"
+    async_jobs: int = 0
+    on_loop: int = 0
     hanging: int = 0
     hanging_since: datetime | None = None
     hanging_jobs: tuple[str, ...] = ()

@@ -45,6 +45,8 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float
     hanging: int = 0
     hanging_jobs: tuple[Hanging, ...] = ()
+    on_loop: int = 0
+    """How many of the running jobs run on the event loop."""
     executing: dict[str, int] = {}
     """Of each queue with some, how many jobs execute."""
 
@@ -66,6 +68,8 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int
     memory_mb: float = 0.0
     running: int = 0
+    async_jobs: int = 0
+    """Loop slots a process."""
     children: tuple[ChildInfo, ...] = ()
     state: str = "running"
     """running, quiet (it takes no more jobs) or stopping."""
@@ -74,12 +78,13 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What operators want of a worker: that it takes no more jobs, that it ends, how many threads its processes have
-    (None: as it was started)."""
+    """What operators want of a worker: that it takes no more jobs, that it ends, how many threads and loop slots its
+    processes have (None: as it was started)."""
 
     quiet: bool = False
     stop: bool = False
     threads: int | None = None
+    async_jobs: int | None = None
 
 
 class Beat(NamedTuple):
@@ -195,7 +200,12 @@ class Processes:
 
 def _orders(values: Sequence[bytes | None]) -> Orders:
     said = {name: int(value) for name, value in zip(_ORDERS, values, strict=True) if value}
-    return Orders(quiet=bool(said.get("quiet")), stop=bool(said.get("stop")), threads=said.get("threads"))
+    return Orders(
+        quiet=bool(said.get("quiet")),
+        stop=bool(said.get("stop")),
+        threads=said.get("threads"),
+        async_jobs=said.get("async_jobs"),
+    )
 
 
 def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
@@ -209,6 +219,8 @@ def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
         processes=state.processes,
         threads=state.threads,
         running=state.running,
+        async_jobs=state.async_jobs,
+        on_loop=sum(child.on_loop for child in state.children),
         memory_mb=round(state.memory_mb, 1),
         started_at=clock.to_datetime(state.started_ms),
         beat_s=round(max(0, age_ms) / 1000, 1),
