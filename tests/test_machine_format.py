@@ -8,9 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jobctl.ops.common import GroupDetail, Trait
 from jobctl.ops.counting import Count
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.filters.explain import Explained
+from jobctl.ops.groups import GroupRow
 from jobctl.ops.schedules import look
 from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
@@ -32,6 +34,9 @@ RECORDS = {
     "Pause": records.PauseRow,
     "Dead letter": records.DeadLetter,
     "Error group": records.DeadGroup,
+    "Explained group": GroupRow,
+    "Group in full": GroupDetail,
+    "Trait": Trait,
     "Bulk result": records.BulkResult,
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
@@ -65,10 +70,12 @@ def fields(record: type[msgspec.Struct]) -> list[str]:
 def test_documented_fields_are_the_records_fields(section: str) -> None:
     """A record that extends another has the fields of that first; its section links to the other and lists the rest."""
     record, names = RECORDS[section], documented()
-    bases = [name for name, other in RECORDS.items() if other in record.__bases__]
+    bases = [name for name, other in RECORDS.items() if other in record.__mro__[1:]]
     assert [field for name in [*bases, section] for field in names[name]] == fields(record)
     text = DOCUMENT.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
-    assert all(f"the fields of a [{base.lower()}](#{base.lower()}), then" in text for base in bases)
+    for base in (name for name, other in RECORDS.items() if other in record.__bases__):
+        link = f"[{base.lower()}](#{base.lower().replace(' ', '-')}), then"
+        assert f"the fields of a {link}" in text or f"the fields of an {link}" in text
 
 
 def test_every_section_is_a_known_record() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from jobctl.cli.bulk.run import PARTS
 from jobctl.cli.commands import doctor, ps
-from jobctl.cli.commands.dead import groups
+from jobctl.cli.commands.dead._groups import columns as group_columns
 from jobctl.cli.commands.dead._shared import LETTERS
 from jobctl.cli.commands.job._shared import COLUMNS as JOBS
 from jobctl.cli.commands.limit import ls as limit_ls
@@ -28,10 +28,10 @@ from jobctl.cli.view.lines import EventLines
 from jobctl.cli.view.queues import COLUMNS as QUEUES
 from jobctl.cli.view.table import Column, display_width, table, wrapped
 from jobctl.ops.doctor.check import Check
+from jobctl.ops.groups import GroupRow
 from jobctl.ops.schedules.look import ScheduleRow
 from jobctl.settings import Settings
 from jobctl.store.data.records import (
-    DeadGroup,
     DeadLetter,
     Event,
     Job,
@@ -73,7 +73,8 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
         ),
     ),
     "dead groups": (
-        groups.GROUPS, DeadGroup(group=GROUP, count=COUNT, first_died_at=AT, last_died_at=AT, **COMMON),
+        group_columns(screen()),
+        GroupRow(history=(0, 7) * 6, group=GROUP, count=COUNT, first_died_at=AT, last_died_at=AT, **COMMON),
     ),
     "a plan": (
         PARTS,

@@ -168,7 +168,9 @@ COMMANDS: tuple[Entry | Group, ...] = (
         (
             Entry("ls", "List dead letters, the latest first."),
             Entry("groups", "Show why jobs died: dead letters grouped by their error."),
-            Entry("show", "Show dead letters in full: payload, every attempt, the traceback."),
+            Entry("show", "Show dead letters in full, or what those of an error group have in common."),
+            Entry("note", "Note what is known about an error group, for others to see."),
+            Entry("mute", "Leave a known error group out of the table of `dead groups` until it grows."),
             Entry("retry", "Run dead letters again, under the same ids with fresh retries."),
             Entry("discard", "Move dead letters to the trash for 7 days."),
             Entry("restore", "Restore discarded dead letters and the jobs of emptied queues."),

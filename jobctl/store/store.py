@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.jobs import Jobs
     from jobctl.store.nouns.limits import Limits
     from jobctl.store.nouns.logs import Logs
+    from jobctl.store.nouns.notes import Notes
     from jobctl.store.nouns.once import Once
     from jobctl.store.nouns.pauses import Pauses
     from jobctl.store.nouns.processes import Processes
@@ -151,6 +152,12 @@ class Store(Namespace):
         from jobctl.store.nouns.audit import Audit
 
         return Audit(self)
+
+    @cached_property
+    def notes(self) -> Notes:
+        from jobctl.store.nouns.notes import Notes
+
+        return Notes(self)
 
     @cached_property
     def server(self) -> Server:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -23,10 +23,18 @@ def store(client: redis.Redis, namespace: str = NAMESPACE) -> Store:
     return Store(client, namespace)
 
 
-def waiting(st: Store, count: int, *, queue: str = "default", job_type: str = "ok", **extra: Any) -> list[str]:
-    """`count` jobs, with payloads {"n": 0}, {"n": 1}, …; `extra` are fields of NewJob."""
-    ids = st.mint.many(queue, count)
-    jobs = [NewJob(id=i, type=job_type, queue=queue, payload={"n": n}, **extra) for n, i in enumerate(ids)]
+def waiting(
+    st: Store,
+    count: int,
+    *,
+    queue: str = "default",
+    job_type: str = "ok",
+    payload: Mapping[str, Any] | None = None,
+    **extra: Any,
+) -> list[str]:
+    """`count` jobs, with payloads {"n": 0}, {"n": 1}, … and what `payload` adds; `extra` are fields of NewJob."""
+    ids, also = st.mint.many(queue, count), payload or {}
+    jobs = [NewJob(id=i, type=job_type, queue=queue, payload={"n": n, **also}, **extra) for n, i in enumerate(ids)]
     assert all(st.jobs.enqueue(jobs))
     return ids
 
@@ -49,6 +57,14 @@ def dead(
         reserved = st.settle.fetch("test", [queue], min(left, 500)).jobs
         st.settle.write([st.settle.bury(queue, [_ended(r, job_type, error, message, traceback) for r in reserved])])
         left -= len(reserved)
+    return ids
+
+
+def completed(st: Store, count: int = 1, *, queue: str = "default", **extra: Any) -> list[str]:
+    """`count` jobs that completed; nothing else may wait in the queue."""
+    ids = waiting(st, count, queue=queue, **extra)
+    reserved = st.settle.fetch("test", [queue], count).jobs
+    st.settle.write([st.settle.complete(queue, 3_600_000, 1_000, [Ended(r.id, r.token, b"{}") for r in reserved])])
     return ids
 
 

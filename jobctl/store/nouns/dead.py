@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -83,6 +84,23 @@ class Dead:
         """The error groups of a queue with what died in a time span, the largest first. Reads the indexes alone."""
         rows = [row for page in self._groups(queue, *_span(since_ms, until_ms)) for row in page if row.count]
         return sorted(rows, key=lambda row: (-row.count, row.group))
+
+    def histories(
+        self, groups: Sequence[tuple[str, str]], edges: Sequence[int]
+    ) -> list[tuple[tuple[int, ...], str | None]]:
+        """For each (queue, group): how many of its dead letters died from each of the moments `edges` (epoch ms, in
+        their order) to the next, and the id of the latest of all. Reads the indexes alone."""
+        pipe, keys = self._store.client.pipeline(transaction=False), self._store.keys
+        for queue, group in groups:
+            key = keys.group(queue, group)
+            pipe.zrevrange(key, 0, 0)
+            for low, high in pairwise(edges):
+                pipe.zcount(key, low, f"({high}")
+        with mapping():
+            replies = pipe.execute() if groups else []
+        size = len(edges)
+        rows = [replies[at : at + size] for at in range(0, len(replies), size)]
+        return [(tuple(counts), ids.read(latest[0]) if latest else None) for latest, *counts in rows]
 
     def has_group(self, queue: str, name: str) -> bool:
         """Whether an error group of a queue has that name."""

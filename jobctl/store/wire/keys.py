@@ -253,7 +253,6 @@ class Keys:
         return self._one("renamed")
 
     def announced(self) -> str:
-        """When a scheduler last had each schedule."""
         return self._one("announced")
 
     def events(self) -> str:
@@ -270,6 +269,9 @@ class Keys:
     def audit(self) -> str:
         return self._one("audit")
 
+    def notes(self) -> str:
+        return self._one("notes")
+
     def once(self) -> str:
         """Side effects that were done once are below this key."""
         return self._one("once")
@@ -278,11 +280,9 @@ class Keys:
         return self._one("published")
 
     def catalogs(self) -> str:
-        """What the catalogs of live processes say of limits."""
         return self._one("catalogs")
 
     def followed(self) -> str:
-        """Which limits the jobs of each queue that wait were brought under last."""
         return self._one("followed")
 
     def scanned(self) -> str:
@@ -294,7 +294,7 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "orders", "cursors", "events", "finished", "control", "audit", "once", "each_running", "published", "catalogs",
-        "followed", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
+        "followed", "notes", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

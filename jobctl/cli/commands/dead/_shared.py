@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobctl.cli import listing
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.bulk.run import change_selection, choose
-from jobctl.cli.context import Context
+from jobctl.cli.context import Context, Output
 from jobctl.cli.view.cell import message
 from jobctl.cli.view.table import NAME, Column
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk.selection import Selection
     from jobctl.ops.bulk.verb import Verb
+    from jobctl.ops.groups import GroupRow
     from jobctl.store import Store
+    from jobctl.store.data.records import DeadGroup
 
 LETTERS = (
     Column("ID", "id"),
@@ -94,3 +97,16 @@ def count_letters(
         looked=looked,
         empty=empty,
     )
+
+
+def show_noted(ctx: Context, name: str, queue: str | None, change: Callable[[Store, DeadGroup], GroupRow]) -> int:
+    """Change what is noted about a group, and show it."""
+    from jobctl.cli.commands.dead._groups import columns, noted
+    from jobctl.ops import groups
+
+    store, selection = open_selection(ctx, queue=queue)
+    row = change(store, groups.find(store, name, selection.queues))
+    if ctx.output is not Output.TABLE:
+        ctx.emit(row, columns(ctx))
+    ctx.say(f"group {row.group} of queue {row.queue}: {noted(row) or 'nothing is noted'}")
+    return 0

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from jobctl.cli import listing
 from jobctl.cli.bulk.options import Groups, Terms
 from jobctl.cli.bulk.run import explain as show_explained
 from jobctl.cli.commands.dead._shared import count_letters, open_selection, take_in
-from jobctl.cli.context import Context
+from jobctl.cli.context import Context, Output
 from jobctl.cli.explain import Explain
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
-from jobctl.cli.view.cell import message
-from jobctl.cli.view.table import NAME, Column
 from jobctl.cli.view.tell import tell
-
-GROUPS = (
-    Column("GROUP", "group"),
-    Column("COUNT", "count", right=True, importance=9),
-    Column("TYPE", "type", importance=7, least=NAME),
-    Column("ERROR", "error", importance=8, least=NAME),
-    Column("MESSAGE", message, importance=6, least=14, falls=True),
-    Column("FIRST", "first_died_at", importance=3),
-    Column("LAST", "last_died_at", importance=5),
-    Column("QUEUE", "queue", importance=4, least=NAME),
-)
 
 
 @command
@@ -32,14 +23,20 @@ def groups(
     terms: Terms = None,
     group: Groups = None,
     by: listing.By = None,
+    muted: Annotated[bool, typer.Option("--muted", help="Show muted groups, too.")] = False,
     explain: Explain = False,
     unredacted: Unredacted = False,
 ) -> int:
     """Show why jobs died: dead letters grouped by their error.
 
+    TREND compares the last 6 hours with the 6 before; LAST 24H has a bar for every 2 hours. `dead note` and `dead mute`
+    say what is known of a group.
+
     Example: jobctl dead groups queue:email
     """
+    from jobctl.cli.commands.dead._groups import columns
     from jobctl.ops import dead
+    from jobctl.ops.groups import explained
 
     listing.check_by(by)
     store, selection = open_selection(ctx, terms, group, unredacted=unredacted)
@@ -52,5 +49,9 @@ def groups(
     if by is not None:
         return count_letters(ctx, store, selection, by, None, stock=stock, unredacted=unredacted, empty=empty)
     rows = dead.groups(store, selection, stock=stock)
-    ctx.emit(rows, GROUPS, empty=empty)
+    told = explained(store, rows)
+    shown = told if muted or ctx.output is not Output.TABLE else [row for row in told if not row.is_muted]
+    ctx.emit(shown, columns(ctx), empty="all groups are muted" if told else empty)
+    if left := len(told) - len(shown):
+        ctx.say(f"{left} muted group{'s are' if left > 1 else ' is'} left out: --muted shows all")
     return tell(ctx, selection.filter.refusals())

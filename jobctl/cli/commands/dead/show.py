@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,24 +17,36 @@ from jobctl.cli.view.table import Column
 from jobctl.errors import NothingMatched
 from jobctl.store.data.records import AttemptRecord, DeadLetter
 
+if TYPE_CHECKING:
+    from jobctl.store import Store
+    from jobctl.store.data.records import DeadGroup
+
 
 @command
 def show(
     ctx: Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Dead letters.", show_default=False)],
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID…|GROUP", help="Dead letters, or one error group.", show_default=False)
+    ],
     queue: InQueue = None,
     unredacted: Unredacted = False,
-) -> None:
-    """Show dead letters in full: payload, every attempt, the traceback.
+) -> int:
+    """Show dead letters in full, or what those of an error group have in common.
+
+    Of a dead letter: payload, every attempt, the traceback. Of a group: what most of its latest 500 dead letters have
+    (values of the payload, the host, the hour) and most of the latest completed jobs of its type have not.
 
     Example: jobctl dead show 1m80w17s0w7jd106qwm2
     """
-    from jobctl.ops import dead
+    from jobctl.ops import dead, groups
 
     store, selection = open_selection(ctx, queue=queue)
     stock = take_in(ctx, store, selection)
     if unredacted:
         audit(ctx, store, "dead show", ids)
+    if len(ids) == 1 and (group := groups.meant(store, ids[0], selection.queues)):
+        _show_group(ctx, store, group)
+        return 0
     rows = dead.show(store, selection.queues, ids, stock=stock, unredacted=unredacted)
     if ctx.output is Output.TABLE:
         for number, row in enumerate(rows):
@@ -45,6 +57,18 @@ def show(
     missing = len(set(ids)) - len(rows)
     if missing:
         raise NothingMatched(f"{missing} of the {len(set(ids))} ids are not dead letters")
+    return 0
+
+
+def _show_group(ctx: Context, store: Store, group: DeadGroup) -> None:
+    from jobctl.cli.commands.dead._groups import sheet
+    from jobctl.ops.common import compared
+    from jobctl.ops.groups import explained
+
+    detail = compared(store, explained(store, [group])[0])
+    ctx.emit(detail, sheet(ctx))
+    if ctx.output is Output.TABLE and detail.latest:
+        ctx.say(f"the latest: jobctl dead show {detail.latest}; all: jobctl dead ls group:{detail.group}")
 
 
 def _attempts(letter: DeadLetter) -> str:
