@@ -80,8 +80,8 @@ half a second there, and as long as before here.
 
 What one call costs Redis, in its processor's time: nobody else is served meanwhile. A call is given 500 jobs that carry
 as much as jobs can, over a million others; it does what its budget allows, and its caller goes on with the rest. Each
-case is tried five times, and the longest call of a try counts: the least of these is what the script costs, the most
-what it cost beside whatever else ran on the machine. `tests/store/test_budget.py` holds the same calls to the budget,
+case is tried five times, and the longest call counts: with each call at its best, which is what the script costs, and
+at its worst, beside whatever else ran on the machine. `tests/store/test_budget.py` holds the same calls to the budget,
 in commands and bytes. `python -m benchmarks.worst` prints this table alone.
 
 {scripts}

@@ -18,7 +18,7 @@ BATCH = 500
 """Rows in one call."""
 TOGETHER = 100
 """Rows of all calls in one round trip, unless there is one call."""
-MAX_BYTES = 500_000
+MAX_BYTES = 250_000
 """Bytes of rows in one call, unless a single one is larger."""
 
 
