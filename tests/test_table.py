@@ -95,7 +95,7 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
             name="weekly-billing-run", job=TYPE, when="at 09:00 Monday to Friday, New York", timezone="Asia/Tokyo",
             next_at=AT, last_at=AT, last_outcome="completed", last_job=ID, late_s=12.0, catch_up="latest",
             overlap="skip", paused=True, paused_until=AT, paused_by="ada@build-7", reason=TEXT,
-            set_by="ada@build-7", set_until=AT,
+            set_by="ada@build-7", set_until=AT, set_reason="an audit",
         ),
     ),
     "ps": (

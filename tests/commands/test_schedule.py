@@ -238,13 +238,13 @@ def test_the_history_of_several_schedules_is_in_order_and_says_whose_each_tick_i
 
 def test_times_set_by_hand_hold_until_they_are_reset(planned: Project) -> None:
     scheduler = planned.start("scheduler").ready()
-    ran = planned.cli("schedule", "set", "morning", "--every", "1s", "--for", "1h")
+    ran = planned.cli("schedule", "set", "morning", "--every", "1s", "--for", "1h", "--reason", "an audit")
     assert (ran.code, "morning is now due every 1s, until " in ran.err) == (0, True)
     scheduler.said("schedule morning changed")
     eventually(lambda: planned.store.ticks.counts(["morning"])["morning"] >= 2)
     row = planned.cli("schedule", "ls", "morning", "-o", "json").json()[0]
-    assert row["when"] == "every 1s"
-    assert row["set_by"]
+    assert (row["when"], row["set_reason"]) == ("every 1s", "an audit")
+    assert f"set by hand by {row['set_by']} until " in planned.cli("schedule", "ls", "morning").out
     assert planned.cli("schedule", "set", "morning", "--reset").code == 0
     scheduler.said("schedule morning changed", times=2)
     assert planned.cli("schedule", "ls", "morning", "-o", "json").json()[0]["set_by"] is None

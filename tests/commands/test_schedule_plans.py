@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from pathlib import Path
@@ -54,11 +55,18 @@ def test_a_calendar_counts_the_ticks_of_each_part_and_the_crowded_minutes() -> N
 def test_a_calendar_shows_a_tick_a_second_to_the_end_of_the_day_and_crowded_minutes_to_come() -> None:
     catalog = (
         "version: 1\njobs: {a: {command: [echo]}}\nschedules:\n  s: {job: a, every: 1s}\n  m: {job: a, every: 1m}\n"
+        "  h: {job: a, every: 1h}\n  i: {job: a, every: 1h}\n"
     )
     schedules = list(load_text(catalog, "c").schedules.values())
     found = calendar(None, schedules, DAY, HOUR // 2, 48, now_ms=DAY + HOUR)
-    assert [row.counts for row in found.rows] == [[1800] * 48, [30] * 48]
-    assert found.piles[0].at.hour == 1
+    assert [row.counts for row in found.rows][:2] == [[1800] * 48, [30] * 48]
+    assert (found.piles[0].at.hour, found.piles[0].schedules) == (1, ["h", "i"])
+
+
+def test_what_is_due_in_every_minute_crowds_none() -> None:
+    text = CATALOG.replace("every: 10m", "every: 10s") + "  busy: {job: a, every: 1s}\n"
+    found = calendar(None, list(load_text(text, "c").schedules.values()), DAY, HOUR, 24)
+    assert [pile.schedules for pile in found.piles] == [["nightly", "weekdays"]]
 
 
 @pytest.mark.parametrize("args", [(), ("--week",), ("--timezone", "Asia/Tokyo")])
@@ -97,6 +105,14 @@ def test_a_system_crontab_names_users() -> None:
     found = read("5 4 * * * root /usr/sbin/run-it now\n", "UTC", system=True)
     assert found.jobs["run-it"]["command"]["args"][-1] == "/usr/sbin/run-it now"
     assert "not as root" in found.notes[0][1]
+
+
+def test_an_import_for_programs_is_the_catalog_or_its_names(cli: Cli) -> None:
+    (cli.cwd / "crontab").write_text(CRONTAB)
+    plain = cli("schedule", "import", "crontab", "--no-system").out
+    found = json.loads(cli("schedule", "import", "crontab", "--no-system", "-o", "json").out)
+    assert load_text(json.dumps(found), "c").schedules == load_text(plain, "c").schedules
+    assert cli("schedule", "import", "crontab", "--no-system", "-o", "name").out.split() == list(found["schedules"])
 
 
 def users(*names: str) -> str:

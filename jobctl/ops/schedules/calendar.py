@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MOST = 2_000
 """Ticks of one schedule that are counted in each part: a tick every second of half an hour, and of a longer part the
 first ones."""
+ALWAYS = 0.9
+"""The share of all minutes from which on a schedule stands out in none."""
 RECENT = 20
 """The latest jobs from which the usual time is taken."""
 MINUTE_MS = 60_000
@@ -52,10 +54,11 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 def calendar(
     store: Store | None, schedules: Sequence[Schedule], start_ms: int, part_ms: int, parts: int, *, now_ms: int = 0
 ) -> Calendar:
-    """Where the ticks of schedules fall from `start_ms` on; what is due before `now_ms` crowds no minute. Without a
-    store no usual times are known."""
+    """Where the ticks of schedules fall from `start_ms` on. What is due before `now_ms` crowds no minute, nor does what
+    is due in nearly every one. Without a store no usual times are known."""
     rows: list[CalendarRow] = []
     minutes: dict[int, list[str]] = {}
+    coming = (start_ms + part_ms * parts - max(start_ms, now_ms)) / MINUTE_MS
     usual = {} if store is None else usual_times(store, [one.name for one in schedules])
     for schedule in schedules:
         counts, due = [0] * parts, set[int]()
@@ -63,8 +66,9 @@ def calendar(
             counts[(tick - start_ms) // part_ms] += 1
             if tick >= now_ms:
                 due.add(tick // MINUTE_MS)
-        for minute in due:
-            minutes.setdefault(minute, []).append(schedule.name)
+        if len(due) < coming * ALWAYS and max(counts, default=0) < MOST:
+            for minute in due:
+                minutes.setdefault(minute, []).append(schedule.name)
         rows.append(
             CalendarRow(schedule=schedule.name, total=sum(counts), counts=counts, usual_s=usual.get(schedule.name))
         )

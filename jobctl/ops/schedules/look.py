@@ -44,6 +44,7 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     set_by: str | None
     set_until: datetime | None
+    set_reason: str | None
     retired: bool = False
 
 
@@ -105,6 +106,7 @@ def _row(schedule: Schedule, now_ms: int, cursor: Cursor, last: TickRow | None, 
         overlap=schedule.overlap,
         set_by=by_hand.by if by_hand else None,
         set_until=_at(by_hand.until_ms or None) if by_hand else None,
+        set_reason=(by_hand.reason or None) if by_hand else None,
         **_past(cursor, last),
         **_pause(cursor.pause),
     )
@@ -122,6 +124,7 @@ def _foreign(name: str, now_ms: int, announced_ms: int, cursor: Cursor, last: Ti
         overlap=None,
         set_by=None,
         set_until=None,
+        set_reason=None,
         retired=now_ms - announced_ms > LIVES_MS,
         **_past(cursor, last),
         **_pause(cursor.pause),

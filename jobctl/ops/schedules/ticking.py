@@ -95,8 +95,8 @@ class Ticking:
             return self._store.schedules.tick(replace(tick, why=why, look=False))
         why = f"job {earlier.job} of an earlier tick had not ended"
         what = "queued" if schedule.overlap == "queue" else "skipped"
-        self.let_pass(schedule, [tick.at_ms], tick.next_ms, what, why)
-        log.info("schedule %s: a tick is %s: %s", schedule.name, what, why)
+        if self.let_pass(schedule, [tick.at_ms], tick.next_ms, what, why):
+            log.info("schedule %s: a tick is %s: %s", schedule.name, what, why)
         return said
 
     def let_pass(self, schedule: Schedule, passed: Sequence[int], next_ms: int, what: str, why: str) -> int:

@@ -5,7 +5,8 @@
 -- KEYS: announced cursors open_ticks renamed schedules_by_hand
 -- ARGV: how long after its last announcement a schedule lives (ms), then {the old name, the new name} of each
 -- Returns: for each 1, or 0 if the two are different schedules
--- Cost: O(#schedules), at most 10; where both have a history also O(its rows), at most 250 in all
+-- Cost: O(#schedules), at most 10; where both have a history also O(its rows), at most
+--       250 in all, and where both have open jobs O(jobs of the one that has fewer)
 
 local FIELDS = { '', '|floor', '|job', '|paused', '|run', '|taken', '|next', '|failed', '|when', '|set_back' }
 local GREATER = 2 -- the first of FIELDS, of which the later one stays
@@ -71,12 +72,12 @@ local function carry_history(from, to)
 end
 
 local function carry_set(from, to)
-  if redis.call('EXISTS', to) == 1 then
-    redis.call('ZUNIONSTORE', to, 2, to, from, 'AGGREGATE', 'MIN')
-    redis.call('DEL', from)
-  elseif redis.call('EXISTS', from) == 1 then
-    redis.call('RENAME', from, to)
-  end
+  local longer, shorter = from, to
+  if redis.call('ZCARD', to) > redis.call('ZCARD', from) then longer, shorter = to, from end
+  local rows = redis.call('ZRANGE', shorter, 0, -1, 'WITHSCORES')
+  for i = 1, #rows, 2 do redis.call('ZADD', longer, rows[i + 1], rows[i]) end
+  redis.call('UNLINK', shorter)
+  if longer == from and redis.call('EXISTS', from) == 1 then redis.call('RENAME', from, to) end
 end
 
 local function move(from, to)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobctl.cli.context import Context
+from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
@@ -60,7 +60,11 @@ def import_(
         )
     found = read(text, zone, system=system)
     catalog = {"version": 1, "jobs": found.jobs, "schedules": found.schedules}
-    if found.schedules:
+    if found.schedules and ctx.output is Output.NAME:
+        ctx.stdout.write("".join(f"{name}\n" for name in found.schedules))
+    elif found.schedules and ctx.output in (Output.JSON, Output.JSONL):
+        ctx.emit(catalog, ())
+    elif found.schedules:
         ctx.stdout.write(yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True, width=110))
     for number, note in sorted([*found.notes, *((line, f"not imported: {why}") for line, why in found.refused)]):
         ctx.say(f"{crontab}:{number}: {note}")
