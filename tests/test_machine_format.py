@@ -16,6 +16,8 @@ from jobctl.ops.groups import GroupRow
 from jobctl.ops.schedules import look
 from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
+from jobctl.ops.stats import StatsRow
+from jobctl.ops.vitals import Vital
 from jobctl.store.data import records
 from jobctl.store.nouns import logs
 from jobctl.store.nouns.audit import AuditEntry
@@ -52,6 +54,8 @@ RECORDS = {
     "Filled tick": Filled,
     "Next tick": look.NextTick,
     "Punctuality": Punctuality,
+    "Statistics": StatsRow,
+    "Vital": Vital,
     "Check": Check,
 }
 

@@ -44,7 +44,7 @@ def enqueue_large(world: World) -> Iterator[None]:
     jobs = [NewJob(id=i, type="act", queue=QUEUE, payload={"text": "x" * 100_000}) for i in world.names(100)]
     yield
     world.store.jobs.enqueue(jobs)
-    world.store.jobs.cancel(QUEUE, [(job.id, b"") for job in jobs], running=False)
+    world.store.jobs.cancel(QUEUE, [(job.id, b"", "") for job in jobs], running=False)
     world.store.jobs.remove(QUEUE, [job.id for job in jobs])
 
 
@@ -128,7 +128,10 @@ def requeue(world: World) -> Iterator[None]:
 def begin(world: World) -> Iterator[None]:
     jobs = world.plain()
     yield
-    steps.run(world.store, [steps.Rows("begin", QUEUE, (), [(job.id, job.token, 1) for job in jobs])])
+    steps.run(
+        world.store,
+        [steps.Rows("begin", QUEUE, (), [(job.id, job.token, 1, f"{n % 100}..type{n}") for n, job in enumerate(jobs)])],
+    )
     world.end("complete", jobs)
 
 

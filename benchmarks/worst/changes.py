@@ -17,14 +17,14 @@ from jobctl.store.wire import steps
 def cancel_burdened(world: World) -> Iterator[None]:
     ids = world.burdened()
     yield
-    world.store.jobs.cancel(QUEUE, [(i, b"{}") for i in ids], running=True)
+    world.store.jobs.cancel(QUEUE, [(i, b"{}", "") for i in ids], running=True)
 
 
 @case("cancel", "delayed")
 def cancel_delayed(world: World) -> Iterator[None]:
     ids = world.enqueue(MANY, delay_ms=DAY_MS)
     yield
-    world.store.jobs.cancel(QUEUE, [(i, b"{}") for i in ids], running=True)
+    world.store.jobs.cancel(QUEUE, [(i, b"{}", "") for i in ids], running=True)
 
 
 @case("trash", "three buckets, a unique key and an expiry each")

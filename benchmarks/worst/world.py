@@ -109,7 +109,20 @@ class World:
     ) -> None:
         """Each with an attempt that failed, and a traceback of its own of so many characters."""
         ended = [
-            Ended(j.id, j.token, RECORD, b"{}", b"", b"", result, 1000, f"g{n % 50}", INFO, pause_ms=pause_ms)
+            Ended(
+                j.id,
+                j.token,
+                RECORD,
+                b"{}",
+                b"",
+                b"",
+                result,
+                1000,
+                f"g{n % 50}",
+                INFO,
+                pause_ms=pause_ms,
+                mark=f"{n % 100}.{n % 99}.type{n}",
+            )
             for n, j in enumerate(jobs)
         ]
         if kind != "complete":

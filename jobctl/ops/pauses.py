@@ -150,6 +150,11 @@ def target(scope: str) -> str:
     return f"type:{name}" if name is not None else "everything" if scope == EVERYTHING else f"queue:{scope}"
 
 
+def target_of(row: PauseRow) -> str:
+    """The same of a row."""
+    return f"type:{row.type}" if row.type else f"queue:{row.queue}" if row.queue else "everything"
+
+
 def _row(scope: str, pause: Pause | None, *, changed: bool = False) -> PauseRow:
     name = type_of(scope)
     return PauseRow(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.schedules import Schedules
     from jobctl.store.nouns.server import Server
     from jobctl.store.nouns.settle import Settle
+    from jobctl.store.nouns.stats import Stats
     from jobctl.store.nouns.stock import Stock
     from jobctl.store.nouns.ticks import Ticks
 
@@ -164,6 +165,12 @@ class Store(Namespace):
         from jobctl.store.nouns.server import Server
 
         return Server(self)
+
+    @cached_property
+    def stats(self) -> Stats:
+        from jobctl.store.nouns.stats import Stats
+
+        return Stats(self)
 
     @cached_property
     def stock(self) -> Stock:

@@ -32,7 +32,7 @@ def trashed(store: Store, count: int) -> list[str]:
 
 def cancelled(store: Store, count: int) -> list[str]:
     ids = delayed(store, count)
-    store.jobs.cancel("default", [(i, b"") for i in ids], running=False)
+    store.jobs.cancel("default", [(i, b"", "") for i in ids], running=False)
     return ids
 
 

@@ -94,7 +94,7 @@ def test_a_job_that_runs_is_told_to(lab: Cli, store: Store, worker: Callable[[],
 def test_the_oldest_job_is_found_behind_cancelled_ones(redis_client: redis.Redis) -> None:
     st = made.store(redis_client)
     ids = made.waiting(st, 1_700)
-    st.jobs.cancel("default", [(i, b"") for i in ids[:1_500]], running=False)
+    st.jobs.cancel("default", [(i, b"", "") for i in ids[:1_500]], running=False)
     detail = queues.show(st, None, "default")
     assert detail.oldest_waiting == ids[1_500]
     assert detail.oldest_waiting_s is not None

@@ -52,7 +52,7 @@ def store(nodes: list[Node]) -> Iterator[Store]:
 
 
 def test_every_command_of_the_store_reaches_the_owner_of_the_slot(store: Store, nodes: list[Node]) -> None:
-    calls = [store.call("enqueue", "q", "q", "act", f"id{n}", b"{}", 0, "0", "") for n in range(3)]
+    calls = [store.call("enqueue", "q", "q", "act", f"id{n}", b"{}", 0, "0", "", "") for n in range(3)]
     assert store.run_many(calls) == [[1]] * 3
     assert store.block([store.keys.wake("q")], 1.0) == b"{shop}:@wake:q"
     assert store.queues.names() == store.queues.stock_names() == ["q"]

@@ -111,7 +111,7 @@ def test_the_process_group_of_a_command_dies_when_its_job_is_cancelled(project: 
     project.start("worker", "--processes=1", "--threads=1").ready()
     job = project.client.enqueue("tree")
     pids = project.pids(2)
-    project.store.jobs.cancel("default", [(job.id, b"")], running=True)
+    project.store.jobs.cancel("default", [(job.id, b"", "")], running=True)
     gone(pids)
     assert project.client.wait(job.id, PATIENCE_S).state == "cancelled"
 

@@ -11,12 +11,15 @@ from jobctl.store import Store
 from jobctl.store.data import attempts, codec
 from jobctl.store.data.codec import Body
 from jobctl.store.data.newjob import Enqueued, NewJob
+from jobctl.store.data.stats import mark
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.settle import Ended, Reserved
 from jobctl.store.wire.steps import Rows
 
 QUEUE = "work"
 KEEP_MS, KEEP_COUNT = 86_400_000, 100_000
+MARK = mark("act", 20, 30)
+"""Jobs of the moves waited 20 ms and ran for 30."""
 
 
 def body(job_id: str, queue: str = QUEUE) -> bytes:
@@ -60,25 +63,30 @@ class Moves:
     def fetch_ids(self, want: int = 1, *, queues: Sequence[str] = (QUEUE,)) -> list[str]:
         return [job.id for job in self.fetch(want, queues=queues)]
 
-    def complete(self, *jobs: Reserved, keep_ms: int = KEEP_MS, keep_count: int = KEEP_COUNT) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}") for job in jobs]
+    def complete(
+        self, *jobs: Reserved, keep_ms: int = KEEP_MS, keep_count: int = KEEP_COUNT, mark: str = MARK
+    ) -> list[int]:
+        ended = [Ended(job.id, job.token, b"{}", mark=mark) for job in jobs]
         return self._settle(jobs, self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
 
     def retry(self, *jobs: Reserved, delay_ms: int = 60_000, begun: bool = True) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}", b"", *failed(job), delay_ms=delay_ms, begun=begun) for job in jobs]
+        ended = [
+            Ended(job.id, job.token, b"{}", b"", *failed(job), delay_ms=delay_ms, begun=begun, mark=MARK)
+            for job in jobs
+        ]
         return self._settle(jobs, self.store.settle.retry(jobs[0].queue, ended))
 
     def bury(self, *jobs: Reserved, group: str = "g1", begun: bool = True) -> list[int]:
         record = codec.encode(codec.Record(error="Boom", group=group, type="act", finished=1))
         info = msgspec.json.encode(GroupInfo("act", "Boom", group))
         ended = [
-            Ended(job.id, job.token, record, b"", *failed(job), group=group, group_info=info, begun=begun)
+            Ended(job.id, job.token, record, b"", *failed(job), group=group, group_info=info, begun=begun, mark=MARK)
             for job in jobs
         ]
         return self._settle(jobs, self.store.settle.bury(jobs[0].queue, ended))
 
     def cancelled(self, *jobs: Reserved) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}", b"", failed(job, traced=False)[0]) for job in jobs]
+        ended = [Ended(job.id, job.token, b"{}", b"", failed(job, traced=False)[0], mark=MARK) for job in jobs]
         return self._settle(jobs, self.store.settle.cancelled(jobs[0].queue, ended))
 
     def requeue(
@@ -93,6 +101,7 @@ class Moves:
                 lane=lane,
                 pause_ms=pause_ms,
                 begun=begun,
+                mark=MARK,
             )
             for job in jobs
         ]
@@ -104,7 +113,7 @@ class Moves:
         return self.store.deployed.relane(QUEUE, [(job.id, job.lane or "", lane) for job in found])
 
     def cancel(self, *ids: str, queue: str = QUEUE, running: bool = True) -> list[str]:
-        return self.store.jobs.cancel(queue, [(job_id, b"") for job_id in ids], running=running)
+        return self.store.jobs.cancel(queue, [(job_id, b"", MARK) for job_id in ids], running=running)
 
     def state(self, job_id: str, queue: str = QUEUE) -> str:
         found = self.store.jobs.locate(queue, [job_id])

@@ -22,7 +22,7 @@ SCRIPTS = sorted(f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name
 FRAGMENTS = sorted(f.name.removesuffix(".lua") for f in FOLDER.iterdir() if f.name[0] == "_")
 FILES = [*SCRIPTS, *FRAGMENTS]
 KEYS = sorted(
-    name for name, value in vars(Keys).items() if callable(value) and not name.startswith("_") and name != "of_limits"
+    name for name, value in vars(Keys).items() if callable(value) and not name.startswith("_") and name[:3] != "of_"
 )
 ARGUMENTS = {
     "group": ("Q", "GROUP"),

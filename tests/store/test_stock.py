@@ -142,7 +142,7 @@ def test_a_message_is_found_by_its_own_id_for_as_long_as_its_job_is_there(
     store.stock.take_delayed(QUEUE)
     keys = store.keys
     assert store.client.ttl(keys.aliases(QUEUE)) == store.client.ttl(keys.messages(QUEUE)) == -1
-    store.jobs.cancel(QUEUE, [(job_id, b"")], running=False)
+    store.jobs.cancel(QUEUE, [(job_id, b"", "")], running=False)
     assert store.jobs.find(message_id) is not None
     store.jobs.remove(QUEUE, [job_id])
     assert store.jobs.find(message_id) is None
@@ -155,7 +155,7 @@ def test_of_two_jobs_of_a_message_the_later_is_found_and_the_end_of_the_other_ch
     moves.enqueue("a", "b")
     for job_id in ("a", "b"):
         steps.each(store, store.jobs.alias(QUEUE, [(job_id, "message")]))
-        store.jobs.cancel(QUEUE, [(job_id, b"")], running=False)
+        store.jobs.cancel(QUEUE, [(job_id, b"", "")], running=False)
     store.jobs.remove(QUEUE, ["a"])
     found = store.jobs.find("message")
     assert found is not None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dramatiq.errors import Retry as AskedFor
 
 from jobctl.catalog.model import RetryPolicy
+from jobctl.context import RateLimited
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import RemoteFailure, ancestry
 
@@ -108,3 +109,20 @@ def _shown_name(failure: BaseException) -> str:
     if isinstance(failure, HandlerFailure):
         return failure.error
     return failure.described.error if isinstance(failure, RemoteFailure) else type(failure).__name__
+
+
+def asked_for(failure: BaseException, lane: str) -> int | None:
+    """For how many ms the attempt came too early; None if it did not, but failed.
+
+    An http answer of 429 says so where there is a rate limit; without one it is a failure like others.
+    """
+    if isinstance(failure, RateLimited):
+        return failure.after_ms
+    if isinstance(failure, HandlerFailure) and "http:429" in failure.match and has_rate(lane):
+        return failure.retry_after_ms
+    return None
+
+
+def has_rate(lane: str) -> bool:
+    """Whether one of a lane's limits is a rate."""
+    return any(bucket[:1] in ("r", "R") for bucket in lane.split("\n"))

@@ -10,16 +10,15 @@ import msgspec
 
 from jobctl import clock, redaction, scrubbing
 from jobctl.catalog.model import JobType
-from jobctl.context import RateLimited
-from jobctl.engine.attempt import onward
+from jobctl.engine.attempt import measure, onward
 from jobctl.engine.attempt.outcome import Outcome
-from jobctl.engine.attempt.retry_policy import Retry, decide
+from jobctl.engine.attempt.retry_policy import Retry, asked_for, decide, has_rate
 from jobctl.fingerprint import fingerprint
 from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
 from jobctl.handlers.failure import Failure, describe
 from jobctl.handlers.result import encode_result
 from jobctl.scrubbing import Scrubber
-from jobctl.store.data import attempts, codec
+from jobctl.store.data import attempts, codec, stats
 from jobctl.store.data.attempts import Lived, Ran
 from jobctl.store.data.codec import Record
 from jobctl.store.data.records import Told
@@ -64,13 +63,13 @@ class Running(msgspec.Struct, eq=False):
 def completed(job: Running, result: object) -> Outcome:
     """The attempt succeeded."""
     duration = clock.monotonic() - job.started
-    record, number = job.record, job.number
+    record, number, mark = job.record, job.number, _mark(job, duration)
     record.complete(Ran(HOST, PID, job.started_ms, round(duration, 6)))
     record.spent, record.retries = record.count, job.type.retries.max
     job.lived = Lived(number, "completed", HOST, PID, job.started_ms, round(duration, 6))
     event = _event(job, "completed", duration, None)
     reserved, found = job.reserved, encode_result(result, job.scrub) or b""
-    ended = Ended(reserved.id, reserved.token, codec.encode(record), event, result=found)
+    ended = Ended(reserved.id, reserved.token, codec.encode(record), event, result=found, mark=mark)
     return Outcome("complete", reserved.queue, ended)
 
 
@@ -95,23 +94,6 @@ def failed(job: Running, failure: BaseException) -> Outcome:
     return given_up(job, what, lived=lived)
 
 
-def asked_for(failure: BaseException, lane: str) -> int | None:
-    """For how many ms the attempt came too early; None if it did not, but failed.
-
-    An http answer of 429 says so where there is a rate limit; without one it is a failure like others.
-    """
-    if isinstance(failure, RateLimited):
-        return failure.after_ms
-    if isinstance(failure, HandlerFailure) and "http:429" in failure.match and has_rate(lane):
-        return failure.retry_after_ms
-    return None
-
-
-def has_rate(lane: str) -> bool:
-    """Whether one of a lane's limits is a rate."""
-    return any(bucket[:1] in ("r", "R") for bucket in lane.split("\n"))
-
-
 def slowed(job: Running, pause_ms: int, message: str) -> Outcome:
     """The attempt came too early: it does not count. Its rate limits pause, or else the job itself."""
     duration = clock.monotonic() - job.started
@@ -132,27 +114,26 @@ def retried(
     `pause_ms` is for how long the other side wants to be left alone by all jobs of the same rate limit.
     """
     duration, what = clock.monotonic() - job.started, scrubbed(job, what)
-    _count(job, lived, duration, what)
-    job.record.retries = job.type.retries.max
+    mark = _count(job, lived, duration, what)
+    job.record.retries, job.record.ready = job.type.retries.max, clock.now_ms() + delay_ms
     job.record.fail(what.error, what.message)
     event = _event(job, "retrying", duration, what)
-    return _outcome("retry", job, event, delay_ms=delay_ms, body=body, pause_ms=pause_ms)
+    return _outcome("retry", job, event, mark, delay_ms=delay_ms, body=body, pause_ms=pause_ms)
 
 
 def given_up(job: Running, what: Failure, *, lived: str = "failed") -> Outcome:
     """The attempt failed and was the last: the job is a dead letter."""
     duration, what = clock.monotonic() - job.started, scrubbed(job, what)
-    _count(job, lived, duration, what)
+    mark, took = _count(job, lived, duration, what), round(duration, 6)
     job.record.retries = job.type.retries.max
-    reserved = job.reserved
-    ended = bury(
-        reserved, job.type.name, job.record, what, label=job.label, duration=round(duration, 6), lived=job.lived
-    )
+    reserved, name = job.reserved, job.type.name
+    ended = bury(reserved, name, job.record, what, label=job.label, duration=took, lived=job.lived, mark=mark)
     return Outcome("bury", reserved.queue, ended)
 
 
 def put_off(reserved: Reserved, record: Record, delay_ms: int, body: bytes = b"", *, begun: bool = True) -> Outcome:
     """The job was not run to an end and comes later; no attempt is consumed."""
+    record.ready = clock.now_ms() + delay_ms
     ended = Ended(reserved.id, reserved.token, codec.encode(record), delay_ms=delay_ms, body=body, begun=begun)
     return Outcome("retry", reserved.queue, ended)
 
@@ -161,10 +142,10 @@ def cancelled(job: Running) -> Outcome:
     """The attempt stopped because its job was cancelled."""
     duration = clock.monotonic() - job.started
     what = Failure("Cancelled", "cancelled while it was running")
-    _count(job, "cancelled", duration, what)
+    mark = _count(job, "cancelled", duration, what)
     job.record.fail(what.error, what.message)
-    job.record.spent = job.record.count
-    return _outcome("cancelled", job, _event(job, "cancelled", duration, what))
+    job.record.spent, job.record.ready = job.record.count, 0
+    return _outcome("cancelled", job, _event(job, "cancelled", duration, what), mark)
 
 
 def given_back(reserved: Reserved, *, begun: bool, lane: str = "") -> Outcome:
@@ -215,12 +196,13 @@ def bury(
     duration: float | None,
     lived: Lived | None = None,
     begun: bool = True,
+    mark: str = "",
 ) -> Ended:
     """The end of a job that is now a dead letter, by an attempt that `lived` or without one."""
     record.fail(what.error, what.message)
     record.type, record.label = job_type, label
     record.group = fingerprint(job_type, what.error, what.message, what.traceback)
-    record.finished, record.spent = clock.now_ms(), record.count
+    record.finished, record.spent, record.ready = clock.now_ms(), record.count, 0
     event = Told(
         at=clock.stamp(record.finished),
         event="dead",
@@ -246,6 +228,7 @@ def bury(
         group=record.group,
         group_info=codec.encode(GroupInfo(job_type, record.error, record.message)),
         begun=begun,
+        mark=mark or stats.plain(job_type),
     )
 
 
@@ -261,11 +244,16 @@ def _timed_out(failure: BaseException) -> bool:
     return isinstance(failure, HandlerFailure) and "timeout" in failure.match
 
 
-def _count(job: Running, outcome: str, duration: float, what: Failure) -> None:
-    """The attempt counts, and did not complete its job."""
+def _count(job: Running, outcome: str, duration: float, what: Failure) -> str:
+    """The attempt counts, and did not complete its job. Returns its mark."""
     trace, took = what.traceback, round(duration, 6)
     job.lived = Lived(job.number, outcome, HOST, PID, job.started_ms, took, what.error, what.message, trace)
     job.record.add(job.lived)
+    return _mark(job, duration)
+
+
+def _mark(job: Running, duration: float) -> str:
+    return measure.ended(job.type.name, job.body, job.record, job.started_ms, duration)
 
 
 def _event(job: Running, kind: str, duration: float, what: Failure | None) -> bytes:
@@ -288,13 +276,14 @@ def _event(job: Running, kind: str, duration: float, what: Failure | None) -> by
 
 
 def _outcome(
-    kind: str, job: Running, event: bytes, *, delay_ms: int = 0, body: bytes = b"", pause_ms: int = 0
+    kind: str, job: Running, event: bytes, mark: str, *, delay_ms: int = 0, body: bytes = b"", pause_ms: int = 0
 ) -> Outcome:
     """The outcome of an attempt that counts."""
     assert job.lived is not None
     reserved, record = job.reserved, codec.encode(job.record)
     attempt, trace = attempts.encode(job.lived)
     ended = Ended(
-        reserved.id, reserved.token, record, event, attempt, trace, b"", delay_ms, body=body, pause_ms=pause_ms
-    )
+        reserved.id, reserved.token, record, event, attempt, trace, b"", delay_ms, body=body, pause_ms=pause_ms,
+        mark=mark,
+    )  # fmt: skip
     return Outcome(kind, reserved.queue, ended)

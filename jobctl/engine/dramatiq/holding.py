@@ -14,6 +14,7 @@ from dramatiq.broker import MessageProxy
 from dramatiq.message import Message
 
 from jobctl import clock
+from jobctl.engine.attempt import measure
 from jobctl.engine.attempt.outcome import Outcome
 from jobctl.store import Store
 from jobctl.store.data.codec import Body, Record
@@ -191,7 +192,7 @@ class Holdings:
             fresh = [m for m in self._by_id.get(queue, {}).values() if m.started is not None and not m.told]
         for message in fresh:
             message.told = True
-        return [Begun(queue, m.reserved.id, m.reserved.token, m.started or 0.0) for m in fresh]
+        return [Begun(queue, m.reserved.id, m.reserved.token, m.started or 0.0, _begun(m)) for m in fresh]
 
     def empty(self) -> bool:
         with self._changed:
@@ -212,3 +213,8 @@ def give_back(store: Store, messages: Iterable[HeldMessage]) -> None:
             Ended(id=reserved.id, token=reserved.token, begun=message.started is not None)
         )
     store.settle.write([store.settle.requeue(queue, ended) for queue, ended in by_queue.items()])
+
+
+def _begun(message: HeldMessage) -> str:
+    """The mark of an attempt that has begun."""
+    return measure.begun(message.body.actor_name, message.body, message.record, message.started_ms)

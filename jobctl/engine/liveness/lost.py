@@ -13,7 +13,7 @@ from jobctl.engine.liveness.known import Known
 from jobctl.handlers.base import AttemptTimeout
 from jobctl.handlers.failure import Failure
 from jobctl.store import Store
-from jobctl.store.data import codec
+from jobctl.store.data import codec, stats
 from jobctl.store.data.attempts import Lived, encode
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import Event
@@ -98,6 +98,7 @@ def _add_lost(found: Found) -> Lived:
     lived = Lived(record.count + 1, "lost", host, pid, started, duration, what.error, what.message)
     record.add(lived)
     record.spent += 1
+    record.ready = clock.now_ms()
     record.fail(what.error, what.message)
     return lived
 
@@ -123,6 +124,7 @@ def _lost(found: Found) -> Ended:
         event=events.encode(event),
         attempt=encode(lived)[0],
         crashed=True,
+        mark=stats.plain(job.type),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jobctl import clock
 from jobctl.engine import logs
-from jobctl.engine.attempt import verdict
+from jobctl.engine.attempt import measure, verdict
 from jobctl.engine.attempt.admission import held_back
 from jobctl.engine.attempt.outcome import MAX_CRASHES, Alias, Outbox, Outcome
 from jobctl.engine.attempt.verdict import Running
@@ -124,7 +124,8 @@ class Start:
         job, ran = self.job, now - self.job.started
         if self._told == 0 and ran >= SHORT_S:
             self._told = 1
-            self._outbox.submit(Begun(job.reserved.queue, job.reserved.id, job.reserved.token, job.started))
+            held, mark = job.reserved, measure.begun(job.type.name, job.body, job.record, job.started_ms)
+            self._outbox.submit(Begun(held.queue, held.id, held.token, job.started, mark))
         if self._told == 1 and ran >= ANNOUNCE_S:
             self._told = 2
             log_start(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal as signals
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +28,10 @@ class Child:
         self.slots = slots
         self.started = clock.monotonic()
         self.stall_logged = False
+        self.memory_mb = 0.0
+        """When it was last looked at."""
+        self.killed = False
+        """Whether this supervisor sent it SIGKILL."""
         self._process = process
         self._lifeline = lifeline
         self._progress = 0
@@ -42,6 +47,7 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Send a signal; nothing happens when the process is gone."""
+        self.killed = self.killed or number == signals.SIGKILL
         self._process.send_signal(number)
 
     def retire(self) -> None:
@@ -56,7 +62,7 @@ class Child:
         return now - self._moved
 
     def info(self) -> ChildInfo:
-        memory_mb = round(resident_bytes(self.pid) / 1e6, 1)
+        self.memory_mb = round(resident_bytes(self.pid) / 1e6, 1)
         now, now_ms = clock.monotonic(), clock.now_ms()
         late = self.slots.hanging(now - HANGING_S)
         jobs = [Hanging(job.queue, job.id, now_ms - round((now - deadline) * 1000)) for job, deadline in late[:SHOWN]]
@@ -65,7 +71,7 @@ class Child:
             pid=self.pid,
             running=self.slots.running,
             on_loop=self.slots.running_from(self.threads),
-            memory_mb=memory_mb,
+            memory_mb=self.memory_mb,
             hanging=len(late),
             hanging_jobs=tuple(jobs),
             executing=dict(Counter(job.queue for job in self.slots.executing())),

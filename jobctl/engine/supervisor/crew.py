@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -11,11 +12,14 @@ from jobctl import clock
 from jobctl.engine.process.config import CLEAN, NO_REDIS, RECYCLE
 from jobctl.engine.supervisor.child import Child
 from jobctl.errors import RedisUnavailable
+from jobctl.store.nouns.processes import SHOWN, Death
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.1
 MAX_DELAY_S = 10.0
+DEATHS = 20
+"""Deaths that are remembered."""
 MAX_VAIN = 5
 """In burst mode a seat whose processes died so often without a single job, one after the other, stays empty."""
 HEALTHY_S = 30.0
@@ -69,6 +73,7 @@ class Crew:
         self._burst = burst
         self._closed = False
         self.crashes = 0
+        self.deaths: deque[Death] = deque(maxlen=DEATHS)
         self.failed = 0
         """The exit code that burst mode has to end with: 0, or why seats stay empty though there may be jobs."""
 
@@ -175,5 +180,8 @@ class Crew:
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             jobs = child.slots.running
             log.warning("worker process %s (pid %d) died: %s, %d running", child.name, child.pid, how, jobs)
+            outside = code == -signal.SIGKILL and not child.killed
+            ran = tuple(held.id for held in child.slots.executing())[:SHOWN]
+            self.deaths.append(Death(clock.now_ms(), how, ran, child.memory_mb, outside))
             self._lost(child)
         child.close()

@@ -109,10 +109,7 @@ class Supervisor:
         """What a heartbeat says about this worker."""
         children = tuple(child.info() for crew in self._crews() for child in crew)
         return ProcessInfo(
-            name=self.name,
-            kind="worker",
-            host=socket.gethostname(),
-            pid=os.getpid(),
+            name=self.name, kind="worker", host=socket.gethostname(), pid=os.getpid(),
             queues=self._template.queues or (),
             processes=self._options.processes,
             threads=self._template.threads,
@@ -122,7 +119,8 @@ class Supervisor:
             running=sum(child.running for child in children),
             children=children,
             state="stopping" if self._stop_at else "quiet" if self._obedience.quiet else "running",
-        )
+            deaths=tuple(death for crew in self._crews() for death in crew.deaths),
+        )  # fmt: skip
 
     def _schedule(self) -> None:
         self._loop.every(BEAT_S, self._beat)

@@ -14,6 +14,7 @@ from jobctl.store.data.found import Found
 from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import Event
 from jobctl.store.data.states import BY_NAME, STATES, allowing
+from jobctl.store.data.stats import plain
 from jobctl.store.nouns import events
 from jobctl.store.nouns.shown import to_job
 
@@ -135,7 +136,7 @@ def cancel(*, timeout_s: float) -> Verb:
     asked: list[JobRef] = []
 
     def change(store: Store, queue: str, batch: list[Found]) -> list[bool]:
-        states = store.jobs.cancel(queue, [(job.id, cancelled_event(job)) for job in batch], running=True)
+        states = store.jobs.cancel(queue, [cancelled(job) for job in batch], running=True)
         asked.extend(job.ref for job, state in zip(batch, states, strict=True) if state == "running")
         return [state != "ended" for state in states]
 
@@ -180,7 +181,8 @@ def _promoted(store: Store, queue: str, ids: Sequence[str]) -> dict[str, bool]:
     return done | {i: not state.ended and "promote" not in state.allows for i, state in states.items()}
 
 
-def cancelled_event(job: Found) -> bytes:
+def cancelled(job: Found) -> tuple[str, bytes, str]:
+    """What `Jobs.cancel` is told of a job."""
     seen = to_job(job)
     event = Event(
         at=clock.to_datetime(clock.now_ms()),
@@ -191,7 +193,7 @@ def cancelled_event(job: Found) -> bytes:
         label=seen.label,
         attempt=seen.attempt_count,
     )
-    return events.encode(event)
+    return job.id, events.encode(event), plain(seen.type)
 
 
 _LEFT = {"cancel": "to cancel", "promote": "to promote", "priority": "to reorder"}

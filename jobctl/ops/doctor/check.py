@@ -13,13 +13,14 @@ SHOWN = 5
 
 class Check(msgspec.Struct, frozen=True):
     """One thing that was looked at. `status`: ok, warn or fail; `found` is what is, `advice` what to do, `since` when
-    it began, if that is known."""
+    it began, if that is known, and `command` what to type next, if there is a command for it."""
 
     check: str
     status: str
     found: str
     advice: str = ""
     since: datetime | None = None
+    command: str = ""
 
 
 def listed(items: Iterable[str]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Container, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobctl import clock, flow
@@ -37,9 +37,17 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
 def _pauses(store: Store) -> Check:
     rows = pauses.ls(store)
     if rows:
-        advice = f"to end it: `{pauses.resume_command(rows[0])}`"
-        return Check("pauses", "warn", listed(map(pauses.sentence, rows)), advice)
+        command = pauses.resume_command(rows[0])
+        since = _paused_since(store, [pauses.target_of(row) for row in rows])
+        return Check("pauses", "warn", listed(map(pauses.sentence, rows)), f"to end it: `{command}`", since, command)
     return Check("pauses", "ok", "no queue and no job type is paused")
+
+
+def _paused_since(store: Store, targets: Container[str]) -> datetime | None:
+    """When the oldest of these pauses that the audit log still has was made."""
+    found = [entry for entry in store.audit.recent(500) if entry.action == "queue pause" and entry.target in targets]
+    latest = {entry.target: entry.at for entry in reversed(found)}
+    return min(latest.values(), default=None)
 
 
 def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:
@@ -47,7 +55,8 @@ def _types(store: Store, queues: list[str], catalog: Catalog) -> Check:
     unknown = sorted(name for name in waiting if catalog.type_of(name) is None)
     if unknown:
         found = f"jobs are waiting whose type is not in the catalog: {listed(unknown)}"
-        return Check("job types", "warn", found, "add the types to the catalog, or cancel the jobs")
+        command = f"jobctl job ls job:{unknown[0]}"
+        return Check("job types", "warn", found, "add the types to the catalog, or cancel the jobs", command=command)
     return Check("job types", "ok", "the type of every waiting job is in the catalog")
 
 
@@ -64,7 +73,8 @@ def _backlogs(store: Store, queues: list[str], catalog: Catalog) -> Check:
                 oldest = min(filter(None, (oldest, since)), default=None)
     if stuck:
         found = f"jobs are held by limits that no longer exist: {listed(stuck)}"
-        return Check("held jobs", "warn", found, "run a worker whose catalog has their types: it frees them", oldest)
+        advice = "run a worker whose catalog has their types: it frees them"
+        return Check("held jobs", "warn", found, advice, oldest, "jobctl limit ls")
     return Check("held jobs", "ok", "every limit that holds jobs is in the catalog")
 
 
@@ -77,7 +87,8 @@ def _dead(store: Store, queues: list[str]) -> Check:
         return Check("dead letters", "ok", f"{total}")
     most = sorted(counts, key=lambda queue: -counts[queue])
     found = f"{total:,}: {listed(f'{counts[queue]:,} in {queue}' for queue in most)}"
-    return Check("dead letters", "warn", found, "see why with `jobctl dead groups`", store.dead.oldest(most))
+    command = "jobctl dead groups"
+    return Check("dead letters", "warn", found, f"see why with `{command}`", store.dead.oldest(most), command)
 
 
 def _dropped(store: Store, queues: list[str], catalog: Catalog | None) -> Check:
@@ -91,7 +102,7 @@ def _dropped(store: Store, queues: list[str], catalog: Catalog | None) -> Check:
     said += [f"`keep` will soon drop dead letters of {listed(soon)}"] if soon else []
     if said:
         advice = "retry or discard them in time (`jobctl dead groups`), or raise `keep.dead` and `keep.dead_count`"
-        return Check("dropped letters", "warn", "; ".join(said), advice)
+        return Check("dropped letters", "warn", "; ".join(said), advice, command="jobctl dead groups")
     return Check("dropped letters", "ok", "`keep` dropped none within a day")
 
 

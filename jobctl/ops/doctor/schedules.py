@@ -1,4 +1,4 @@
-"""Checks of schedules: which are paused, and where their cursors stand."""
+"""Checks of schedules: which are paused or late, and where their cursors stand."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from jobctl.catalog.ticks import following
 from jobctl.clock import iso
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.ops.pauses import words
+from jobctl.ops.schedules.check import UNATTENDED
+from jobctl.ops.schedules.check import check as punctuality
 from jobctl.ops.schedules.look import pauses
 
 if TYPE_CHECKING:
@@ -22,7 +24,19 @@ def checks(store: Store, catalog: Catalog) -> Iterator[Check]:
     """Look at the cursors of the catalog's schedules, and their pauses."""
     if catalog.schedules:
         yield _cursors(store, catalog)
+        yield _ticks(store, catalog)
         yield _paused(store, catalog)
+
+
+def _ticks(store: Store, catalog: Catalog) -> Check:
+    """Ticks that are later than the `tolerance` of their schedule allows. Without a scheduler all will be."""
+    late = [row for row in punctuality(store, catalog)[1] if not row.ok and row.status != UNATTENDED]
+    if not late:
+        return Check("ticks", "ok", "no tick is late")
+    since = min((row.expected_at for row in late if row.expected_at), default=None)
+    found = listed(f"{row.name}: {row.status}" for row in late)
+    advice = "see that a scheduler runs with this catalog: `jobctl schedule check`"
+    return Check("ticks", "fail", found, advice, since, "jobctl schedule check")
 
 
 def _paused(store: Store, catalog: Catalog) -> Check:
@@ -34,7 +48,8 @@ def _paused(store: Store, catalog: Catalog) -> Check:
         words(name, iso(pause.until_ms) if pause.until_ms else None, pause.reason, pause.by)
         for name, pause in paused.items()
     )
-    return Check("schedule pauses", "warn", listed(said), f"to end it: `jobctl schedule resume {next(iter(paused))}`")
+    command = f"jobctl schedule resume {next(iter(paused))}"
+    return Check("schedule pauses", "warn", listed(said), f"to end it: `{command}`", command=command)
 
 
 def _cursors(store: Store, catalog: Catalog) -> Check:

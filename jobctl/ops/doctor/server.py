@@ -16,23 +16,29 @@ SLOW_MS = 20.0
 SKEW_MS = 5_000
 FULL, NEARLY_FULL = 0.95, 0.75
 CANNOT_TELL = "cannot tell"
+DOCTOR = "jobctl doctor"
 ASK = "ask the administrator of the server"
 
 
 def checks(store: Store) -> Iterator[Check]:
     """Checks of the server. Raises RedisUnavailable when it does not answer."""
-    yield _latency(store.server.latency_ms())
-    info = store.server.info()
-    yield from _of_info(store, info) if info is not None else _blind()
+    yield from state(store)
     yield _permissions(store.server.denied())
     yield _scripts(store)
     yield _clock(store.server.ahead_ms())
 
 
+def state(store: Store) -> Iterator[Check]:
+    """How the server is now. Raises RedisUnavailable when it does not answer."""
+    yield _latency(store.server.latency_ms())
+    info = store.server.info()
+    yield from _of_info(store, info) if info is not None else _blind()
+
+
 def _latency(ms: float) -> Check:
     found = f"answers in {ms:.1f} ms"
     if ms > SLOW_MS:
-        return Check("redis", "warn", found, "run jobctl closer to Redis; every job costs round trips")
+        return Check("redis", "warn", found, "run jobctl closer to Redis; every job costs round trips", command=DOCTOR)
     return Check("redis", "ok", found)
 
 

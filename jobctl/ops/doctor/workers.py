@@ -41,9 +41,9 @@ def _workers(depths: list[QueueRow], serving: dict[str, int]) -> Check:
         found = f"no worker serves {listed(f'{row.queue} ({count} waiting)' for row, count in stuck)}"
         oldest = max((row.oldest_waiting_s or 0 for row, _ in stuck), default=0)
         since = clock.to_datetime(clock.now_ms() - round(oldest * 1000)) if oldest else None
-        return Check("workers", "fail", found, RUN_WORKER, since)
+        return Check("workers", "fail", found, RUN_WORKER, since, "jobctl worker")
     if not serving:
-        return Check("workers", "warn", "no worker is running", RUN_WORKER)
+        return Check("workers", "warn", "no worker is running", RUN_WORKER, command="jobctl worker")
     return Check("workers", "ok", f"{len(serving)} queues are served")
 
 
@@ -52,8 +52,10 @@ def _served(catalog: Catalog, serving: dict[str, int]) -> Check:
     unserved = [f"{job.name} (queue {job.queue})" for job in catalog.jobs.values() if not serving.get(job.queue)]
     if unserved:
         queues = sorted({job.queue for job in catalog.jobs.values() if not serving.get(job.queue)})
-        advice = f"run `jobctl worker --queues {','.join(queues[:3])}`, or add it to a worker's --queues"
-        return Check("served types", "warn", f"no worker serves the queue of {listed(unserved)}", advice)
+        command = f"jobctl worker --queues {','.join(queues[:3])}"
+        advice = f"run `{command}`, or add it to a worker's --queues"
+        found = f"no worker serves the queue of {listed(unserved)}"
+        return Check("served types", "warn", found, advice, command=command)
     return Check("served types", "ok", "the queue of every job type has a worker")
 
 
@@ -66,7 +68,9 @@ def _catalogs(store: Store) -> Check:
     odds = [f"{name}: {_views(by_view)}" for name, by_view in sorted(views.items()) if len(by_view) > 1]
     if odds:
         advice = "let all processes run with one catalog, or give each catalog a namespace of its own"
-        return Check("catalogs", "warn", f"catalogs differ in the limits of {listed(odds)}", advice)
+        return Check(
+            "catalogs", "warn", f"catalogs differ in the limits of {listed(odds)}", advice, command="jobctl ps"
+        )
     return Check("catalogs", "ok", "the catalogs at work have the same limits")
 
 
@@ -85,7 +89,8 @@ def _threads(workers: list[ProcessRow]) -> Check:
     found = f"{lost} of {all_of_them} threads hang past the time limit of their job, on {where}: {jobs}"
     advice = "see `jobctl job show ID`, restart that worker, and give such jobs `isolate: true`"
     since = min((row.hanging_since for row in hung if row.hanging_since), default=None)
-    return Check("threads", "fail" if lost * 2 >= all_of_them else "warn", found, advice, since)
+    status, job = "fail" if lost * 2 >= all_of_them else "warn", next(job for row in hung for job in row.hanging_jobs)
+    return Check("threads", status, found, advice, since, f"jobctl job show {job}")
 
 
 def _beats(store: Store) -> Check:
@@ -93,7 +98,7 @@ def _beats(store: Store) -> Check:
     if late:
         found = listed(f"{name}, {age / 1000:.0f} s ago" for name, age in sorted(late.items()))
         advice = "check that process, its host and its network; other workers take over its jobs"
-        return Check("beats", "warn", f"no recent heartbeat: {found}", advice)
+        return Check("beats", "warn", f"no recent heartbeat: {found}", advice, command="jobctl ps")
     return Check("beats", "ok", "every process sent a heartbeat recently")
 
 
@@ -101,7 +106,8 @@ def _scheduler(processes: list[ProcessRow], catalog: Catalog | None) -> Check:
     running = sum(row.kind == "scheduler" for row in processes)
     wanted = len(catalog.schedules) if catalog else 0
     if wanted and not running:
-        return Check("scheduler", "fail", f"{wanted} schedules and no scheduler", "run `jobctl scheduler`")
+        advice, command = "run `jobctl scheduler`", "jobctl scheduler"
+        return Check("scheduler", "fail", f"{wanted} schedules and no scheduler", advice, command=command)
     return Check("scheduler", "ok", f"{running} running" if running else "none needed")
 
 

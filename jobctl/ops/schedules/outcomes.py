@@ -8,7 +8,7 @@ from datetime import datetime
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.ops.bulk.verbs import cancelled_event
+from jobctl.ops.bulk.verbs import cancelled
 from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.states import TERMINAL
@@ -94,7 +94,7 @@ class Outcomes:
             found = self._located([one for one in jobs if how.get(one) in TURNS])
             open_ones = {tick: job for tick, job in found.items() if not has_ended(job.state)}
             for tick, job in open_ones.items():
-                self._store.jobs.cancel(tick.queue, [(job.id, cancelled_event(job))], running=True)
+                self._store.jobs.cancel(tick.queue, [cancelled(job)], running=True)
             out += [tick.job for tick in open_ones]
         return out
 

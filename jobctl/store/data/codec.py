@@ -49,6 +49,7 @@ _SHORT = {
     "finished": "f",
     "unknown": "u",
     "ran": "d",
+    "ready": "y",
 }
 
 
@@ -61,6 +62,7 @@ class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
     when it last ran. `error` and `message` are those of the last failure, cut by `fail`. Times in epoch ms; `started`
     is left out where `ran` says it. `unknown` is since when no worker knew its type. Of a dead letter, `type` and
     `label` are its body's. `ran` is the attempt that completed the job.
+    `ready` is when it became ready to run, if that was not when it was enqueued; 0 if nobody knows.
     """
 
     count: int = 0
@@ -75,6 +77,7 @@ class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
     finished: int | None = None
     unknown: int | None = None
     ran: Ran | None = None
+    ready: int | None = None
 
     def add(self, attempt: Lived) -> None:
         """There was another attempt, that did not complete the job."""
@@ -154,3 +157,12 @@ def enqueued_ms(job_id: str, body: Body | None) -> int | None:
     if minted is None and body is not None:
         return body.message_timestamp
     return minted
+
+
+def ready_ms(body: Body, record: Record, enqueued: int) -> int | None:
+    """Since when a job has been ready to start, in epoch ms: enqueued, due, or due again after a failure. None if that
+    is not known: it was dead or cancelled, and somebody retried it."""
+    if record.ready is not None:
+        return record.ready or None
+    eta = body.options.get("eta") if body.options else None
+    return int(eta) if isinstance(eta, int | float) else enqueued

@@ -118,6 +118,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
             options["label"] = self.label
         if self.parent is not None:
             options["parent"] = self.parent
+        if self.delay_ms or self.at_ms:
+            options["eta"] = now_ms + self.delay_ms if self.delay_ms else self.at_ms
         if self.redact:
             options[redaction.OPTION] = list(self.redact)
         payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)

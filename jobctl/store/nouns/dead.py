@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 PAGE = 500
+LAST = 50
+"""Dead letters of a queue whose groups are looked at as fresh."""
 
 
 class GroupInfo(msgspec.Struct, frozen=True):
@@ -102,6 +104,45 @@ class Dead:
         rows = [replies[at : at + size] for at in range(0, len(replies), size)]
         return [(tuple(counts), ids.read(latest[0]) if latest else None) for latest, *counts in rows]
 
+    def fresh(self, queues: Sequence[str], since_ms: int) -> list[tuple[DeadGroup, int]]:
+        """The error groups of what died last in each queue since then, of at most LAST dead letters, and how many of
+        each died since then."""
+        keys, client, low = self._store.keys, self._store.client, str(since_ms)
+        with mapping():
+            pipe = client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.zrevrangebyscore(keys.dead(queue), "+inf", low, start=0, num=LAST)
+            latest = pipe.execute() if queues else []
+            for queue, job_ids in zip(queues, latest, strict=True):
+                if job_ids:
+                    pipe.hmget(keys.records(queue), job_ids)
+            records = pipe.execute()
+        dying = [queue for queue, job_ids in zip(queues, latest, strict=True) if job_ids]
+        out = []
+        for queue, some in zip(dying, records, strict=True):
+            names = sorted({group for record in some if (group := codec.decode_record(record or b"").group)})
+            rows = self._of(queue, names, "-inf", "+inf")
+            with mapping():
+                for name in names:
+                    pipe.zcount(keys.group(queue, name), low, "+inf")
+                counts = pipe.execute()
+            out += [(row, count) for row, count in zip(rows, counts, strict=True) if count]
+        return out
+
+    def _of(self, queue: str, names: Sequence[str], low: str, high: str) -> list[DeadGroup]:
+        """These groups of a queue, with what died in a time span."""
+        keys = self._store.keys
+        pipe = self._store.client.pipeline(transaction=False)
+        pipe.hmget(keys.groups(queue), [ids.write(name) for name in names])
+        for name in names:
+            key = keys.group(queue, name)
+            pipe.zcount(key, low, high)
+            pipe.zrangebyscore(key, low, high, start=0, num=1, withscores=True)
+            pipe.zrevrangebyscore(key, high, low, start=0, num=1, withscores=True)
+        with mapping():
+            infos, *replies = pipe.execute()
+        return [_group(queue, name, infos[i] or b"", replies[i * 3 : i * 3 + 3]) for i, name in enumerate(names)]
+
     def has_group(self, queue: str, name: str) -> bool:
         """Whether an error group of a queue has that name."""
         with mapping():
@@ -113,17 +154,9 @@ class Dead:
         while cursor != 0:
             with mapping():
                 cursor, infos = client.hscan(keys.groups(queue), max(cursor, 0), count=PAGE)
-                names = [name for raw in infos if (name := ids.read(raw)) not in seen]  # HSCAN may repeat itself
-                seen.update(names)
-                pipe = client.pipeline(transaction=False)
-                for name in names:
-                    key = keys.group(queue, name)
-                    pipe.zcount(key, low, high)
-                    pipe.zrangebyscore(key, low, high, start=0, num=1, withscores=True)
-                    pipe.zrevrangebyscore(key, high, low, start=0, num=1, withscores=True)
-                replies = pipe.execute()
-            values = {ids.read(raw): info for raw, info in infos.items()}
-            yield [_group(queue, name, values[name], replies[i * 3 : i * 3 + 3]) for i, name in enumerate(names)]
+            names = [name for raw in infos if (name := ids.read(raw)) not in seen]  # HSCAN may repeat itself
+            seen.update(names)
+            yield self._of(queue, names, low, high) if names else []
 
     def retry_groups(
         self, queue: str, groups: Sequence[str], *, limit: int, passed: int, since_ms: int | None, until_ms: int | None

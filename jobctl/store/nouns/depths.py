@@ -29,8 +29,11 @@ SLOT_MS, SLOTS = 5_000, 12
 _COLUMNS = {state.name.encode(): state.name for state in counts.COLUMNS}
 _NOTHING = dict.fromkeys(_COLUMNS.values(), 0)
 
+YOUNG_MS = 5_000
+"""A job that was enqueued so recently cannot have waited long, whatever else is known of it."""
+
 Head = tuple[int, str]
-"""When the oldest job of a line was enqueued (epoch ms), and its id."""
+"""Since when the oldest job of a line has been ready to start (epoch ms), and its id."""
 
 
 def rows(store: Namespace, queues: Sequence[str], known: Container[str] = ()) -> list[QueueRow]:
@@ -103,26 +106,27 @@ def _apart(counted: Mapping[str, int], executing: int) -> dict[str, int]:
 
 
 def _oldest(store: Namespace, heads: Mapping[str, Sequence[bytes]]) -> dict[str, Head | None]:
-    """For each queue, the oldest of the jobs at the head of its lines. A body is read only where an id does not tell
-    when its job was enqueued."""
+    """For each queue, which of the jobs at the head of its lines has waited longest. Ids of ours tell when their jobs
+    were enqueued: bodies and records, which tell of delays and retries, are read only where that is a while ago."""
     out: dict[str, Head | None] = dict.fromkeys(heads)
-    foreign = {}
+    unsure = {}
+    young = clock.now_ms() - YOUNG_MS
     for queue, raw_ids in heads.items():
         known = [(minted_at(job_id := ids.read(raw)), job_id) for raw in raw_ids]
-        if any(at is None for at, _ in known):
-            foreign[queue] = raw_ids
+        if any(at is None or at < young for at, _ in known):
+            unsure[queue] = raw_ids
         elif known:
             out[queue] = min((at or 0, job_id) for at, job_id in known)
     with mapping():
         pipe = store.client.pipeline(transaction=False)
-        for queue, raw_ids in foreign.items():
-            pipe.hmget(store.keys.bodies(queue), raw_ids)
+        for queue, raw_ids in unsure.items():
+            pipe.hmget(store.keys.bodies(queue), raw_ids).hmget(store.keys.records(queue), raw_ids)
         replies = pipe.execute()
-    for (queue, raw_ids), bodies in zip(foreign.items(), replies, strict=True):
+    for (queue, raw_ids), bodies, records in zip(unsure.items(), replies[::2], replies[1::2], strict=True):
         waiting = [
-            (at, job_id)
-            for raw, body in zip(raw_ids, bodies, strict=True)
-            if body and (at := _enqueued(job_id := ids.read(raw), body)) is not None
+            (at, ids.read(raw))
+            for raw, body, record in zip(raw_ids, bodies, records, strict=True)
+            if body and (at := _ready(ids.read(raw), body, record)) is not None
         ]
         out[queue] = min(waiting, default=None)
     return out
@@ -162,8 +166,11 @@ def ended_of_late(store: Namespace, queue: str, now_ms: int) -> tuple[int, int]:
     return out[b"c"], out[b"d"]
 
 
-def _enqueued(job_id: str, data: bytes) -> int | None:
+def _ready(job_id: str, data: bytes, record: bytes | None) -> int | None:
+    """Since when a job has been ready to start; None if nobody knows, as of a dead letter that was retried."""
     try:
-        return codec.enqueued_ms(job_id, codec.decode_body(data))
+        body = codec.decode_body(data)
     except ValueError:
-        return codec.enqueued_ms(job_id, None)
+        return minted_at(job_id)
+    enqueued = codec.enqueued_ms(job_id, body) or body.message_timestamp
+    return codec.ready_ms(body, codec.decode_record(record or b""), enqueued)

@@ -60,5 +60,5 @@ class Expiry:
 
     def lapse(self, queue: str, jobs: Sequence[Ended]) -> int:
         """Bury those that are still past their time and do not run; returns how many died."""
-        rows = [(j.id, j.record, j.event, j.group, j.group_info) for j in jobs]
+        rows = [(j.id, j.record, j.event, j.group, j.group_info, j.mark) for j in jobs]
         return sum(steps.each(self._store, Rows("lapse", queue, (queue, EVENTS_KEPT), rows)))

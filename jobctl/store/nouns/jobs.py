@@ -14,6 +14,7 @@ from jobctl.store.data.attempts import Lived
 from jobctl.store.data.found import Found
 from jobctl.store.data.newjob import Closed, Enqueued, NewJob, said
 from jobctl.store.data.states import BY_NAME
+from jobctl.store.data.stats import plain
 from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.bounds import BATCH, EVENTS_KEPT
@@ -66,7 +67,7 @@ class Jobs:
     def _enqueue_all(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[Enqueued]:
         """What became of each job of one queue, in their order."""
         types = "\n".join({job.type for job in jobs})
-        rows = [(job.id, job.body(now), str(job.priority), job.due(), job.extra()) for job in jobs]
+        rows = [(job.id, job.body(now), str(job.priority), job.due(), job.extra(), plain(job.type)) for job in jobs]
         for start, count, values in steps.walk(self._store, Rows("enqueue", queue, (queue, types), rows)):
             unusual = list(said([count, *values]))
             done = [Enqueued(job) for job in jobs[start : start + count]]
@@ -205,8 +206,9 @@ class Jobs:
             yield [_text(i) for i in reversed(page)]
             start += batch
 
-    def cancel(self, queue: str, jobs: Sequence[tuple[str, bytes]], *, running: bool) -> list[str]:
-        """Cancel jobs given as (id, event); returns the state each was in, "ended" if it was not live.
+    def cancel(self, queue: str, jobs: Sequence[tuple[str, bytes, str]], *, running: bool) -> list[str]:
+        """Cancel jobs given as (id, event, mark of data.stats, or ""); returns the state each was in, "ended" if it
+        was not live.
 
         Running ones are told to stop if `running`, and are left alone otherwise.
         """

@@ -51,6 +51,17 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of each queue with some, how many jobs execute."""
 
 
+class Death(msgspec.Struct, frozen=True, array_like=True):
+    """A worker process that ended without being asked to. `jobs` executed in it then; `outside` says that something
+    outside killed it by SIGKILL: most likely the kernel, for memory."""
+
+    at_ms: int
+    how: str
+    jobs: tuple[str, ...]
+    memory_mb: float
+    outside: bool
+
+
 class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A live supervisor or scheduler, as it says of itself with each beat.
 
@@ -73,6 +84,8 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     children: tuple[ChildInfo, ...] = ()
     state: str = "running"
     """running, quiet (it takes no more jobs) or stopping."""
+    deaths: tuple[Death, ...] = ()
+    """The latest."""
     layout: int = layouts.FIRST
     """The layout that the process works with; `beat` fills it in. Processes of layout 1 do not tell."""
 
@@ -158,6 +171,10 @@ class Processes:
             if age is not None and age < LEASE_MS:
                 with suppress(ValueError):  # what another version wrote must not hide the others
                     yield _decoder.decode(data), age
+
+    def deaths(self) -> dict[str, tuple[Death, ...]]:
+        """Of each live supervisor with some, the latest deaths of its worker processes."""
+        return {state.name: state.deaths for state, _ in self._live() if state.deaths}
 
     def children(self) -> set[str]:
         """The names of all worker processes that supervisors, alive or not, have last said they have."""

@@ -11,6 +11,7 @@ import msgspec
 from jobctl import clock
 from jobctl.store.data import ids
 from jobctl.store.data.newjob import Enqueued, NewJob
+from jobctl.store.data.stats import plain
 from jobctl.store.nouns.renames import renamed, roots
 from jobctl.store.wire.connection import mapping
 
@@ -221,7 +222,7 @@ def _arguments(tick: Tick) -> tuple[Argument, ...]:
     """What tick.lua is given."""
     job = tick.job
     head = (tick.schedule, tick.at_ms, tick.next_ms, tick.how, "look" if tick.look else "", tick.why)
-    return (*head, job.queue, job.id, job.body(clock.now_ms()), job.priority, job.due(), job.extra())
+    return (*head, job.queue, job.id, job.body(clock.now_ms()), job.priority, job.due(), job.extra(), plain(job.type))
 
 
 def _ticked(tick: Tick, reply: Sequence[Any]) -> Ticked:

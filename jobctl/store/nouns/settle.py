@@ -29,7 +29,7 @@ class Ended(msgspec.Struct, frozen=True):
     `body` replaces the job's body when it is retried; empty leaves it. `lane` is that of a job that is given back
     because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
     `pause_ms` is for how long its rate limits are to admit nothing. One that is given back, retried or dead and was not
-    `begun` is not counted against its rates.
+    `begun` is not counted against its rates. `mark` is what data.stats.mark makes; an empty one is not counted.
     """
 
     id: str
@@ -48,15 +48,17 @@ class Ended(msgspec.Struct, frozen=True):
     pause_ms: int = 0
     expires_ms: int = 0
     begun: bool = True
+    mark: str = ""
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """An attempt that runs, and since when (monotonic clock)."""
+    """An attempt that runs, and since when (monotonic clock). `mark` is as that of `Ended`."""
 
     queue: str
     id: str
     token: str
     since: float
+    mark: str = ""
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -101,32 +103,32 @@ class Settle:
 
     def begun(self, jobs: Iterable[Begun]) -> list[Rows]:
         """Say since when attempts run, for `steps.run`."""
-        by_queue: dict[str, list[tuple[str, str, int]]] = {}
+        by_queue: dict[str, list[tuple[str, str, int, str]]] = {}
         for job in jobs:
             ran_ms = round((clock.monotonic() - job.since) * 1000)
-            by_queue.setdefault(job.queue, []).append((job.id, job.token, max(0, ran_ms)))
+            by_queue.setdefault(job.queue, []).append((job.id, job.token, max(0, ran_ms), job.mark))
         return [Rows("begin", queue, (), rows) for queue, rows in by_queue.items()]
 
     def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.record, j.event, j.result) for j in jobs]
+        rows = [(j.id, j.token, j.record, j.event, j.result, j.mark) for j in jobs]
         return Rows("complete", queue, (queue, keep_ms, keep_count, EVENTS_KEPT), rows)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Rows:
         rows = [
-            (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms, j.attempt, j.trace, int(j.begun))
+            (j.id, j.token, j.delay_ms, j.record, j.event, j.body, j.pause_ms, j.attempt, j.trace, int(j.begun), j.mark)
             for j in jobs
         ]
         return Rows("retry", queue, (queue, EVENTS_KEPT), rows)
 
     def bury(self, queue: str, jobs: Sequence[Ended]) -> Rows:
         rows = [
-            (j.id, j.token, j.record, j.event, j.group, j.group_info, j.attempt, j.trace, "1" if j.begun else "0")
+            (j.id, j.token, j.record, j.event, j.group, j.group_info, j.attempt, j.trace, int(j.begun), j.mark)
             for j in jobs
         ]
         return Rows("bury", queue, (queue, EVENTS_KEPT), rows)
 
     def cancelled(self, queue: str, jobs: Sequence[Ended]) -> Rows:
-        rows = [(j.id, j.token, j.record, j.event, j.attempt) for j in jobs]
+        rows = [(j.id, j.token, j.record, j.event, j.attempt, j.mark) for j in jobs]
         return Rows("cancelled", queue, (queue, EVENTS_KEPT), rows)
 
     def requeue(self, queue: str, jobs: Sequence[Ended]) -> Rows:
@@ -159,7 +161,7 @@ class Settle:
 
 def _requeued(j: Ended) -> tuple[str | bytes | int, ...]:
     crashed, begun = int(j.crashed), int(j.begun)
-    return j.id, j.token, j.record, crashed, j.event, j.lane, j.pause_ms, j.expires_ms, j.attempt, begun
+    return j.id, j.token, j.record, crashed, j.event, j.lane, j.pause_ms, j.expires_ms, j.attempt, begun, j.mark
 
 
 _NONE: frozenset[str] = frozenset()

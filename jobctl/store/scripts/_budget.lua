@@ -18,6 +18,8 @@ local redis = {
   end,
 }
 
+local function spend(units) spent = spent + units end
+
 -- Counts the bytes of texts, at READ or WRITTEN units each.
 local function spend_bytes(texts, units)
   for _, text in pairs(texts) do

@@ -1,11 +1,11 @@
 -- Adds jobs to a queue; an id that is known already is left alone. Shared by enqueue and tick.
--- jobs: flat {id, body, priority, due, extra, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
+-- jobs: flat {id, body, priority, due, extra, mark, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
 -- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, u: its unique key}, and that is {n: name, m: w |
 -- s | f, t: window in ms, c: skip | fail | replace | extend, h: hold when dead (0 | 1), r: the record of a job that this one
 -- replaces, e: the event of that, without its id}.
 -- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
 -- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
--- INCLUDE: _budget _due _ready
+-- INCLUDE: _budget _due _ready _stats
 -- INCLUDE-LATE: _take_out _archive _ended _forget _events
 -- KEYS: bodies archive priorities delayed records lanes uniques expiring known named queues
 
@@ -31,6 +31,7 @@ local function replace(k, queue, holder, unique, now)
   if not row or row.state == 'running' then return nil, false end
   redis.call('HSETNX', k.records, holder, unique.r) -- that of a job which ran holds its attempts
   late().end_cancelled(k, { holder }, now)
+  note_event('x', '..' .. string.match(unique.n, '^[^|]*'))
   late().announce(k, queue, { holder })
   local before, after = string.match(unique.e, '^(.-"id":)""(.*)$')
   late().publish_events(k, { before .. cjson.encode(holder) .. after }, late().MOST_ENTRIES)
@@ -118,7 +119,7 @@ local function new_batch(k)
 end
 
 local function enqueue_jobs(k, queue, jobs)
-  local now, said, batch, done, count = time_ms(), { 0 }, new_batch(k), 0, #jobs / 5
+  local now, said, batch, done, count = time_ms(), { 0 }, new_batch(k), 0, #jobs / 6
   local remembers = redis.call('EXISTS', k.known) == 1
   local replaced = false
 
@@ -130,16 +131,17 @@ local function enqueue_jobs(k, queue, jobs)
     if extra ~= '' then what, other, due = write_extra(k, queue, id, extra, now, batch) end
     if what and what ~= 'replaced' then return what, other end
     batch.add(id, jobs[at + 2], priority, due or (when ~= '0' and due_time(when, now)) or nil)
+    note_event('e', jobs[at + 6])
     return what, other
   end
 
   local n = affordable(0, count)
   while n > 0 do
     local ids = {}
-    for i = done, done + n - 1 do ids[#ids + 1] = jobs[i * 5 + 1] end
+    for i = done, done + n - 1 do ids[#ids + 1] = jobs[i * 6 + 1] end
     local live, ended = redis.call('HMGET', k.bodies, unpack(ids)), redis.call('HMGET', k.archive, unpack(ids))
     for i in ipairs(ids) do
-      local what, other = offer((done + i - 1) * 5, live[i], ended[i])
+      local what, other = offer((done + i - 1) * 6, live[i], ended[i])
       if what then
         local last = #said
         said[last + 1], said[last + 2], said[last + 3] = done + i - 1, what, other or ''
@@ -151,6 +153,7 @@ local function enqueue_jobs(k, queue, jobs)
     n = affordable(done, count - done)
   end
   redis.call('SADD', k.queues, queue)
+  count_noted(k, now)
   if batch.first_due then due_by(k, queue, batch.first_due) end
   if replaced then refresh_due(k, queue) end -- what was due first may be gone
   said[1] = done

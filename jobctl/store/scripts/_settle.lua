@@ -23,20 +23,22 @@ local function once_each(ids, at)
 end
 
 -- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
--- Calls finish(ids, at, asked) with those whose token is the current one: their ids, where each is in ARGV, and whether
--- someone cancelled it. They no longer run then, and the slots of their lanes are free. `fits`, if given, says how many of
--- a slice fit into the budget; `units`, how much of the budget this may use.
+-- Calls finish(ids, at, asked, begun) with those whose token is the current one: their ids, where each is in ARGV, whether
+-- someone cancelled it, and, by id, those whose start was counted already. They no longer run then, and the slots of their
+-- lanes are free. `fits`, if given, says how many of a slice fit into the budget; `units`, how much of the budget this may
+-- use.
 -- Returns {how many attempts were gone through, the indexes (from 0) of those that are not current}.
 local function each_current(k, queue, first, width, finish, fits, units)
   local late = {}
   local done = each_slice(first, width, function(from, to)
     local taken = (to - from + 1) / width
     if fits then taken = fits(k, column(from, to, width)) end
-    local ids, at = once_each(current_of(k, first, from, from + taken * width - 1, width, late))
+    local current, places, begun = current_of(k, first, from, from + taken * width - 1, width, late)
+    local ids, at = once_each(current, places)
     if #ids > 0 then
       local asked = release(k, ids)
       free_slots(k, queue, ids)
-      finish(ids, at, asked)
+      finish(ids, at, asked, begun)
     end
     return taken
   end, units)

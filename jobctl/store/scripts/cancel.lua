@@ -1,7 +1,7 @@
 -- Cancels jobs that are not running at once; a running one is marked, and its worker told, if `running` allows it.
--- INCLUDE: _budget _take_out _archive _settle _due _events
+-- INCLUDE: _budget _take_out _archive _settle _due _stats _events
 -- KEYS: cancels control
--- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event
+-- ARGV: queue, running ('1' marks running jobs, '0' leaves them), event_maxlen, then for each job: id, event, mark (see _stats)
 -- Returns: {how many jobs were gone through, for each of them the state it was in, or 'ended' if it is not live}
 -- Cost: O(jobs), within the budget
 
@@ -15,9 +15,9 @@ local function mark(id)
   redis.call('PUBLISH', K.control, 'cancel ' .. queue .. ' ' .. id)
 end
 
-out[1] = each_slice(4, 2, function(from, to)
+out[1] = each_slice(4, 3, function(from, to)
   local ids = {}
-  for at = from, to, 2 do
+  for at = from, to, 3 do
     local id = ARGV[at]
     local row = not seen[id] and take_out(K, queue, id)
     out[#out + 1] = row and row.state or 'ended'
@@ -27,11 +27,13 @@ out[1] = each_slice(4, 2, function(from, to)
       seen[id] = true
       ids[#ids + 1], ended[#ended + 1] = id, id
       tell(events, at, 1)
+      note_event('x', ARGV[at + 2])
     end
   end
   end_cancelled(K, ids, now)
 end)
 refresh_due(K, queue)
+count_noted(K, now)
 publish_events(K, events, ARGV[3])
 announce(K, ARGV[1], ended)
 return out

@@ -2,7 +2,7 @@
 -- INCLUDE: _enqueue
 -- KEYS: paused
 -- ARGV: queue, job types in this call (one a line), then for each job: id, body, priority, due ('0' now | '+N' ms from now |
---       'N' epoch ms), extra ('' | JSON, see _enqueue)
+--       'N' epoch ms), extra ('' | JSON, see _enqueue), mark (see _stats)
 -- Returns: {how many jobs were gone through, then for each that was not simply enqueued: index (from 0), what, the other
 --          job's id}, or {-1, the name of the pause that closes the queue to producers}: nothing was enqueued then
 -- Cost: O(jobs), within the budget; at most 1,000 a call

@@ -5,11 +5,11 @@
 -- not start are as if it had not been fetched. Of those that go to the head the last one given is the first there: a caller
 -- that names the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
 -- fetched.
--- INCLUDE: _settle _archive _limits _unbegun _attempts _ready _events
+-- INCLUDE: _settle _archive _limits _unbegun _attempts _ready _stats _events
 -- KEYS: crashes lanes expiring
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it), attempt ('' if there
---       was none), began (0 if it did not start, else 1)
+--       was none), began (0 if it did not start, else 1), mark (see _stats)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the reservations that are no longer current};
 --          nothing was changed for these
 -- Cost: O(jobs), within the budget
@@ -19,7 +19,7 @@ local events, ended = {}, {}
 
 local function number_of(token) return tonumber(string.match(token, '^%d+')) end
 
-local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
+local done = each_current(K, ARGV[1], 3, 11, function(ids, at, asked, begun)
   write_records(K, ids, at, 2)
   add_attempts(K, ids, at, 8, false)
   note_unbegun(K, ids, at, 9)
@@ -37,6 +37,8 @@ local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
       line[#line + 1] = id
       places[id] = number_of(ARGV[at[i] + 1])
     end
+    local ran = ARGV[at[i] + 8] ~= '' and (begun[id] and 'f' or 'sf') or ''
+    if ran ~= '' or asked[i] then note_event(ran .. (asked[i] and 'x' or ''), ARGV[at[i] + 10]) end
     tell(events, at[i], 4, asked[i])
   end
   push_ready(K, first, true)
@@ -44,6 +46,7 @@ local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
   end_cancelled(K, cancelled, now)
 end, fitting_to_add)
 refund_unbegun(K, ARGV[1], now)
+count_noted(K, now)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done

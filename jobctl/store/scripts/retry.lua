@@ -1,17 +1,18 @@
 -- Ends attempts that failed with retries left: the same job waits for its next attempt. A job that someone
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down. The rates
 -- of one that did not start are as if it had not been fetched.
--- INCLUDE: _settle _archive _limits _unbegun _attempts _due _events
+-- INCLUDE: _settle _archive _limits _unbegun _attempts _due _stats _events
 -- KEYS: bodies retrying
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
---       pause_ms ('0' for none), attempt ('' if there was none), its traceback, began (0 if it did not start, else 1)
+--       pause_ms ('0' for none), attempt ('' if there was none), its traceback, began (0 if it did not start, else 1),
+--       mark (see _stats)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget
 
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
+local done = each_current(K, ARGV[1], 3, 11, function(ids, at, asked, begun)
   write_records(K, ids, at, 3)
   add_attempts(K, ids, at, 7, true)
   note_unbegun(K, ids, at, 9)
@@ -27,12 +28,15 @@ local done = each_current(K, ARGV[1], 3, 10, function(ids, at, asked)
       redis.call('ZADD', K.retrying, due, id)
       if not first or due < first then first = due end
     end
+    local ran = ARGV[at[i] + 7] ~= '' and (begun[id] and 'f' or 'sf') or ''
+    if ran ~= '' or asked[i] then note_event(ran .. (asked[i] and 'x' or 'r'), ARGV[at[i] + 10]) end
     tell(events, at[i], 4, asked[i])
   end
   if first then due_by(K, ARGV[1], first) end
   end_cancelled(K, cancelled, now)
 end, fitting_to_add)
 refund_unbegun(K, ARGV[1], now)
+count_noted(K, now)
 publish_events(K, events, ARGV[2])
 announce(K, ARGV[1], ended)
 return done

@@ -4,7 +4,7 @@
 -- INCLUDE: _enqueue _renamed _ticks
 -- KEYS: cursors open_ticks
 -- ARGV: schedule, tick (epoch ms), the tick after it (epoch ms), how, overlap ('look' | ''), why, queue, id, body, priority,
---       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue). how: tick (it is due now), caught_up (it was missed),
+--       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue), mark. how: tick (it is due now), caught_up (it was missed),
 --       queued (it has waited for the job before it), backfill, hand; the last two leave the cursor alone and run during a pause
 -- Returns: {what, Redis's time (epoch ms), the cursor before ('' if there was none), the cursor that was set back or '', more};
 --          what: used, taken (someone had it), early (not due: nothing is changed), paused (one that has waited waits on),
@@ -98,7 +98,7 @@ elseif how == 'backfill' and tick <= floor then
 end
 if how ~= 'hand' and was_taken() then return answer('taken') end
 
-local said = enqueue_jobs(K, ARGV[7], { ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12] })
+local said = enqueue_jobs(K, ARGV[7], { ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13] })
 local became, other = said[3] or 'enqueued', said[4] or ''
 local letter = how == 'hand' and 'h' or 't'
 local new = { what = 'enqueued', how = how, at = now, why = ARGV[6] ~= '' and ARGV[6] or nil }

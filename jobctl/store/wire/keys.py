@@ -115,7 +115,6 @@ class Keys:
         return f"{self.groups(queue)}:{group}"
 
     def dropped(self, queue: str) -> str:
-        """How many dead letters `keep` has dropped, and when."""
         return self._of("dropped", queue)
 
     def trash(self, queue: str) -> str:
@@ -136,7 +135,6 @@ class Keys:
         return self._of("limits", queue)
 
     def following(self, queue: str) -> str:
-        """Who brings a queue's jobs under the limits of a new catalog."""
         return self._of("following", queue)
 
     def of_limits(self, queue: str, name: str) -> str:
@@ -164,8 +162,13 @@ class Keys:
         return self._of("progress", queue)
 
     def ended(self, queue: str) -> str:
-        """How many jobs completed and died in the last minute: see _tally.lua."""
         return self._of("ended", queue)
+
+    def stats(self, queue: str) -> str:
+        return self._of("stats", queue)
+
+    def of_stats(self, queue: str, name: str) -> str:
+        return f"{self.stats(queue)}:{name}"
 
     def logs(self, queue: str, job_id: str = "") -> str:
         """The log of a job. Scripts are given the key without an id, and put it behind that."""
@@ -185,11 +188,9 @@ class Keys:
         return f"{self.prefix}:@{name}"
 
     def layout(self) -> str:
-        """The number of the namespace's layout: see store.wire.layout."""
         return self._one("layout")
 
     def migrating(self) -> str:
-        """Who migrates the namespace: see store.migrations.run."""
         return self._one("migrating")
 
     def notice(self) -> str:
@@ -219,7 +220,6 @@ class Keys:
         return self._one("beats")
 
     def orders(self) -> str:
-        """What operators want of live processes."""
         return self._one("orders")
 
     def cursors(self) -> str:
@@ -245,7 +245,6 @@ class Keys:
         return self._one("open_ticks")
 
     def schedules_by_hand(self) -> str:
-        """What was set by hand of when schedules are due."""
         return self._one("schedules_by_hand")
 
     def renamed(self) -> str:
@@ -263,7 +262,6 @@ class Keys:
         return self._one("finished")
 
     def control(self) -> str:
-        """The pub/sub channel on which running attempts are told to stop."""
         return self._one("control")
 
     def audit(self) -> str:
@@ -273,7 +271,6 @@ class Keys:
         return self._one("notes")
 
     def once(self) -> str:
-        """Side effects that were done once are below this key."""
         return self._one("once")
 
     def published(self) -> str:

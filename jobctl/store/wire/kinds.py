@@ -17,7 +17,7 @@ _KINDS = {
     "attempts traces trace_uses results groups origins aliases messages limits lanes uniques paused notice processes "
     "orders cursors published dropped ended catalogs followed announced schedules_by_hand renamed notes",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
-    "limited expiring due beats",
+    "limited expiring due beats stats",
     "set": "queues stock_queues named open_ticks",
     "string": "stale since layout migrating token scanned following",
     "stream": "events audit",

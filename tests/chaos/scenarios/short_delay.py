@@ -20,7 +20,7 @@ def run(world: Arena, far: int) -> Finding:
     until(lambda: soon in world.ledger.done(), 30)
     began = next((line.at - sent for line in world.ledger.lines(BEGAN) if line.job == soon), None)
     early = len(world.ledger.done() & set(later))
-    world.store.jobs.cancel("default", [(job, b"") for job in later], running=False)
+    world.store.jobs.cancel("default", [(job, b"", "") for job in later], running=False)
     world.accepted = [soon]
     return Finding(checks=[within(f"began ({early} too early) after", began, LIMIT_S)])
 
