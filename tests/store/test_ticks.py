@@ -9,6 +9,7 @@ from jobctl.store.data.newjob import NewJob, Unique
 from jobctl.store.nouns.schedules import ByHand, SchedulePause, Tick, Ticked
 from jobctl.store.nouns.ticks import OpenTick, TickRow
 from tests.store.moves import QUEUE
+from tests.support import eventually
 
 STEP = 1_000
 
@@ -188,6 +189,19 @@ def test_a_rename_carries_times_set_by_hand(store: Store, start: int) -> None:
     assert store.schedules.by_hand()["new"][0].cron == "@daily"
     assert store.schedules.set_by_hand("old", None)
     assert not store.schedules.by_hand()["new"][-1].holds(store.processes.now_ms())
+
+
+def test_the_latest_times_set_by_hand_are_remembered_each_until_the_next(store: Store) -> None:
+    store.writer.hset(store.keys.schedules_by_hand(), "s", '{"by":"an earlier version","cron":"@daily"}')
+    for minutes in range(1, 13):
+        store.schedules.set_by_hand("s", ByHand("me", every_ms=minutes * 60_000))
+        done = store.processes.now_ms()
+        eventually(lambda: store.processes.now_ms() > done)  # noqa: B023
+    found = store.schedules.by_hand()["s"]
+    assert [said.every_ms // 60_000 for said in found if said.every_ms] == list(range(3, 13))
+    assert [said.until_ms for said in found] == [*(said.since_ms for said in found[1:]), 0]
+    assert store.schedules.set_by_hand("s", None)
+    assert not store.schedules.set_by_hand("s", None)
 
 
 @pytest.mark.parametrize("rows_of_old", [1, 5])

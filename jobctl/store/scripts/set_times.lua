@@ -11,6 +11,7 @@ local KEPT = 10 -- of one schedule: the latest
 
 local name, now = root_of(K, ARGV[1]), time_ms()
 local sets = cjson.decode(redis.call('HGET', K.schedules_by_hand, name) or '[]')
+if sets.by then sets = {} end -- an earlier version kept one set of times
 local last = sets[#sets]
 local holds = last and (not last.until_ms or last.until_ms > now)
 if not holds and ARGV[2] == '' then return 0 end
