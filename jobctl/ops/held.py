@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jobctl import clock
 from jobctl.ops.limits import kind_of, name_of, spelled
 from jobctl.store.data.found import Found
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def shown(store: Store, found: Found, *, unredacted: bool = False) -> Job:
-    """The record of a job, with what holds it."""
+    """The record of a job, with what holds it; of one that nothing interrupts, since when it is past its time limit."""
     found = store.jobs.detailed(found)
     job = to_job(found, unredacted=unredacted)
+    if found.began_ms:
+        since = store.processes.hanging().get(found.ref, 0)
+        return replace(job, overdue_since=clock.to_datetime(since)) if since > found.began_ms else job
     if not BY_NAME[found.state].line:
         return job
     return to_job(found, unredacted=unredacted, held=tuple(why(store, found, job.type)))

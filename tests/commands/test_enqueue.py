@@ -20,6 +20,7 @@ JOB_FIELDS = [
     "id", "type", "queue", "state", "priority", "label", "parent", "payload", "enqueued_at", "due_at", "started_at",
     "finished_at", "max_retries", "attempt_count", "attempts", "progress", "result", "error", "message", "held",
     "touched",
+    "overdue_since",
 ]  # fmt: skip
 ENQUEUED_FIELDS = [*JOB_FIELDS, "outcome", "holder", "replaced"]
 

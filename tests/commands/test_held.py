@@ -12,7 +12,7 @@ import redis
 
 from jobctl import clock
 from jobctl.store import Store
-from jobctl.store.nouns.processes import ProcessInfo
+from jobctl.store.nouns.processes import ChildInfo, Hanging, ProcessInfo
 from tests.commands import made
 from tests.support import Cli, eventually
 
@@ -34,6 +34,33 @@ def held(cli: Cli, job_id: str) -> list[dict[str, Any]]:
     """What holds a job, without what is not known."""
     rows = cli("job", "show", job_id, "-o", "json").json()["held"]
     return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+def test_a_running_job_that_nothing_interrupts_is_late(redis_cli: Cli, st: Store) -> None:
+    [job_id] = made.waiting(st, 1)
+    made.begin(st, st.settle.fetch("test", ["default"], 1).jobs)
+    assert redis_cli("job", "show", job_id, "-o", "json").json()["overdue_since"] is None
+    since = st.processes.now_ms() + 60_000
+    late = (Hanging("default", job_id, since), Hanging("other", job_id, 1))
+    child = ChildInfo(name="h:1:x:1", pid=2, running=1, memory_mb=1.0, hanging=1, hanging_jobs=late)
+    st.processes.beat(
+        ProcessInfo(
+            name="h:1:x",
+            kind="worker",
+            host="h",
+            pid=1,
+            queues=("default",),
+            processes=1,
+            threads=1,
+            started_ms=1,
+            children=(child,),
+        )
+    )
+    told = redis_cli("job", "show", job_id, "-o", "json").json()["overdue_since"]
+    assert clock.to_ms(datetime.fromisoformat(told)) == since
+    shown = redis_cli("job", "show", job_id, "--time", "iso").out
+    assert f"late     past its time limit since {told[:19]}" in shown
+    assert "restart its worker" in shown
 
 
 def test_nothing_holds_a_job_that_is_next(redis_cli: Cli, st: Store) -> None:

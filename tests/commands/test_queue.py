@@ -25,6 +25,19 @@ def test_ls_of_nothing_is_an_empty_list(redis_cli: Cli) -> None:
     assert (ran.code, ran.json(), ran.err) == (0, [], "")
 
 
+def test_a_namespace_that_was_mistyped_is_no_list_of_zeros(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    (redis_cli.cwd / "jobs.yaml").write_text(CATALOG)
+    ran = redis_cli("queue", "ls", "--namespace", "jobctk")
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err == "jobctl: nothing is stored under the namespace jobctk; no other has anything\n"
+    made.waiting(made.store(redis_client), 1)
+    assert "; did you mean jobctl?" in redis_cli("queue", "ls", "--namespace", "jobctk").err
+    assert "; this Redis has: jobctl" in redis_cli("queue", "ls", env={"JOBCTL_NAMESPACE": "shop"}).err
+    assert redis_cli("queue", "ls", "--namespace", "jobctl").code == 0
+    redis_client.hset("stock:mail.msgs", "1", "{}")
+    assert "mail" in redis_cli("queue", "ls", "--namespace", "stock").out
+
+
 def test_queues_of_the_catalog_are_shown_when_empty(redis_cli: Cli) -> None:
     (redis_cli.cwd / "jobs.yaml").write_text(CATALOG)
     rows = redis_cli("queue", "ls", "-o", "json").json()

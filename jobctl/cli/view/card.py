@@ -49,6 +49,9 @@ def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
     facts = [("label", job.label), ("queue", job.queue), ("priority", str(job.priority) if job.priority else None)]
     facts.append(("parent", job.parent))
     facts += [("held", sentence(ctx, hold)) for hold in job.held]
+    if job.overdue_since is not None:
+        past = f"past its time limit since {_when(ctx, job.overdue_since)}, and nothing interrupts it"
+        facts.append(("late", f"{past}: restart its worker, and give such jobs `isolate: true`"))
     lines = [title]
     for name, value in facts:
         for text in _wrapped(ctx, sanitize(value), 11) if value else ():

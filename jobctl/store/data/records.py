@@ -60,10 +60,8 @@ class Touch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in any state. `payload` is the JSON object it was enqueued with; only `job show` asks for `held` and
-    `touched`.
-
-    `attempts` is empty in lists, which do not read them.
+    """A job in any state. `payload` is the JSON object it was enqueued with. Lists read no `attempts`; only `job show`
+    asks for `held`, `touched` and `overdue_since`.
     """
 
     id: str
@@ -87,6 +85,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     held: tuple[Hold, ...] = ()
     touched: tuple[Touch, ...] = ()
+    overdue_since: datetime | None = None
 
 
 class EnqueuedJob(Job, frozen=True, kw_only=True):

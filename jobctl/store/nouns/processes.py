@@ -199,6 +199,11 @@ class Processes:
                 out.update(child.executing)
         return dict(out)
 
+    def hanging(self) -> dict[ids.JobRef, int]:
+        """Jobs that continue past their time limit, and since when (epoch ms): the first few of each worker process."""
+        children = (child for state, _ in self._live() for child in state.children)
+        return {ids.JobRef(one.queue, one.job_id): one.since_ms for child in children for one in child.hanging_jobs}
+
     def anything_held(self, queues: Sequence[str]) -> bool:
         """Whether a job of one of the queues is reserved by anyone: one command, where nothing is."""
         with mapping():

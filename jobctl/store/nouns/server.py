@@ -11,6 +11,7 @@ from jobctl import clock
 from jobctl.names import is_queue
 from jobctl.store.data import codec
 from jobctl.store.nouns.processes import Processes
+from jobctl.store.nouns.queues import SCAN_PAGE
 from jobctl.store.wire import kinds
 from jobctl.store.wire.connection import mapping
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 PINGS = 5
+SEARCHED_S = 1.0
 SEEN_MS = 60_000
 """A stock Dramatiq process that was seen this recently counts as alive, as it does to stock Dramatiq."""
 _KEY = "{key}"
@@ -63,6 +65,17 @@ class Server:
                 self._store.client.ping()
                 times.append(clock.monotonic() - began)
         return min(times) * 1000
+
+    def namespaces(self) -> list[str]:
+        """The namespaces that jobctl has written to on this server, sorted; of very many keys, as far as a second of
+        searching goes."""
+        end, suffix, found = clock.monotonic() + SEARCHED_S, ":@layout", set()
+        with mapping():
+            for key in self._store.client.scan_iter(f"*{suffix}", count=SCAN_PAGE, _type="string"):
+                found.add(key.decode("utf-8", "replace").removesuffix(suffix).strip("{}"))
+                if clock.monotonic() > end:
+                    break
+        return sorted(found)
 
     def info(self) -> dict[str, Any] | None:
         """INFO; None where that is not permitted."""

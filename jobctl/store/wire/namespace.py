@@ -60,14 +60,24 @@ class Namespace:
 
     def look(self) -> None:
         """See whether this version can work with what is in the namespace, in one round trip. Raises OtherLayout."""
+        found, marks = self._read_layout()
+        if found is not None or marks:
+            self._accept(str(layout.FIRST) if found is None else found.decode())
+        self._seen = True
+
+    def is_untouched(self) -> bool:
+        """Whether jobctl has never written anything here; stock Dramatiq may have."""
+        found, marks = self._read_layout()
+        return found is None and not marks
+
+    def _read_layout(self) -> tuple[bytes | None, int]:
+        """The number of the layout, and how many of the marks of a namespace without a number are there."""
         with mapping():
             pipe = self.connection.pipeline(transaction=False)
             pipe.get(self.keys.layout())
             pipe.exists(*layout.marks(self.keys))
             found, marks = pipe.execute()
-        if found is not None or marks:
-            self._accept(str(layout.FIRST) if found is None else found.decode())
-        self._seen = True
+        return found, int(marks)
 
     def _found(self) -> None:
         """Write the layout of an empty namespace. Raises OtherLayout for one that has another."""

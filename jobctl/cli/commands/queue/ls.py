@@ -32,8 +32,11 @@ def ls(
     Example: jobctl queue ls --watch
     """
     from jobctl.ops import queues
+    from jobctl.ops.known import refuse_untouched
 
     store, catalog = ctx.store(), ctx.catalog_for_a_look()
+    if ctx.settings.namespace:  # one that was typed, and maybe not as it was meant
+        refuse_untouched(store)
 
     def read() -> list[QueueRow]:
         return queues.ls(store, catalog, names or ())
