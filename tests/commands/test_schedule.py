@@ -266,6 +266,18 @@ def test_a_tick_at_the_very_end_of_times_set_by_hand_is_the_catalogs_and_is_not_
     assert planned.cli("schedule", "ls", "minutely", "-o", "json").json()[0]["when"] == "every 1s"
 
 
+def test_a_tick_between_a_reset_and_the_scheduler_that_sees_it_is_not_lost(planned: Project) -> None:
+    planned.change("jobs.yaml", "every: 1m,", "every: 1s,")
+    ticking, schedules = Ticking(planned.store, load(planned.folder / "jobs.yaml")), planned.store.schedules
+    schedules.set_by_hand("minutely", ByHand("me", cron="0 0 29 2 *"))
+    ticking.announce([ticking.schedules()["minutely"]])
+    schedules.set_by_hand("minutely", None)
+    at = schedules.by_hand()["minutely"][0].until_ms
+    first = -(-at // 1_000) * 1_000
+    eventually(lambda: planned.store.processes.now_ms() > first)
+    assert ticking.announce([ticking.schedules()["minutely"]])[1] == {"minutely": first}
+
+
 def test_a_backfill_goes_by_the_times_that_held_then(planned: Project) -> None:
     now = planned.store.processes.now_ms() // MINUTE * MINUTE
     text = json.dumps([{"by": "me", "since_ms": now - 10 * MINUTE, "until_ms": now - 7 * MINUTE, "every_ms": MINUTE}])

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 TRIES = 5
 """How often a tick is tried again because the jobs in its way have ended."""
+FOLLOWED_MS = 60_000
+"""Schedulers have seen by then what was set by hand."""
 NAMED = 5
 """Cancelled jobs that a tick's row names."""
 
@@ -114,7 +116,7 @@ class Ticking:
         for old, new in self._store.schedules.rename([(one.was, one.name) for one in schedules if one.was]):
             log.warning("schedule %s: `was: %s` has no effect: both were in use within the last hour", new, old)
         now = self._store.processes.now_ms()
-        rows = [(one.name, identity(one), following(one, now)) for one in schedules]
+        rows = [(one.name, identity(one), following(one, _counted_from(one, now))) for one in schedules]
         return now, dict(zip([one.name for one in schedules], self._store.schedules.announce(rows), strict=True))
 
     def alone(self, name: str) -> bool:
@@ -141,3 +143,11 @@ class Ticking:
         except TemplateProblem as problem:
             raise UsageError(f"schedule {schedule.name}: {problem}") from problem
         return self._producer.prepare(schedule.job, payload, delay=wait_ms / 1000 if wait_ms else None)
+
+
+def _counted_from(schedule: Schedule, now_ms: int) -> int:
+    """After which moment ticks count if the times of a schedule are new: since they were set by hand, if somebody has
+    just done so, else now."""
+    moments = [ms for period in schedule.by_hand for ms in (period.from_ms, period.until_ms) if 0 < ms <= now_ms]
+    last = max(moments, default=0)
+    return last - 1 if now_ms - last <= FOLLOWED_MS else now_ms
