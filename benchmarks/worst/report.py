@@ -47,14 +47,16 @@ def measure(client: redis.Redis, pid: int, size: int, only: str | None = None) -
 
 @contextmanager
 def without_log(client: redis.Redis) -> Iterator[None]:
-    """Redis writes no append-only file meanwhile, if it writes one otherwise."""
+    """Redis writes no append-only file meanwhile, if it writes one otherwise; and it rewrites none later: a fork makes
+    every write of what it shares dearer."""
     [before] = client.config_get("appendonly").values()
     client.config_set("appendonly", "no")
     try:
         yield
     finally:
+        client.config_set("auto-aof-rewrite-percentage", 0)
         client.config_set("appendonly", before)
-        while client.info("persistence")["aof_rewrite_in_progress"]:
+        while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("scheduled", "in_progress")):
             time.sleep(0.1)
 
 

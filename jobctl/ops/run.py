@@ -74,13 +74,30 @@ def run(
     handler = build(job_type, env=env, folder=Path(folder(catalog)), lifespan=catalog.worker.lifespan)
     handler.get_ready()
     using = redaction.scrubber(job.redact, job.payload)
-    scrub: Callable[..., str] = using or unchanged
+    attempt = _first_attempt(job, job_type, log, environment, using or unchanged)
+    # an isolated job's process enters it by itself, and other kinds have no code that could ask for it
+    lifespan = catalog.worker.lifespan if isinstance(handler, PythonHandler) else None
+    with around(lifespan, handler) as resources:
+        began = clock.monotonic()
+        attempt = msgspec.structs.replace(attempt, deadline=began + job_type.timeout_ms / 1000)
+        result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000, resources)
+        took = clock.monotonic() - began
+    handler.close()
+    return _record(attempt, job_type, (result, failure), took, using)
 
+
+def _first_attempt(
+    job: NewJob,
+    job_type: JobType,
+    log: Callable[[str, str], None],
+    environment: Mapping[str, str],
+    scrub: Callable[..., str],
+) -> Attempt:
     def told(stream: str, line: str) -> float:
         log(stream, scrub(line))
         return 0.0
 
-    attempt = Attempt(
+    return Attempt(
         job_id=job.id,
         type=job.type,
         queue=job.queue,
@@ -95,15 +112,6 @@ def run(
         progress=lambda done, total, message: log("log", scrub(text.progress(done, total, message))),
         scrub=scrub,
     )
-    # an isolated job's process enters it by itself, and other kinds have no code that could ask for it
-    lifespan = catalog.worker.lifespan if isinstance(handler, PythonHandler) else None
-    with around(lifespan, handler) as resources:
-        began = clock.monotonic()
-        attempt = msgspec.structs.replace(attempt, deadline=began + job_type.timeout_ms / 1000)
-        result, failure = _attempt(handler, attempt, enqueuer, job_type.timeout_ms / 1000, resources)
-        took = clock.monotonic() - began
-    handler.close()
-    return _record(attempt, job_type, (result, failure), took, using)
 
 
 def _attempt(

@@ -13,7 +13,7 @@ from jobctl.store import Store
 from jobctl.store.data.found import Found
 from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import Job
-from jobctl.store.data.states import TERMINAL
+from jobctl.store.data.states import BY_NAME, TERMINAL, UNWELL
 from jobctl.text import first_line
 
 LOOKS_A_SECOND = 2_000
@@ -95,7 +95,7 @@ def timed_out(job_id: str, timeout_s: float | None) -> WaitTimeout:
 
 def verdict(job: Job) -> JobctlError | None:
     """What the end of a waited-for job means: None if it completed, JobDied otherwise."""
-    if job.state == "completed":
+    if BY_NAME[job.state].well:
         return None
     if job.state != "dead":
         return JobDied(f"job {job.id} is {job.state}")
@@ -134,7 +134,7 @@ def _states(store: Store, batch: Iterable[JobRef]) -> Counter[str]:
 
 def worst_end(counts: Mapping[str, int]) -> int:
     """The exit code for many jobs: JobDied over WaitTimeout over a job whose end is not known over success."""
-    if counts.get("dead") or counts.get("cancelled") or counts.get("discarded"):
+    if any(counts.get(state) for state in UNWELL):
         return JobDied.exit_code
     if counts.get("waiting"):
         return WaitTimeout.exit_code

@@ -21,47 +21,56 @@ CRITICAL, UNKNOWN = 2, 3
 """Exit codes of Nagios plugins."""
 
 
+Queues = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[FILTER]…", help="queue:NAME, with * as a wildcard.", show_default=False),
+]
+MaxLatency = Annotated[
+    str | None,
+    typer.Option("--max-latency", metavar="DURATION", help="How long a job may be ready and wait.", show_default=False),
+]
+MaxWaiting = Annotated[
+    int | None, typer.Option("--max-waiting", metavar="N", min=0, help="Waiting jobs.", show_default=False)
+]
+MaxDead = Annotated[
+    int | None, typer.Option("--max-dead", metavar="N", min=0, help="Dead letters.", show_default=False)
+]
+MaxFailureRate = Annotated[
+    str | None,
+    typer.Option(
+        "--max-failure-rate",
+        metavar="PERCENT",
+        help="Failed attempts, such as 5%; judged from 10 attempts on. Takes job: filters, too.",
+        show_default=False,
+    ),
+]
+Last = Annotated[
+    str, typer.Option("--last", metavar="DURATION", help="The time that --max-failure-rate looks at, up to 3h.")
+]
+MinWorkers = Annotated[
+    int | None,
+    typer.Option("--min-workers", metavar="N", min=1, help="Worker processes.", show_default=False),
+]
+AlsoScheduler = Annotated[
+    bool, typer.Option("--scheduler", help="A scheduler is alive, and no schedule's tick is late.")
+]
+Nagios = Annotated[
+    bool, typer.Option("--nagios", help="Speak as a Nagios plugin: exit codes 0, 2 and 3, performance data.")
+]
+
+
 @command
 def check(
     ctx: Context,
-    terms: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[FILTER]…", help="queue:NAME, with * as a wildcard.", show_default=False),
-    ] = None,
-    max_latency: Annotated[
-        str | None,
-        typer.Option(
-            "--max-latency", metavar="DURATION", help="How long a job may be ready and wait.", show_default=False
-        ),
-    ] = None,
-    max_waiting: Annotated[
-        int | None, typer.Option("--max-waiting", metavar="N", min=0, help="Waiting jobs.", show_default=False)
-    ] = None,
-    max_dead: Annotated[
-        int | None, typer.Option("--max-dead", metavar="N", min=0, help="Dead letters.", show_default=False)
-    ] = None,
-    max_failure_rate: Annotated[
-        str | None,
-        typer.Option(
-            "--max-failure-rate",
-            metavar="PERCENT",
-            help="Failed attempts, such as 5%; judged from 10 attempts on. Takes job: filters, too.",
-            show_default=False,
-        ),
-    ] = None,
-    last: Annotated[
-        str, typer.Option("--last", metavar="DURATION", help="The time that --max-failure-rate looks at, up to 3h.")
-    ] = "5m",
-    min_workers: Annotated[
-        int | None,
-        typer.Option("--min-workers", metavar="N", min=1, help="Worker processes.", show_default=False),
-    ] = None,
-    scheduler: Annotated[
-        bool, typer.Option("--scheduler", help="A scheduler is alive, and no schedule's tick is late.")
-    ] = False,
-    nagios: Annotated[
-        bool, typer.Option("--nagios", help="Speak as a Nagios plugin: exit codes 0, 2 and 3, performance data.")
-    ] = False,
+    terms: Queues = None,
+    max_latency: MaxLatency = None,
+    max_waiting: MaxWaiting = None,
+    max_dead: MaxDead = None,
+    max_failure_rate: MaxFailureRate = None,
+    last: Last = "5m",
+    min_workers: MinWorkers = None,
+    scheduler: AlsoScheduler = False,
+    nagios: Nagios = False,
 ) -> int:
     """Check queues against limits, in one line: for cron, Kubernetes, Nagios.
 

@@ -21,63 +21,67 @@ if TYPE_CHECKING:
     from jobctl.store.data.newjob import Enqueued, NewJob
 
 
+JobType = Annotated[
+    str | None,
+    typer.Argument(metavar="TYPE", help="A job type from the catalog.", show_default=False, autocompletion=job_types),
+]
+Delay = Annotated[
+    str | None,
+    typer.Option("--delay", metavar="TIME", help="Start the job after this long: 30s, 5m, 1h30m.", show_default=False),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="TIME", help="Start the job at this time: 2026-11-22T10:00Z, 14:30.", show_default=False
+    ),
+]
+Priority = Annotated[
+    str | None,
+    typer.Option("--priority", help="high, normal, low, or -1000 (first) to 1000.", show_default=False),
+]
+Expires = Annotated[
+    str | None,
+    typer.Option(
+        "--expires",
+        metavar="TIME",
+        help="Dead-letter the job if it has not finished after this long: 1h.",
+        show_default=False,
+    ),
+]
+OwnId = Annotated[
+    str | None,
+    typer.Option(
+        "--id",
+        help="Your own job id; while it is known, a repeat enqueues nothing.",
+        show_default=False,
+    ),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait until the job has ended; exit 7 if it died or was cancelled.")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Read one job per line (NDJSON) from a file; - for stdin.",
+        show_default=False,
+    ),
+]
+
+
 @command
 def enqueue(
     ctx: Context,
-    type: Annotated[  # noqa: A002 - the catalog's word
-        str | None,
-        typer.Argument(
-            metavar="TYPE", help="A job type from the catalog.", show_default=False, autocompletion=job_types
-        ),
-    ] = None,
+    type: JobType = None,  # noqa: A002 - the catalog's word
     arguments: Arguments = None,
     payload: Payload = None,
-    delay: Annotated[
-        str | None,
-        typer.Option(
-            "--delay", metavar="TIME", help="Start the job after this long: 30s, 5m, 1h30m.", show_default=False
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at", metavar="TIME", help="Start the job at this time: 2026-11-22T10:00Z, 14:30.", show_default=False
-        ),
-    ] = None,
-    priority: Annotated[
-        str | None,
-        typer.Option("--priority", help="high, normal, low, or -1000 (first) to 1000.", show_default=False),
-    ] = None,
-    expires: Annotated[
-        str | None,
-        typer.Option(
-            "--expires",
-            metavar="TIME",
-            help="Dead-letter the job if it has not finished after this long: 1h.",
-            show_default=False,
-        ),
-    ] = None,
-    id: Annotated[  # noqa: A002 - the option's name
-        str | None,
-        typer.Option(
-            "--id",
-            help="Your own job id; while it is known, a repeat enqueues nothing.",
-            show_default=False,
-        ),
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the job has ended; exit 7 if it died or was cancelled.")
-    ] = False,
+    delay: Delay = None,
+    at: At = None,
+    priority: Priority = None,
+    expires: Expires = None,
+    id: OwnId = None,  # noqa: A002 - the option's name
+    wait: Wait = False,
     timeout: Timeout = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="Read one job per line (NDJSON) from a file; - for stdin.",
-            show_default=False,
-        ),
-    ] = None,
+    source: Source = None,
 ) -> int:
     """Enqueue a job, or one for each line of a file, and print its id.
 

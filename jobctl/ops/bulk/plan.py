@@ -99,8 +99,7 @@ def _listed(selection: Selection, found: Iterable[Found], errors: tuple[JobctlEr
     for job in found:
         ids.setdefault(job.queue, []).append(job.id)
         seen = to_job(job)
-        is_dead = job.state in ("dead", "discarded")
-        why = (job.record.group, seen.error) if is_dead else (None, None)
+        why = (job.record.group, seen.error) if BY_NAME[job.state].died else (None, None)
         parts[job.queue, job.state, seen.type, *why] += 1
         if len(sample) <= SAMPLE:
             sample.append("  ".join(part for part in (job.id, job.state, seen.type, seen.label) if part))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobctl import clock
 from jobctl.ops.filters.filter import READ_LATE, Filter
 from jobctl.ops.filters.match import UNREAD, Subject
+from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns.queues import TRASH_MS
 from jobctl.store.nouns.shown import to_job
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from jobctl.store import Store
     from jobctl.store.data.found import Found
     from jobctl.store.data.records import DeadGroup, Event, Job
-
-DEAD = ("dead", "discarded")
 
 
 def of_job(found: Found, job: Job, *asked: str) -> Subject:
@@ -28,7 +27,7 @@ def of_job(found: Found, job: Job, *asked: str) -> Subject:
         queue=job.queue,
         type=job.type,
         state=job.state,
-        group=found.record.group if found.state in DEAD else None,
+        group=found.record.group if BY_NAME[found.state].died else None,
         label=job.label,
         ids=(job.id, *asked),
         error=job.error,

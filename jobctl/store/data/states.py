@@ -35,6 +35,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     `moment` is the time that tells most about a job in this state, `when` the words before it. `places` hold the ids,
     those that come last newest. `counted` states are columns of `queue ls`. `line`: the job may be started next.
+    `well`: it has done what it was enqueued for. `died`: its record says of what, and in which group.
     `allows` are the verbs that change such a job; `answers` what the other verbs of VERBS say of it.
     """
 
@@ -42,6 +43,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     does: str
     places: tuple[Place, ...]
     ended: bool = False
+    well: bool = False
+    died: bool = False
     line: bool = False
     counted: bool = False
     moment: Literal["enqueued", "due", "started", "finished", "expires"]
@@ -144,6 +147,7 @@ ALL = (
         does="has completed",
         places=(Place("completed"),),
         ended=True,
+        well=True,
         moment="finished",
         style="green",
         glyph="✓",
@@ -160,6 +164,7 @@ ALL = (
         does="is dead",
         places=(Place("dead"),),
         ended=True,
+        died=True,
         counted=True,
         moment="finished",
         style="red",
@@ -189,6 +194,7 @@ ALL = (
         does="is in the trash",
         places=(Place("trash"),),
         ended=True,
+        died=True,
         moment="expires",
         style="dim",
         glyph="⊘",
@@ -208,6 +214,7 @@ ALL = (
 BY_NAME: Mapping[str, State] = {state.name: state for state in ALL}
 STATES = tuple(state.name for state in ALL)
 TERMINAL = tuple(state.name for state in ALL if state.ended)
+UNWELL = tuple(state.name for state in ALL if state.ended and not state.well)
 WAY = (
     *(state.name for state in ALL if not (state.line or state.ended or state.moment == "started")),
     *(state.name for state in reversed(ALL) if state.line),

@@ -168,12 +168,12 @@ class Jobs:
 
     def results(self, queue: str, found: Sequence[Found]) -> list[Found]:
         """The same jobs of a queue, with their results."""
-        completed = [ids.write(job.id) for job in found if job.state == "completed"]
+        completed = [ids.write(job.id) for job in found if BY_NAME[job.state].well]
         if not completed:
             return [*found]
         with mapping():
             kept = iter(self._store.client.hmget(self._store.keys.results(queue), completed))
-        return [replace(job, result=next(kept) or b"") if job.state == "completed" else job for job in found]
+        return [replace(job, result=next(kept) or b"") if BY_NAME[job.state].well else job for job in found]
 
     def scan(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[Found]]:
         """The jobs of a queue in one state, newest first where Redis keeps that order, in batches. All that are there

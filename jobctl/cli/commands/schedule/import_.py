@@ -11,25 +11,29 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
+Crontab = Annotated[str, typer.Argument(metavar="CRONTAB", help="A file; - for stdin, as from `crontab -l`.")]
+System = Annotated[
+    bool | None,
+    typer.Option(
+        "--system/--no-system",
+        help="Whether lines name a user after the times, as in /etc/crontab; if not given, it is guessed.",
+        show_default=False,
+    ),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone", metavar="ZONE", help="The zone of the times; this machine's if not given.", show_default=False
+    ),
+]
+
 
 @command
 def import_(
     ctx: Context,
-    crontab: Annotated[str, typer.Argument(metavar="CRONTAB", help="A file; - for stdin, as from `crontab -l`.")],
-    system: Annotated[
-        bool | None,
-        typer.Option(
-            "--system/--no-system",
-            help="Whether lines name a user after the times, as in /etc/crontab; if not given, it is guessed.",
-            show_default=False,
-        ),
-    ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            "--timezone", metavar="ZONE", help="The zone of the times; this machine's if not given.", show_default=False
-        ),
-    ] = None,
+    crontab: Crontab,
+    system: System = None,
+    timezone: Zone = None,
 ) -> int:
     """Print a crontab as a catalog: a `command` job and a schedule for each line.
 

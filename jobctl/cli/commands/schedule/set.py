@@ -14,22 +14,26 @@ from jobctl.cli.parse.until import For, Until, end_of
 from jobctl.cli.view.lines import moment
 from jobctl.errors import UsageError
 
+Cron = Annotated[
+    str | None, typer.Option("--cron", metavar="CRON", help="Be due at these times instead.", show_default=False)
+]
+Every = Annotated[
+    str | None,
+    typer.Option("--every", metavar="DURATION", help="Be due after each such time instead.", show_default=False),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option("--timezone", metavar="ZONE", help="Read --cron in this zone.", show_default=False),
+]
+
 
 @command
 def set(  # noqa: A001 - the verb
     ctx: Context,
     name: Name,
-    cron: Annotated[
-        str | None, typer.Option("--cron", metavar="CRON", help="Be due at these times instead.", show_default=False)
-    ] = None,
-    every: Annotated[
-        str | None,
-        typer.Option("--every", metavar="DURATION", help="Be due after each such time instead.", show_default=False),
-    ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option("--timezone", metavar="ZONE", help="Read --cron in this zone.", show_default=False),
-    ] = None,
+    cron: Cron = None,
+    every: Every = None,
+    timezone: Zone = None,
     reset: Annotated[bool, typer.Option("--reset", help="Bring the catalog's times back.")] = False,
     duration: For = None,
     until: Until = None,

@@ -45,41 +45,48 @@ AsyncJobs = Annotated[
 Format = Annotated[LogFormat, typer.Option("--log-format", help="Format of the log lines on stderr.")]
 
 
+Queues = Annotated[
+    str, typer.Option("--queues", metavar="A,B", help="Serve only these queues (default: all).", show_default=False)
+]
+MaxJobs = Annotated[
+    int | None,
+    typer.Option("--max-jobs", min=1, help="Replace a process after N jobs.", show_default=False),
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory",
+        metavar="SIZE",
+        help="Replace a process that uses more memory than this: 512MB.",
+        show_default=False,
+    ),
+]
+MaxAge = Annotated[
+    str | None,
+    typer.Option(
+        "--max-age",
+        metavar="DURATION",
+        help="Replace a process that is older than this: 12h.",
+        show_default=False,
+    ),
+]
+Grace = Annotated[
+    str, typer.Option("--grace", metavar="DURATION", help="How long running jobs may take to finish after SIGTERM.")
+]
+
+
 @command
 def run(
     ctx: Context,
-    queues: Annotated[
-        str, typer.Option("--queues", metavar="A,B", help="Serve only these queues (default: all).", show_default=False)
-    ] = "",
+    queues: Queues = "",
     processes: Processes = None,
     threads: Threads = None,
     async_jobs: AsyncJobs = 100,
     burst: Annotated[bool, typer.Option("--burst", help="Exit when no job is waiting or running.")] = False,
-    max_jobs: Annotated[
-        int | None,
-        typer.Option("--max-jobs", min=1, help="Replace a process after N jobs.", show_default=False),
-    ] = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(
-            "--max-memory",
-            metavar="SIZE",
-            help="Replace a process that uses more memory than this: 512MB.",
-            show_default=False,
-        ),
-    ] = None,
-    max_age: Annotated[
-        str | None,
-        typer.Option(
-            "--max-age",
-            metavar="DURATION",
-            help="Replace a process that is older than this: 12h.",
-            show_default=False,
-        ),
-    ] = None,
-    grace: Annotated[
-        str, typer.Option("--grace", metavar="DURATION", help="How long running jobs may take to finish after SIGTERM.")
-    ] = "25s",
+    max_jobs: MaxJobs = None,
+    max_memory: MaxMemory = None,
+    max_age: MaxAge = None,
+    grace: Grace = "25s",
     log_format: Format = LogFormat.AUTO,
 ) -> int:
     """Run worker processes that serve the catalog's queues.
