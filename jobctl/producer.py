@@ -14,7 +14,7 @@ from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import UsageError
 from jobctl.flow import Flows
-from jobctl.store.data import ids
+from jobctl.store.data import ids, indexed
 from jobctl.store.data.newjob import NewJob
 
 MAX_LABEL = 200
@@ -74,6 +74,7 @@ class Producer:
             lane="" if flow is None else flow.lane(payload),
             unique=None if flow is None else flow.unique(payload),
             expires_ms=expires_ms,
+            index=indexed.entries(type, job_type.index, payload) if job_type.index else (),
         )
 
     def _fit(

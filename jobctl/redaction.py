@@ -73,6 +73,12 @@ def _paths(patterns: Patterns) -> Paths:
     return frozenset(tuple(pattern.split(".")) for pattern in patterns)
 
 
+def covers(pattern: str, key: str) -> bool:
+    """Whether a pattern hides the value at a dotted key, something in it or something around it."""
+    names = zip(pattern.split("."), key.split("."), strict=False)
+    return all(fnmatchcase(own, wanted) for wanted, own in names)
+
+
 def _walk(value: Any, paths: Paths, found: list[Any]) -> Any:
     """A copy of `value` as far as something in it is hidden; what is hidden goes to `found`."""
     items: Iterable[tuple[Any, Any]]

@@ -13,6 +13,7 @@ from jobctl.ops.counting import Count
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.filters.explain import Explained
 from jobctl.ops.groups import GroupRow
+from jobctl.ops.indexes import IndexRow
 from jobctl.ops.schedules import look
 from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
@@ -43,6 +44,7 @@ RECORDS = {
     "Plan": records.Plan,
     "Part of a plan": records.PlanRow,
     "Audit entry": AuditEntry,
+    "Index": IndexRow,
     "Count": Count,
     "Explained filter": Explained,
     "Limit": records.LimitRow,

@@ -34,6 +34,20 @@ def trash(world: World) -> Iterator[None]:
     world.store.queues.trash(QUEUE, ids)
 
 
+@case("index_add", "entries of one index")
+def index_add(world: World) -> Iterator[None]:
+    ids = world.enqueue(MANY)
+    yield
+    world.store.indexes.add(QUEUE, [(i, "act|n", str(n)) for n, i in enumerate(ids)])
+
+
+@case("index_mark", "the beginning and the end of a build")
+def index_mark(world: World) -> Iterator[None]:
+    yield
+    world.store.indexes.begin(QUEUE, "act|n")
+    world.store.indexes.end(QUEUE, "act|n")
+
+
 @case("promote", "delayed jobs with three buckets")
 def promote(world: World) -> Iterator[None]:
     ids = world.burdened(delay_ms=DAY_MS)

@@ -15,10 +15,11 @@ from jobctl.catalog.model import DEFAULT_QUEUE, JobType, Keep, RetryPolicy
 from jobctl.catalog.problems import Path, did_you_mean, one_of
 from jobctl.catalog.report import Report
 from jobctl.catalog.units import format_duration
-from jobctl.redaction import MAX_PATTERNS
+from jobctl.redaction import MAX_PATTERNS, covers
 
 Values = Mapping[str, Any]
 
+MAX_INDEXES = 5
 _PLACEHOLDER = PythonSpec("missing:missing")
 _LABEL_FIELDS = ("id", "type")
 """A label is rendered when the job is enqueued: there is no attempt yet, and no label."""
@@ -101,6 +102,7 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         timeout_ms=values.get("timeout", defaults.timeout_ms),
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
+        index=_read_index(values, path, keys, report),
         redact=_read_redact(values.get("redact", ()), (*path, "redact"), keys, report),
         rate_limit=limits.read_rate_limit(values, path, keys, report),
         concurrency=limits.read_concurrency(values, path, keys, report),
@@ -118,6 +120,25 @@ def _check_isolation(values: Values, path: Path, report: Report) -> None:
         report.add_at_key((*path, "isolate"), f"only {' and '.join(isolating)} jobs can be isolated", "remove it")
     if "memory" in values and not values.get("isolate") and report.sound((*path, "isolate")):
         report.add_at_key((*path, "memory"), "`memory` limits an isolated job only", "add `isolate: true`")
+
+
+def _read_index(values: Values, path: Path, keys: frozenset[str] | None, report: Report) -> tuple[str, ...]:
+    """`index:`, with a problem for each key that cannot be one."""
+    found: tuple[str, ...] = values.get("index", ())
+    if len(found) > MAX_INDEXES:
+        report.add((*path, "index"), f"expected at most {MAX_INDEXES} keys, found {len(found)}")
+    if found and report.given((*path, "actor")):
+        report.add_at_key(
+            (*path, "index"), "jobs of an actor cannot be indexed: stock producers write them", "remove it"
+        )
+    for place, key in enumerate(found):
+        first = key.partition(".")[0]
+        if any(covers(pattern, key) for pattern in values.get("redact", ())):
+            report.add((*path, "index", place), f"`{key}` is redacted: its values cannot be looked for", "remove it")
+        elif keys is not None and not any(known == key or known.partition(".")[0] == first for known in keys):
+            hint = did_you_mean(first, keys) or f"the payload's `properties` are {', '.join(sorted(keys)[:10])}"
+            report.add((*path, "index", place), f"the payload has no key `{first}`", hint)
+    return found
 
 
 def _read_redact(patterns: tuple[str, ...], path: Path, keys: frozenset[str] | None, report: Report) -> tuple[str, ...]:

@@ -108,6 +108,8 @@ class JobType(msgspec.Struct, frozen=True):
     memory_bytes: int | None = None
     redact: tuple[str, ...] = ()
     """Patterns over payload keys whose values are never shown: see jobctl/redaction.py."""
+    index: tuple[str, ...] = ()
+    """Payload keys, joined by dots, by whose values jobs are found."""
 
 
 class Queue(msgspec.Struct, frozen=True):

@@ -56,6 +56,12 @@ def _redact(text: str) -> str:
     return text
 
 
+def _index(text: str) -> str:
+    if len(text) > MAX_PATTERN:
+        raise ValueError(f"expected at most {MAX_PATTERN} characters, found {len(text)}")
+    return text
+
+
 def _moment(text: str) -> date:
     """A date, or a date and time with or without an offset. Raises ValueError."""
     try:
@@ -90,6 +96,9 @@ TEMPLATE = Text("text, which may be a template")
 ARGUMENT = Text("text", verbatim=True)
 TARGET = Text("`module:name`", pattern=rf"^{_DOTTED}:{_DOTTED}$")
 FAILURE = Text("an exception's class, `exit:N`, `http:N`, `http:5xx` or `timeout`", pattern=_FAILURE)
+INDEX = Text(
+    "a payload key such as `order_id` or `customer.id`", pattern=r"^[^\s|\"\\.]+(\.[^\s|\"\\.]+)*$", parse=_index
+)
 REDACT = Text("a payload key such as `to`, `card.number` or `*.password`", parse=_redact)
 ENV_NAME = Text("an environment variable's name", pattern=f"^{_IDENTIFIER}$")
 HEADER_NAME = Text("a header's name", pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")

@@ -10,6 +10,7 @@ from jobctl.catalog.readers import (
     DELAY,
     DURATION,
     FAILURE,
+    INDEX,
     INTERVAL,
     MEMORY,
     MOMENT,
@@ -148,6 +149,7 @@ JOB = Object(
         "isolate": Field(Boolean(), "Whether a `python` job runs in its own process, which can be killed."),
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),
+        "index": Field(ListOf(INDEX, "a list of payload keys"), "Payload keys by whose values jobs are found at once."),
     },
     f"a mapping with one of {', '.join(KINDS)}",
     misplaced={

@@ -160,6 +160,17 @@ COMMANDS: tuple[Entry | Group, ...] = (
     Entry("triage", "Show what is wrong now, the most urgent first, and the command to type next.", LOOK),
     Entry("stats", "Show throughput, failures, and how long jobs waited and ran.", LOOK),
     Entry("check", "Check queues against limits, in one line: for cron, Kubernetes, Nagios.", LOOK),
+    Group(
+        "index",
+        "List, build and drop indexes of payload values.",
+        LOOK,
+        "jobctl index ls",
+        (
+            Entry("ls", "List the indexes of payload values, and whether each is complete."),
+            Entry("build", "Index the jobs of a type that are there already; its indexes then serve filters."),
+            Entry("drop", "Delete the indexes of a job type, to free their memory; jobs are not touched."),
+        ),
+    ),
     Entry("audit", "Show who changed what by hand, when, how and why.", LOOK),
     Entry("doctor", "Check this deployment for problems, and say how to fix them.", LOOK),
     Entry("ps", "Show the live workers and schedulers.", LOOK),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from jobctl.ops.filters.match import UNREAD, as_text
+from jobctl.ops.filters.match import UNREAD
 from jobctl.ops.filters.subjects import batches, of_job
 from jobctl.ops.groups import GroupRow
 from jobctl.redaction import is_hidden
+from jobctl.store.data.indexed import as_text
 from jobctl.store.nouns.shown import to_job
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ import msgspec
 
 from jobctl import clock
 from jobctl.errors import Refused, UsageError
-from jobctl.ops.filters.match import ABSENT, UNREAD, Subject, as_text, dig
+from jobctl.ops.filters.match import UNREAD, Subject
 from jobctl.ops.filters.subjects import batches, of_job
 from jobctl.redaction import is_hidden
+from jobctl.store.data.indexed import ABSENT, as_text, dig
 from jobctl.store.nouns.shown import to_job
 
 if TYPE_CHECKING:

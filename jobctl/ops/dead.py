@@ -17,7 +17,7 @@ from jobctl.ops.counting import Counted
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import of_group, select
 from jobctl.ops.jobs import Looked
-from jobctl.ops.sources import sources
+from jobctl.ops.sources import by_value, located, sources
 from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.dead import to_letter
 
@@ -60,11 +60,14 @@ def each_found(
     named: dict[str, list[tuple[str, Found]]] = {}
     for asked, job in ((i, job) for i in wanted or () for job in store.jobs.find_all(i, selection.queues)):
         named.setdefault(job.queue, []).append((asked, job))
+    by_key = by_value(store, selection.queues, selection.filter) if wanted is None else None
     for queue in store.queues.holding(selection.queues, "dead"):
         looked.place = f"dead letters of queue {queue}"
         seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice
-        for source in _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ())):
-            yield from islice(_of_source(store, source, selection.filter, looked, seen, unredacted), limit)
+        indexed = None if by_key is None else by_key.get(queue, [])
+        for source in _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ()), indexed):
+            found = _of_source(store, source, selection.filter, looked, seen, unredacted)
+            yield from islice(found, limit if indexed is None else None)
 
 
 Asked = Iterable[tuple[str | None, list["Found"]]]
@@ -78,14 +81,18 @@ def _sources(
     stock: bool,
     ids: Sequence[str] | None,
     named: Iterable[tuple[str, Found]],
+    indexed: Sequence[str] | None,
 ) -> Iterator[Asked]:
-    """Letters of a queue that may match, each source newest first. The inbox comes before what its letters go to."""
+    """Letters of a queue that may match, each source newest first, but for those that an index of payload values names
+    (`indexed`). The inbox comes before what its letters go to."""
     if stock and ids is not None:
         yield ((asked, store.stock.find_dead(queue, [asked])) for asked in ids)
     elif stock:
         yield ((None, page) for page in store.stock.scan_dead(queue))
     if ids is not None:
         yield ((asked, [job]) for asked, job in named if job.state == "dead")
+    elif indexed is not None:
+        yield ((None, [job for job in page if job.state == "dead"]) for page in located(store, queue, indexed))
     else:
         yield from (((None, page) for page in source) for source in sources(store, queue, "dead", wanted))
 

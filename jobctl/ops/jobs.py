@@ -15,7 +15,7 @@ from jobctl.ops.counting import Counted, count_jobs
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import select
 from jobctl.ops.held import shown
-from jobctl.ops.sources import Source, may_hold, sources
+from jobctl.ops.sources import Source, by_value, located, may_hold, sources
 from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data.found import Found
@@ -137,6 +137,11 @@ def each_found(
             for job in store.jobs.find_all(job_id):
                 hits = [hit for hit, _ in select(store, wanted, [job], asked=job_id, unredacted=unredacted)]
                 yield from store.jobs.results(job.queue, hits) if results else hits
+        return
+    if (by_key := by_value(store, queues(store, wanted), wanted)) is not None:
+        for queue, ids in by_key.items():
+            looked.place = f"indexed jobs of queue {queue}"
+            yield from _of_source(store, located(store, queue, ids), wanted, looked, set(), unredacted, results)
         return
     states = [state for state in WAY if may_hold(wanted, state)]
     holding = store.queues.holding(queues(store, wanted))

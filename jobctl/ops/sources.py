@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from jobctl.ops.filters.explain import Explained, asks
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobctl.store.data.found import Found
     from jobctl.store.data.records import DeadGroup
 
+BATCH = 500
 FEW_GROUPS = 50
 """With more groups than these, the queue's own index of dead letters is walked rather than each group's."""
 
@@ -34,6 +35,26 @@ def sources(store: Store, queue: str, state: str, wanted: Filter) -> list[Source
         case "discarded":
             return [store.dead.trash(queue, since_ms=since, until_ms=until)]
     return [store.jobs.scan(queue, state)]
+
+
+def by_value(store: Store, queues: Sequence[str], wanted: Filter) -> dict[str, list[str]] | None:
+    """Ids, by queue, of all jobs in any state that may match, from the smallest index of payload values that serves the
+    filter. None if none does: one serves where `job:` names types that it is complete for."""
+    return _by_value(store, queues, wanted)[1]
+
+
+def _by_value(store: Store, queues: Sequence[str], wanted: Filter) -> tuple[str, dict[str, list[str]] | None]:
+    """The same, with the payload's key."""
+    if not (wanted.types and wanted.values):
+        return "", None
+    found = [(key, store.indexes.find(queues, wanted.types, key, texts)) for key, texts in wanted.values.items()]
+    served = [(key, ids) for key, ids in found if ids is not None]
+    return min(served, key=lambda one: sum(map(len, one[1].values())), default=("", None))
+
+
+def located(store: Store, queue: str, ids: Sequence[str]) -> Source:
+    """Jobs of a queue by their ids, those that exist."""
+    return (store.jobs.locate(queue, ids[at : at + BATCH]) for at in range(0, len(ids), BATCH))
 
 
 def may_hold(wanted: Filter, state: str, **known: str) -> bool:
@@ -65,10 +86,14 @@ def explain(
     by_index: bool = False,
 ) -> Explained:
     """How a command finds jobs. `ids` are those that were given; `by_index`: it reads no jobs, the indexes do."""
-    named = tuple(ids) or wanted.ids
+    named, queues = tuple(ids) or wanted.ids, list(queues)
+    key, by_key = ("", None) if named else _by_value(store, queues, wanted)
     served, reads = [], 0
     if named:
         served = [f"look-ups by id: {', '.join(map(quoted, named))}"]
+    elif by_key is not None:
+        reads = sum(map(len, by_key.values()))
+        served = [f"the index of args.{key} of {', '.join(wanted.types or ())}: {reads:,} jobs are read"]
     else:
         states = tuple(states)
         for queue in queues:

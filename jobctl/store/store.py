@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.events import Events
     from jobctl.store.nouns.expiry import Expiry
     from jobctl.store.nouns.ghosts import Ghosts
+    from jobctl.store.nouns.indexes import Indexes
     from jobctl.store.nouns.jobs import Jobs
     from jobctl.store.nouns.limits import Limits
     from jobctl.store.nouns.logs import Logs
@@ -153,6 +154,12 @@ class Store(Namespace):
         from jobctl.store.nouns.audit import Audit
 
         return Audit(self)
+
+    @cached_property
+    def indexes(self) -> Indexes:
+        from jobctl.store.nouns.indexes import Indexes
+
+        return Indexes(self)
 
     @cached_property
     def notes(self) -> Notes:

@@ -18,6 +18,7 @@ I9  A concurrency's slots are as many as jobs of its lanes run; what is counted 
 I10 A namespace in which something lies has the number of its layout, and the notice for programs that know no number.
 I11 Attempts and results belong to existing jobs. A traceback is kept if and only if attempts name it, and its uses are
     how many do.
+I12 Indexes of payload values have existing jobs only.
 
 A stock worker holds its jobs in `__acks__` sets: those count as running. A queue that only stock workers serve is held
 to I2, I3 and I5 alone: they end jobs without a word to records and counts. Everything about a queue is read in one
@@ -63,6 +64,7 @@ class View:
     progress: set[bytes]
     infos: set[bytes]
     named: set[bytes]
+    indexed: set[bytes]
     attempts: dict[bytes, bytes]
     traces: set[bytes]
     trace_uses: dict[bytes, int]
@@ -143,6 +145,7 @@ def _queues(store: Store) -> list[str]:
 def _view(store: Store, queue: str) -> View:
     keys, client = store.keys, store.client
     members = list(client.scan_iter(f"{keys.groups(queue)}:*", count=1000))
+    values = list(client.scan_iter(f"{keys.index(queue)}:*", count=1000))
     acks = list(client.scan_iter(f"{keys.prefix}:__acks__.*.{queue}", count=1000))
     pipe = client.pipeline(transaction=True)
     pipe.hkeys(keys.bodies(queue)).lrange(keys.ready(queue), 0, -1).get(keys.stale(queue))
@@ -159,6 +162,7 @@ def _view(store: Store, queue: str) -> View:
     pipe.smembers(keys.named(queue)).hgetall(keys.attempts(queue)).hkeys(keys.traces(queue)).hgetall(
         keys.trace_uses(queue)
     )
+    pipe.zunion(values or [keys.index(queue) + ":"])
     pipe.zrange(keys.expiring(queue), 0, -1).zrange(keys.of_limits(queue, "holds"), 0, 0, withscores=True)
     pipe.exists(keys.of_limits(queue, "turns"))
     pipe.zscore(keys.due(), queue).sismember(keys.queues(), queue).llen(keys.wake(queue)).hget(keys.paused(), queue)
@@ -189,6 +193,7 @@ def _assembled(queue: str, got: Iterator[Any], members: list[bytes], acks: int, 
         attempts=next(got),
         traces=set(next(got)),
         trace_uses={digest: int(uses) for digest, uses in next(got).items()},
+        indexed={job_id for job_id in next(got) if not job_id.startswith(b"*")},
         expiring=set(next(got)),
         hold=next(iter(dict(next(got)).values()), None),
         turns=bool(next(got)),
@@ -214,6 +219,7 @@ def _violations(view: View, now: int, wakes: bool) -> Iterator[str]:
     for name, ids in view.beside.items():
         yield from _named(f"I4: {name} of no job", ids - view.bodies - view.archive)
     yield from _named("I11: attempts of no job", view.attempts.keys() - view.bodies - view.archive)
+    yield from _named("I12: indexed values of no job", view.indexed - view.bodies - view.archive)
     yield from _named("I4: chosen ids of no job", view.named - view.bodies - view.archive)
     yield from _named("I4: to expire, and ended", view.expiring - view.bodies)
     yield from _named("I4: asked to stop, not running", view.cancels - running)

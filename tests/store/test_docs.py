@@ -27,6 +27,7 @@ KEYS = sorted(
 ARGUMENTS = {
     "group": ("Q", "GROUP"),
     "unique": ("Q", "NAME"),
+    "indexed": ("Q", "NAME"),
     "logs": ("Q", "ID"),
     "stock_acks": ("WORKER", "Q"),
     "history": ("NAME",),

@@ -69,7 +69,8 @@ class StoreMachine(RuleBasedStateMachine):
                     job.state, job.due = "delayed", due
                 else:
                     self.world.wait(job_id)
-        assert self.moves.enqueue(*ids, priority=priority, at_ms=times[due]) == expected
+        index = (("act|n", "7"),)
+        assert self.moves.enqueue(*ids, priority=priority, at_ms=times[due], index=index) == expected
         assert not any(self.moves.enqueue(*ids, priority=priority, at_ms=times[due])), "a repeat is recognised"
 
     @rule(job_id=IDS, tick=st.integers(1, 6))

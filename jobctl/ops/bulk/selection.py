@@ -13,7 +13,7 @@ from jobctl.ops.filters.subjects import select
 from jobctl.ops.filters.tree import Term, terms
 from jobctl.ops.jobs import missing
 from jobctl.ops.known import known_queues, no_queue
-from jobctl.ops.sources import sources
+from jobctl.ops.sources import by_value, located, sources
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -138,6 +138,11 @@ def matching(store: Store, selection: Selection) -> Iterator[Found]:
     """The jobs that are selected, from the smallest indexes that hold them all. Raises Ambiguous as `named` does."""
     if selection.ids or selection.filter.ids is not None:
         yield from _looked_up(store, selection)
+        return
+    if (by_key := by_value(store, selection.queues, selection.filter)) is not None:
+        for batch in (batch for queue, ids in by_key.items() for batch in located(store, queue, ids)):
+            fit = [job for job in batch if job.state in selection.states or job.seen_as in selection.states]
+            yield from (job for job, _ in select(store, selection.filter, fit, unredacted=selection.unredacted))
         return
     seen: set[JobRef] = set()  # a job that moves on while this looks is found twice
     for queue in store.queues.holding(selection.queues):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobctl import clock, flow
-from jobctl.ops import pauses
+from jobctl.ops import indexes, pauses
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.ops.limits import name_of
 from jobctl.store.nouns import trimming
@@ -32,6 +32,8 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     yield _dead(store, queues)
     yield _dropped(store, queues, catalog)
     yield _ghosts(store, queues)
+    if catalog is not None and any(job.index for job in catalog.jobs.values()):
+        yield _indexes(store, catalog)
 
 
 def _pauses(store: Store) -> Check:
@@ -114,3 +116,15 @@ def _ghosts(store: Store, queues: list[str]) -> Check:
         advice = "another program deleted their bodies; a running worker removes such ids within minutes"
         return Check("ghosts", "warn", found, advice)
     return Check("ghosts", "ok", "every id has a job")
+
+
+def _indexes(store: Store, catalog: Catalog) -> Check:
+    """Indexes of payload values that do not serve, or miss jobs: a key was lost, or a producer does not know them."""
+    wanted = set(indexes.declared(catalog))
+    rows = [row for row in indexes.ls(store, catalog) if (row.queue, row.type, row.key) in wanted]
+    bad = [row for row in rows if row.state != "complete" or indexes.holes(store, row)]
+    if bad:
+        parts = (f"{row.type} on {row.key} ({'misses jobs' if row.state == 'complete' else row.state})" for row in bad)
+        advice = f"`jobctl index build {bad[0].type}`; until then, filters read all jobs"
+        return Check("indexes", "warn", f"indexes are not complete: {listed(parts)}", advice)
+    return Check("indexes", "ok", "every index has every job of its type")

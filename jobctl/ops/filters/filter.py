@@ -11,10 +11,11 @@ from jobctl import clock
 from jobctl.errors import Refused, UsageError
 from jobctl.ops.filters import parse as reading
 from jobctl.ops.filters.errors import FilterError
-from jobctl.ops.filters.match import Subject, Test, compiled, dig
+from jobctl.ops.filters.match import Subject, Test, compiled
 from jobctl.ops.filters.tree import And, Node, Or, Term, conjuncts, joined, terms, write
 from jobctl.ops.when import parse_past
 from jobctl.redaction import is_hidden
+from jobctl.store.data.indexed import dig
 
 INDEXED = frozenset({"queue", "job", "state", "group", "since", "until"})
 """The keys that the indexes of dead letters answer."""
@@ -99,6 +100,19 @@ class Filter:
         """Ids of which all that matches has one; None if others may match."""
         return _named(self.node, "id")
 
+    @cached_property
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """By the path of a payload's value: texts of which all that matches has one there."""
+        asked = {term.key for term in terms(self.node, positive=True) if term.kind == "args" and term.sign == "="}
+        found = {key.removeprefix("args."): _named(self.node, key, "=") for key in asked}
+        return {path: texts for path, texts in found.items() if texts and not any(map(_is_loose, texts))}
+
+    @cached_property
+    def types(self) -> tuple[str, ...] | None:
+        """Job types of which all that matches has one; None if others may match."""
+        found = _named(self.node, "job")
+        return None if found is None or any("*" in name for name in found) else found
+
     @property
     def indexed(self) -> bool:
         """Whether the indexes of dead letters alone tell what matches: times hold for all of it."""
@@ -131,15 +145,20 @@ def parse(words: Iterable[str], *, now_ms: int | None = None) -> Filter:
     return found
 
 
-def _named(node: Node | None, key: str) -> tuple[str, ...] | None:
+def _is_loose(text: str) -> bool:
+    """Whether other values than a scalar of this text match: any text for *, a list or object as JSON."""
+    return "*" in text or text[:1] in ("[", "{")
+
+
+def _named(node: Node | None, key: str, sign: str = ":") -> tuple[str, ...] | None:
     """Values of which all that matches has one."""
     match node:
         case Term():
-            return (node.value,) if node.key == key else None
+            return (node.value,) if node.key == key and node.sign == sign else None
         case And(parts):
-            return next((found for part in parts if (found := _named(part, key)) is not None), None)
+            return next((found for part in parts if (found := _named(part, key, sign)) is not None), None)
         case Or(parts):
-            every = [_named(part, key) for part in parts]
+            every = [_named(part, key, sign) for part in parts]
             known = [found for found in every if found is not None]
             if len(known) == len(every):
                 return tuple(dict.fromkeys(name for found in known for name in found))

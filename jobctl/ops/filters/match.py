@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from jobctl.ops.filters.pattern import Pattern, named
 from jobctl.ops.filters.tree import And, Node, Not, Or, Term
 from jobctl.ops.when import parse_past
 from jobctl.redaction import is_hidden
+from jobctl.store.data.indexed import ABSENT, as_text, dig
 
 
 class Unread:
@@ -25,8 +25,6 @@ class Unread:
 
 
 UNREAD: Any = Unread()
-ABSENT: Any = object()
-"""The value of a payload's key that is not there."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -166,18 +164,3 @@ def _is_in(wanted: Span, value: Any) -> bool:
         return wanted.has(keys.as_number(value) if isinstance(value, str) else value)
     except (ValueError, UsageError):
         return False
-
-
-def dig(payload: Any, path: str) -> Any:
-    """The value of a key, which may itself contain dots, or of a path into nested objects. ABSENT if there is none."""
-    if not isinstance(payload, Mapping):
-        return payload if is_hidden(payload) else ABSENT
-    if path in payload:
-        return payload[path]
-    head, dot, rest = path.partition(".")
-    return dig(payload.get(head, ABSENT), rest) if dot else ABSENT
-
-
-def as_text(value: Any) -> str:
-    """A payload's value as one would type it: text bare, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)

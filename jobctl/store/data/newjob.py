@@ -10,6 +10,7 @@ import msgspec
 from jobctl import clock, redaction
 from jobctl.errors import Conflict, Refused
 from jobctl.store.data import codec, ids
+from jobctl.store.data.indexed import Entries
 from jobctl.store.data.records import Event, Job
 
 
@@ -46,7 +47,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True, rename={
 
 
 class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={
-    "lane": "l", "expires_ms": "x", "unique": "u", "named": "k",
+    "lane": "l", "expires_ms": "x", "unique": "u", "named": "k", "index": "i",
 }):  # fmt: skip
     """What is stored beside a job, as _enqueue.lua reads it."""
 
@@ -54,6 +55,7 @@ class Extra(msgspec.Struct, frozen=True, omit_defaults=True, rename={
     expires_ms: int | None = None
     unique: Claim | None = None
     named: bool = False
+    index: Entries = ()
 
 
 def _claim(unique: Unique, job: NewJob) -> Claim:
@@ -76,7 +78,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again; `message` is the
     whole body, of a caller that has even that. `lane` names the limits that hold for it; `expires_ms` counts from
     enqueue, on Redis's clock. `redact` holds the patterns of what is hidden of the payload wherever it is shown.
-    `named`: the producer chose the id, which is remembered for longer.
+    `named`: the producer chose the id, which is remembered for longer. `index` are its entries in indexes.
     """
 
     id: str
@@ -95,13 +97,14 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int | None = None
     redact: redaction.Patterns = ()
     named: bool = False
+    index: Entries = ()
 
     def extra(self) -> bytes:
         """What is stored beside the job, as _enqueue.lua reads it."""
-        if not self.lane and self.unique is None and self.expires_ms is None and not self.named:
+        if not (self.lane or self.named or self.index) and self.unique is None and self.expires_ms is None:
             return b""
         unique = None if self.unique is None else _claim(self.unique, self)
-        return codec.encode(Extra(self.lane, self.expires_ms, unique, self.named))
+        return codec.encode(Extra(self.lane, self.expires_ms, unique, self.named, self.index))
 
     def due(self) -> str:
         """As enqueue.lua reads it."""

@@ -1,11 +1,12 @@
 -- Adds jobs to a queue; an id that is known already is left alone. Shared by enqueue and tick.
 -- jobs: flat {id, body, priority, due, extra, mark, ...}; due is '0' (now), '+N' (N ms from now) or 'N' (epoch ms); extra is ''
--- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, u: its unique key}, and that is {n: name, m: w |
+-- or JSON: {k: whether the producer chose the id, l: lane, x: expires in ms, i: its entries in
+-- indexes, see _index, u: its unique key}, and that is {n: name, m: w |
 -- s | f, t: window in ms, c: skip | fail | replace | extend, h: hold when dead (0 | 1), r: the record of a job that this one
 -- replaces, e: the event of that, without its id}.
 -- Returns {how many jobs were gone through, then for those that were not simply enqueued: index (from 0), what, the other
 -- job's id, ...}; what is known, skipped, conflict or replaced. O(#jobs), within the budget; at most 1,000 jobs.
--- INCLUDE: _budget _due _ready _stats
+-- INCLUDE: _budget _due _ready _stats _index
 -- INCLUDE-LATE: _take_out _archive _ended _forget _events
 -- KEYS: bodies archive priorities delayed records lanes uniques expiring known named queues
 
@@ -84,6 +85,7 @@ local function write_extra(k, queue, id, text, now, batch)
   end
   if extra.k then redis.call('SADD', k.named, id) end
   if extra.l then redis.call('HSET', k.lanes, id, extra.l) end
+  if extra.i then gather_values(batch.values, id, extra.i) end
   if extra.x then redis.call('ZADD', k.expiring, now + extra.x, id) end
   return what, other, due
 end
@@ -95,13 +97,14 @@ end
 
 -- What a call gathers, and writes with flush(): the jobs, and the unique keys that they hold.
 local function new_batch(k)
-  local batch = { fields = {}, ready = {}, uniques = {}, here = {} }
+  local batch = { fields = {}, ready = {}, uniques = {}, values = {}, here = {} }
   function batch.flush()
     if #batch.fields > 0 then redis.call('HSET', k.bodies, unpack(batch.fields)) end
     if #batch.uniques > 0 then redis.call('HSET', k.uniques, unpack(batch.uniques)) end
     push_ready(k, batch.ready, false)
+    write_values(k, batch.values)
     spend_bytes(batch.fields, WRITTEN)
-    batch.fields, batch.ready, batch.uniques = {}, {}, {}
+    batch.fields, batch.ready, batch.uniques, batch.values = {}, {}, {}, {}
   end
   function batch.add(id, body, priority, due)
     local fields = batch.fields

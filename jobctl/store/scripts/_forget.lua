@@ -1,5 +1,5 @@
 -- Deleting ended jobs for good.
--- INCLUDE: _budget _attempts _alias
+-- INCLUDE: _budget _attempts _alias _index
 -- KEYS: archive records results crashes priorities lanes origins uniques known named logs
 
 local REMEMBER_MS = 600000 -- an id is remembered this long after its job's end, so that a client's repeat is recognised
@@ -46,6 +46,7 @@ local function forget(k, row, ids, scores, now, keep_ms)
   drop_attempts(k, ids)
   forget_keys(k, ids)
   forget_names(k, ids)
+  forget_values(k, ids)
   keep_ids(k, row, ids, scores, now, keep_ms)
   local logs = {}
   for i, id in ipairs(ids) do logs[i] = k.logs .. id end

@@ -120,8 +120,13 @@ class Keys:
     def trash(self, queue: str) -> str:
         return self._of("trash", queue)
 
+    def index(self, queue: str) -> str:
+        return self._of("index", queue)
+
+    def indexed(self, queue: str, name: str) -> str:
+        return f"{self.index(queue)}:{name}"
+
     def origins(self, queue: str) -> str:
-        """Where jobs of an emptied queue come from; dead letters that were discarded have no entry."""
         return self._of("origins", queue)
 
     def known(self, queue: str) -> str:
@@ -258,7 +263,6 @@ class Keys:
         return self._one("events")
 
     def finished(self) -> str:
-        """The pub/sub channel on which the ids of jobs that reached an end are announced."""
         return self._one("finished")
 
     def control(self) -> str:
@@ -283,7 +287,6 @@ class Keys:
         return self._one("followed")
 
     def scanned(self) -> str:
-        """Queue names that a budgeted SCAN found, cached for a minute."""
         return self._one("scanned")
 
 

@@ -18,7 +18,7 @@ _KINDS = {
     "orders cursors published dropped ended catalogs followed announced schedules_by_hand renamed notes",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats stats",
-    "set": "queues stock_queues named open_ticks",
+    "set": "queues stock_queues named open_ticks index",
     "string": "stale since layout migrating token scanned following",
     "stream": "events audit",
 }

@@ -1,0 +1,1 @@
+"""`jobctl index`: a file a verb."""

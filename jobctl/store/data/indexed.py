@@ -1,0 +1,54 @@
+"""Values of payloads by which jobs are found: where they are, how they are written, and their digests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from jobctl.redaction import is_hidden
+
+ABSENT: Any = object()
+"""The value of a payload's key that is not there."""
+Entries = tuple[tuple[str, str], ...]
+"""(the index's name, the digest of the value; empty if there is none) of one job."""
+
+
+def dig(payload: Any, path: str) -> Any:
+    """The value of a key, which may itself contain dots, or of a path into nested objects. ABSENT if there is none."""
+    if not isinstance(payload, Mapping):
+        return payload if is_hidden(payload) else ABSENT
+    if path in payload:
+        return payload[path]
+    head, dot, rest = path.partition(".")
+    return dig(payload.get(head, ABSENT), rest) if dot else ABSENT
+
+
+def as_text(value: Any) -> str:
+    """A payload's value as one would type it: text bare, everything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def name_of(job_type: str, path: str) -> str:
+    """The name of an index."""
+    return f"{job_type}|{path}"
+
+
+def digest(text: str) -> str:
+    """53 bits of a value as text: a number that a sorted set keeps exactly. Values of any length take as much room."""
+    return str(int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest()) >> 3)
+
+
+def entries(job_type: str, paths: Iterable[str], payload: Any) -> Entries:
+    """What the indexes of a type have of a job. Only scalars are indexed; 42 and "42" are the same."""
+    return tuple((name_of(job_type, path), _digest_at(payload, path)) for path in paths)
+
+
+def _digest_at(payload: Any, path: str) -> str:
+    value = dig(payload, path)
+    if value is ABSENT or isinstance(value, Mapping | list | tuple):
+        return ""
+    return digest(as_text(value))

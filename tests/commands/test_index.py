@@ -1,0 +1,105 @@
+"""`index` in the catalog, `jobctl index`, and filters that an index serves, as a user meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from jobctl.catalog.load import load_text
+from jobctl.catalog.problems import CatalogError
+from jobctl.store import Store
+from tests.support import Cli
+
+CATALOG = """
+version: 1
+namespace: lab
+defaults: {retries: {max: 0}}
+jobs:
+  charge: {python: "tests.commands.work_tasks:boom", index: [order, customer.id]}
+  greet: {python: "tests.commands.work_tasks:greet"}
+"""
+
+
+@pytest.fixture
+def shop(lab: Cli) -> Cli:
+    (lab.cwd / "jobs.yaml").write_text(CATALOG)
+    return lab
+
+
+def states(shop: Cli) -> dict[str, str]:
+    return {row["key"]: row["state"] for row in shop("index", "ls", "-o", "json").json()}
+
+
+def test_a_job_is_found_by_its_order_number(shop: Cli, worker: Callable[[], None]) -> None:
+    assert shop("enqueue", "charge", "order=41").code == 0
+    assert states(shop) == {"order": "incomplete", "customer.id": "incomplete"}
+    built = shop("index", "build", "charge")
+    assert (built.code, built.err) == (0, "indexed 1 job of charge\n")
+    assert states(shop) == {"order": "complete", "customer.id": "complete"}
+    ids = shop("enqueue", "charge", "order:=42", 'customer:={"id": "c7"}').lines()
+    assert shop("enqueue", "greet", "order=42").code == 0
+    for words in (["args.order=42"], ["args.customer.id=c7", "state:waiting"], ["(args.order=42 OR args.order=9)"]):
+        assert shop("job", "ls", "job:charge", *words, "-o", "name").lines() == ids
+    told = shop("job", "ls", "job:charge", "args.order=42", "--explain", "-o", "json").json()
+    assert (told["served_by"], told["reads"]) == (["the index of args.order of charge: 1 jobs are read"], 1)
+    assert len(shop("job", "ls", "args.order=42", "-o", "name").lines()) == 2  # of any type: all are read
+    assert shop("job", "ls", "job:charge", "args.order=4*", "-o", "name").lines()[-1:] != []
+    worker()
+    assert shop("job", "wait", *ids).code == 7
+    assert shop("dead", "ls", "job:charge", "args.order=42", "-o", "name").lines() == ids
+    assert shop("dead", "retry", "job:charge", "args.order=42", "--dry-run", "-o", "json").json()["matched"] == 1
+    assert shop("dead", "discard", "job:charge", "args.order=42", "--yes").code == 0
+    assert shop("dead", "restore", "job:charge", "args.order=42", "--dry-run", "-o", "json").json()["matched"] == 1
+
+
+def test_lines_of_a_file_are_indexed(shop: Cli) -> None:
+    assert shop("index", "build", "charge").code == 0
+    assert shop("enqueue", "charge", "--from", "-", input='{"order": 1}\n{"order": 2}\n{}\n').code == 0
+    assert states(shop) == {"order": "complete", "customer.id": "complete"}
+    assert len(shop("job", "ls", "job:charge", "args.order=2", "-o", "name").lines()) == 1
+
+
+def test_doctor_says_what_an_index_misses(shop: Cli, store: Store) -> None:
+    def check() -> tuple[str, str]:
+        [row] = [row for row in shop("doctor", "-o", "json").json() if row["check"] == "indexes"]
+        return row["status"], row["found"]
+
+    assert check()[0] == "warn"
+    assert shop("index", "build", "charge").code == 0
+    job_id = shop("enqueue", "charge", "order=1").lines()[0]
+    assert check()[0] == "ok"
+    store.client.zrem(store.keys.indexed("default", "charge|order"), job_id)
+    assert check() == ("warn", "indexes are not complete: charge on order (misses jobs)")
+    store.client.delete(store.keys.indexed("default", "charge|order"))
+    assert check() == ("warn", "indexes are not complete: charge on order (incomplete)")
+    assert shop("index", "build", "charge").code == 0
+    assert check()[0] == "ok"
+
+
+def test_an_index_is_dropped_and_unknown_ones_are_refused(shop: Cli) -> None:
+    assert shop("index", "drop", "charge").code == 4
+    assert shop("index", "build", "charge").code == 0
+    dropped = shop("index", "drop", "charge", "--key", "order")
+    assert (dropped.code, dropped.err) == (0, "dropped the index of charge on order: 0 entries\n")
+    assert states(shop) == {"order": "none", "customer.id": "complete"}
+    assert shop("index", "build", "greet").code == 2
+    assert shop("index", "build", "none").code == 4
+
+
+@pytest.mark.parametrize(
+    ("job", "says"),
+    [
+        ("python: 'm:f', index: [to], redact: [to]", "`to` is redacted"),
+        ("python: 'm:f', index: [card.number], redact: [card]", "`card.number` is redacted"),
+        ("python: 'm:f', index: [a, b, c, d, e, f]", "at most 5"),
+        ("python: 'm:f', index: [nope], payload: {properties: {order: {type: string}}}", "no key `nope`"),
+        ("python: 'm:f', index: ['a..b']", "expected"),
+        ("python: 'm:f', index: order", "expected a list"),
+        ("actor: 'm:f', index: [order]", "jobs of an actor cannot be indexed"),
+    ],
+)
+def test_a_key_that_cannot_be_indexed_is_a_problem_of_the_catalog(job: str, says: str) -> None:
+    with pytest.raises(CatalogError) as caught:
+        load_text(f"version: 1\njobs: {{a: {{{job}}}}}\n", "jobs.yaml")
+    assert any(says in str(problem) for problem in caught.value.problems)
