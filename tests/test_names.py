@@ -14,7 +14,9 @@ HOSTILE = (
     "", "@paused", "@due", "@archive:default", "a:b", "a b", "a\nb", "\x00", "\x1b[31m", "-x", "1st", "ü", "a" * 129,
     "a" * 10_000, "x.DQ", "x.XQ", "x.msgs", "x.DQ.msgs", "__acks__", "{x}", "a/b", "*", "a\n",
 )  # fmt: skip
-GIVEN = {"group": ("g",), "unique": ("n",), "indexed": ("n",), "logs": ("id",), "of_limits": ("turns",), "of_stats": ("n",)}
+GIVEN = {
+    "group": ("g",), "unique": ("n",), "indexed": ("n",), "logs": ("id",), "of_limits": ("turns",), "of_stats": ("n",),
+}  # fmt: skip
 OF_A_QUEUE = sorted(
     name
     for name, function in vars(Keys).items()
