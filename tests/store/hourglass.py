@@ -85,3 +85,17 @@ def work(store: Store, count: int, want: int = 10) -> Worked:
             wakeups.wait(min(left, max(0.001, (due_ms - store.processes.now_ms()) / 1000)))
     wakeups.interrupt()
     return worked
+
+
+def held(store: Store, bucket: str) -> float:
+    """When a bucket that others wait for is looked at again (epoch ms)."""
+    return float(store.client.zscore(store.keys.of_limits(QUEUE, "holds"), bucket))
+
+
+def is_woken(store: Store) -> bool:
+    return store.client.llen(store.keys.wake(QUEUE)) == 1
+
+
+def sleep(store: Store) -> None:
+    """The wake token is taken by somebody who then does nothing."""
+    store.client.delete(store.keys.wake(QUEUE))
