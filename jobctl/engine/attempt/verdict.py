@@ -63,10 +63,10 @@ class Running(msgspec.Struct, eq=False):
 def completed(job: Running, result: object) -> Outcome:
     """The attempt succeeded."""
     duration = clock.monotonic() - job.started
-    record, number, mark = job.record, job.number, _mark(job, duration)
-    record.complete(Ran(HOST, PID, job.started_ms, round(duration, 6)))
+    record, mark, took = job.record, _mark(job, duration), round(duration, 6)
+    record.complete(Ran(HOST, PID, job.started_ms, took))
     record.spent, record.retries = record.count, job.type.retries.max
-    job.lived = Lived(number, "completed", HOST, PID, job.started_ms, round(duration, 6))
+    job.lived = Lived(record.count, "completed", HOST, PID, job.started_ms, took)
     event = _event(job, "completed", duration, None)
     reserved, found = job.reserved, encode_result(result, job.scrub) or b""
     ended = Ended(reserved.id, reserved.token, codec.encode(record), event, result=found, mark=mark)

@@ -208,13 +208,13 @@ class Desk:
 
     def _end(self, job: Reserved, duration_s: float | None) -> None:
         token = job.token
-        side = self._side_of(token)
+        side = self.loop if token in self._looped else self.threads
         self._running.pop(token, None)
-        self._withdrawn.discard(token)
         if self._held.pop(token, None) is not None and token not in self._apart:
             side.held -= 1
-        self._apart.discard(token)
-        self._looped.discard(token)
+        if self._withdrawn or self._apart or self._looped:
+            for tokens in (self._withdrawn, self._apart, self._looped):
+                tokens.discard(token)
         if self._suspects or self._alone is job:
             self._alone = None if self._alone is job else self._alone
             self._run_alone()
@@ -224,10 +224,13 @@ class Desk:
             side.ended(duration_s)
 
     def _notify(self) -> None:
-        if not self._running or any(
-            side.asking and (self._worth_while(side) or self._lingers(side)) for side in self._sides
-        ):
+        if not self._running:
             self._changed.notify_all()
+            return
+        for side in self._sides:
+            if side.asking and (self._worth_while(side) or self._lingers(side)):
+                self._changed.notify_all()
+                return
 
     def committed(self, tokens: Iterable[str]) -> None:
         """The outcomes of these reservations were written."""
