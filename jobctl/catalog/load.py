@@ -98,7 +98,8 @@ def _worker(values: Mapping[str, Any]) -> WorkerSettings:
     """What is under `worker:`. A middleware is a target, or a mapping with one under `use`."""
     given = (item if isinstance(item, dict) else {"use": item} for item in values.get("middleware", ()))
     middleware = tuple(MiddlewareSpec(item.get("use", ""), item.get("options")) for item in given)
-    return WorkerSettings(middleware, values.get("lifespan"))
+    max_block_ms = values.get("max_block", WorkerSettings().max_block_ms)
+    return WorkerSettings(middleware, values.get("lifespan"), max_block_ms)
 
 
 def _queues(

@@ -187,6 +187,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     middleware: tuple[MiddlewareSpec, ...] = ()
     lifespan: str | None = None
     """The target of a context manager around the jobs of each process."""
+    max_block_ms: int = 10_000
+    """How long an async job may block the event loop."""
 
 
 class Catalog(msgspec.Struct, frozen=True):

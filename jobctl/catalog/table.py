@@ -245,6 +245,10 @@ WORKER = Object(
             "A context manager, async or plain, that each worker process enters before its first job and leaves after "
             "its last; what it yields is `jobctl.current().resources`.",
         ),
+        "max_block": Field(
+            DURATION,
+            "How long an async job may block the event loop of its process before it is interrupted; 10s if not given.",
+        ),
         "middleware": Field(
             ListOf(MIDDLEWARE, "a list of middleware"),
             "Dramatiq middleware that `jobctl worker` runs jobs with, in this order, after jobctl's own.",

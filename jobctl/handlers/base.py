@@ -203,6 +203,10 @@ class AttemptCancelled(BaseException):
     """The attempt was asked to stop: the job is cancelled, or the worker shuts down."""
 
 
+class LoopBlocked(BaseException):
+    """The attempt kept the event loop of its process from turning. A BaseException, as AttemptTimeout is."""
+
+
 KILL_GRACE_S = 5.0
 """How long what was asked to stop may take before it is stopped by force."""
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from jobctl import clock
 from jobctl.ops.limits import kind_of, name_of, spelled
+from jobctl.store.data.blocked import BlockedLoop
 from jobctl.store.data.found import Found
 from jobctl.store.data.records import Hold, Job
 from jobctl.store.data.states import BY_NAME
@@ -25,10 +26,17 @@ def shown(store: Store, found: Found, *, unredacted: bool = False) -> Job:
     job = to_job(found, unredacted=unredacted)
     if found.began_ms:
         since = store.processes.hanging().get(found.ref, 0)
-        return replace(job, overdue_since=clock.to_datetime(since)) if since > found.began_ms else job
+        late = clock.to_datetime(since) if since > found.began_ms else None
+        return replace(job, overdue_since=late, blocks=_blocked_by(store, found))
     if not BY_NAME[found.state].line:
         return job
     return to_job(found, unredacted=unredacted, held=tuple(why(store, found, job.type)))
+
+
+def _blocked_by(store: Store, found: Found) -> BlockedLoop | None:
+    """The event loop that a running job blocks, if it does."""
+    loops = (loop for row in store.processes.ls() for loop in row.blocked)
+    return next((loop for loop in loops if (loop.queue, loop.job) == found.ref), None)
 
 
 def why(store: Store, found: Found, job_type: str) -> list[Hold]:

@@ -21,6 +21,7 @@ JOB_FIELDS = [
     "finished_at", "max_retries", "attempt_count", "attempts", "progress", "result", "error", "message", "held",
     "touched",
     "overdue_since",
+    "blocks",
 ]  # fmt: skip
 ENQUEUED_FIELDS = [*JOB_FIELDS, "outcome", "holder", "replaced"]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,7 @@ def test_a_cancelled_job_that_swallows_it_is_cancelled_all_the_same(inner: Inner
     worker = inner.start(JOBS)
     message = send(worker, "swallow")
     eventually(lambda: looped().SEEN == ["swallow"])
-    worker.store.jobs.cancel("default", [(message.message_id, b"")], running=True)
+    worker.store.jobs.cancel("default", [(message.message_id, b"", "")], running=True)
     assert ended(worker, message).state == "cancelled"
 
 
@@ -345,7 +346,7 @@ def test_a_plain_lifespan_needs_no_loop(inner: Inner) -> None:
     inner.module("lived", LIFESPAN)
     worker = inner.start('worker: {lifespan: "lived:plain"}\njobs: {resources: {python: "lived:resources"}}\n')
     assert results(worker, [send(worker, "resources")]) == ["made"]
-    assert worker.loop is None
+    assert worker.looping is None
     assert inner.drained(worker) == 0
     import lived
 
@@ -368,3 +369,113 @@ def test_a_lifespan_that_is_none_is_refused(inner: Inner, name: str, words: str)
     inner.module("lived", LIFESPAN)
     with pytest.raises(UsageError, match=words):
         inner.worker(ENTERS % name)
+
+
+BLOCKERS = """\
+import asyncio
+import time
+
+told = []
+
+
+async def blocker():
+    told.append("blocks")
+    time.sleep(60)  # blocks here
+
+
+async def blocker_in_a_child():
+    await asyncio.gather(asyncio.create_task(blocker()))
+
+
+async def neighbour():
+    while not told:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
+    return "done"
+
+
+async def quick():
+    return "quick"
+"""
+FREE = "import threading\n\nFREE = threading.Event()\ntold ="
+BLOCKED = """\
+worker: {max_block: 1500ms}
+jobs:
+  blocker: {python: "blocking:blocker", retries: {max: 0}}
+  child: {python: "blocking:blocker_in_a_child", retries: {max: 0}}
+  neighbour: {python: "blocking:neighbour", timeout: 1s, retries: {max: 0}}
+  quick: {python: "blocking:quick"}
+"""
+
+
+def in_the_main_thread(worker: Any, scene: Callable[[], None]) -> int:
+    """Run a worker here, where a signal can interrupt it, for as long as a scene takes in another thread."""
+    stop, failed = StopFlag(), []
+
+    def play() -> None:
+        try:
+            scene()
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
+            failed.append(error)
+        finally:
+            stop.set()
+
+    player = threading.Thread(target=play)
+    player.start()
+    code = worker.run(stop)
+    player.join()
+    if failed:
+        raise failed[0]
+    return code  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", ["blocker", "child"])
+def test_a_job_that_blocks_the_loop_is_told_then_interrupted_and_its_neighbours_lose_nothing(
+    inner: Inner, name: str
+) -> None:
+    inner.module("blocking", BLOCKERS)
+    slots = SlotTable(SlotTable.create_file(101), 101)
+    slots.set_beaten(float("inf"))
+    worker = inner.worker(BLOCKED, slots=slots)
+    neighbours = [send(worker, "neighbour") for _ in range(5)]
+    blocker = send(worker, name)
+
+    def scene() -> None:
+        eventually(lambda: slots.blocked is not None)
+        _, job, where = slots.blocked  # type: ignore[misc]
+        assert "blocking.py" in where
+        assert job.id == (blocker.message_id if name == "blocker" else "-")
+        late = send(worker, "quick")
+        found = dead(worker, blocker)
+        assert found.record.error == "LoopBlocked"
+        assert "# blocks here" in (found.attempts[-1].traceback or "")
+        assert results(worker, [*neighbours, late]) == ["done"] * 5 + ["quick"]
+        assert all(worker.store.jobs.find(m.message_id).record.count == 1 for m in neighbours)
+        eventually(lambda: slots.blocked is None)
+        events = [event.event for event in worker.store.events.recent()[0] if event.id == blocker.message_id]
+        assert events == (["blocked", "dead"] if name == "blocker" else ["dead"])
+
+    assert in_the_main_thread(worker, scene) == 0
+
+
+def test_the_neighbours_of_one_that_cannot_be_interrupted_are_given_back(inner: Inner) -> None:
+    """Here the loop is not in the main thread, so nothing can interrupt it."""
+    inner.module("blocking", BLOCKERS.replace("time.sleep(60)", "FREE.wait(60)").replace("told =", FREE))
+    slots = SlotTable(SlotTable.create_file(101), 101)
+    slots.set_beaten(float("inf"))
+    worker = inner.worker(BLOCKED, slots=slots)
+    neighbours = [send(worker, "neighbour") for _ in range(5)]
+    blocker = send(worker, "blocker")
+    ended_with: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "_exit", ended_with.append)
+        inner.run(worker)
+        waiting = [message.message_id for message in neighbours]
+        eventually(lambda: all(worker.store.jobs.find(job_id).state == "waiting" for job_id in waiting))
+        eventually(lambda: slots.threads_alive == 0)  # so it is replaced
+        assert [job.id for job in slots.executing()] == [blocker.message_id]
+        import blocking  # type: ignore[import-not-found]
+
+        blocking.FREE.set()
+        inner.drained(worker)
+    assert all(worker.store.jobs.find(job_id).crashes == 0 for job_id in waiting)

@@ -41,6 +41,11 @@ def ps(ctx: Context) -> None:
     """
     columns = (Column("NAME", "name"),) if ctx.output is Output.NAME else COLUMNS
     store = ctx.store()
-    ctx.emit(store.processes.ls(), columns, empty="no worker and no scheduler is running")
+    rows = store.processes.ls()
+    ctx.emit(rows, columns, empty="no worker and no scheduler is running")
     if ctx.output is Output.TABLE:
+        for row in rows:
+            for loop in row.blocked:
+                who = f"job {loop.job}" if loop.job else "a task that no job waits for"
+                ctx.say(f"worker {row.name}: {who} blocks an event loop at {loop.where}")
         tell_pauses(ctx, store)

@@ -52,6 +52,8 @@ def _head(ctx: Context, job: Job, paint: Paint) -> list[str]:
     if job.overdue_since is not None:
         past = f"past its time limit since {_when(ctx, job.overdue_since)}, and nothing interrupts it"
         facts.append(("late", f"{past}: restart its worker, and give such jobs `isolate: true`"))
+    if job.blocks is not None:
+        facts.append(("warning", f"it blocks the event loop of its process at {job.blocks.where}"))
     lines = [title]
     for name, value in facts:
         for text in _wrapped(ctx, sanitize(value), 11) if value else ():

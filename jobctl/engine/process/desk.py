@@ -27,8 +27,7 @@ ALONE_WITHIN_S = 600.0
 class Desk:
     """What a process holds: jobs fetched and not yet ended. Thread-safe.
 
-    It has two sides, thread slots and loop slots, each with the jobs that wait for one of its own.
-    """
+    It has two sides, thread slots and loop slots, each with the jobs that wait for its own."""
 
     def __init__(
         self,
@@ -95,7 +94,8 @@ class Desk:
         return side.linger_s is not None and side.inbox.empty() and self._room(side) > 0
 
     def _room(self, side: Side) -> int:
-        if len(self._ending) >= MAX_UNCOMMITTED or self._alone or (self._suspects and self._makes_quiet()):
+        full = side.closed or len(self._ending) >= MAX_UNCOMMITTED
+        if full or self._alone or (self._suspects and self._makes_quiet()):
             return 0
         room = side.capacity() - side.held - max(0, len(self._suspects) - side.slots)  # fewer take no slot from others
         if self._limit is None:
@@ -176,7 +176,7 @@ class Desk:
         return self.loop if self._on_loop(job) else self.threads
 
     def _side_of(self, token: str) -> Side:
-        return self.loop if self._looped and token in self._looped else self.threads
+        return self.loop if token in self._looped else self.threads
 
     def _run_alone(self) -> None:
         """Let one suspect run, if nothing else does."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobctl import clock
 from jobctl.engine.attempt import verdict
+from jobctl.engine.attempt.interrupt import GRACE_S
 from jobctl.engine.attempt.outcome import Outcome
 from jobctl.engine.attempt.voice import Voice
 from jobctl.engine.process.committer import Committer
@@ -59,6 +60,8 @@ class LoopJobs:
         self._looked = 0.0
         self.given_up = 0
         """How many tasks continue though their attempts were given up."""
+        self.stuck: OnLoop | None = None
+        """What blocks the loop and cannot be interrupted."""
         desk.loop.wake = self.wake  # type: ignore[method-assign]
 
     def wake(self) -> None:
@@ -69,7 +72,11 @@ class LoopJobs:
 
     def look(self, now: float) -> None:
         """Tell what attempts have said, and which of them take longer. Called by another thread a few times a second:
-        it goes on while a job blocks the loop."""
+        it goes on while a job blocks the loop. One that blocks it past its time limit, and cannot be interrupted, is
+        given up here."""
+        stuck = self.stuck
+        if stuck is not None and self.closed and not stuck.given_up and now - stuck.deadline >= GRACE_S:
+            self.give_up(stuck, "It blocked the event loop of its process.\n")
         for run in list(self._running.values()):
             run.voice.tick(now)
             run.start.tell(now)
@@ -163,6 +170,34 @@ class LoopJobs:
             self._desk.end_all([(reserved, duration) for reserved, _, duration in ended])
             self._committer.submit_all([outcome for _, outcome, _ in ended])
 
+    # when the loop is blocked: in other threads
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is fetched for the loop."""
+        return self._desk.loop.closed
+
+    @closed.setter
+    def closed(self, closed: bool) -> None:
+        self._desk.loop.closed = closed
+
+    def save(self, blocker: OnLoop | None) -> None:
+        """The loop is not expected to turn again: write what has ended, and give back all but what blocks it. Neither
+        an attempt nor a crash is counted for these; should they run on, what they do is void."""
+        self.stuck = blocker
+        self.flush()
+        for run in list(self._running.values()):
+            if run is blocker or run.given_up:
+                continue
+            run.given_up = True
+            self.given_up += 1
+            run.voice.finish()
+            reserved = run.job.reserved
+            self._desk.end(reserved, None)
+            self._committer.submit(verdict.given_back(reserved, begun=True))
+            if self._slots:
+                self._slots.end(run.slot)
+
     # time limits
 
     def _look_later(self) -> None:
@@ -175,8 +210,10 @@ class LoopJobs:
         for run in list(self._running.values()):
             if blocked > BLOCKED_S:
                 self._defer(run, blocked)
-            if not run.given_up and run.check(now):
-                self._give_up(run)
+            if run.given_up:
+                run.end()  # it was given back while the loop was blocked
+            elif run.check(now):
+                self.give_up(run, stack(run.task))
         if self._running:
             self._look_later()
         else:
@@ -187,13 +224,13 @@ class LoopJobs:
         if self._slots:
             self._slots.limit(run.slot, run.deadline)
 
-    def _give_up(self, run: OnLoop) -> None:
-        """It has failed, whatever it may still do. Its slot is free when its task ends."""
+    def give_up(self, run: OnLoop, where: str) -> None:
+        """It has failed, whatever it may still do. Its slot is free when its task ends. `where` it stands is a
+        traceback. Called by another thread only while the loop is blocked."""
         run.given_up = True
         self.given_up += 1
         job = run.job
         run.voice.finish()
-        where = stack(run.task)
         _log.error("job %s: its task ignores that it was cancelled; abandoning it\n%s", job.reserved.id, where.rstrip())
         if run.attempt.cancel.reason == "cancelled":
             outcome = verdict.failed(job, AttemptCancelled())

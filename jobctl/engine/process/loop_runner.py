@@ -91,6 +91,12 @@ class OnLoop:
         self.cancel_at += by
         self.asked_at += by
 
+    def end(self) -> None:
+        """Cancel the task, once: nobody waits for it any more."""
+        if self.interruption is None and self.task is not None:
+            self.interruption = AttemptCancelled()
+            self.task.cancel()
+
     def check(self, now: float) -> bool:
         """Cancel the task if its time is over or the attempt is to stop, and again every KILL_GRACE_S; whether it goes
         on in spite of that, GRACE_S later."""
@@ -144,7 +150,7 @@ class LoopRunner(Runner):
             else:
                 hooks.before(message)
             if not message.failed:
-                result = await self._inside(run)
+                result = await self.inside(run)
         except BaseException as error:  # noqa: BLE001 - SystemExit and the interrupts are failures of the attempt too
             failure = error
         at_work.pop(ref, None)
@@ -156,7 +162,7 @@ class LoopRunner(Runner):
         del failure, settle  # this frame is the caller of those in its traceback: it must not hold them, nor they it
         return outcome
 
-    async def _inside(self, run: OnLoop) -> Any:
+    async def inside(self, run: OnLoop) -> Any:
         """The job's own code. What was asked to stop has been stopped, whatever it raised."""
         attempt = run.attempt
         run.inside = True

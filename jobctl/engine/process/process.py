@@ -23,12 +23,9 @@ from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.config import CLEAN, LEFT_JOBS, NO_REDIS, RECYCLE, ChildConfig
 from jobctl.engine.process.control import Control
 from jobctl.engine.process.desk import Desk
-from jobctl.engine.process.event_loop import ProcessLoop
 from jobctl.engine.process.fetcher import fetchers
 from jobctl.engine.process.job_thread import JobThread
-from jobctl.engine.process.loop_jobs import LoopJobs
-from jobctl.engine.process.loop_runner import LoopRunner
-from jobctl.engine.process.reading import Reader
+from jobctl.engine.process.looping import looping, run_inside
 from jobctl.engine.process.routes import Routes
 from jobctl.engine.process.runtime import prepare
 from jobctl.engine.process.slots import SlotTable
@@ -76,8 +73,10 @@ class Worker:
         async_jobs = config.async_jobs if routes.of_loop() else 0
         self.desk = Desk(config.threads, config.max_jobs, async_jobs=async_jobs, on_loop=routes.on_loop)
         self.committer = Committer(self.store, catalog, self.desk.committed)
-        self.loop = ProcessLoop() if async_jobs or self.runtime.lifespan.needs_loop else None
-        self.loop_jobs = None if self.loop is None else self._loop_jobs(self.loop)
+        self.looping = None
+        if async_jobs or self.runtime.lifespan.needs_loop:
+            place = (self.runtime, self.broker, self.desk, self.committer, slots, config.threads)
+            self.looping = looping(*place, catalog.worker.max_block_ms / 1000)
         self.fetchers = fetchers(
             self.store,
             lambda: connect(config.redis_url, password=config.redis_password, cluster=config.cluster),
@@ -106,35 +105,23 @@ class Worker:
         self.runtime.warm()
         for thread in (self.committer, self.watchdog, self.control, *self.threads, *self.fetchers):
             thread.start()
+        if self.looping is not None:
+            self.looping.watch.start()
         self.broker.emit_after("worker_boot", self)
-
-    def _loop_jobs(self, loop: ProcessLoop) -> LoopJobs:
-        runner = LoopRunner(self.runtime, self.broker, loop.loop, self._config.threads)
-        reader = Reader(self.runtime, self.desk, self.committer)
-        return LoopJobs(
-            loop.loop, runner, reader, self.desk, self.committer, self._slots, first_slot=self._config.threads
-        )
 
     def run(self, stop: StopFlag) -> int:
         """Work until told to stop, out of jobs (burst), or due for recycling; returns the exit code.
 
         With an event loop, that runs in the calling thread, which has to be the main one.
         """
-        lifespan, loop = self.runtime.lifespan, self.loop
         try:
-            try:
-                lifespan.enter(loop.loop if loop else None, stop.is_set)
-            except UsageError:
-                if stop.is_set():
-                    return CLEAN
-                raise
-            try:
-                return loop.run(lambda: self._work(stop)) if loop else self._work(stop)
-            finally:
-                lifespan.leave(loop.loop if loop else None, self._left_s(stop))
-        finally:
-            if loop is not None:
-                loop.close()
+            return run_inside(
+                self.runtime, self.looping, lambda: self._work(stop), stop.is_set, lambda: self._left_s(stop)
+            )
+        except UsageError:
+            if stop.is_set():
+                return CLEAN
+            raise
 
     def _left_s(self, stop: StopFlag) -> float:
         """For how long the lifespan may go on after the last job, in seconds."""
@@ -152,10 +139,18 @@ class Worker:
                 _log.error("giving up: Redis was unreachable or refused commands for %.0f s", self._config.patience_s)
                 code = NO_REDIS
                 break
-            if self.desk.spent():
+            if self.desk.spent() or self._lost:
                 code = RECYCLE
                 break
-        return code if self.drain(stop) or code == NO_REDIS else LEFT_JOBS
+        code = code if self.drain(stop) or code == NO_REDIS else LEFT_JOBS
+        if self._lost:
+            logs.flush()
+            os._exit(code)  # the main thread does not come back
+        return code
+
+    @property
+    def _lost(self) -> bool:
+        return self.looping is not None and self.looping.lost
 
     def _lost_patience(self) -> bool:
         now, patience_s = clock.monotonic(), self._config.patience_s
@@ -166,12 +161,12 @@ class Worker:
         now = clock.monotonic()
         for thread in self.threads:
             thread.look(now)
-        if self.loop_jobs is not None:
-            self.loop_jobs.look(now)
+        if self.looping is not None:
+            self.looping.jobs.look(now)
         if self._slots is None:
             return
         alive = sum(thread.is_alive() and not thread.given_up for thread in self.threads)
-        if self.loop_jobs is not None and self.loop_jobs.given_up:
+        if self.looping is not None and self.looping.ill:
             alive = max(0, alive - 1)  # a task that cannot be ended is as a thread that cannot
         if not all(thread.is_alive() for thread in (self.committer, self.watchdog, self.control, *self.fetchers)):
             alive = 0  # without one of these the process is of no use, whatever its job threads do
@@ -202,6 +197,8 @@ class Worker:
         complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
         self.watchdog.stop()
+        if self.looping is not None:
+            self.looping.watch.stop()
         self.runtime.cool()
         self.broker.emit_after("worker_shutdown", self)
         return complete
@@ -221,8 +218,8 @@ class Worker:
         self.desk.wait_quiet(LAST_WORDS_S / 2)
         for thread in self.threads:
             thread.hush()
-        if self.loop_jobs is not None:
-            self.loop_jobs.hush()
+        if self.looping is not None:
+            self.looping.jobs.hush()
         left = self.desk.running()
         self.abandoned = bool(left)
         _log.info("the grace period is over: requeueing %d running jobs", len(left))

@@ -30,6 +30,8 @@ class Side:
         """Jobs that wait for a slot or have one."""
         self.mean_s = 1.0
         self.moved = clock.monotonic()
+        self.closed = False
+        """Whether nothing is fetched for it at present."""
         self.asking = False
         """Whether a fetcher waits for room."""
         self.asked = 0

@@ -25,6 +25,8 @@ _PROGRESS = struct.Struct("@Q")
 _THREADS = struct.Struct("@I")
 _TIME = struct.Struct("@d")
 _AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT, _AT_QUIET = 0, 8, 16, 20, 24, 32
+_AT_BLOCKED = 40
+"""What blocks the event loop, if anything does: since when f64, the length of a text u8, the text."""
 _DEADLINE = 304
 _STATE = SLOT_SIZE - 1
 _IDLE, _EXECUTING, _GIVEN_UP = 0, 1, 2
@@ -108,6 +110,13 @@ class SlotTable:
         """When the supervisor last told Redis that this process is alive; 0 for never."""
         return float(_TIME.unpack_from(self._map, _AT_BEAT)[0])
 
+    def set_blocked(self, since: float, text: str) -> None:
+        """Something blocks the event loop; 0 for not any more. `text` is `TOKEN QUEUE ID|WHERE`."""
+        encoded = text.encode("utf-8", "replace")[:MAX_TEXT_BYTES]
+        start = _AT_BLOCKED + _TIME.size
+        self._map[start : start + 1 + len(encoded)] = bytes((len(encoded),)) + encoded
+        _TIME.pack_into(self._map, _AT_BLOCKED, since)
+
     @property
     def quiet(self) -> bool:
         """Whether the process is to take no more jobs."""
@@ -122,6 +131,18 @@ class SlotTable:
     def set_beaten(self, now: float) -> None:
         """Redis knows since `now` that this process is alive."""
         _TIME.pack_into(self._map, _AT_BEAT, now)
+
+    @property
+    def blocked(self) -> tuple[float, Executing, str] | None:
+        """Since when the event loop is blocked, by what, and where that stands."""
+        (since,) = _TIME.unpack_from(self._map, _AT_BLOCKED)
+        if not since:
+            return None
+        start = _AT_BLOCKED + _TIME.size
+        text = self._map[start + 1 : start + 1 + self._map[start]].decode(errors="replace")
+        job, _, where = text.partition("|")
+        token, _, rest = job.partition(" ")
+        return since, Executing(token, *rest.partition(" ")[::2]), where
 
     @property
     def progress(self) -> int:

@@ -13,7 +13,7 @@ from jobctl.engine.process.config import CHILD_COMMAND, ChildConfig
 from jobctl.engine.process.entry import RETIRE
 from jobctl.engine.process.slots import SlotTable, shared_file
 from jobctl.engine.tools.processes import resident_bytes
-from jobctl.store.nouns.processes import SHOWN, ChildInfo, Hanging
+from jobctl.store.nouns.processes import SHOWN, Blocked, ChildInfo, Hanging
 
 HANGING_S = 6.0
 """A thread hangs if it continues for so long past its job's time limit; a command has 5 s to end after SIGTERM."""
@@ -72,10 +72,18 @@ class Child:
             running=self.slots.running,
             on_loop=self.slots.running_from(self.threads),
             memory_mb=self.memory_mb,
+            blocked=self._blocked(now, now_ms),
             hanging=len(late),
             hanging_jobs=tuple(jobs),
             executing=dict(Counter(job.queue for job in self.slots.executing())),
         )
+
+    def _blocked(self, now: float, now_ms: int) -> Blocked | None:
+        found = self.slots.blocked
+        if found is None:
+            return None
+        since, job, where = found
+        return Blocked(job.queue, job.id, where, now_ms - round((now - since) * 1000))
 
     def close(self) -> None:
         """Free what the supervisor holds for it, once it has ended."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from jobctl.store.data.blocked import BlockedLoop
+
 
 class AttemptRecord(msgspec.Struct, frozen=True):
     """One run of a job. `outcome`: completed, failed, timeout, cancelled, lost. `error` is the class."""
@@ -61,8 +63,7 @@ class Touch(msgspec.Struct, frozen=True, kw_only=True):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job in any state. `payload` is the JSON object it was enqueued with. Lists read no `attempts`; only `job show`
-    asks for `held`, `touched` and `overdue_since`.
-    """
+    asks for `held`, `touched`, `overdue_since` and `blocks`."""
 
     id: str
     type: str
@@ -86,6 +87,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[Hold, ...] = ()
     touched: tuple[Touch, ...] = ()
     overdue_since: datetime | None = None
+    blocks: BlockedLoop | None = None
 
 
 class EnqueuedJob(Job, frozen=True, kw_only=True):
@@ -248,10 +250,8 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to a job, as `tail` shows it.
-
-    `event`: started, completed, retrying, limited, dead, cancelled, lost, dropped. `at` is RFC 3339 UTC.
-    """
+    """One thing that happened to a job, as `tail` shows it. `event`: started, completed, retrying, limited, dead,
+    cancelled, lost, blocked, dropped. `at` is RFC 3339 UTC."""
 
     at: datetime
     event: str
@@ -277,8 +277,7 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     """A live supervisor (worker) or scheduler. `beat_s`: the age of its last heartbeat, in seconds. `threads` and
     `async_jobs` are slots a process; of the `running` jobs, `on_loop` are in loop slots. `state`: running, quiet (takes
     no more jobs), stopping. `hanging` counts slots whose job continues past its time limit, the first since
-    `hanging_since`; `hanging_jobs` are ids of some of these jobs.
-    """
+    `hanging_since`; `hanging_jobs` are ids of some of these jobs."""
 
     name: str
     kind: str
@@ -294,6 +293,7 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "running"
     async_jobs: int = 0
     on_loop: int = 0
+    blocked: tuple[BlockedLoop, ...] = ()
     hanging: int = 0
     hanging_since: datetime | None = None
     hanging_jobs: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from jobctl import clock
 from jobctl.errors import RedisUnavailable
 from jobctl.store.data.ids import JobRef
 from jobctl.store.data.records import Event
+from jobctl.store.wire.bounds import EVENTS_KEPT
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ class Events:
 
     def __init__(self, store: Namespace) -> None:
         self._store = store
+
+    def add(self, event: Event) -> None:
+        """Publish an event that no change of a job's state brings."""
+        with mapping():
+            self._store.writer.xadd(
+                self._store.keys.events(), {"e": encode(event)}, maxlen=EVENTS_KEPT, approximate=True
+            )
 
     def recent(self, limit: int = 1000) -> tuple[list[Event], str]:
         """The latest events, oldest first, and the position after them."""

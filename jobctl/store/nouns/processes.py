@@ -12,6 +12,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.store.data import ids
+from jobctl.store.data.blocked import BlockedLoop
 from jobctl.store.data.records import ProcessRow
 from jobctl.store.wire import layout as layouts
 from jobctl.store.wire.connection import mapping
@@ -33,6 +34,15 @@ class Hanging(msgspec.Struct, frozen=True, array_like=True):
     since_ms: int
 
 
+class Blocked(msgspec.Struct, frozen=True, array_like=True):
+    """What blocks a process's event loop, since `since_ms` (epoch ms): a job ("" for none), at a line `where`."""
+
+    queue: str
+    job_id: str
+    where: str
+    since_ms: int
+
+
 class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A worker process as its supervisor sees it. Its leases are kept alive by the supervisor's beat.
 
@@ -47,6 +57,7 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     hanging_jobs: tuple[Hanging, ...] = ()
     on_loop: int = 0
     """How many of the running jobs run on the event loop."""
+    blocked: Blocked | None = None
     executing: dict[str, int] = {}
     """Of each queue with some, how many jobs execute."""
 
@@ -230,6 +241,17 @@ def _orders(values: Sequence[bytes | None]) -> Orders:
     )
 
 
+def blocked_loop(told: Blocked) -> BlockedLoop:
+    """The record of a blocked event loop."""
+    known = told.job_id != "-"
+    return BlockedLoop(
+        job=told.job_id if known else None,
+        queue=told.queue if known else None,
+        where=told.where,
+        since=clock.to_datetime(told.since_ms),
+    )
+
+
 def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
     late = sorted((one for child in state.children for one in child.hanging_jobs), key=lambda one: one.since_ms)
     return ProcessRow(
@@ -247,6 +269,7 @@ def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
         started_at=clock.to_datetime(state.started_ms),
         beat_s=round(max(0, age_ms) / 1000, 1),
         state=state.state,
+        blocked=tuple(blocked_loop(child.blocked) for child in state.children if child.blocked is not None),
         hanging=sum(child.hanging for child in state.children),
         hanging_since=clock.to_datetime(late[0].since_ms) if late else None,
         hanging_jobs=tuple(one.job_id for one in late[:SHOWN]),
