@@ -15,6 +15,7 @@ from jobctl.cli.bulk.run import PARTS
 from jobctl.cli.commands import doctor, ps
 from jobctl.cli.commands.dead._groups import columns as group_columns
 from jobctl.cli.commands.dead._shared import LETTERS
+from jobctl.cli.commands.index._shared import COLUMNS as INDEXES
 from jobctl.cli.commands.job._shared import COLUMNS as JOBS
 from jobctl.cli.commands.limit import ls as limit_ls
 from jobctl.cli.commands.limit._shared import columns_for
@@ -29,6 +30,7 @@ from jobctl.cli.view.queues import COLUMNS as QUEUES
 from jobctl.cli.view.table import Column, display_width, table, wrapped
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.groups import GroupRow
+from jobctl.ops.indexes import IndexRow
 from jobctl.ops.schedules.look import ScheduleRow
 from jobctl.settings import Settings
 from jobctl.store.data.records import (
@@ -86,6 +88,9 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
             queue=QUEUE, waiting=COUNT, delayed=22, retrying=333, limited=4_444, running=55, dead=66_666,
             oldest_waiting_s=100.0, workers=3, paused=False, paused_types=(TYPE,),
         ),
+    ),
+    "index ls": (
+        INDEXES, IndexRow(queue=QUEUE, type=TYPE, key="customer.address.city", state="incomplete", entries=COUNT),
     ),
     "limit ls": (columns_for(screen()), LIMIT),
     "limit ls --keys": (limit_ls._KEYS, (LIMIT, LIMIT_KEY)),

@@ -72,7 +72,10 @@ def write_counts(
         counted = count()
     rows = counted.rows
     shown = limit if limit is not None or ctx.output is not Output.TABLE else ROWS
-    columns = (Column(counted.by.upper(), "value"), Column("COUNT", "count", right=True))
+    columns = (
+        Column(counted.by if "." in counted.by else counted.by.upper(), "value"),
+        Column("COUNT", "count", right=True),
+    )
     ctx.emit(rows[:shown], columns, empty=empty)
     code = tell(ctx, wanted.refusals())
     if counted.more:

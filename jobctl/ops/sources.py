@@ -93,7 +93,8 @@ def explain(
         served = [f"look-ups by id: {', '.join(map(quoted, named))}"]
     elif by_key is not None:
         reads = sum(map(len, by_key.values()))
-        served = [f"the index of args.{key} of {', '.join(wanted.types or ())}: {reads:,} jobs are read"]
+        jobs = "1 job is read" if reads == 1 else f"{reads:,} jobs are read"
+        served = [f"the index of args.{key} of {', '.join(wanted.types or ())}: {jobs}"]
     else:
         states = tuple(states)
         for queue in queues:

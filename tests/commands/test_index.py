@@ -42,7 +42,7 @@ def test_a_job_is_found_by_its_order_number(shop: Cli, worker: Callable[[], None
     for words in (["args.order=42"], ["args.customer.id=c7", "state:waiting"], ["(args.order=42 OR args.order=9)"]):
         assert shop("job", "ls", "job:charge", *words, "-o", "name").lines() == ids
     told = shop("job", "ls", "job:charge", "args.order=42", "--explain", "-o", "json").json()
-    assert (told["served_by"], told["reads"]) == (["the index of args.order of charge: 1 jobs are read"], 1)
+    assert (told["served_by"], told["reads"]) == (["the index of args.order of charge: 1 job is read"], 1)
     assert len(shop("job", "ls", "args.order=42", "-o", "name").lines()) == 2  # of any type: all are read
     assert shop("job", "ls", "job:charge", "args.order=4*", "-o", "name").lines()[-1:] != []
     worker()
