@@ -157,11 +157,12 @@ class Arena:
 
     def worker(
         self, *, processes: int = 1, threads: int = 8, grace_s: float = 25.0, queues: str = "", path: str = "",
-        ready: bool = True,
+        ready: bool = True, async_jobs: int = 100,
     ) -> Worker:  # fmt: skip
         """Start a worker (a supervisor and its processes); by default wait until it is ready."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         options = ["--processes", str(processes), "--threads", str(threads), "--grace", f"{grace_s:g}s"]
+        options += ["--async-jobs", str(async_jobs)]
         if queues:
             options += ["--queues", queues]
         worker = Worker(self.catalog.parent, log, options, self.environment(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -34,6 +35,20 @@ def work(seconds: float = 0.0, pad: str = "") -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(left, 0.05))
+    _say(ledger.DONE)
+
+
+async def wait(seconds: float = 0.0) -> None:
+    """Take `seconds` on the event loop."""
+    _say(ledger.BEGAN)
+    await asyncio.sleep(seconds)
+    _say(ledger.DONE)
+
+
+async def block(seconds: float = 0.0) -> None:
+    """Block the event loop for `seconds`."""
+    _say(ledger.BEGAN)
+    time.sleep(seconds)
     _say(ledger.DONE)
 
 
