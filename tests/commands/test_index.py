@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -103,3 +104,14 @@ def test_a_key_that_cannot_be_indexed_is_a_problem_of_the_catalog(job: str, says
     with pytest.raises(CatalogError) as caught:
         load_text(f"version: 1\njobs: {{a: {{{job}}}}}\n", "jobs.yaml")
     assert any(says in str(problem) for problem in caught.value.problems)
+
+
+def test_filters_are_completed(shop: Cli) -> None:
+    def offered(words: str) -> list[str]:
+        asked = {"_JOBCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": f"jobctl {words}"}
+        return [word.replace("\\", "") for word in re.findall(r'"([^"]+)"', shop(env=asked).out)]
+
+    assert offered("job ls args.") == ["args.order=", "args.customer.id="]
+    assert offered("job ls job:ch") == ["job:charge"]
+    assert offered("dead ls sta") == ["state:"]
+    assert offered("job ls state:wa") == ["state:waiting"]

@@ -85,6 +85,9 @@ def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]
 
 def filters(ctx: Any, incomplete: str) -> list[str]:
     """For an argument that takes filters: keys, and the values of those that the catalog, or jobctl, knows."""
+    if incomplete.startswith("args."):
+        given = incomplete.removeprefix("args.")
+        return [f"args.{key}=" for key in _names(ctx, given, _indexed)]
     key, colon, value = incomplete.partition(":")
     if not colon:
         from jobctl.ops.filters.keys import SPELLINGS
@@ -102,6 +105,11 @@ def filters(ctx: Any, incomplete: str) -> list[str]:
         case _:
             return []
     return [f"{key}:{name}" for name in known]
+
+
+def _indexed(catalog: Catalog) -> Mapping[str, None]:
+    """The payload keys that some job type has an index of."""
+    return dict.fromkeys(key for job in catalog.jobs.values() for key in job.index)
 
 
 def counted_by(incomplete: str) -> list[str]:
