@@ -79,6 +79,8 @@ class LoopJobs:
             self.give_up(stuck, "It blocked the event loop of its process.\n")
         for run in list(self._running.values()):
             run.voice.tick(now)
+            if run.start is None:
+                run.start = Start(run.job, self._committer)
             run.start.tell(now)
 
     def hush(self) -> None:
@@ -109,13 +111,13 @@ class LoopJobs:
         job, task = ready
         voice = Voice(self._committer, job)
         attempt = self._reader.begin(job, voice, patient=False)
-        run = OnLoop(slot, job, task, attempt, voice, Start(job, self._committer), self._context.copy())
+        run = OnLoop(slot, job, task, attempt, voice, self._context.copy())
         self._running[slot] = run
         self._desk.loop.moved = job.started
         self._desk.begin(reserved, attempt.cancel)
         if self._slots:
             self._slots.limit(slot, attempt.deadline)
-        run.task = self._loop.create_task(self._run(run), context=run.context)
+        run.task = asyncio.Task(self._run(run), loop=self._loop, context=run.context)  # as create_task, and quicker
         if self._looking is None:
             self._looked = clock.monotonic()
             self._look_later()

@@ -66,7 +66,6 @@ class OnLoop:
         type_: Task,
         attempt: Attempt,
         voice: Voice,
-        start: Start,
         context: Context,
     ) -> None:
         self.slot = slot
@@ -74,7 +73,7 @@ class OnLoop:
         self.type = type_
         self.attempt = attempt
         self.voice = voice
-        self.start = start
+        self.start: Start | None = None
         self.context = context
         self.deadline = attempt.deadline
         """When it is stopped: later than the attempt's own by the time that others have blocked the loop."""
@@ -154,12 +153,16 @@ class LoopRunner(Runner):
         except BaseException as error:  # noqa: BLE001 - SystemExit and the interrupts are failures of the attempt too
             failure = error
         at_work.pop(ref, None)
-        settle = partial(self._settle, run, message, result, failure)
-        outcome = await self.aside(run.context, settle) if hooks.slow_after(message) else settle()
+        if hooks.slow_after(message):
+            settle = partial(self._settle, run, message, result, failure)
+            outcome = await self.aside(run.context, settle)
+            del settle
+        else:
+            outcome = self._settle(run, message, result, failure)
         if (lost := failure or message.undone) is not None:
             forget(lost)
             del lost
-        del failure, settle  # this frame is the caller of those in its traceback: it must not hold them, nor they it
+        del failure  # this frame is the caller of those in its traceback: it must not hold them, nor they it
         return outcome
 
     async def inside(self, run: OnLoop) -> Any:
