@@ -26,6 +26,9 @@ namespace: ours
 jobs:
   noop: {python: "benchmarks.tasks:noop"}
   incr: {python: "benchmarks.tasks:incr"}
+  async-noop: {python: "benchmarks.tasks:async_noop", queue: loop}
+  async-sleep: {python: "benchmarks.tasks:async_sleep", queue: loop}
+  async-incr: {python: "benchmarks.tasks:async_incr", queue: loop}
   stamp: {python: "benchmarks.tasks:stamp"}
   checked:
     python: benchmarks.tasks:noop

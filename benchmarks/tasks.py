@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from functools import cache
@@ -21,6 +22,26 @@ def noop(**_payload: Any) -> None:
 
 def incr(**_payload: Any) -> None:
     client().incr("bench:counter")
+
+
+@cache
+def async_client() -> Any:
+    """One for all jobs of the process: they share its event loop."""
+    import redis.asyncio
+
+    return redis.asyncio.Redis.from_url(os.environ["BENCH_URL"])
+
+
+async def async_noop(**_payload: Any) -> None:
+    return None
+
+
+async def async_sleep(**_payload: Any) -> None:
+    await asyncio.sleep(0.1)
+
+
+async def async_incr(**_payload: Any) -> None:
+    await async_client().incr("bench:counter")
 
 
 def stamp(sent: int) -> None:
