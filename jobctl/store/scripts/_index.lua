@@ -1,6 +1,8 @@
 -- Indexes of payload values: id by a digest of the value, one sorted set for each job type and key.
+-- INCLUDE: _budget
 -- KEYS: index
 
+local PLACE = 1 -- units for a place in a sorted set, beside what the command counts
 local COMPLETE, BUILDING = '*complete', '*building' -- members that say that every job of the type is in the index, or will be
 
 -- Gathers what is to be written of a job, by the names of indexes: {name, digest} each; the digest is '' if the payload
@@ -18,6 +20,7 @@ local function write_values(k, rows_by_name)
   for name, rows in pairs(rows_by_name) do
     redis.call('SADD', k.index, name)
     if #rows > 0 then redis.call('ZADD', k.index .. ':' .. name, unpack(rows)) end
+    spend(#rows / 2 * PLACE)
   end
 end
 
@@ -26,6 +29,7 @@ local function forget_values(k, ids)
   if redis.call('EXISTS', k.index) == 0 then return end
   for _, name in ipairs(redis.call('SMEMBERS', k.index)) do
     redis.call('ZREM', k.index .. ':' .. name, unpack(ids))
+    spend(#ids * PLACE)
   end
 end
 
