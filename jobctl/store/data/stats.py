@@ -6,8 +6,8 @@ was measured.
 
 from __future__ import annotations
 
-import math
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -16,7 +16,8 @@ import msgspec
 GROWTH = 1.22
 BUCKETS = 100
 """Bucket 0 is up to 1 ms; bucket n is up to GROWTH ** n ms; the last has all that is longer."""
-_PER_LOG = 1 / math.log(GROWTH)
+_EDGES = tuple(GROWTH**number for number in range(BUCKETS - 1))
+"""The longest time of each bucket but the last, in ms."""
 MAX_NAME = 120
 """Characters of a job type's name; one that is longer is no type of a catalog."""
 UNNAMED = "?"
@@ -29,7 +30,7 @@ _PACKED = struct.Struct(f">{len(COUNTERS)}I")
 
 def bucket(ms: float) -> int:
     """The bucket of a time."""
-    return min(math.ceil(math.log(ms) * _PER_LOG), BUCKETS - 1) if ms > 1 else 0
+    return bisect_left(_EDGES, ms)
 
 
 def value(number: int) -> float:
@@ -43,11 +44,26 @@ def plain(job_type: str) -> str:
     return f"..{job_type if len(job_type) <= MAX_NAME and job_type.isprintable() else UNNAMED}"
 
 
+_marks: dict[tuple[str, int, int], str] = {}
+_MOST_MARKS = 20_000
+_UNKNOWN = -1
+
+
 def mark(job_type: str, wait_ms: float | None = None, ran_ms: float | None = None) -> str:
-    """What a script counts an event by. A time that is None is not known, and not counted."""
-    wait = "" if wait_ms is None else bucket(wait_ms)
-    ran = "" if ran_ms is None else bucket(ran_ms)
-    return f"{wait}.{ran}.{plain(job_type)[2:]}"
+    """What a script counts an event by. A time that is None is not known, and not counted. Made for every attempt: what
+    was made before is remembered."""
+    wait = _UNKNOWN if wait_ms is None else bisect_left(_EDGES, wait_ms)
+    ran = _UNKNOWN if ran_ms is None else bisect_left(_EDGES, ran_ms)
+    found = _marks.get((job_type, wait, ran))
+    return _made(job_type, wait, ran) if found is None else found
+
+
+def _made(job_type: str, wait: int, ran: int) -> str:
+    if len(_marks) >= _MOST_MARKS:
+        _marks.clear()
+    known = ["" if number == _UNKNOWN else str(number) for number in (wait, ran)]
+    made = _marks[job_type, wait, ran] = f"{known[0]}.{known[1]}.{plain(job_type)[2:]}"
+    return made
 
 
 class Histogram(msgspec.Struct):
