@@ -14,6 +14,7 @@ from jobctl.ops.doctor.check import Check
 from jobctl.ops.filters.explain import Explained
 from jobctl.ops.groups import GroupRow
 from jobctl.ops.indexes import IndexRow
+from jobctl.ops.metrics import MetricRow
 from jobctl.ops.schedules import look
 from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
@@ -59,6 +60,7 @@ RECORDS = {
     "Statistics": StatsRow,
     "Vital": Vital,
     "Check": Check,
+    "Metric": MetricRow,
 }
 
 

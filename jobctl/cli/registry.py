@@ -160,6 +160,9 @@ COMMANDS: tuple[Entry | Group, ...] = (
     Entry("triage", "Show what is wrong now, the most urgent first, and the command to type next.", LOOK),
     Entry("stats", "Show throughput, failures, and how long jobs waited and ran.", LOOK),
     Entry("check", "Check queues against limits, in one line: for cron, Kubernetes, Nagios.", LOOK),
+    Entry(
+        "metrics", "Print metrics for Prometheus, or serve them: jobs, times, queues, slots, schedules, Redis.", LOOK
+    ),
     Group(
         "index",
         "List, build and drop indexes of payload values.",

@@ -31,6 +31,7 @@ from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.connect import open_store, redis_url
+from jobctl.ops.probes import probed
 from jobctl.ops.schedules.outcomes import Outcomes
 from jobctl.ops.schedules.ticking import Ticking
 from jobctl.producer import Producer
@@ -63,6 +64,7 @@ class WorkerOptions:
     max_age_s: float | None = None
     grace_s: float = DEFAULT_GRACE_S
     patience_s: float = DEFAULT_PATIENCE_S
+    http: str | None = None
     log_format: str = "auto"
     log_level: str = "INFO"
 
@@ -91,10 +93,14 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
         Notifier(*notify_socket()),
         found.forks,
     )
-    return supervisor.run()
+    look = open_store(settings, catalog, url=plan.url)
+    with probed(options.http, look, liveness, supervisor.info, lambda: supervisor.ready and liveness.is_reachable):
+        return supervisor.run()
 
 
-def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: str = "INFO") -> int:
+def run_scheduler(
+    settings: Settings, *, http: str | None = None, log_format: str = "auto", log_level: str = "INFO"
+) -> int:
     """Enqueue the catalog's schedules until stopped; returns the exit code. Raises as `run_worker` does."""
     catalog = schedulable(settings)
     url = redis_url(settings)
@@ -110,7 +116,10 @@ def run_scheduler(settings: Settings, *, log_format: str = "auto", log_level: st
         liveness.known = Cataloged(new)
         return new
 
-    return Scheduler(catalog, ticking, liveness, reload, Notifier(*notify_socket())).run()
+    scheduler = Scheduler(catalog, ticking, liveness, reload, Notifier(*notify_socket()))
+    look = open_store(settings, catalog, url=url)
+    with probed(http, look, liveness, scheduler.info, lambda: scheduler.ready and liveness.is_reachable):
+        return scheduler.run()
 
 
 class _Plan:

@@ -27,6 +27,8 @@ class StoreLiveness:
         self.known = known
         """What this process knows of jobs and queues; replaced at a reload."""
         self.orders = Orders()
+        self.asked_at = clock.monotonic()
+        """When its process last wanted to beat: as long as that does not stand still."""
         self._store = store
         store.rules = lambda job_type: self.known.redacted(job_type)
         self._lease_ms = lease_ms
@@ -41,6 +43,7 @@ class StoreLiveness:
         self._chores = Chores(store, lambda: self.known, self._redis_now_ms, {"relane": relaning.begin})
 
     def beat(self, info: ProcessInfo) -> int:
+        self.asked_at = clock.monotonic()
         try:
             self._redis_ms, self.orders = self._store.processes.beat(info)
         except RedisUnavailable:
@@ -51,6 +54,11 @@ class StoreLiveness:
             self._reachable_since = clock.monotonic()
         self._own, self._beaten_at = info.name, clock.monotonic()
         return self._redis_ms
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether Redis took the latest beat."""
+        return self._reachable_since is not None
 
     def _was_stopped(self) -> bool:
         """Whether this process itself has not beaten for a lease: it was stopped, and knows nothing of the others."""

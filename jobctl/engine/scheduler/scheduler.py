@@ -61,7 +61,7 @@ class Scheduler:
         """Since when ticks are overdue, as was seen here (seconds on the monotonic clock), by schedule and tick."""
         self._ticks = ticks
         self._to_announce = True
-        self._ready = False
+        self.ready = False
         self._stopping = False
         self._apply(catalog.schedules)
 
@@ -121,8 +121,8 @@ class Scheduler:
         self._refresh()
         if self._to_announce:
             self._announce()
-        if not self._ready:
-            self._ready = True
+        if not self.ready:
+            self.ready = True
             log.info("scheduler %s is ready", self.name)
             self._notifier.ready(self._status())
         self._notifier.status(self._status())
@@ -174,7 +174,7 @@ class Scheduler:
 
     def _look(self) -> None:
         """Note how jobs have ended. While Redis is away the beats say so."""
-        if self._beats.outage_s or not self._ready:
+        if self._beats.outage_s or not self.ready:
             return
         try:
             self._ticks.look()
@@ -205,7 +205,7 @@ class Scheduler:
             self._apply(catalog.schedules)
             if not self._beats.outage_s:
                 self._refresh()
-        (self._notifier.ready if self._ready else self._notifier.status)(self._status())
+        (self._notifier.ready if self.ready else self._notifier.status)(self._status())
 
     def _apply(self, schedules: Mapping[str, Schedule]) -> None:
         """Make the timer hold exactly these schedules; those that did not change continue undisturbed."""

@@ -73,7 +73,7 @@ class Supervisor:
         self._targets = forks
         self._old: list[Crew] = []
         self._announced = ""
-        self._ready = False
+        self.ready = False
         self._stop_at: float | None = None
         self._exit_code = 0
 
@@ -174,12 +174,12 @@ class Supervisor:
     def _watch(self) -> None:
         """Look at what has no event of its own: readiness, and how a reload gets on."""
         self._settle_reload()
-        if self._crew.ready and not self._ready and self._stop_at is None:
-            self._ready = True
+        if self._crew.ready and not self.ready and self._stop_at is None:
+            self.ready = True
             log.info("worker %s is ready", self.name)
             self._notifier.ready(self._status())
         self._announce()
-        settled = self._ready and not self._reload.busy
+        settled = self.ready and not self._reload.busy
         self._loop.later(1.0 if settled else 0.05, self._watch)
 
     def _status(self) -> str:
@@ -243,7 +243,7 @@ class Supervisor:
 
     def _reload_over(self) -> None:
         """Tell systemd, which waits for it; but never "ready" for a worker that has not been."""
-        (self._notifier.ready if self._ready else self._notifier.status)(self._status())
+        (self._notifier.ready if self.ready else self._notifier.status)(self._status())
 
     # the end
 

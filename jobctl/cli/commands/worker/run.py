@@ -42,6 +42,15 @@ AsyncJobs = Annotated[
         help="Async jobs per process at once: on its event loop, without a thread.",
     ),
 ]
+Http = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="HOST:PORT",
+        help="Serve /livez, /readyz and /metrics there.",
+        show_default=False,
+    ),
+]
 Format = Annotated[LogFormat, typer.Option("--log-format", help="Format of the log lines on stderr.")]
 
 
@@ -87,6 +96,7 @@ def run(
     max_memory: MaxMemory = None,
     max_age: MaxAge = None,
     grace: Grace = "25s",
+    http: Http = None,
     log_format: Format = LogFormat.AUTO,
 ) -> int:
     """Run worker processes that serve the catalog's queues.
@@ -110,6 +120,7 @@ def run(
         max_memory=_size(max_memory),
         max_age_s=_seconds(max_age, "--max-age") if max_age else None,
         grace_s=_seconds(grace, "--grace"),
+        http=http,
         log_format=log_format,
         log_level=level(ctx),
     )
