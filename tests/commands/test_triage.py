@@ -137,6 +137,16 @@ def test_an_error_that_has_been_there_for_long_is_not_told(lab: Cli, store: Stor
     assert "errors" not in told(lab)
 
 
+def test_a_muted_error_is_not_told_until_it_grows(lab: Cli, store: Store) -> None:
+    beat(store)
+    made.dead(store, 3)
+    [group] = store.dead.groups("default")
+    assert lab("dead", "mute", group.group, "--until", "4").code == 0
+    assert "errors" not in told(lab)
+    made.dead(store, 2)
+    assert "errors" in told(lab)
+
+
 def test_threads_that_hang(lab: Cli, store: Store) -> None:
     late = (Hanging("default", "job-7", clock.now_ms() - 120_000),)
     beat(store, children=(ChildInfo(name="c", pid=2, running=0, memory_mb=1, hanging=4, hanging_jobs=late),))

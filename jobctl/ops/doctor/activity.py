@@ -114,21 +114,25 @@ def _seconds(value: float) -> str:
 
 
 def _groups(store: Store, queues: Sequence[str], now: int) -> Iterator[Check]:
-    """Errors that are new within the hour, or of which more die than in the hour before."""
+    """Errors that are new within the hour, or of which more died within it than ever before; but muted ones."""
     hour = clock.to_datetime(now) - timedelta(milliseconds=HOUR_MS)
+    found = store.dead.fresh(queues, now - HOUR_MS)
+    muted = {key: note.muted for key, note in store.notes.all().items() if note.muted is not None} if found else {}
     told = [
-        (group, text) for group, late in store.dead.fresh(queues, now - HOUR_MS) if (text := _grows(group, late, hour))
+        (group, text)
+        for group, late in found
+        if group.count > muted.get((group.queue, group.group), 0) and (text := _grows(group, late, hour))
     ]
     told.sort(key=lambda pair: -pair[0].count)
     for group, text in told[:GROUPS]:
         error = f"{group.error}: {group.message}" if group.message else str(group.error)
-        found = f"{text} of {group.type}, group {group.group[:8]}: {error[:120]}"
+        said = f"{text} of {group.type}, group {group.group[:8]}: {error[:120]}"
         status = "fail" if group.count >= MANY_DEAD else "warn"
         since = group.first_died_at if group.first_died_at and group.first_died_at >= hour else hour
-        yield Check("errors", status, found, "see why", since, f"jobctl dead ls group:{group.group[:8]}")
+        yield Check("errors", status, said, "see why", since, f"jobctl dead ls group:{group.group[:8]}")
     if len(told) > GROUPS:
-        found = f"{len(told) - GROUPS} more errors are new or growing"
-        yield Check("errors", "warn", found, "see them all", hour, "jobctl dead groups since:1h")
+        said = f"{len(told) - GROUPS} more errors are new or growing"
+        yield Check("errors", "warn", said, "see them all", hour, "jobctl dead groups since:1h")
 
 
 def _grows(group: DeadGroup, within_hour: int, hour: object) -> str | None:
