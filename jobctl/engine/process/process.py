@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -267,6 +268,7 @@ def run_child(config: ChildConfig, slots: SlotTable, stop: StopFlag) -> int:
     """The whole life of a worker process under its supervisor; returns its exit code."""
     logs.write_behind()
     worker = Worker(config, read_catalog(config), slots, job_environment())
+    gc.freeze()  # what was imported stays: no collection while jobs run needs to look at it
     code = worker.run(stop)
     logs.flush()
     if code in (LEFT_JOBS, NO_REDIS):
