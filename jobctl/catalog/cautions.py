@@ -1,4 +1,4 @@
-"""What is right in a catalog's schedules and is still worth a word."""
+"""What only the time makes wrong in a catalog's schedules, and what is right and still worth a word."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ CROWD = 5
 _MINUTE_MS = 60_000
 
 
+def over(catalog: Catalog, now_ms: int) -> list[Problem]:
+    """Schedules that are never due again. `validate` refuses them; what runs goes on: time alone must not stop it."""
+    hint = "remove it, or change `end` or `at`"
+    never = (name for name, schedule in catalog.schedules.items() if next(ticks(schedule, now_ms), None) is None)
+    return [_problem(catalog, name, "it is never due again", hint) for name in never]
+
+
 def cautions(catalog: Catalog, now_ms: int) -> list[Problem]:
-    """Schedules that are never due again, due more often than their jobs may take, or due all at once."""
+    """Schedules that are due more often than their jobs may take, or due all at once."""
     out = [problem for schedule in catalog.schedules.values() for problem in _of(catalog, schedule, now_ms)]
     return out + list(_crowds(catalog, now_ms))
 
 
 def _of(catalog: Catalog, schedule: Schedule, now_ms: int) -> Iterator[Problem]:
     found = list(islice(ticks(schedule, now_ms), LOOKED_AT))
-    if not found:
-        yield _problem(catalog, schedule.name, "it is never due again", "remove it, or change `end` or `at`")
     gap = min((later - earlier for earlier, later in pairwise(found)), default=None)
     limit = catalog.jobs[schedule.job].timeout_ms
     if gap is not None and limit and gap < limit and schedule.overlap == "allow":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobctl.catalog.cautions import cautions
+from jobctl.catalog.cautions import cautions, over
 from jobctl.catalog.load import load_text
 
 NOW = 1_796_000_000_000
@@ -26,7 +26,8 @@ def test_there_is_nothing_to_say_of_these(line: str) -> None:
     "line", ["at: 2026-01-01", 'cron: "0 9 * * *", end: 2026-11-01', 'cron: "0 0 29 11 *", end: 2026-11-29']
 )
 def test_a_schedule_that_is_over(line: str) -> None:
-    assert said(line) == ["5: schedules.s0: it is never due again"]
+    (problem,) = over(load_text(f"{JOBS}  s0: {{job: a, {line}}}\n", "c"), NOW)
+    assert (problem.line, problem.where, problem.message) == (5, "schedules.s0", "it is never due again")
 
 
 def test_a_schedule_that_is_due_more_often_than_its_job_may_take() -> None:

@@ -166,3 +166,11 @@ def test_validate_warns_of_schedules_that_are_right(cli: Cli) -> None:
     assert ran.code == 0
     assert "warning: " in ran.err
     assert "schedules.often: it is due every 1m, and its job may take 5m" in ran.err
+
+
+def test_validate_refuses_a_schedule_whose_window_is_over_and_nothing_else_does(cli: Cli) -> None:
+    (cli.cwd / "jobs.yaml").write_text(CATALOG.replace("every: 10m", "every: 10m, end: 2026-01-01"))
+    ran = cli("validate")
+    assert ran.code == 2
+    assert "schedules.often: it is never due again" in ran.err
+    assert cli("run", "a").code == 0

@@ -44,6 +44,7 @@ def validate(
     catalog_path = path or ctx.settings.catalog_path
     try:
         catalog, warnings = _imported(catalog_path) if imports else (_load(catalog_path), ())
+        _refuse_what_is_over(catalog)
     except UsageError as error:
         problems = getattr(error, "problems", None)
         if problems is None or ctx.output is Output.TABLE:
@@ -62,6 +63,15 @@ def _load(path: Path) -> Catalog:
     from jobctl.catalog.load import load
 
     return load(path)
+
+
+def _refuse_what_is_over(catalog: Catalog) -> None:
+    from jobctl import clock
+    from jobctl.catalog.cautions import over
+    from jobctl.catalog.problems import CatalogError
+
+    if problems := over(catalog, clock.now_ms()):
+        raise CatalogError(tuple(problems))
 
 
 def _cautions(catalog: Catalog) -> list[Problem]:
