@@ -255,6 +255,8 @@ def test_the_loop_survives_what_a_job_does_to_it(inner: Inner, how: str, error: 
     worker = inner.start(JOBS)
     assert ended(worker, send(worker, "harm", how=how)).record.error == error
     assert ended(worker, send(worker, "who", n=1)).state == "completed"
+    for task in looped().SEEN:
+        assert isinstance(task.exception(), SystemExit)  # else it is logged when it is collected, in another test
 
 
 def test_middleware_of_an_application_is_called_beside_the_loop_in_the_tasks_own_context(inner: Inner) -> None:
