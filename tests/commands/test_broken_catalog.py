@@ -62,4 +62,4 @@ def test_who_changes_something_needs_a_sound_catalog_or_names_the_namespace(
 def test_a_namespace_that_cannot_be_read_must_be_named(lab: Cli) -> None:
     (lab.cwd / "jobs.yaml").write_text("version: 1\nnamespace: [lab\n")
     assert lab("queue", "ls").code == 2
-    assert lab("queue", "ls", "--namespace", "lab").code == 0
+    assert lab("queue", "ls", "--namespace", "lab").code == 4, "it is read, and empty"
