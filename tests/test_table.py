@@ -138,7 +138,7 @@ def test_a_list_fits_the_terminal_and_cuts_neither_ids_nor_counts_nor_headers(na
     laid = table(screen(), [record], columns, width)
     lines = laid.text.splitlines()
     assert max(map(display_width, lines)) <= width, laid.text
-    whole = {column.header: column for column in columns}
+    {column.header: column for column in columns}
     shown = [column for column in columns if f" {column.header} " in f" {lines[0]} "]
     assert " ".join(lines[0].split()) == " ".join(column.header for column in shown), "headers are whole"
     for column in shown:
