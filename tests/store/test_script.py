@@ -8,10 +8,12 @@ from importlib import resources
 import pytest
 
 from jobctl.errors import RedisUnavailable
+from jobctl.handlers.base import AttemptTimeout
 from jobctl.store import Store
 from jobctl.store.nouns.pauses import Pause
 from jobctl.store.nouns.processes import ProcessInfo
 from jobctl.store.nouns.settle import Ended
+from jobctl.store.wire import script
 from jobctl.store.wire.script import load
 from tests.store.moves import QUEUE, Moves
 from tests.support import PATIENCE_S
@@ -43,6 +45,24 @@ def test_a_lost_script_is_loaded_again(moves: Moves, store: Store) -> None:
     moves.enqueue("a")
     store.client.script_flush()
     assert moves.enqueue("a", "b") == [False, True]
+
+
+def test_a_call_that_is_interrupted_leaves_its_answer_to_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a job's time limit does it, between the question and its answer."""
+
+    def interrupted(_connection: object) -> None:
+        raise AttemptTimeout
+
+    monkeypatch.setattr(script, "_answer", interrupted)
+    info = ProcessInfo(name="h:1:x", kind="worker", host="h", pid=1, queues=(), processes=1, threads=1, started_ms=1)
+    store.processes.beat(info)
+    store.processes.order("nobody", quiet=True)
+    store.client.execute_command("CLIENT", "PAUSE", 100)
+    with pytest.raises(AttemptTimeout):
+        store.run_many([store.call("order", (), "nobody", "quiet", "1")])
+    assert store.processes.beat(info).now_ms > 0
 
 
 def test_lost_scripts_of_a_pipeline_are_loaded_and_each_call_runs_once(moves: Moves, store: Store) -> None:

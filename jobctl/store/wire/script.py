@@ -191,16 +191,23 @@ class Runner:
 
         Most of a call are the names of its keys, the same each time: they are packed once.
         """
-        connection = pool.get_connection()
+        connection, whole = pool.get_connection(), False
 
         def ask() -> Any:
             connection.send_packed_command((packed,))
             return read(connection)
 
         try:
-            return connection.retry.call_with_retry(ask, lambda _error: connection.disconnect())
+            answer = connection.retry.call_with_retry(ask, lambda _error: connection.disconnect())
+            whole = True
+        except redis.ResponseError:
+            whole = True
+            raise
         finally:
+            if not whole:  # a job's time limit, raised between the question and its answer, which the next would get
+                connection.disconnect()
             pool.release(connection)
+        return answer
 
     def _packed(self, call: Call) -> bytes:
         """The command as RESP: its length, the script and its keys, the arguments."""
