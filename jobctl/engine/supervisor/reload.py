@@ -48,12 +48,12 @@ class Plan(Protocol):
 
 class Done(NamedTuple):
     """A reload that is over. `taken` says whether the new processes `crew` take over from the old ones; there are none
-    if the catalog was refused."""
+    if the catalog was refused. `findings` are those about the catalog, None if it is the one that was there."""
 
     crew: Crew | None
     taken: bool
     child: ChildConfig
-    findings: Findings
+    findings: Findings | None
 
 
 class Reload:
@@ -65,7 +65,7 @@ class Reload:
         self._plan = plan
         self._start = start
         self._child = child
-        self._findings = Findings(())
+        self._findings: Findings | None = None
         self._trial: Trial | None = None
         self._refused = False
         self._sizes: dict[str, int] = {}
@@ -89,6 +89,7 @@ class Reload:
     def resize(self, sizes: Mapping[str, int], running: ChildConfig) -> None:
         """Begin to replace the processes that were made from `running` by some with these fields of theirs changed, now
         and at each reload from now on."""
+        self._findings = None
         self._sizes = dict(sizes)
         self._child = self._sized(running)
         self._begin_crew()

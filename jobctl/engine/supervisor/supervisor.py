@@ -233,7 +233,8 @@ class Supervisor:
             self._old.append(leaving)
         if done.crew is not None and done.taken:
             self._crew, self._template = done.crew, done.child
-            self._forks.use(done.findings.forks, done.child)
+            if done.findings is not None:
+                self._forks.use(done.findings.forks, done.child)
             log.info("reloaded: the old processes finish their running jobs")
         elif done.crew is not None:
             log.error("reload failed: the new processes did not start, keeping the old ones")
