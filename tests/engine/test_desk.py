@@ -33,6 +33,13 @@ def test_two_jobs_with_one_id_are_held_begun_and_ended_each_by_itself() -> None:
     assert desk.idle()
 
 
+def test_a_job_that_a_slot_has_taken_and_not_begun_is_waited_for() -> None:
+    desk = Desk(4)
+    desk.take((job := reserved("email", "1-1"),))
+    assert desk.inbox.get_nowait() is job
+    assert not desk.wait_quiet(0.0)
+
+
 def test_a_cancel_reaches_the_job_of_its_queue_alone() -> None:
     desk = Desk(4)
     mail, pay = reserved("email", "1-1"), reserved("billing", "2-1")

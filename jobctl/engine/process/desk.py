@@ -249,14 +249,15 @@ class Desk:
         with self._changed:
             return self._limit is not None and self._taken >= self._limit and len(self._held) <= len(self._running)
 
-    def idle(self) -> bool:
+    def idle(self, within_s: float = 0.0) -> bool:
+        """Whether nothing is held and every outcome is written, now or soon."""
         with self._changed:
-            return not self._held and not self._ending
+            return self._changed.wait_for(lambda: not self._held and not self._ending, within_s)
 
     def wait_quiet(self, timeout_s: float) -> bool:
-        """Wait until nothing runs any more."""
+        """Wait until nothing is held any more: what a slot has taken and not begun yet will run, too."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._running, timeout_s)
+            return self._changed.wait_for(lambda: not self._held, timeout_s)
 
     def waits(self) -> bool:
         """Whether a job waits here for a slot."""

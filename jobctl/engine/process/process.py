@@ -195,7 +195,7 @@ class Worker:
         self._give_back(self.desk.waiting(), begun=False)
         self._wait_quiet(stop, began)
         self.desk_stop()
-        complete = self.committer.finish(LAST_WORDS_S if not stop.patient else 10.0)
+        complete = self._finish(LAST_WORDS_S if not stop.patient else 10.0)
         self.control.stop()
         self.watchdog.stop()
         if self.looping is not None:
@@ -203,6 +203,13 @@ class Worker:
         self.runtime.cool()
         self.broker.emit_after("worker_shutdown", self)
         return complete
+
+    def _finish(self, timeout_s: float) -> bool:
+        """Write what has ended; False if that was not all. Who ends a job hands its outcome over a moment later: the
+        committer must not end between the two."""
+        until = clock.monotonic() + timeout_s
+        self.desk.idle(timeout_s)
+        return self.committer.finish(max(0.1, until - clock.monotonic())) and self.desk.idle()
 
     def _wait_quiet(self, stop: StopFlag, began: float) -> None:
         """Until nothing runs, or the grace is over: then ask handlers to stop, and give back what still runs."""
@@ -213,15 +220,14 @@ class Worker:
                 break
         else:
             return
-        left = self.desk.running()
-        for job in left:
+        for job in self.desk.held():
             self.desk.cancel(job, "shutdown")
         self.desk.wait_quiet(LAST_WORDS_S / 2)
         for thread in self.threads:
             thread.hush()
         if self.looping is not None:
             self.looping.jobs.hush()
-        left = self.desk.running()
+        left = self.desk.held()
         self.abandoned = bool(left)
         _log.info("the grace period is over: requeueing %d running jobs", len(left))
         self._give_back(left, begun=True)
