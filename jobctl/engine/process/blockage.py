@@ -44,7 +44,7 @@ class Blockage:
 
     def ends(self) -> None:
         """The loop turns again."""
-        self._jobs.closed = False
+        self._jobs.stuck, self._jobs.dead, self._jobs.closed = None, False, False
         if self._slots:
             self._slots.set_blocked(0.0, "")
 

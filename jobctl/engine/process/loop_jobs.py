@@ -61,7 +61,9 @@ class LoopJobs:
         self.given_up = 0
         """How many tasks continue though their attempts were given up."""
         self.stuck: OnLoop | None = None
-        """What blocks the loop and cannot be interrupted."""
+        """The job that blocks the loop and cannot be interrupted."""
+        self.dead = False
+        """Whether the loop is not expected to turn again."""
         desk.loop.wake = self.wake  # type: ignore[method-assign]
 
     def wake(self) -> None:
@@ -75,7 +77,7 @@ class LoopJobs:
         it goes on while a job blocks the loop. One that blocks it past its time limit, and cannot be interrupted, is
         given up here."""
         stuck = self.stuck
-        if stuck is not None and self.closed and not stuck.given_up and now - stuck.deadline >= GRACE_S:
+        if stuck is not None and not stuck.given_up and now - stuck.deadline >= GRACE_S:
             self.give_up(stuck, "It blocked the event loop of its process.\n")
         for run in list(self._running.values()):
             run.voice.tick(now)
@@ -186,7 +188,7 @@ class LoopJobs:
     def save(self, blocker: OnLoop | None) -> None:
         """The loop is not expected to turn again: write what has ended, and give back all but what blocks it. Neither
         an attempt nor a crash is counted for these; should they run on, what they do is void."""
-        self.stuck = blocker
+        self.stuck, self.dead = blocker, True
         self.flush()
         for run in list(self._running.values()):
             if run is blocker or run.given_up:
@@ -212,7 +214,9 @@ class LoopJobs:
         for run in list(self._running.values()):
             if blocked > BLOCKED_S:
                 self._defer(run, blocked)
-            if run.given_up:
+            if run.task is not None and run.task.done():
+                self._lost(run, run.task)
+            elif run.given_up:
                 run.end()  # it was given back while the loop was blocked
             elif run.check(now):
                 self.give_up(run, stack(run.task))
@@ -225,6 +229,14 @@ class LoopJobs:
         run.defer(by)
         if self._slots:
             self._slots.limit(run.slot, run.deadline)
+
+    def _lost(self, run: OnLoop, task: asyncio.Task[None]) -> None:
+        """Its task has ended and said nothing: another job cancelled it before its first step, with all tasks."""
+        reserved = run.job.reserved
+        problem = None if task.cancelled() else task.exception()
+        outcome = internal_error(reserved, problem) if problem else verdict.given_back(reserved, begun=False)
+        self.given_up -= run.given_up
+        self._over(run.slot, reserved, outcome, None)
 
     def give_up(self, run: OnLoop, where: str) -> None:
         """It has failed, whatever it may still do. Its slot is free when its task ends. `where` it stands is a

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
@@ -38,11 +39,15 @@ T = TypeVar("T")
 OF_THREADS = (TimeLimit, ShutdownNotifications)
 """Middleware that interrupts the thread in which its hook was called: of no use to a task."""
 
+CREDIT_S = 60.0
+"""For so long at least, and else for its own time limit, the loop may be blocked at no cost to an attempt."""
+
 
 class OnLoop:
     """An attempt that runs as a task, and when it is stopped. For the loop's thread alone."""
 
     __slots__ = (
+        "_credit",
         "asked_at",
         "attempt",
         "cancel_at",
@@ -77,6 +82,7 @@ class OnLoop:
         self.context = context
         self.deadline = attempt.deadline
         """When it is stopped: later than the attempt's own by the time that others have blocked the loop."""
+        self._credit = max(CREDIT_S, attempt.deadline - job.started)
         self.task: asyncio.Task[None] | None = None
         self.inside = False
         """Whether the task is in the job's own code, and may be cancelled."""
@@ -85,7 +91,9 @@ class OnLoop:
         self.given_up = False
 
     def defer(self, by: float) -> None:
-        """Others have taken its time, so many seconds."""
+        """Others have taken its time, so many seconds; or it has itself, which must not put its end off for ever."""
+        by = min(by, self._credit)
+        self._credit -= by
         self.deadline += by
         self.cancel_at += by
         self.asked_at += by
@@ -155,7 +163,7 @@ class LoopRunner(Runner):
         at_work.pop(ref, None)
         if hooks.slow_after(message):
             settle = partial(self._settle, run, message, result, failure)
-            outcome = await self.aside(run.context, settle)
+            outcome = await self._calmly(run.context, settle)
             del settle
         else:
             outcome = self._settle(run, message, result, failure)
@@ -201,6 +209,14 @@ class LoopRunner(Runner):
         # Not at once: the context is the task's until it waits.
         self._loop.call_soon(self._pool.submit, self._call_aside, context, function, future)
         return future
+
+    async def _calmly(self, context: Context, function: Callable[[], T]) -> T:
+        """As `aside`, whoever cancels the task meanwhile: its job has ended, and how is being told."""
+        told = self.aside(context, function)
+        while not told.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((told,))
+        return told.result()
 
     def _call_aside(self, context: Context, function: Callable[[], T], future: asyncio.Future[T]) -> None:
         result: Any = None

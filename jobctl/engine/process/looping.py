@@ -29,7 +29,7 @@ class Looping:
     @property
     def lost(self) -> bool:
         """Whether the loop is blocked for good: what blocks it could not be interrupted."""
-        return self.jobs.stuck is not None and self.jobs.closed
+        return self.jobs.dead
 
     @property
     def ill(self) -> bool:
