@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from jobctl import clock
+from jobctl.ops import workers
 from jobctl.ops.limits import kind_of, name_of, spelled
 from jobctl.store.data.blocked import BlockedLoop
 from jobctl.store.data.found import Found
@@ -51,7 +52,9 @@ def why(store: Store, found: Found, job_type: str) -> list[Hold]:
         elif not lane.limit.startswith("p:") and not (of_type(job_type) in paused and lane.limit[2:] == job_type):
             holds.append(_limit(found.queue, lane))
     if found.queue in store.queues.registered() and not store.processes.serving().get(found.queue):
-        holds.append(Hold(kind="worker", name=f"queue:{found.queue}"))
+        quiet = workers.quiet(store.processes.ls(), [found.queue])
+        reason = f"{quiet[0]} is quiet; `jobctl worker resume {quiet[0]}` ends that" if quiet else None
+        holds.append(Hold(kind="worker", name=f"queue:{found.queue}", reason=reason))
     return holds
 
 

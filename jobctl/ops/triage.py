@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 URGENCY = (
-    "redis", "role", "disk", "memory", "eviction", "workers", "threads", "restarts", "memory of workers",
-    "scheduler", "ticks", "backlog", "latency", "errors", "limits", "beats", "pauses", "schedule pauses",
+    "redis", "role", "disk", "memory", "eviction", "workers", "quiet workers", "threads", "restarts",
+    "memory of workers", "scheduler", "ticks", "backlog", "latency", "errors", "limits", "beats", "pauses",
+    "schedule pauses",
 )  # fmt: skip
 """Checks of the same status in the order in which someone should look at them; the others come after these."""
 STATUSES = ("fail", "warn", "ok")

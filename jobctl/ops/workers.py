@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from jobctl import clock
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 PATIENCE_S = 15.0
 """A worker hears of an order with its next heartbeat, within 3 s; new processes then have to start."""
 LOOK_S = 0.25
+
+
+def quiet(rows: Iterable[ProcessRow], queues: Collection[str]) -> list[str]:
+    """The workers that were told to be quiet, and serve one of the queues."""
+    return [row.name for row in rows if row.state == "quiet" and not set(row.queues).isdisjoint(queues)]
 
 
 def find(store: Store, names: Iterable[str]) -> list[ProcessRow]:

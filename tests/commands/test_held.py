@@ -72,7 +72,7 @@ def test_nothing_holds_a_job_that_is_next(redis_cli: Cli, st: Store) -> None:
 def test_a_queue_that_nobody_serves(redis_cli: Cli, st: Store) -> None:
     [job_id] = made.waiting(st, 1, queue="other")
     assert held(redis_cli, job_id) == [{"kind": "worker", "name": "queue:other"}]
-    assert "no worker serves queue other" in redis_cli("job", "show", job_id).out
+    assert "no worker takes jobs of queue other" in redis_cli("job", "show", job_id).out
 
 
 def test_every_pause_is_named_with_its_end_and_reason(redis_cli: Cli, st: Store) -> None:

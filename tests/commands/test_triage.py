@@ -78,6 +78,19 @@ def test_jobs_without_a_worker_come_first(lab: Cli, store: Store) -> None:
     assert lab("triage").code == 1
 
 
+def test_a_quiet_worker_that_was_forgotten_is_told_everywhere(lab: Cli, store: Store) -> None:
+    beat(store, state="quiet")
+    assert told(lab)["quiet workers"]["command"] == "jobctl worker resume h:worker:1"
+    [job_id] = made.waiting(store, 1, job_type="greet")
+    row = told(lab)["workers"]
+    assert (row["status"], row["command"]) == ("fail", "jobctl worker resume h:worker:1")
+    assert "jobctl worker resume h:worker:1" in lab("job", "show", job_id).out
+    assert lab("queue", "ls", "default", "-o", "json").json()[0]["workers"] == 0
+    assert lab("check", "--min-workers", "1").code == 1
+    beat(store)
+    assert rows(lab) == []
+
+
 def test_a_backlog_says_when_it_will_be_gone(lab: Cli, store: Store) -> None:
     beat(store)
     made.waiting(store, 300, job_type="greet")

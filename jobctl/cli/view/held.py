@@ -17,7 +17,7 @@ def sentence(ctx: Context, hold: Hold) -> str:
         case "pause":
             return words(what, moment(ctx, hold.until) if hold.until else None, hold.reason, hold.by)
         case "worker":
-            return f"no worker serves {what}"
+            return f"no worker takes jobs of {what}" + (f": {hold.reason}" if hold.reason else "")
         case "turn":
             return "no limit holds it: it waits for a free worker"
     allowed = f"{hold.allows} at once" if hold.kind == "concurrency" else hold.allows

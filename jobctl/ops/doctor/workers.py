@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobctl import clock
-from jobctl.ops import limits
+from jobctl.ops import limits, workers
 from jobctl.ops.doctor.check import Check, listed
 from jobctl.store.nouns.processes import LEASE_MS
 
@@ -24,7 +24,8 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     """Look at workers and their threads, schedulers, beats, and stock clients."""
     queues, processes = store.queues.names(), store.processes.ls()
     serving = store.processes.serving()
-    yield _workers(store.queues.depth(queues), serving)
+    yield _workers(store.queues.depth(queues), serving, processes)
+    yield _quiet(processes)
     if catalog is not None and serving:
         yield _served(catalog, serving)
     yield _threads([row for row in processes if row.kind == "worker"])
@@ -35,16 +36,28 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     yield _inboxes(store, queues)
 
 
-def _workers(depths: list[QueueRow], serving: dict[str, int]) -> Check:
+def _workers(depths: list[QueueRow], serving: dict[str, int], processes: list[ProcessRow]) -> Check:
     waits = [(row, row.waiting + (row.limited or 0)) for row in depths if not row.paused and not serving.get(row.queue)]
     if stuck := [(row, count) for row, count in waits if count]:
-        found = f"no worker serves {listed(f'{row.queue} ({count} waiting)' for row, count in stuck)}"
+        found = f"no worker takes jobs of {listed(f'{row.queue} ({count} waiting)' for row, count in stuck)}"
         oldest = max((row.oldest_waiting_s or 0 for row, _ in stuck), default=0)
         since = clock.to_datetime(clock.now_ms() - round(oldest * 1000)) if oldest else None
+        if quiet := workers.quiet(processes, [row.queue for row, _ in stuck]):
+            command = f"jobctl worker resume {quiet[0]}"
+            return Check("workers", "fail", f"{found}: {listed(quiet)} is quiet", f"run `{command}`", since, command)
         return Check("workers", "fail", found, RUN_WORKER, since, "jobctl worker")
     if not serving:
-        return Check("workers", "warn", "no worker is running", RUN_WORKER, command="jobctl worker")
+        return Check("workers", "warn", "no worker takes jobs", RUN_WORKER, command="jobctl worker")
     return Check("workers", "ok", f"{len(serving)} queues are served")
+
+
+def _quiet(processes: list[ProcessRow]) -> Check:
+    """Workers that someone told to be quiet, and may have forgotten."""
+    if names := [row.name for row in processes if row.state == "quiet"]:
+        command = f"jobctl worker resume {names[0]}"
+        found = f"told to take no more jobs: {listed(names)}"
+        return Check("quiet workers", "warn", found, f"run `{command}`", command=command)
+    return Check("quiet workers", "ok", "none")
 
 
 def _served(catalog: Catalog, serving: dict[str, int]) -> Check:

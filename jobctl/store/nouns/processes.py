@@ -194,10 +194,10 @@ class Processes:
         return {child.name for data in states for child in _decoder.decode(data).children}
 
     def serving(self) -> dict[str, int]:
-        """For each queue, how many worker processes serve it now."""
+        """For each queue, how many worker processes take its jobs now; those of quiet and stopping workers do not."""
         out: dict[str, int] = {}
         for row in self.ls():
-            if row.kind == "worker":
+            if row.kind == "worker" and row.state == "running":
                 for queue in row.queues:
                     out[queue] = out.get(queue, 0) + row.processes
         return out
