@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -123,3 +126,20 @@ def test_a_process_that_ends_between_the_end_of_a_job_and_the_word_of_it_says_th
     worker.desk.begin(job, CancelToken())
     worker.desk.end(job, 0.1)
     assert inner.drained(worker) == LEFT_JOBS
+
+
+def test_an_interrupt_that_comes_when_the_blocker_has_just_ended_hits_no_neighbour() -> None:
+    loop = asyncio.new_event_loop()
+    watch = loop_watch.LoopWatch(loop, 1.0, SimpleNamespace())  # type: ignore[arg-type]
+    watch._asked = 1
+
+    async def blocker() -> str:
+        watch._ring(loop_watch.Place(None, "here"))
+        return await loop.create_task(neighbour())  # the signal is late
+
+    async def neighbour() -> str:
+        watch._rung(signal.SIGUSR2, sys._getframe())
+        return "done"
+
+    assert loop.run_until_complete(blocker()) == "done"
+    loop.close()

@@ -55,7 +55,9 @@ class LoopWatch(threading.Thread):
         self._main = threading.main_thread().ident or 0
         self._asked = self._answered = 0
         self._asked_at = 0.0
-        self._ringing: BaseException | None = None
+        self._ringing: tuple[BaseException, Place, asyncio.Task[Any] | None] | None = None
+        self._missed = False
+        """Whether an interrupt came when what it was meant for had just ended."""
         self._looped = 0
 
     def arm(self) -> None:
@@ -98,8 +100,8 @@ class LoopWatch(threading.Thread):
         while self._asked != self._answered and not self._halt.wait(PING_S):
             now = clock.monotonic()
             latest = self._place()
-            if latest.run is not place.run:  # each of many that take long has its own time
-                place, begun, rung = latest, now, 0.0
+            if latest.run is not place.run or self._missed:  # each of many that take long has its own time
+                self._missed, place, begun, rung = False, latest, now, 0.0
             if now - begun >= self._max_block_s and not rung:
                 rung = now
                 self._ring(place)
@@ -113,26 +115,36 @@ class LoopWatch(threading.Thread):
 
     def _ring(self, place: Place) -> None:
         text = f"it blocked the event loop of its process for {self._max_block_s:g} s, at {place.where}"
-        self._ringing = LoopBlocked(text)
+        self._ringing = LoopBlocked(text), place, asyncio.current_task(self._loop)
         if self._looped == self._main:
             signal.pthread_kill(self._main, signal.SIGUSR2)
 
-    def _rung(self, _number: int, _frame: FrameType | None) -> None:
+    def _rung(self, _number: int, frame: FrameType | None) -> None:
         """In the loop's thread, in the middle of what blocks it, or a moment after."""
-        failure, self._ringing = self._ringing, None
-        if failure is not None and self._asked != self._answered and asyncio.current_task(self._loop) is not None:
+        ringing, self._ringing = self._ringing, None
+        if ringing is None or self._asked == self._answered:
+            return
+        failure, place, task = ringing
+        if task is None:  # a callback, which nothing could be told by
+            return
+        if asyncio.current_task(self._loop) is task and place_of(frame).run is place.run:
             raise failure
+        self._missed = True  # a neighbour runs now, or the job has ended and this is jobctl's own code
 
     def _place(self) -> Place:
         """Where the loop's thread is."""
-        frame: Any = sys._current_frames().get(self._looped)
-        run, where = None, ""
-        while frame is not None:
-            file = frame.f_code.co_filename
-            if frame.f_code is LoopRunner.inside.__code__:
-                run = frame.f_locals.get("run")
-                break
-            if not where and not file.startswith((_OURS, "<", *_LIBRARY)):
-                where = f"{file}:{frame.f_lineno} ({frame.f_code.co_name})"
-            frame = frame.f_back
-        return Place(run, where or "a line outside of the application")
+        return place_of(sys._current_frames().get(self._looped))
+
+
+def place_of(frame: Any) -> Place:
+    """Which attempt a frame is in, and where."""
+    run, where = None, ""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if frame.f_code is LoopRunner.inside.__code__:
+            run = frame.f_locals.get("run")
+            break
+        if not where and not file.startswith((_OURS, "<", *_LIBRARY)):
+            where = f"{file}:{frame.f_lineno} ({frame.f_code.co_name})"
+        frame = frame.f_back
+    return Place(run, where or "a line outside of the application")
