@@ -74,7 +74,9 @@ def test_a_muted_group_is_left_out_until_it_grows(redis_cli: Cli, redis_client: 
     assert redis_cli("dead", "mute", group, "-o", "json").json()["muted"] == 4
     hidden = redis_cli("dead", "groups")
     assert (hidden.out, "1 muted group is left out" in hidden.err) == ("", True)
-    assert group in redis_cli("dead", "groups", "--muted").out
+    shown = redis_cli("dead", "groups", "--muted").out
+    assert group in shown
+    assert "muted until more than 4 are dead" in shown
     assert [row["group"] for row in redis_cli("dead", "groups", "-o", "json").json()] == [group]
     made.dead(st, 3)
     assert group in redis_cli("dead", "groups").out

@@ -67,6 +67,7 @@ def test_doctor_says_what_an_index_misses(shop: Cli, store: Store) -> None:
         return row["status"], row["found"]
 
     assert check()[0] == "warn"
+    assert "jobctl index build charge" in shop("triage").out
     assert shop("index", "build", "charge").code == 0
     job_id = shop("enqueue", "charge", "order=1").lines()[0]
     assert check()[0] == "ok"

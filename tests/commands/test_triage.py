@@ -91,6 +91,12 @@ def test_a_quiet_worker_that_was_forgotten_is_told_everywhere(lab: Cli, store: S
     assert rows(lab) == []
 
 
+def test_what_no_command_mends_says_what_to_do(lab: Cli, store: Store) -> None:
+    [durability] = [row for row in lab("triage", "-o", "json").json() if row["check"] == "durability"]
+    assert durability["command"] == ""
+    assert "set appendonly yes" in lab("triage").out
+
+
 def test_a_backlog_says_when_it_will_be_gone(lab: Cli, store: Store) -> None:
     beat(store)
     made.waiting(store, 300, job_type="greet")

@@ -259,6 +259,12 @@ def test_a_running_worker_is_told_from_afar_what_to_do(project: Project) -> None
     assert (ran.code, "no worker" in ran.err) == (4, True)
 
 
+@pytest.mark.parametrize("age", ["0s", "x", ""])
+def test_an_age_that_no_process_can_have_is_refused(redis_cli: Cli, age: str) -> None:
+    ran = redis_cli("worker", "run", "--burst", "--max-age", age)
+    assert (ran.code, ran.err.count("\n"), "--max-age" in ran.err) == (2, 1, True)
+
+
 def test_an_order_for_a_beginning_that_several_workers_have_is_refused(project: Project) -> None:
     for _ in range(2):
         project.start("worker", "--processes=1", "--threads=1").ready()

@@ -21,7 +21,7 @@ COLUMNS = (
     Column("WHAT", "check", importance=6),
     Column("SINCE", "since", importance=7),
     Column("FOUND", "found", importance=8, least=NAME, wrap=True),
-    Column("NEXT", "command", under=True),
+    Column("NEXT", lambda row: row.command or row.advice, under=True),
 )
 HEALTHY = "nothing needs attention"
 

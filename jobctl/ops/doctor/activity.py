@@ -126,12 +126,13 @@ def _groups(store: Store, queues: Sequence[str], now: int) -> Iterator[Check]:
     told.sort(key=lambda pair: -pair[0].count)
     for group, text in told[:GROUPS]:
         error = f"{group.error}: {group.message}" if group.message else str(group.error)
-        said = f"{text} of {group.type}, group {group.group[:8]}: {error[:120]}"
+        said = f"{text} of {group.type}, group {group.group[:8]}: {error[:120]}{'…' * (len(error) > 120)}"
         status = "fail" if group.count >= MANY_DEAD else "warn"
         since = group.first_died_at if group.first_died_at and group.first_died_at >= hour else hour
         yield Check("errors", status, said, "see why", since, f"jobctl dead ls group:{group.group[:8]}")
     if len(told) > GROUPS:
-        said = f"{len(told) - GROUPS} more errors are new or growing"
+        more = len(told) - GROUPS
+        said = f"{more} more {'error is' if more == 1 else 'errors are'} new or growing"
         yield Check("errors", "warn", said, "see them all", hour, "jobctl dead groups since:1h")
 
 

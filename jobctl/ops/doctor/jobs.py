@@ -125,6 +125,7 @@ def _indexes(store: Store, catalog: Catalog) -> Check:
     bad = [row for row in rows if row.state != "complete" or indexes.holes(store, row)]
     if bad:
         parts = (f"{row.type} on {row.key} ({'misses jobs' if row.state == 'complete' else row.state})" for row in bad)
-        advice = f"`jobctl index build {bad[0].type}`; until then, filters read all jobs"
-        return Check("indexes", "warn", f"indexes are not complete: {listed(parts)}", advice)
+        command = f"jobctl index build {bad[0].type}"
+        advice = f"`{command}`; until then, filters read all jobs"
+        return Check("indexes", "warn", f"indexes are not complete: {listed(parts)}", advice, command=command)
     return Check("indexes", "ok", "every index has every job of its type")

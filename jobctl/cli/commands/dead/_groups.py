@@ -48,7 +48,7 @@ def spark(history: tuple[int, ...], levels: str = _LEVELS) -> str:
 def noted(row: GroupRow) -> str | None:
     """What people noted, in one line."""
     owner = f"owner {row.owner}" if row.owner else None
-    muted = f"muted until {row.muted:,}" if row.muted is not None else None
+    muted = f"muted until more than {row.muted:,} are dead" if row.muted is not None else None
     facts = [fact for fact in (row.note, owner, row.link, muted) if fact]
     return f"{'; '.join(facts)} (by {row.noted_by})" if facts else None
 

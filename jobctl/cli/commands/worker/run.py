@@ -118,7 +118,7 @@ def run(
         burst=burst,
         max_jobs=max_jobs,
         max_memory=_size(max_memory),
-        max_age_s=_seconds(max_age, "--max-age") if max_age else None,
+        max_age_s=_age(max_age),
         grace_s=_seconds(grace, "--grace"),
         http=http,
         log_format=log_format,
@@ -131,6 +131,14 @@ def run(
 def level(ctx: Context) -> str:
     """The log level that -q and -v ask for."""
     return "WARNING" if ctx.quiet else "DEBUG" if ctx.verbosity else "INFO"
+
+
+def _age(text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not (seconds := _seconds(text, "--max-age")):
+        raise UsageError("--max-age: a process cannot live for no time", "write one such as 12h, or leave it out")
+    return seconds
 
 
 def _seconds(text: str, option: str) -> float:
