@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,7 @@ class Inner:
     def module(self, name: str, source: str) -> None:
         """Write a module that the catalog may name."""
         (self.folder / f"{name}.py").write_text(source)
+        importlib.invalidate_caches()  # Python may have listed the folder a moment ago
         self._modules.append(name)
 
     def worker(self, catalog: str, *, threads: int = 1, slots: SlotTable | None = None, **config: Any) -> Worker:

@@ -473,9 +473,9 @@ def test_the_neighbours_of_one_that_cannot_be_interrupted_are_given_back(inner: 
         patch.setattr(os, "_exit", ended_with.append)
         inner.run(worker)
         waiting = [message.message_id for message in neighbours]
+        eventually(lambda: [job.id for job in slots.executing()] == [blocker.message_id])
         eventually(lambda: all(worker.store.jobs.find(job_id).state == "waiting" for job_id in waiting))
         eventually(lambda: slots.threads_alive == 0)  # so it is replaced
-        assert [job.id for job in slots.executing()] == [blocker.message_id]
         import blocking  # type: ignore[import-not-found]
 
         blocking.FREE.set()
