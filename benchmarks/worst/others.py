@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, QUEUE, World
 from jobctl.store.data.newjob import NewJob
@@ -51,6 +53,14 @@ def set_times(world: World) -> Iterator[None]:
     for _ in range(10):
         for name in names:
             world.store.schedules.set_by_hand(name, ByHand("somebody", reason="w" * 500, cron="*/5 * * * *"))
+
+
+@case("note", "one of 1,000, of 2 KB")
+def note(world: World) -> Iterator[None]:
+    for n in range(1_000):
+        world.store.notes.change(QUEUE, f"{n:08x}", lambda note: replace(note, text="n" * 2_000))
+    yield
+    world.store.notes.change(QUEUE, f"{7:08x}", lambda note: replace(note, muted=9))
 
 
 @case("pass_ticks", "1,000 of a schedule with a full history")

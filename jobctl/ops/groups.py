@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -128,26 +128,25 @@ def note(
     for given in (text, owner, link):
         if given is not None and len(given) > MAX_TEXT:
             raise UsageError(f"a note has at most {MAX_TEXT} characters")
-    before = Note() if clear else store.notes.all().get((row.queue, row.group), Note())
     parts = {"text": text, "owner": owner, "link": link}
     changes: dict[str, Any] = {name: value or None for name, value in parts.items() if value is not None}
-    return _put(store, row, msgspec.structs.replace(before, **changes), "dead note", text or "")
+    return _change(
+        store, row, lambda note: msgspec.structs.replace(Note() if clear else note, **changes), "dead note", text or ""
+    )
 
 
 def mute(store: Store, row: DeadGroup, until: int | None, *, off: bool) -> GroupRow:
     """Leave a group out of tables until it has more than `until` dead letters, by default twice what it has now."""
-    before = store.notes.all().get((row.queue, row.group), Note())
     muted = None if off else row.count * 2 if until is None else until
     if muted is not None and muted < row.count:
         raise UsageError(
             f"group {row.group} has {row.count:,} dead letters already", f"write --until {row.count} or more"
         )
-    return _put(
-        store, row, msgspec.structs.replace(before, muted=muted), "dead mute", "off" if off else f"until {muted}"
-    )
+    detail = "off" if off else f"until {muted}"
+    return _change(store, row, lambda note: msgspec.structs.replace(note, muted=muted), "dead mute", detail)
 
 
-def _put(store: Store, row: DeadGroup, note: Note, action: str, detail: str) -> GroupRow:
-    store.notes.put(row.queue, row.group, note)
+def _change(store: Store, row: DeadGroup, change: Callable[[Note], Note], action: str, detail: str) -> GroupRow:
+    store.notes.change(row.queue, row.group, change)
     store.audit.add(action, f"group:{row.group} queue:{row.queue}", 1, detail)
     return explained(store, [row])[0]

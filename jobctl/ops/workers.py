@@ -40,13 +40,16 @@ def _find(rows: Sequence[ProcessRow], name: str) -> ProcessRow:
     return found[0]
 
 
-def order(store: Store, rows: Iterable[ProcessRow], **wanted: int | bool) -> None:
-    """Tell workers what is wanted of them. Raises NothingMatched for one that has just ended."""
+def order(store: Store, verb: str, rows: Iterable[ProcessRow], **wanted: int | bool) -> None:
+    """Tell workers what is wanted of them, by a verb of `jobctl worker`. Raises NothingMatched for one that has just
+    ended."""
     for row in rows:
         if not store.processes.order(row.name, **wanted):
             raise NothingMatched(f"worker {row.name} has ended")
-        what = " ".join(f"{name}={value}" for name, value in wanted.items())
-        store.audit.add("worker order", row.name, 1, what)
+        sizes = " ".join(
+            f"{name}={value}" for name, value in wanted.items() if value is not True and value is not False
+        )
+        store.audit.add(f"worker {verb}", row.name, 1, sizes)
 
 
 def until(store: Store, rows: Iterable[ProcessRow], done: Callable[[ProcessRow], bool]) -> list[ProcessRow]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import redis
+from msgspec.structs import replace
 
 from jobctl import clock
 from jobctl.cli.commands.dead._groups import spark
 from jobctl.ops.groups import PART_MS, trend
 from jobctl.store import Store
+from jobctl.store.nouns.notes import Note
 from tests.commands import made
 from tests.support import Cli
 
@@ -115,3 +117,19 @@ def test_what_is_redacted_is_no_trait(redis_cli: Cli, redis_client: redis.Redis)
     st = made.store(redis_client)
     made.dead(st, 3, redact=("tenant",), payload={"tenant": "acme"})
     assert "acme" not in redis_cli("dead", "show", st.dead.groups("default")[0].group, "-o", "json").out
+
+
+def test_a_note_and_a_mute_at_once_are_both_kept(redis_client: redis.Redis) -> None:
+    """Somebody else writes between the look at a note and its change."""
+    notes = made.store(redis_client).notes
+
+    def muted(note: Note) -> Note:
+        if note.text is None:
+            notes.change("default", "a1b2c3d4", lambda other: replace(other, text="a bad deploy"))
+        return replace(note, muted=10)
+
+    notes.change("default", "a1b2c3d4", muted)
+    note = notes.all()["default", "a1b2c3d4"]
+    assert (note.text, note.muted) == ("a bad deploy", 10)
+    notes.change("default", "a1b2c3d4", lambda _note: Note())
+    assert notes.all() == {}

@@ -244,8 +244,10 @@ def test_a_running_worker_is_told_from_afar_what_to_do(project: Project) -> None
     """Quiet, resized while a job runs, taking jobs again, and stopped: no job is lost, and each command waits."""
     worker = project.start("worker", "--processes=1", "--threads=1").ready()
     (name,) = project.cli("ps", "-o", "name").lines()
-    assert project.cli("worker", "quiet", name.rpartition(":")[0]).code == 0
+    assert project.cli("worker", "quiet", name.rpartition(":")[0], "--reason", "deploy").code == 0
     assert [row["state"] for row in project.cli("ps", "-o", "json").json()] == ["quiet"]
+    (row,) = project.cli("audit", "-o", "json").json()
+    assert (row["action"], row["target"], row["reason"]) == ("worker quiet", name, "deploy")
     (job,) = project.cli("enqueue", "nap", "n:=1").lines()
     assert project.cli("worker", "resize", name, "--threads", "3", "--async-jobs", "40").code == 0
     (row,) = project.cli("ps", "-o", "json").json()

@@ -34,6 +34,7 @@ class Inner:
     def module(self, name: str, source: str) -> None:
         """Write a module that the catalog may name."""
         (self.folder / f"{name}.py").write_text(source)
+        sys.modules.pop(name, None)  # another test's, of the same name
         importlib.invalidate_caches()  # Python may have listed the folder a moment ago
         self._modules.append(name)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.pauses import tell_pauses
-from jobctl.cli.view.table import ABSENT, NAME, Column
+from jobctl.cli.view.table import ABSENT, Column
 
 COLUMNS = (
     Column("KIND", "kind"),
-    Column("HOST", "host", importance=8, least=NAME),
-    Column("PID", "pid", right=True, importance=9),
+    Column("NAME", "name", importance=9),
     Column("QUEUES", lambda row: ", ".join(row.queues), importance=5, least=12),
     Column("PROCESSES", "processes", right=True, importance=4),
     Column(

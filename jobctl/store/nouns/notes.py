@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -52,21 +53,29 @@ class Notes:
         found = {}
         for field, value in raw.items():
             queue, _, group = ids.read(field).partition(" ")
-            try:
-                found[queue, group] = _decoder.decode(value)
-            except msgspec.MsgspecError:
-                continue
+            if (note := _read(value)) is not None:
+                found[queue, group] = note
         return found
 
-    def put(self, queue: str, group: str, note: Note) -> Note:
-        """Write a note, or delete it if it says nothing. Raises Refused where there are too many."""
-        key, field = self._store.keys.notes(), f"{queue} {group}"
-        signed = msgspec.structs.replace(note, by=me(), at=clock.now_ms())
-        with mapping():
-            if note.is_empty:
-                self._store.client.hdel(key, field)
-                return signed
-            if not self._store.client.hexists(key, field) and self._store.client.hlen(key) >= MOST:
+    def change(self, queue: str, group: str, change: Callable[[Note], Note]) -> Note:
+        """Write what `change` makes of a note, or delete one that then says nothing. Of two who change one at once the
+        later sees what the other wrote. Raises Refused where there are too many."""
+        field = f"{queue} {group}"
+        while True:
+            with mapping():
+                raw = self._store.client.hget(self._store.keys.notes(), ids.write(field)) or b""
+            note = change(_read(raw) or Note())
+            signed = msgspec.structs.replace(note, by=me(), at=clock.now_ms())
+            new = b"" if note.is_empty else msgspec.json.encode(signed)
+            said = self._store.run("note", (), field, raw, new, MOST)
+            if said < 0:
                 raise Refused(f"there are {MOST:,} notes already", "clear some with `jobctl dead note GROUP --clear`")
-            self._store.writer.hset(key, field, msgspec.json.encode(signed))
-        return signed
+            if said:
+                return signed
+
+
+def _read(raw: bytes) -> Note | None:
+    try:
+        return _decoder.decode(raw)
+    except msgspec.MsgspecError:
+        return None

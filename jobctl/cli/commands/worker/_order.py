@@ -25,15 +25,24 @@ Names = Annotated[
 ]
 
 
-def order(ctx: Context, names: list[str], done: Callable[[ProcessRow], bool], said: str, **wanted: int | bool) -> None:
+def order(
+    ctx: Context,
+    verb: str,
+    names: list[str],
+    done: Callable[[ProcessRow], bool],
+    said: str,
+    reason: str,
+    **wanted: int | bool,
+) -> None:
     """Tell workers what is wanted of them, wait until they do it, and say so. `done` sees whether one does; one that is
     gone does."""
     from jobctl.ops import workers as ops
 
     ctx.require_writable("change running workers")
+    ctx.because(reason)
     store = ctx.store()
     found = ops.find(store, names)
-    ops.order(store, found, **wanted)
+    ops.order(store, verb, found, **wanted)
     rows = ops.until(store, found, done)
     if ctx.output is not Output.TABLE:
         ctx.emit(rows, COLUMNS)

@@ -9,6 +9,7 @@ import typer
 from jobctl.cli.commands.worker._order import Names, order
 from jobctl.cli.context import Context
 from jobctl.cli.parse.options import command
+from jobctl.cli.parse.reason import Reason
 from jobctl.errors import UsageError
 
 
@@ -23,6 +24,7 @@ def resize(
         int | None,
         typer.Option("--async-jobs", min=1, max=10_000, help="Async jobs at once per process.", show_default=False),
     ] = None,
+    reason: Reason = "",
 ) -> None:
     """Change how many jobs a running worker's processes run at once, on threads and on the event loop.
 
@@ -37,8 +39,10 @@ def resize(
     said = " and ".join(f"{size} {name.replace('_', ' ')}" for name, size in wanted.items())
     order(
         ctx,
+        "resize",
         names,
         lambda row: all(getattr(row, name) == size for name, size in wanted.items()),
         f"has {said} a process",
+        reason,
         **wanted,
     )
