@@ -10,6 +10,7 @@ import msgspec
 
 from jobctl.errors import NothingMatched, UsageError
 from jobctl.ops import queues
+from jobctl.ops.filters.match import Subject
 from jobctl.ops.known import catalog_queues, known_queues
 from jobctl.ops.schedules.check import alive
 from jobctl.ops.schedules.check import check as punctuality
@@ -67,6 +68,7 @@ def check(store: Store, catalog: Catalog | None, terms: Sequence[str], bounds: B
     if of_queues:
         out += list(_of_queues(_rows(store, catalog, wanted), bounds, catalog_queues(catalog)))
     if bounds.failure_rate is not None:
+        _require_kind(store, catalog, wanted)
         out.append(_failures(store, wanted, bounds.failure_rate, last_ms, by_type=by_type))
     if bounds.scheduler:
         out += _of_scheduler(store, catalog)
@@ -105,6 +107,13 @@ def _most(
     return Vital(
         measure=measure, ok=found <= limit, value=found, limit=limit, worst=worst.queue if worst else None, unit=unit
     )
+
+
+def _require_kind(store: Store, catalog: Catalog | None, wanted: Filter) -> None:
+    """Raise NothingMatched for a filter that means no job type of the catalog and none that was ever counted."""
+    own = [] if catalog is None else [Subject(queue=job.queue, type=job.name) for job in catalog.jobs.values()]
+    if not wanted.is_empty and not any(map(wanted.matches, own)) and not kinds(store, wanted):
+        raise NothingMatched(f"no job type matches {wanted}", "`jobctl stats` lists those that ran")
 
 
 def _failures(store: Store, wanted: Filter, limit: float, last_ms: int, *, by_type: bool) -> Vital:

@@ -147,3 +147,11 @@ def test_for_programs(lab: Cli, store: Store) -> None:
     ran = lab("check", "--max-dead", "2", "-o", "json")
     assert ran.code == 1
     assert ran.json() == [{"measure": "dead", "ok": False, "value": 3, "limit": 2, "worst": "default", "unit": ""}]
+
+
+@pytest.mark.parametrize("term", ["job:gret", "queue:defualt"])
+def test_a_name_that_nothing_has_is_not_ok(lab: Cli, redis_client: redis.Redis, term: str) -> None:
+    ran = lab("check", term, "--max-failure-rate", "5%")
+    assert (ran.code, ran.out) == (4, "")
+    assert "no job type matches" in ran.err
+    assert lab("check", "job:greet", "--max-failure-rate", "5%").code == 0, "known, and has not run"

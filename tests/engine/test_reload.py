@@ -1,48 +1,41 @@
-"""New processes over the same catalog, or over another one."""
+"""A reload of a worker, without processes."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from jobctl.engine.process.config import ChildConfig
-from jobctl.engine.process.preflight import Findings
 from jobctl.engine.supervisor.reload import Reload
 
+CHILD = ChildConfig(name="w", catalog_path="jobs.yaml", redis_url="redis://nowhere", threads=2)
 
-class Ready:
-    """A crew that is ready at once; also a plan, and a trial that has found a function to run beside the processes."""
 
-    ready = True
-    crashes = 0
-    findings = Findings((), forks=("shop:serve_metrics",))
-
-    def __init__(self, child: ChildConfig) -> None:
-        self._child = child
-
-    def fill(self) -> None: ...
-    def close(self) -> None: ...
-    def adopt(self, _child: ChildConfig) -> None: ...
-
+class Plan:
     def reload(self) -> ChildConfig:
-        return self._child
+        return CHILD
 
-    def try_out(self, _child: ChildConfig) -> Ready:
-        return self
+    def try_out(self, child: ChildConfig) -> Any:
+        return SimpleNamespace(findings=None, close=lambda: None)
+
+    def adopt(self, _child: ChildConfig) -> None:
+        pass
 
 
-def test_a_resize_says_nothing_of_the_functions_that_run_beside_the_processes_and_so_ends_none() -> None:
-    child = ChildConfig(name="w", catalog_path="jobs.yaml", redis_url="redis://nowhere", threads=1)
-    crew: Any = Ready(child)
-    reload = Reload(crew, lambda _child: crew, child)
-    reload.resize({"threads": 2}, child)
-    done = reload.step()
-    assert done is not None
-    assert (done.child.threads, done.findings) == (2, None)
+def test_a_size_with_which_no_process_starts_is_not_that_of_later_reloads() -> None:
+    starts: dict[int, bool] = {4: True, 900: False}
+
+    def start(child: ChildConfig) -> Any:
+        works = starts[child.threads]
+        return SimpleNamespace(ready=works, crashes=0 if works else 1, fill=lambda: None)
+
+    reload = Reload(Plan(), start, CHILD)
+    for threads, taken in ((4, True), (900, False)):
+        reload.resize({"threads": threads}, CHILD)
+        done = reload.step()
+        assert done is not None
+        assert done.taken is taken
     reload.begin()
-    done = reload.step()
-    assert done is not None
-    assert done.findings is crew.findings
-    reload.resize({"threads": 3}, done.child)
-    done = reload.step()
-    assert done is not None
-    assert done.findings is None
+    assert reload._child == msgspec.structs.replace(CHILD, threads=4)

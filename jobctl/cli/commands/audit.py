@@ -32,7 +32,7 @@ def audit(
         str, typer.Option("--action", metavar="NAME", help="Only this action, such as 'dead *'; * is any text.")
     ] = "*",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow until Ctrl-C.")] = False,
-    count: Annotated[int, typer.Option("-n", "--lines", min=0, max=10_000, help="Show the last N changes.")] = 20,
+    count: Annotated[int, typer.Option("-n", "--lines", min=1, max=10_000, help="Show the last N changes.")] = 20,
 ) -> int:
     """Show who changed what by hand, when, how and why.
 

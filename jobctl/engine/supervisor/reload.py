@@ -69,6 +69,7 @@ class Reload:
         self._trial: Trial | None = None
         self._refused = False
         self._sizes: dict[str, int] = {}
+        self._sizes_before: dict[str, int] = {}
         self._until = 0.0
         self.again = False
         """Whether another one was asked for meanwhile."""
@@ -90,7 +91,7 @@ class Reload:
         """Begin to replace the processes that were made from `running` by some with these fields of theirs changed, now
         and at each reload from now on."""
         self._findings = None
-        self._sizes = dict(sizes)
+        self._sizes_before, self._sizes = self._sizes, dict(sizes)
         self._child = self._sized(running)
         self._begin_crew()
 
@@ -116,6 +117,8 @@ class Reload:
         self.crew = None
         if crew.ready:
             self._plan.adopt(self._child)
+            self._sizes_before = self._sizes
+        self._sizes = self._sizes_before  # a size with which no process starts must not fail each later reload, too
         return Done(crew, crew.ready, self._child, self._findings)
 
     def close(self) -> None:
