@@ -32,6 +32,7 @@ LAYERS = (
     ("engine",),
     ("ops",),
     ("client", "broker", "__init__", "demo"),
+    ("faces",),
     ("cli",),
     ("__main__",),
 )
@@ -49,6 +50,7 @@ NEVER = {
     "handlers": {"redis", "typer", "rich", "apscheduler"},
     "engine": {"typer", "rich"},
     "ops": {"redis", "dramatiq", "typer", "rich", "apscheduler"},
+    "faces": {"redis", "dramatiq", "typer", "rich", "apscheduler"},
     "cli": {"redis", "dramatiq", "apscheduler"},
     "client": {"typer", "rich", "apscheduler"},
 }
