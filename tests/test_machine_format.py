@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jobctl.ops.alerts.look import AlertRow
 from jobctl.ops.common import GroupDetail, Trait
 from jobctl.ops.counting import Count
 from jobctl.ops.doctor.check import Check
@@ -59,6 +60,7 @@ RECORDS = {
     "Punctuality": Punctuality,
     "Statistics": StatsRow,
     "Vital": Vital,
+    "Alert": AlertRow,
     "Check": Check,
     "Metric": MetricRow,
 }

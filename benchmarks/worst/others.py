@@ -10,6 +10,7 @@ from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, QUEUE, World
 from jobctl.store.data.newjob import NewJob
 from jobctl.store.nouns import depths
+from jobctl.store.nouns.alerts import Moved
 from jobctl.store.nouns.schedules import ByHand, Tick
 from jobctl.store.nouns.ticks import OpenTick
 
@@ -102,3 +103,42 @@ def depths_of_many(world: World) -> Iterator[None]:
         world.store.settle.fetch("w", [queue], 100)
     yield
     depths.rows(world.store, queues)
+
+
+def _alerts(world: World, count: int) -> list[str]:
+    """So many alerts, each with four notices that nobody has sent."""
+    names = world.names(count)
+    for name in names:
+        for holds in (True, False, True, False):
+            _look(world, name, holds=holds, may_send=False)
+    return names
+
+
+def _look(world: World, name: str, *, holds: bool, may_send: bool) -> Moved:
+    store = world.store.alerts
+    return store.move(
+        name, holds=holds, value=12.5, worst="q" * 128, for_ms=0, repeat_ms=1, may_send=may_send
+    )  # fmt: skip
+
+
+@case("alert_turn", "1,000 alerts, and an hour begins")
+def alert_turn(world: World) -> Iterator[None]:
+    _alerts(world, 1_000)
+    yield
+    world.store.alerts.take_turn(10**13)
+
+
+@case("alert", "100 times, with four notices that wait")
+def alert(world: World) -> Iterator[None]:
+    names = _alerts(world, 100)
+    yield
+    for name in names:
+        _look(world, name, holds=True, may_send=True)
+
+
+@case("alert_sent", "100 times, with an error of 300 characters")
+def alert_sent(world: World) -> Iterator[None]:
+    claims = [(name, _look(world, name, holds=False, may_send=True).claim) for name in _alerts(world, 100)]
+    yield
+    for name, claim in claims:
+        world.store.alerts.sent(name, claim, "failed", "e" * 300, 10_000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobctl.catalog import limits, templating
+from jobctl.catalog.alerts import read_alert
 from jobctl.catalog.exclusions import DateFiles
 from jobctl.catalog.fields import INVALID
 from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
@@ -85,6 +86,7 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
         queues=_queues(values.get("queues", {}), jobs, defaults, report),
         jobs=jobs,
         schedules=schedules,
+        alerts={name: read_alert(name, alert, jobs, report) for name, alert in values.get("alerts", {}).items()},
         files=files.digests,
         max_payload_bytes=max_payload,
         unknown_after_ms=values.get("unknown_after", built_in.unknown_after_ms),

@@ -173,6 +173,27 @@ class Schedule(msgspec.Struct, frozen=True):
     """Times that were set by hand, in order, none overlapping another. A catalog has none."""
 
 
+class Alert(msgspec.Struct, frozen=True):
+    """An entry under `alerts:`. It holds while `measure` is above `limit` (of `workers`: below it), in `unit`: s, %, B,
+    or empty for a number. Exactly one of `handler` (a command or a request) and `job` says who is told."""
+
+    name: str
+    when: str
+    """The condition as it is written."""
+    measure: str
+    limit: float
+    unit: str = ""
+    filter: str = ""
+    for_ms: int = 0
+    repeat_ms: int = 0
+    """0: never."""
+    window_ms: int = 300_000
+    handler: HandlerSpec | None = None
+    job: str | None = None
+    payload: Mapping[str, Any] | None = None
+    """None: the notice itself."""
+
+
 class MiddlewareSpec(msgspec.Struct, frozen=True):
     """An entry of `worker.middleware`: a Dramatiq middleware, or what makes one when it is called with `options`."""
 
@@ -199,6 +220,7 @@ class Catalog(msgspec.Struct, frozen=True):
     queues: Mapping[str, Queue] = {}
     jobs: Mapping[str, JobType] = {}
     schedules: Mapping[str, Schedule] = {}
+    alerts: Mapping[str, Alert] = {}
     max_payload_bytes: int = 262_144
     unknown_after_ms: int = 900_000
     default_keep: Keep = Keep()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobctl.catalog.alerts import parse_when
 from jobctl.catalog.fields import Boolean, Choice, Integer, NumberOr, Text
 from jobctl.catalog.kinds import KINDS
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES
@@ -106,13 +107,24 @@ UNIQUE = Object(
         "then": {"required": ["for"]},
     },
 )
-_ALERT = Object(
+ALERT = Object(
     {
-        "when": Field(Text(), "The condition.", required=True),
-        "for": Field(DURATION, "How long it must hold."),
+        "when": Field(
+            Text("a condition such as `latency > 5m`", parse=parse_when),
+            "The condition: dead, latency, waiting, failure_rate, late or memory above a limit, or workers below one.",
+            required=True,
+        ),
+        "filter": Field(Text("a filter such as `queue:email`"), "Whose queues or job types; all if not given."),
+        "for": Field(DELAY, "How long it must hold before someone is told; 0s if not given."),
+        "repeat": Field(DURATION, "After how long someone is told again while it holds; never if not given."),
+        "window": Field(DURATION, "The time that `failure_rate` looks at; 5m if not given."),
         "command": _HANDLERS["command"],
         "http": _HANDLERS["http"],
-    }
+        "job": Field(NAME, "The job type to enqueue."),
+        "payload": Field(Json(mapping=True), "The payload of that job, which may hold templates."),
+    },
+    "a mapping with `when`, and one of `command`, `http` and `job`",
+    rule={"oneOf": [{"required": [kind]} for kind in ("command", "http", "job")]},
 )
 
 DEFAULTS = Object(
@@ -265,7 +277,7 @@ CATALOG = Object(
         "jobs": Field(MapOf(JOB, NAME), "The job types: what may run."),
         "schedules": Field(MapOf(SCHEDULE, NAME), "When jobs are enqueued automatically."),
         "worker": Field(WORKER, "Settings of worker processes."),
-        "alerts": Field(ListOf(_ALERT), "Conditions, and whom to notify.", later=True),
+        "alerts": Field(MapOf(ALERT, NAME), "Conditions, and who is told when they hold."),
         "max_payload": Field(SIZE, "The largest payload, as JSON; 256KiB if not given."),
         "unknown_after": Field(DURATION, "How long a job waits if no worker knows its type; then it is dead."),
     },

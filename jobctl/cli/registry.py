@@ -160,6 +160,17 @@ COMMANDS: tuple[Entry | Group, ...] = (
     Entry("triage", "Show what is wrong now, the most urgent first, and the command to type next.", LOOK),
     Entry("stats", "Show throughput, failures, and how long jobs waited and ran.", LOOK),
     Entry("check", "Check queues against limits, in one line: for cron, Kubernetes, Nagios.", LOOK),
+    Group(
+        "alert",
+        "List, test and mute alerts.",
+        LOOK,
+        "jobctl alert ls",
+        (
+            Entry("ls", "List the alerts of the catalog: the state of each, since when, what was found, who was told."),
+            Entry("test", "Send one notice of an alert now, from here, marked as a test; say whether it got through."),
+            Entry("mute", "Tell nobody of an alert, for a time or until `--off`; its state still moves."),
+        ),
+    ),
     Entry(
         "metrics", "Print metrics for Prometheus, or serve them: jobs, times, queues, slots, schedules, Redis.", LOOK
     ),

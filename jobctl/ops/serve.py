@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jobctl.catalog import compiled
 from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog
-from jobctl.catalog.problems import did_you_mean
+from jobctl.catalog.problems import CatalogError, did_you_mean
 from jobctl.catalog.ticks import rendered, ticks
 from jobctl.engine import logs
 from jobctl.engine.liveness.known import Cataloged
@@ -30,12 +30,15 @@ from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
 from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
 from jobctl.ops import pauses
+from jobctl.ops.alerts.channels import Surroundings
+from jobctl.ops.alerts.judge import problems
+from jobctl.ops.alerts.watch import Watch, watching
 from jobctl.ops.connect import open_store, redis_url
 from jobctl.ops.probes import probed
 from jobctl.ops.schedules.outcomes import Outcomes
 from jobctl.ops.schedules.ticking import Ticking
 from jobctl.producer import Producer
-from jobctl.settings import Settings, notify_socket
+from jobctl.settings import Settings, job_environment, notify_socket
 from jobctl.store import Store
 from jobctl.store.data.ids import Mint
 from jobctl.store.nouns.processes import LEASE_MS
@@ -109,16 +112,20 @@ def run_scheduler(
     _greet(store, wait=True)
     ticking = Ticking(store, catalog, Outcomes(store, HttpHeartbeats().send))
     liveness = StoreLiveness(store, Cataloged(catalog))
+    around = Surroundings(job_environment(), settings.child_environment(url))
+    watch = Watch(catalog, lambda: open_store(settings, catalog, url=url), around)
 
     def reload() -> Catalog:
         new = schedulable(settings)
         ticking.use(new)
+        watch.use(new)
         liveness.known = Cataloged(new)
         return new
 
     scheduler = Scheduler(catalog, ticking, liveness, reload, Notifier(*notify_socket()))
     look = open_store(settings, catalog, url=url)
-    with probed(http, look, liveness, scheduler.info, lambda: scheduler.ready and liveness.is_reachable):
+    pages = probed(http, look, liveness, scheduler.info, lambda: scheduler.ready and liveness.is_reachable)
+    with pages, watching(watch):
         return scheduler.run()
 
 
@@ -185,8 +192,10 @@ def _served(catalog: Catalog, wanted: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def schedulable(settings: Settings) -> Catalog:
-    """The catalog. Raises CatalogError, or UsageError when no job can be made of a schedule."""
+    """The catalog. Raises CatalogError, or UsageError when no job can be made of a schedule, or no alert be judged."""
     catalog = compiled.load(settings.catalog_path, settings.cache_dir)
+    if wrong := problems(catalog):
+        raise CatalogError(tuple(wrong))
     producer = Producer(catalog, Mint())
     for schedule in catalog.schedules.values():
         try:

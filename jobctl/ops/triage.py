@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobctl.errors import RedisUnavailable
-from jobctl.ops.doctor import activity, jobs, schedules, server, workers
+from jobctl.ops.doctor import activity, alerts, jobs, schedules, server, workers
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.known import known_queues
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 URGENCY = (
     "redis", "role", "disk", "memory", "eviction", "workers", "quiet workers", "threads", "restarts",
-    "memory of workers", "scheduler", "ticks", "backlog", "latency", "errors", "limits", "beats", "pauses",
+    "memory of workers", "scheduler", "ticks", "alerts", "backlog", "latency", "errors", "limits", "beats", "pauses",
     "schedule pauses",
 )  # fmt: skip
 """Checks of the same status in the order in which someone should look at them; the others come after these."""
@@ -46,6 +46,7 @@ def _looked(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     yield from workers.checks(store, catalog)
     yield from jobs.checks(store, catalog)
     yield from schedules.checks(store, catalog) if catalog else ()
+    yield from alerts.checks(store, catalog) if catalog else ()
 
 
 def _urgency(row: Check) -> tuple[int, int]:

@@ -41,10 +41,10 @@ class Bounds:
 
 
 class Vital(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was checked. `measure`: latency, waiting, dead, failure_rate, workers, schedulers, late.
+    """One thing that was checked. `measure`: latency, waiting, dead, failure_rate, workers, schedulers, late, memory.
 
     `value` is that of the worst queue (or job type), which `worst` names; None if there was nothing to measure. `limit`
-    is the most that is allowed, of workers and schedulers the least. `unit`: s, %, or empty for a number.
+    is the most that is allowed, of workers and schedulers the least. `unit`: s, %, B, or empty for a number.
     """
 
     measure: str
@@ -66,10 +66,10 @@ def check(store: Store, catalog: Catalog | None, terms: Sequence[str], bounds: B
         raise UsageError("only --max-failure-rate can be checked by job:", "the other limits are of queues: use queue:")
     out = []
     if of_queues:
-        out += list(_of_queues(_rows(store, catalog, wanted), bounds, catalog_queues(catalog)))
+        out += list(of_queues_that_match(_rows(store, catalog, wanted), bounds, catalog_queues(catalog)))
     if bounds.failure_rate is not None:
         _require_kind(store, catalog, wanted)
-        out.append(_failures(store, wanted, bounds.failure_rate, last_ms, by_type=by_type))
+        out.append(failures(store, wanted, bounds.failure_rate, last_ms, by_type=by_type))
     if bounds.scheduler:
         out += _of_scheduler(store, catalog)
     return out
@@ -83,7 +83,8 @@ def _rows(store: Store, catalog: Catalog | None, wanted: Filter) -> list[QueueRo
     return queues.ls(store, catalog, names) if names else []
 
 
-def _of_queues(rows: Sequence[QueueRow], bounds: Bounds, own: Iterable[str]) -> Iterator[Vital]:
+def of_queues_that_match(rows: Sequence[QueueRow], bounds: Bounds, own: Iterable[str]) -> Iterator[Vital]:
+    """Check what has a bound of these queues. `own` are those that the catalog names."""
     if bounds.latency_s is not None:
         yield _most("latency", rows, lambda row: row.oldest_waiting_s or 0.0, bounds.latency_s, "s")
     if bounds.waiting is not None:
@@ -116,7 +117,7 @@ def _require_kind(store: Store, catalog: Catalog | None, wanted: Filter) -> None
         raise NothingMatched(f"no job type matches {wanted}", "`jobctl stats` lists those that ran")
 
 
-def _failures(store: Store, wanted: Filter, limit: float, last_ms: int, *, by_type: bool) -> Vital:
+def failures(store: Store, wanted: Filter, limit: float, last_ms: int, *, by_type: bool) -> Vital:
     """Of the queues (of the types, if the filter names some) that made enough attempts, the one that failed most."""
     now = store.processes.now_ms()
     found = kinds(store, wanted, now - last_ms)
@@ -135,6 +136,25 @@ def _failures(store: Store, wanted: Filter, limit: float, last_ms: int, *, by_ty
     limit_percent = round(100 * limit, 2)
     ok = value is None or value <= limit_percent
     return Vital(measure="failure_rate", ok=ok, value=value, limit=limit_percent, worst=worst, unit="%")
+
+
+def lateness(store: Store, catalog: Catalog, limit_s: float) -> Vital:
+    """By how much the latest tick of all schedules is late."""
+    _, rows = punctuality(store, catalog)
+    worst = max(rows, key=lambda row: row.late_s, default=None)
+    late = None if worst is None else worst.late_s
+    name = worst.name if worst is not None and late else None
+    return Vital(measure="late", ok=(late or 0) <= limit_s, value=late, limit=limit_s, worst=name, unit="s")
+
+
+def memory(store: Store, limit: float, unit: str) -> Vital:
+    """How much memory Redis uses: as a share of its maxmemory (%), or in bytes (B)."""
+    info = store.server.info() or {}
+    used, most = info.get("used_memory"), int(info.get("maxmemory", 0))
+    value = None if used is None else float(used)
+    if unit == "%":
+        value = round(100 * value / most, 2) if value is not None and most else None
+    return Vital(measure="memory", ok=(value or 0) <= limit, value=value, limit=limit, worst=None, unit=unit)
 
 
 def _of_scheduler(store: Store, catalog: Catalog | None) -> list[Vital]:

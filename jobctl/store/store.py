@@ -11,6 +11,7 @@ from jobctl.store.wire.namespace import Namespace
 if TYPE_CHECKING:
     import redis
 
+    from jobctl.store.nouns.alerts import Alerts
     from jobctl.store.nouns.audit import Audit
     from jobctl.store.nouns.dead import Dead
     from jobctl.store.nouns.deployed import Deployed
@@ -154,6 +155,12 @@ class Store(Namespace):
         from jobctl.store.nouns.audit import Audit
 
         return Audit(self)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        from jobctl.store.nouns.alerts import Alerts
+
+        return Alerts(self)
 
     @cached_property
     def indexes(self) -> Indexes:

@@ -295,16 +295,6 @@ def test_a_template_names_only_keys_of_the_payload(handler: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "alerts: [{when: dead > 0, for: 1m, command: [notify]}]",
-    ],
-)
-def test_a_key_of_a_later_version_is_refused_not_ignored(text: str) -> None:
-    assert "is not supported yet; remove it" in only(f"version: 1\n{text}")
-
-
-@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("jobs: {a: {python: 'm:f', redact: to}}", "expected a list"),

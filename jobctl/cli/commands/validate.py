@@ -44,7 +44,7 @@ def validate(
     catalog_path = path or ctx.settings.catalog_path
     try:
         catalog, warnings = _imported(catalog_path) if imports else (_load(catalog_path), ())
-        _refuse_what_is_over(catalog)
+        _refuse_what_cannot_be(catalog)
     except UsageError as error:
         problems = getattr(error, "problems", None)
         if problems is None or ctx.output is Output.TABLE:
@@ -65,13 +65,18 @@ def _load(path: Path) -> Catalog:
     return load(path)
 
 
-def _refuse_what_is_over(catalog: Catalog) -> None:
+def _refuse_what_cannot_be(catalog: Catalog) -> None:
     from jobctl import clock
     from jobctl.catalog.cautions import over
     from jobctl.catalog.problems import CatalogError
 
-    if problems := over(catalog, clock.now_ms()):
-        raise CatalogError(tuple(problems))
+    found = over(catalog, clock.now_ms())
+    if catalog.alerts:
+        from jobctl.ops.alerts.judge import problems
+
+        found += problems(catalog)
+    if found:
+        raise CatalogError(tuple(found))
 
 
 def _cautions(catalog: Catalog) -> list[Problem]:
@@ -103,5 +108,6 @@ def _summary(catalog: Catalog) -> str:
         counted(catalog.jobs, "job type"),
         counted(catalog.queues, "queue"),
         counted(catalog.schedules, "schedule"),
+        *([counted(catalog.alerts, "alert")] if catalog.alerts else ()),
     )
     return f"{catalog.path} is valid: {', '.join(parts)}"

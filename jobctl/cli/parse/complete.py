@@ -46,6 +46,11 @@ def limits(ctx: Any, incomplete: str) -> list[str]:
     )
 
 
+def alerts(ctx: Any, incomplete: str) -> list[str]:
+    """Names of the catalog's alerts."""
+    return _names(ctx, incomplete, lambda catalog: catalog.alerts)
+
+
 def schedules(ctx: Any, incomplete: str) -> list[str]:
     """For an argument that takes a schedule."""
     return _names(ctx, incomplete, lambda catalog: catalog.schedules)

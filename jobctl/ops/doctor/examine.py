@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError, RedisUnavailable, UsageError
-from jobctl.ops.doctor import jobs, keys, machine, schedules, server, workers
+from jobctl.ops.doctor import alerts, jobs, keys, machine, schedules, server, workers
 from jobctl.ops.doctor.check import Check
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def examine(store: Callable[[], Store], catalog: Callable[[], Catalog | None]) -
         rows += workers.checks(opened, loaded)
         rows += jobs.checks(opened, loaded)
         rows += schedules.checks(opened, loaded) if loaded else []
+        rows += alerts.checks(opened, loaded) if loaded else []
     except RedisUnavailable as error:
         rows.append(Check("redis", "fail", error.message, error.hint))
     except UsageError:

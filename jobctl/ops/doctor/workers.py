@@ -117,10 +117,11 @@ def _beats(store: Store) -> Check:
 
 def _scheduler(processes: list[ProcessRow], catalog: Catalog | None) -> Check:
     running = sum(row.kind == "scheduler" for row in processes)
-    wanted = len(catalog.schedules) if catalog else 0
-    if wanted and not running:
+    wanted = {"schedules": len(catalog.schedules), "alerts": len(catalog.alerts)} if catalog else {}
+    if any(wanted.values()) and not running:
         advice, command = "run `jobctl scheduler`", "jobctl scheduler"
-        return Check("scheduler", "fail", f"{wanted} schedules and no scheduler", advice, command=command)
+        what = " and ".join(f"{count} {words}" for words, count in wanted.items() if count)
+        return Check("scheduler", "fail", f"{what}, and no scheduler", advice, command=command)
     return Check("scheduler", "ok", f"{running} running" if running else "none needed")
 
 

@@ -238,15 +238,12 @@ class Keys:
         return f"{self.ticks()}:{schedule}"
 
     def open_ticks_of(self, schedule: str) -> str:
-        """The jobs of a schedule's ticks whose end is still to be noted."""
         return f"{self.history(schedule)}:open"
 
     def queued_ticks_of(self, schedule: str) -> str:
-        """The ticks of a schedule that wait for the job of an earlier one."""
         return f"{self.history(schedule)}:queued"
 
     def open_ticks(self) -> str:
-        """The schedules that have jobs whose end is to be noted, or ticks that wait for one."""
         return self._one("open_ticks")
 
     def schedules_by_hand(self) -> str:
@@ -274,6 +271,9 @@ class Keys:
     def notes(self) -> str:
         return self._one("notes")
 
+    def alerts(self) -> str:
+        return self._one("alerts")
+
     def once(self) -> str:
         return self._one("once")
 
@@ -294,7 +294,7 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "orders", "cursors", "events", "finished", "control", "audit", "once", "each_running", "published", "catalogs",
-        "followed", "notes", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
+        "followed", "notes", "alerts", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

@@ -1,0 +1,1 @@
+"""Alerts: what each measures, who is told, and the thread of a scheduler that looks every five seconds."""
