@@ -8,6 +8,7 @@ from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, INFO, MANY, QUEUE, RECORD, World
 from jobctl import clock
 from jobctl.catalog.model import Keep
+from jobctl.store.data.indexed import Untaken
 from jobctl.store.nouns import trimming
 from jobctl.store.nouns.settle import Ended
 from jobctl.store.wire import steps
@@ -34,11 +35,24 @@ def trash(world: World) -> Iterator[None]:
     world.store.queues.trash(QUEUE, ids)
 
 
-@case("index_add", "entries of one index")
-def index_add(world: World) -> Iterator[None]:
+@case("take_in", "entries of five indexes")
+def take_in(world: World) -> Iterator[None]:
     ids = world.enqueue(MANY)
+    names = [f"act|{key}" for key in "abcde"]
+    for name in names:
+        world.store.indexes.begin(QUEUE, name)
     yield
-    world.store.indexes.add(QUEUE, [(i, "act|n", str(n)) for n, i in enumerate(ids)])
+    world.store.indexes.add(
+        QUEUE, [Untaken(i, "act", tuple((name, str(n)) for name in names)) for n, i in enumerate(ids)]
+    )
+
+
+@case("index_taken", "the beginning and the end")
+def index_taken(world: World) -> Iterator[None]:
+    [job_id, *_] = world.enqueue(1)
+    yield
+    world.store.run("index_taken", QUEUE, job_id, "begin")
+    world.store.run("index_taken", QUEUE, job_id, "end")
 
 
 @case("index_mark", "the beginning and the end of a build")

@@ -127,10 +127,6 @@ def _read_index(values: Values, path: Path, keys: frozenset[str] | None, report:
     found: tuple[str, ...] = values.get("index", ())
     if len(found) > MAX_INDEXES:
         report.add((*path, "index"), f"expected at most {MAX_INDEXES} keys, found {len(found)}")
-    if found and report.given((*path, "actor")):
-        report.add_at_key(
-            (*path, "index"), "jobs of an actor cannot be indexed: stock producers write them", "remove it"
-        )
     for place, key in enumerate(found):
         first = key.partition(".")[0]
         if any(covers(pattern, key) for pattern in values.get("redact", ())):

@@ -14,9 +14,11 @@ from jobctl.ops.filters.subjects import batches
 from jobctl.ops.filters.tree import Term
 from jobctl.ops.jobs import Looked, each_found
 from jobctl.ops.known import known_queues
-from jobctl.store.data.indexed import entries, name_of
+from jobctl.store.data.indexed import Untaken, entries, name_of
 from jobctl.store.data.states import STATES
+from jobctl.store.nouns import intake
 from jobctl.store.nouns.shown import to_job
+from jobctl.store.nouns.untaken import untaken
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
@@ -48,10 +50,9 @@ def ls(store: Store, catalog: Catalog | None) -> list[IndexRow]:
     wanted = {(queue, name_of(job_type, key)) for queue, job_type, key in declared(catalog)}
     known = () if catalog is None else catalog.jobs
     rows = [_row(row, is_stale=row.type in known and at not in wanted) for at, row in there.items()]
-    rows += [
-        IndexRow(queue=queue, type=name.partition("|")[0], key=name.partition("|")[2], state="none", entries=0)
-        for queue, name in wanted - there.keys()
-    ]
+    missing = wanted - there.keys()
+    empty = store.queues.unused({queue for queue, _ in missing})
+    rows += [_missing(queue, name, complete=queue in empty) for queue, name in missing]
     return sorted(rows, key=lambda row: (row.queue, row.type, row.key))
 
 
@@ -67,11 +68,17 @@ def _row(index: Index, *, is_stale: bool) -> IndexRow:
     return IndexRow(queue=index.queue, type=index.type, key=index.key, state=state, entries=index.entries)
 
 
+def _missing(queue: str, name: str, *, complete: bool) -> IndexRow:
+    """An index that is not there. In a queue without jobs it begins with the first one, and has them all."""
+    job_type, _, key = name.partition("|")
+    return IndexRow(queue=queue, type=job_type, key=key, state="complete" if complete else "none", entries=0)
+
+
 def build(store: Store, catalog: Catalog, job_type: str) -> Iterator[int]:
     """Index the jobs of a type that are there already; yields how many so far. Afterwards its indexes serve.
 
     Safe to break off and to run again. Raises UsageError for a type without `index`, NothingMatched for an unknown one,
-    OperationFailed if a producer with another catalog added jobs meanwhile.
+    OperationFailed if Redis had no memory for an entry meanwhile, or lost the index.
     """
     job = catalog.jobs.get(job_type)
     if job is None:
@@ -84,24 +91,23 @@ def build(store: Store, catalog: Catalog, job_type: str) -> Iterator[int]:
     wanted = Filter(Term("job", ":", job_type)).also(Term("queue", ":", job.queue))
     done = 0
     for batch in batches(each_found(store, wanted, looked=Looked(), results=False)):
-        store.indexes.add(job.queue, _entries(batch, job_type, job.index))
+        store.indexes.add(job.queue, _rows(batch, job_type, job.index))
         done += len(batch)
         yield done
+    for _ in intake.take_in(store, job.queue):
+        pass
     ended = [store.indexes.end(job.queue, name) for name in names]
     if not all(ended):
         raise OperationFailed(
-            f"jobs of `{job_type}` were added without its indexes meanwhile: a producer has another catalog",
-            "give it this catalog, and build again",
+            f"the indexes of `{job_type}` lost entries meanwhile: Redis is out of memory, or somebody deleted them",
+            "see `jobctl doctor`, and build again",
         )
 
 
-def _entries(batch: Sequence[Found], job_type: str, keys: Sequence[str]) -> list[tuple[str, str, str]]:
+def _rows(batch: Sequence[Found], job_type: str, keys: Sequence[str]) -> list[Untaken]:
     """What is to be added: payloads as they are, since nothing that is hidden is indexed."""
     return [
-        (found.id, name, digest)
-        for found in batch
-        for name, digest in entries(job_type, keys, to_job(found, unredacted=True).payload)
-        if digest
+        Untaken(found.id, job_type, entries(job_type, keys, to_job(found, unredacted=True).payload)) for found in batch
     ]
 
 
@@ -123,10 +129,12 @@ def drop(store: Store, catalog: Catalog | None, job_type: str, key: str | None) 
 def holes(store: Store, row: IndexRow) -> int:
     """How many of a sample of the type's jobs a complete index does not have: its key was lost, and begun anew."""
     name, missing = name_of(row.type, row.key), 0
+    later = frozenset(untaken(store, row.queue) or ())
     for state in STATES:
         batch = next(iter(store.jobs.scan(row.queue, state, batch=SAMPLE)), [])
         mine = [found for found in islice(batch, SAMPLE) if to_job(found).type == row.type]
-        wanted = [(found, digest) for found in mine if (digest := _entries([found], row.type, [row.key]))]
-        got = store.indexes.scores(row.queue, name, [found.id for found, _ in wanted]) if wanted else []
-        missing += sum(score != digest[0][2] for (_, digest), score in zip(wanted, got, strict=True))
+        wanted = [(one.id, digest) for one in _rows(mine, row.type, [row.key]) for _, digest in one.entries if digest]
+        wanted = [(job_id, digest) for job_id, digest in wanted if job_id not in later]
+        got = store.indexes.scores(row.queue, name, [job_id for job_id, _ in wanted]) if wanted else []
+        missing += sum(score != digest for (_, digest), score in zip(wanted, got, strict=True))
     return missing

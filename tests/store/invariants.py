@@ -145,7 +145,7 @@ def _queues(store: Store) -> list[str]:
 def _view(store: Store, queue: str) -> View:
     keys, client = store.keys, store.client
     members = list(client.scan_iter(f"{keys.groups(queue)}:*", count=1000))
-    values = list(client.scan_iter(f"{keys.index(queue)}:*", count=1000))
+    values = list(client.scan_iter(f"{keys.index(queue)}:*|*", count=1000))
     acks = list(client.scan_iter(f"{keys.prefix}:__acks__.*.{queue}", count=1000))
     pipe = client.pipeline(transaction=True)
     pipe.hkeys(keys.bodies(queue)).lrange(keys.ready(queue), 0, -1).get(keys.stale(queue))

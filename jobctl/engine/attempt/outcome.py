@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from jobctl.store.data.indexed import Untaken
 from jobctl.store.nouns.logs import Batch
 from jobctl.store.nouns.progress import Reached
 from jobctl.store.nouns.settle import Begun, Ended
@@ -37,11 +38,12 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """The id by which a stock producer knows a job that is stored under another."""
+    """What a job's producer did not write, since it is none of jobctl's: the id by which it knows a job that is stored
+    under another, and what indexes have of the job."""
 
     queue: str
     message_id: str
-    job_id: str
+    job: Untaken
 
 
 Item = Outcome | Lines | Reach | Begun | Alias

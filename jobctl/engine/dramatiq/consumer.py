@@ -131,10 +131,13 @@ class JobctlConsumer(Consumer):
     def _take(self, room: int) -> float:
         """Fetch at most `room` messages; 0, or how long to sleep if there were none."""
         fetched = self._store.settle.fetch(self._presence.worker, [self.queue_name], room)
-        for reserved in fetched.jobs:
-            message = self._read(reserved)
-            if message is not None:
-                self._holdings.add(message)
+        messages = [message for reserved in fetched.jobs if (message := self._read(reserved)) is not None]
+        self._store.indexes.take_messages(
+            self.queue_name,
+            [(one.reserved.id, one.body) for one in messages if one.body.message_id != one.reserved.id],
+        )
+        for message in messages:
+            self._holdings.add(message)
         if fetched.jobs:
             return 0.0
         due_s = (fetched.next_due_ms - fetched.now_ms) / 1000 if fetched.next_due_ms else self.timeout_s

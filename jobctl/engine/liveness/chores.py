@@ -18,7 +18,7 @@ from jobctl.engine.liveness.lost import name_of
 from jobctl.handlers.failure import Failure
 from jobctl.store import Store
 from jobctl.store.data.found import Found
-from jobctl.store.nouns import trimming
+from jobctl.store.nouns import intake, trimming
 from jobctl.store.nouns.settle import Ended, Reserved
 from jobctl.store.nouns.shown import to_job
 
@@ -53,6 +53,7 @@ class Chores:
             "promote": self._promote,
             "delayed": self._take_delayed,
             "dead": self._take_dead,
+            "index": self._take_in,
             "expire": self._expire,
             "clean": self._clean,
             **more,
@@ -118,6 +119,11 @@ class Chores:
 
         for _ in _in_turn(own, take) if self._store.queues.inboxes(own) else ():
             yield
+
+    def _take_in(self, queues: Sequence[str]) -> Piece:
+        """What no index of payload values has yet: what stock producers wrote, and others who do not know the index."""
+        for queue in self._store.indexes.of(queues):
+            yield from intake.take_in(self._store, queue)
 
     def _judges(self, name: str | None) -> bool:
         """Whether this process decides about a message. One that cannot be read belongs to any process that serves the

@@ -152,13 +152,19 @@ class Committer(threading.Thread):
             for queue, all_of_it in batches.items()
         ]
         progress = [self._store.progress.rows(queue, told) for queue, told in latest.items()]
-        known: dict[str, list[tuple[str, str]]] = {}
+        known: dict[str, list[Alias]] = {}
         for alias in aliases:
-            known.setdefault(alias.queue, []).append((alias.job_id, alias.message_id))
-        named = [self._store.jobs.alias(queue, some) for queue, some in known.items()]
+            known.setdefault(alias.queue, []).append(alias)
+        named = [
+            self._store.jobs.alias(queue, [(one.job.id, one.message_id) for one in some])
+            for queue, some in known.items()
+        ]
+        indexed = [self._store.indexes.rows(queue, [one.job for one in some]) for queue, some in known.items()]
         try:
-            replies = steps.run(self._store, [*logs, *progress, *named, *self._store.settle.begun(begun)])
+            replies = steps.run(self._store, [*logs, *progress, *named, *indexed, *self._store.settle.begun(begun)])
         except RedisFull:
+            for queue, foreign in known.items():
+                self._store.indexes.lose(queue, {one.job.type for one in foreign})
             _log.warning("dropped log lines of %d jobs: Redis is out of memory", sum(len(work.rows) for work in logs))
             return
         for late in {row[0] for work, said in zip(logs, replies, strict=False) for row in steps.named(work, said)}:

@@ -18,7 +18,8 @@ from jobctl.engine.process.desk import Desk
 from jobctl.engine.process.runtime import Runtime, Task
 from jobctl.handlers.base import Attempt, CancelToken, unchanged
 from jobctl.handlers.failure import Failure
-from jobctl.store.data import codec
+from jobctl.store.data import codec, ids
+from jobctl.store.data.indexed import Untaken, entries
 from jobctl.store.nouns.settle import Begun, Reserved
 
 SHORT_S = 0.1
@@ -57,9 +58,11 @@ class Reader:
         body = verdict.read_body(reserved, record)
         if isinstance(body, Outcome):
             return Refusal(body)
-        if body.message_id != reserved.id:
-            self._outbox.submit(Alias(reserved.queue, body.message_id, reserved.id))
         task = self._runtime.tasks.get(body.actor_name)
+        keys = () if task is None else task.type.index
+        if body.message_id != reserved.id or (keys and not ids.MINTED.fullmatch(reserved.id)):
+            known = Untaken(reserved.id, body.actor_name, entries(body.actor_name, keys, body.payload))
+            self._outbox.submit(Alias(reserved.queue, body.message_id, known))
         outcome: Outcome | None
         if task is None:
             outcome = verdict.unknown_type(reserved, body.actor_name, record, self._runtime.unknown_after_ms)

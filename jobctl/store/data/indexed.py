@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
+
+import msgspec
 
 from jobctl.redaction import is_hidden
 
@@ -46,6 +48,19 @@ def digest(text: str) -> str:
 def entries(job_type: str, paths: Iterable[str], payload: Any) -> Entries:
     """What the indexes of a type have of a job. Only scalars are indexed; 42 and "42" are the same."""
     return tuple([(name_of(job_type, path), _digest_at(payload, path)) for path in paths])
+
+
+class Untaken(NamedTuple):
+    """A job that is to be added to indexes: its id, its type, and what the indexes have of it."""
+
+    id: str
+    type: str
+    entries: Entries
+
+
+def encoded(entries: Entries) -> bytes:
+    """Entries as _index.lua reads them."""
+    return msgspec.json.encode(entries) if entries else b""
 
 
 def _digest_at(payload: Any, path: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from jobctl.errors import RedisFull
 from jobctl.store.data import ids
-from jobctl.store.data.indexed import digest, name_of
+from jobctl.store.data.indexed import Untaken, digest, encoded, name_of
+from jobctl.store.nouns import untaken as waiting
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
+    from jobctl.store.data.codec import Body
     from jobctl.store.wire.namespace import Namespace
 
 COMPLETE, BUILDING = "*complete", "*building"
@@ -59,11 +62,30 @@ class Indexes:
             out.append(Index(queue, name, count - marks, complete is not None, building is not None))
         return out
 
+    def of(self, queues: Sequence[str]) -> list[str]:
+        """Those of the queues that have indexes."""
+        pipe = self._store.client.pipeline(transaction=False)
+        for queue in queues:
+            pipe.exists(self._store.keys.index(queue))
+        with mapping():
+            there = pipe.execute() if queues else []
+        return [queue for queue, one in zip(queues, there, strict=True) if one]
+
+    def keys_by_type(self, queue: str) -> dict[str, list[str]]:
+        """The keys of payloads that a queue's indexes hold, by job type."""
+        with mapping():
+            names = [ids.read(raw) for raw in self._store.client.smembers(self._store.keys.index(queue))]
+        found: dict[str, list[str]] = {}
+        for job_type, _, key in (name.partition("|") for name in sorted(names)):
+            found.setdefault(job_type, []).append(key)
+        return found
+
     def find(
         self, queues: Sequence[str], types: Sequence[str], path: str, values: Sequence[str]
     ) -> dict[str, list[str]] | None:
         """Ids, by queue, of all jobs of these types that may have one of the values (texts) at a key. None if a type
-        has no index on it, or one that is not complete. The ids are to be looked at: digests may be equal by chance.
+        has no index on it, or one that is not complete, or if too many jobs are still to be taken in. The ids are to be
+        looked at: digests may be equal by chance, and what is not taken in yet is there whatever its value is.
 
         A type is in one queue: where it has no index at all, it has no jobs.
         """
@@ -71,6 +93,13 @@ class Indexes:
         there = self._there(queues, names)
         if {name for _, name in there} != set(names):
             return None
+        # A job goes from the line to what runs, and into the index before it ends: so they are read in this order.
+        found: dict[str, dict[str, None]] = {}
+        for queue in dict.fromkeys(queue for queue, _ in there):
+            untaken = waiting.untaken(self._store, queue)
+            if untaken is None:
+                return None
+            found[queue] = dict.fromkeys(untaken)
         digests, keys = [digest(value) for value in values], self._store.keys
         pipe = self._store.client.pipeline(transaction=False)
         for queue, name in there:
@@ -79,11 +108,10 @@ class Indexes:
                 pipe.zrangebyscore(keys.indexed(queue, name), one, one)
         with mapping():
             got = iter(pipe.execute())
-        found: dict[str, dict[str, None]] = {}
         for queue, _ in there:
             if next(got) is None:
                 return None
-            found.setdefault(queue, {}).update((ids.read(raw), None) for _ in digests for raw in next(got))
+            found[queue].update((ids.read(raw), None) for _ in digests for raw in next(got))
         return {queue: list(job_ids) for queue, job_ids in found.items()}
 
     def _there(self, queues: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
@@ -100,10 +128,30 @@ class Indexes:
         """Begin to build an index: it serves nobody until `end`."""
         self._store.run("index_mark", queue, name, "begin")
 
-    def add(self, queue: str, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Add jobs, given as (id, index, digest), to indexes."""
-        for _ in steps.walk(self._store, Rows("index_add", queue, (), rows)):
+    def add(self, queue: str, rows: Sequence[Untaken]) -> None:
+        """Add jobs that are there already to the indexes of their types."""
+        for _ in steps.walk(self._store, self.rows(queue, rows)):
             pass
+
+    def rows(self, queue: str, rows: Sequence[Untaken]) -> Rows:
+        """The same, as a call to be sent together with others."""
+        return Rows("take_in", queue, (), [(ids.write(one.id), one.type, encoded(one.entries)) for one in rows])
+
+    def take_messages(self, queue: str, messages: Sequence[tuple[str, Body]]) -> None:
+        """Add jobs that stock producers wrote, given with their ids, to the indexes of their types."""
+        if not (messages and (keys := self.keys_by_type(queue))):
+            return
+        rows = [waiting.of_payload(job_id, body.actor_name, body.payload, keys) for job_id, body in messages]
+        try:
+            self.add(queue, rows)
+        except RedisFull:
+            self.lose(queue, {one.type for one in rows})
+
+    def lose(self, queue: str, types: Collection[str]) -> None:
+        """Jobs of these types cannot be added: their indexes are not complete any more."""
+        for job_type, keys in self.keys_by_type(queue).items():
+            for key in keys if job_type in types else ():
+                self._store.run("index_mark", queue, name_of(job_type, key), "lose")
 
     def end(self, queue: str, name: str) -> bool:
         """The build has seen every job. False if the index has a hole by now, and does not serve."""
@@ -115,7 +163,11 @@ class Indexes:
             pipe = self._store.writer.pipeline(transaction=True)
             pipe.srem(self._store.keys.index(queue), name)
             pipe.unlink(self._store.keys.indexed(queue, name))
-            return any(pipe.execute())
+            pipe.scard(self._store.keys.index(queue))
+            removed, _, left = pipe.execute()
+            if not left:
+                self._store.writer.unlink(*waiting.keys(self._store, queue))
+            return bool(removed)
 
     def scores(self, queue: str, name: str, job_ids: Sequence[str]) -> list[str | None]:
         """The digests that an index has of some jobs; None of those that are not in it."""

@@ -148,6 +148,16 @@ class Queues:
             if not self._store.client.exists(key):
                 self._store.client.rpush(key, "1")
 
+    def unused(self, names: Iterable[str]) -> set[str]:
+        """Those of the queues that have no job in any state."""
+        keys, names = self._store.keys, list(names)
+        pipe = self._store.client.pipeline(transaction=False)
+        for name in names:
+            pipe.exists(keys.bodies(name), keys.archive(name))
+        with mapping():
+            there = pipe.execute() if names else []
+        return {name for name, one in zip(names, there, strict=True) if not one}
+
     def overdue(self, now_ms: int) -> list[str]:
         """Queues of which delayed jobs are due and not promoted: no worker serves them, or all are busy.
 

@@ -12,7 +12,10 @@ from jobctl import clock, redaction, scrubbing
 from jobctl.fingerprint import fingerprint
 from jobctl.store.data import attempts, codec, ids
 from jobctl.store.data.found import Found
+from jobctl.store.data.indexed import encoded
 from jobctl.store.nouns.dead import GroupInfo
+from jobctl.store.nouns.indexes import Indexes
+from jobctl.store.nouns.untaken import of_body
 from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
@@ -72,7 +75,11 @@ class Stock:
             bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
         if not found:
             return Taken(0)
-        rows = [(i, _eta(body), _alias(ids.read(i), body)) for i, body in zip(found, bodies, strict=True)]
+        known = Indexes(self._store).keys_by_type(queue)
+        rows = [
+            (i, _eta(body), _alias(ids.read(i), body), *_indexed(body, known))
+            for i, body in zip(found, bodies, strict=True)
+        ]
         taken = sum(steps.each(self._store, Rows("intake_delayed", queue, (queue,), rows)))
         return Taken(taken, more=len(found) == BATCH)
 
@@ -103,7 +110,8 @@ class Stock:
         own = [(stock_id, letter) for stock_id, letter in read if judges(letter.name)]
         taken = 0
         if own:
-            rows = [(stock_id, *_row(letter)) for stock_id, letter in own]
+            known = Indexes(self._store).keys_by_type(queue)
+            rows = [(stock_id, *_row(letter), *_indexed(letter.body, known)) for stock_id, letter in own]
             taken = sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
         return Taken(taken, len(read) - len(own), len(read) == limit)
 
@@ -176,6 +184,12 @@ def _row(letter: Letter) -> tuple[str | bytes | int, ...]:
     lived, trace = attempts.encode(letter.lived) if letter.lived else (b"", b"")
     alias = _alias(letter.id, letter.body)
     return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms, lived, trace, alias)
+
+
+def _indexed(data: bytes | None, known: dict[str, list[str]]) -> tuple[str, bytes]:
+    """A message's type and its entries in indexes, as a script takes them."""
+    one = of_body(data or b"", known, "")
+    return one.type, encoded(one.entries)
 
 
 def _alias(job_id: str, data: bytes | None) -> str:

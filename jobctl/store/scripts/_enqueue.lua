@@ -97,12 +97,14 @@ end
 
 -- What a call gathers, and writes with flush(): the jobs, and the unique keys that they hold.
 local function new_batch(k)
-  local batch = { fields = {}, ready = {}, uniques = {}, values = {}, here = {} }
+  local batch = { fields = {}, ready = {}, uniques = {}, values = {}, here = {}, written = 0 }
   function batch.flush()
     if #batch.fields > 0 then redis.call('HSET', k.bodies, unpack(batch.fields)) end
     if #batch.uniques > 0 then redis.call('HSET', k.uniques, unpack(batch.uniques)) end
+    pushed, batch.written = {}, batch.written + #batch.fields / 2
     push_ready(k, batch.ready, false)
-    write_values(k, batch.values)
+    complete_new(k, write_values(k, batch.values), batch.written)
+    extend_taken(k, pushed)
     spend_bytes(batch.fields, WRITTEN)
     batch.fields, batch.ready, batch.uniques, batch.values = {}, {}, {}, {}
   end

@@ -3,6 +3,8 @@
 -- INCLUDE-LATE: _lanes _live
 -- KEYS: ready ordered priorities lanes token
 
+local pushed = {} -- the ids that were pushed last to the end of the list
+
 -- Makes ids waiting, at the back of their line, or (front) at its head: the last one is first then, but among those that
 -- have a priority and no limit. `places`, if given, says the place by sequence of those that have limits. O(#ids); at most
 -- 1,000 ids.
@@ -27,6 +29,7 @@ local function push_ready(k, ids, front, places)
     end
   end
   if #plain > 0 then redis.call(front and 'LPUSH' or 'RPUSH', k.ready, unpack(plain)) end
+  if not front then pushed = plain end
   if #plain > 0 or ordered then wake(k) end
 end
 

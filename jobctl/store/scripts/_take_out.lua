@@ -1,5 +1,6 @@
 -- Taking a live job out of where it is.
 -- INCLUDE: _live _lanes
+-- INCLUDE-LATE: _index
 -- KEYS: bodies stale ordered
 
 -- Takes jobs out of their place, a row of LIVE that is a sorted set. Returns the last one's sequence, if it was in a lane.
@@ -22,6 +23,7 @@ local function take_out(k, queue, id)
   if row == LISTED then
     redis.call('ZREM', k.ordered, id) -- at maxmemory the first write must not need memory
     redis.call('INCR', k.stale) -- its entry stays behind in the list
+    late().leave_foreign(k, { id })
   elseif row.key ~= 'running' then
     return row, take_from(k, queue, row, { id }) or tonumber(detail)
   end

@@ -1,5 +1,5 @@
 -- Moves jobs of a queue that do not run to the trash, one bounded batch a call.
--- INCLUDE: _budget _live _list _take_out _due _archive _events
+-- INCLUDE: _budget _live _list _take_out _due _archive _events _index
 -- KEYS: ready trash origins
 -- ARGV: queue, ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
@@ -37,6 +37,7 @@ local function list_slice(_, want)
   local ids, origins = live_of(K, entries), {}
   for i in ipairs(ids) do origins[i] = LISTED.state end
   to_trash(ids, origins)
+  leave_foreign(K, ids)
   return #entries
 end
 

@@ -22,5 +22,5 @@ end
 local by = closed()
 if by then return { -1, by } end
 local said = enqueue_jobs(K, ARGV[1], { unpack(ARGV, 3) })
-find_holes(K, ARGV[2], (#ARGV - 2) / 6, function(i) return ARGV[6 * i + 1] end)
+leave_unknown(K, ARGV[2], (#ARGV - 2) / 6, function(i) return ARGV[6 * i - 3], ARGV[6 * i + 1] end)
 return said

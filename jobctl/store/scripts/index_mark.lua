@@ -1,11 +1,12 @@
--- Begins the build of an index of payload values, or ends it.
+-- Begins the build of an index of payload values, or ends it; or says that the index misses a job from now on.
 -- INCLUDE: _index
 -- KEYS: index
--- ARGV: the index's name, 'begin' | 'end'
--- Returns: 1; 0 if a build has ended in vain: a job of the type was added without the index meanwhile
+-- ARGV: the index's name, 'begin' | 'end' | 'lose'
+-- Returns: 1; 0 if a build has ended in vain: a job of the type was lost to the index meanwhile
 -- Cost: O(1)
 
 local key = K.index .. ':' .. ARGV[1]
+if ARGV[2] == 'lose' then return redis.call('ZREM', key, COMPLETE, BUILDING) end
 if ARGV[2] == 'begin' then
   redis.call('SADD', K.index, ARGV[1])
   redis.call('ZREM', key, COMPLETE)

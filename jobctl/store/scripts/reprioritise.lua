@@ -1,6 +1,6 @@
 -- Changes the priority of jobs that have not ended. One that waits goes to its new place: by its age where the line is
 -- kept by age (a lane, a priority other than 0), else to the back.
--- INCLUDE: _budget _live _take_out _lanes _ready _due
+-- INCLUDE: _budget _live _take_out _lanes _ready _due _index
 -- KEYS: bodies priorities lanes ordered token
 -- ARGV: queue, priority, then ids
 -- Returns: {how many ids were gone through, for each of them 1 if it has that priority now, 0 if it has ended or is unknown}
@@ -16,7 +16,9 @@ local function place_anew(id, row, score)
     redis.call('ZADD', K.ordered, priority * PRIORITY_STEP + sequence, id)
     wake(K)
   else
+    pushed = {}
     push_ready(K, { id }, false)
+    extend_taken(K, pushed)
   end
 end
 

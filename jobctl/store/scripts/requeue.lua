@@ -6,7 +6,8 @@
 -- that names the oldest last keeps their order, also over several calls; those that go to the back stand there as they were
 -- fetched.
 -- INCLUDE: _settle _archive _limits _unbegun _attempts _ready _stats _events
--- KEYS: crashes lanes expiring
+-- INCLUDE-LATE: _index
+-- KEYS: crashes lanes expiring index
 -- ARGV: queue, event_maxlen, then for each job: id, token, record ('' leaves it), crash (0 | 1), event ('' for none),
 --       lane ('' leaves it), pause_ms ('0' for none), expires_ms (epoch; '0' leaves it), attempt ('' if there
 --       was none), began (0 if it did not start, else 1), mark (see _stats)
@@ -41,6 +42,7 @@ local done = each_current(K, ARGV[1], 3, 11, function(ids, at, asked, begun)
     if ran ~= '' or asked[i] then note_event(ran .. (asked[i] and 'x' or ''), ARGV[at[i] + 10]) end
     tell(events, at[i], 4, asked[i])
   end
+  if redis.call('EXISTS', K.index) == 1 then late().leave_foreign(K, ids) end
   push_ready(K, first, true)
   push_ready(K, last, false, places)
   end_cancelled(K, cancelled, now)

@@ -1,5 +1,5 @@
 -- Brings jobs back from the trash: discarded dead letters are dead again; emptied jobs wait again, or for their time.
--- INCLUDE: _budget _live _due _unique _groups _revive _ready
+-- INCLUDE: _budget _live _due _unique _groups _revive _ready _index
 -- KEYS: trash origins
 -- ARGV: queue, then for each job: id, group, group info, died_at ms (of use only for a dead letter)
 -- Returns: {how many jobs were gone through, for each of them 1 if it was restored, 0 if it was not in the trash or has no
@@ -29,7 +29,9 @@ local function revive(ids, origins)
     if not wait_for_due(id, origins[id]) then waiting[#waiting + 1] = id end
   end
   reclaim_keys(K, good)
+  pushed = {}
   push_ready(K, waiting, false)
+  extend_taken(K, pushed)
   return good
 end
 

@@ -2,7 +2,8 @@
 -- cancelled meanwhile is cancelled instead. A pause that the other side asked for slows the job's rate limits down. The rates
 -- of one that did not start are as if it had not been fetched.
 -- INCLUDE: _settle _archive _limits _unbegun _attempts _due _stats _events
--- KEYS: bodies retrying
+-- INCLUDE-LATE: _index
+-- KEYS: bodies retrying index
 -- ARGV: queue, event_maxlen, then for each job: id, token, delay_ms, record, event, body ('' leaves it),
 --       pause_ms ('0' for none), attempt ('' if there was none), its traceback, began (0 if it did not start, else 1),
 --       mark (see _stats)
@@ -16,10 +17,13 @@ local done = each_current(K, ARGV[1], 3, 11, function(ids, at, asked, begun)
   write_records(K, ids, at, 3)
   add_attempts(K, ids, at, 7, true)
   note_unbegun(K, ids, at, 9)
-  local cancelled, first = {}, nil
+  local cancelled, anew, first = {}, {}, nil
   for i, id in ipairs(ids) do
     local body = ARGV[at[i] + 5]
-    if body ~= '' then redis.call('HSET', K.bodies, id, body) end
+    if body ~= '' then
+      redis.call('HSET', K.bodies, id, body)
+      anew[#anew + 1] = id -- its payload may have other values now
+    end
     penalise_lane(K, id, tonumber(ARGV[at[i] + 6]), now)
     if asked[i] then
       cancelled[#cancelled + 1], ended[#ended + 1] = id, id
@@ -33,6 +37,10 @@ local done = each_current(K, ARGV[1], 3, 11, function(ids, at, asked, begun)
     tell(events, at[i], 4, asked[i])
   end
   if first then due_by(K, ARGV[1], first) end
+  if redis.call('EXISTS', K.index) == 1 then
+    late().forget_taken(K, ids)
+    late().leave_out(K, anew)
+  end
   end_cancelled(K, cancelled, now)
 end, fitting_to_add)
 refund_unbegun(K, ARGV[1], now)

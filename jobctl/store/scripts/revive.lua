@@ -1,7 +1,7 @@
 -- Retries ended jobs, which wait again under the same id: those that are named (dead or cancelled ones), or the dead
 -- letters of groups, the oldest first, without reading what they are. Where a job is decides, not its group: a job that
 -- died once keeps the group in its record when it is retried and then cancelled.
--- INCLUDE: _budget _groups _revive _attempts _unique _ready
+-- INCLUDE: _budget _groups _revive _attempts _unique _ready _index
 -- KEYS: cancelled records queues
 -- ARGV: queue, 'ids', then for each job: id, group ('' if it has none)
 --       queue, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group,
@@ -23,7 +23,9 @@ local function wait(ids)
     drop_attempts(K, ids)
   end
   reclaim_keys(K, ids)
+  pushed = {}
   push_ready(K, ids, false)
+  extend_taken(K, pushed)
 end
 
 if ARGV[2] == 'groups' then

@@ -99,7 +99,7 @@ end
 if how ~= 'hand' and was_taken() then return answer('taken') end
 
 local said = enqueue_jobs(K, ARGV[7], { ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13] })
-find_holes(K, string.match(ARGV[9], '"actor_name":"([^"]*)"') or '', 1, function() return ARGV[12] end)
+leave_unknown(K, string.match(ARGV[9], '"actor_name":"([^"]*)"') or '', 1, function() return ARGV[8], ARGV[12] end)
 local became, other = said[3] or 'enqueued', said[4] or ''
 local letter = how == 'hand' and 'h' or 't'
 local new = { what = 'enqueued', how = how, at = now, why = ARGV[6] ~= '' and ARGV[6] or nil }
