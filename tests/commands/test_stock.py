@@ -127,7 +127,7 @@ def test_taking_in_delayed_messages_twice_does_not_search_the_inbox(redis_client
     ids = [f"id-{number}" for number in range(3000)]
     redis_client.rpush("dramatiq:mail.DQ", *ids)
     redis_client.hset("dramatiq:mail.DQ.msgs", mapping={i: message({"eta": 9_999_999_999_999}) for i in ids})
-    far = [part for i in ids[-10:] for part in (i, 1, "")]
+    far = [part for i in ids[-10:] for part in (i, 1, "", "", "")]
     assert st.run("intake_delayed", "mail", "mail", *far) == [10, 0]
     assert sum(st.stock.take_delayed("mail").taken for _ in range(15)) == 3000
     assert redis_client.llen("dramatiq:mail.DQ") == 0

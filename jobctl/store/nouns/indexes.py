@@ -163,7 +163,7 @@ class Indexes:
             pipe = self._store.writer.pipeline(transaction=True)
             pipe.srem(self._store.keys.index(queue), name)
             pipe.unlink(self._store.keys.indexed(queue, name))
-            pipe.scard(self._store.keys.index(queue))
+            pipe.exists(self._store.keys.index(queue))
             removed, _, left = pipe.execute()
             if not left:
                 self._store.writer.unlink(*waiting.keys(self._store, queue))
