@@ -158,6 +158,11 @@ def answer_in_long_lines() -> None:
     os.environ["COLUMNS"] = "10000"
 
 
+def show_no_colors() -> None:
+    """Tell Textual, which reads the environment, that the screen gets no colours."""
+    os.environ["NO_COLOR"] = "1"
+
+
 def environment() -> dict[str, str]:
     """A copy of this process's environment, for starting another."""
     return dict(os.environ)

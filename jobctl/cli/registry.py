@@ -158,6 +158,9 @@ COMMANDS: tuple[Entry | Group, ...] = (
         ),
     ),
     Entry("triage", "Show what is wrong now, the most urgent first, and the command to type next.", LOOK),
+    Entry(
+        "top", "Watch queues, jobs, errors, workers and schedules on one screen; retry, cancel and pause by key.", LOOK
+    ),
     Entry("stats", "Show throughput, failures, and how long jobs waited and ran.", LOOK),
     Entry("check", "Check queues against limits, in one line: for cron, Kubernetes, Nagios.", LOOK),
     Group(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from jobctl.cli.bulk.confirm import Change, confirm
+from jobctl.cli.bulk.confirm import confirm
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.context import Context, Output
 from jobctl.cli.explain import show
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from jobctl.ops.bulk.selection import Selection
     from jobctl.ops.bulk.verb import Tally, Tried, Verb
     from jobctl.store import Store
-    from jobctl.store.data.records import PlanRow
 
 PROGRESS_FROM = 2_000
 """Fewer jobs than these are done before a progress bar could be read."""
@@ -93,11 +92,13 @@ def explain(ctx: Context, store: Store, selection: Selection, *, by_index: bool 
 
 def carry_out(ctx: Context, store: Store, verb: Verb, planned: Planned, answers: Answers) -> int:
     """Show the plan (`--dry-run`), or ask, do it, and say what was done. Returns the exit code."""
+    from jobctl.ops.bulk.consent import change_of
+
     if planned.matched == 0:
         return _nothing(ctx, verb, planned, answers)
     if answers.dry_run:
         return _show_plan(ctx, verb, planned)
-    confirm(ctx, _question(verb, planned), yes=answers.yes, maximum=answers.maximum)
+    confirm(ctx, change_of(verb, planned), yes=answers.yes, maximum=answers.maximum)
     return _Report(ctx, verb, planned).run(store)
 
 
@@ -124,25 +125,6 @@ def _show_plan(ctx: Context, verb: Verb, planned: Planned) -> int:
             ctx.emit(planned.record, ())
     ctx.say(f"would {verb.does} {verb.nouns(planned.matched)}; nothing was changed")
     return tell(ctx, planned.errors)
-
-
-def _question(verb: Verb, planned: Planned) -> Change:
-    parts = planned.parts
-    whole = planned.whole and planned.matched > 1
-    queues = {part.queue for part in parts}
-    return Change(
-        verb=verb.does,
-        noun=verb.nouns(planned.matched).partition(" ")[2],
-        count=planned.matched,
-        preview=planned.sample or [_part(part) for part in parts],
-        whole_queue=(queues.pop() if len(queues) == 1 else "all") if whole else None,
-        named=planned.selection.by_name,
-    )
-
-
-def _part(part: PlanRow) -> str:
-    details = [part.type, part.error, f"queue {part.queue}", part.group and f"group {part.group}"]
-    return f"{part.count:>9,}  {'  '.join(filter(None, (part.state, *details)))}"
 
 
 class _Report:
@@ -197,23 +179,14 @@ class _Report:
                 if one.error is None:
                     self._ctx.say(one.text)
         if not self._planned.selection.by_name:
-            self._ctx.say(self._sentence(tally))
+            self._ctx.say(self._verb.sentence(tally.result))
             code = tell(self._ctx, [*self._planned.errors, *tally.errors])
             if self._verb.needed and not tally.changed:
                 raise NothingMatched(self._verb.needed)
             return code or int(tally.failed > 0)
         if not self._each:
-            self._ctx.say(self._sentence(tally))
+            self._ctx.say(self._verb.sentence(tally.result))
         return tell(self._ctx, [*self._planned.errors, *(one.error for one in self._tried.values() if one.error)])
-
-    def _sentence(self, tally: Tally) -> str:
-        result, verb = tally.result, self._verb
-        text = f"{verb.done} {verb.nouns(result.changed)}"
-        if result.skipped:
-            text += f"; skipped {result.skipped:,} that had changed meanwhile"
-        if result.failed:
-            text += f"; {result.failed:,} could not be changed"
-        return text + (f"; {verb.hint}" if verb.hint and result.changed else "")
 
     def _so_far(self, tally: Tally) -> str:
         return (

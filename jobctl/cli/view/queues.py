@@ -25,7 +25,8 @@ def zero_is_dim(text: str) -> str:
     return "dim" if text == "0" else ""
 
 
-def _of_dead(text: str) -> str:
+def dead_style(text: str) -> str:
+    """The style of a count of dead letters."""
     return "red" if text not in ("0", "-") else zero_is_dim(text)
 
 
@@ -36,7 +37,7 @@ def _of_pause(text: str) -> str:
 def _count(state: State) -> Column:
     importance = _IMPORTANT.get(state.name, 5)
     silent = ABSENT if state.name in _IMPORTANT else SILENT
-    style = _of_dead if state.name == "dead" else zero_is_dim
+    style = dead_style if state.name == "dead" else zero_is_dim
     return Column(state.name.upper(), state.name, right=True, importance=importance, silent=silent, style=style)
 
 

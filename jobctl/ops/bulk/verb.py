@@ -110,3 +110,12 @@ class Verb:
     def nouns(self, count: int) -> str:
         """`3 dead letters`."""
         return f"{count:,} {self.noun}{'' if count == 1 else 's'}{self.tail}"
+
+    def sentence(self, result: BulkResult) -> str:
+        """What was done, in words."""
+        text = f"{self.done} {self.nouns(result.changed)}"
+        if result.skipped:
+            text += f"; skipped {result.skipped:,} that had changed meanwhile"
+        if result.failed:
+            text += f"; {result.failed:,} could not be changed"
+        return text + (f"; {self.hint}" if self.hint and result.changed else "")
