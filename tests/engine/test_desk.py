@@ -33,6 +33,21 @@ def test_two_jobs_with_one_id_are_held_begun_and_ended_each_by_itself() -> None:
     assert desk.idle()
 
 
+def test_a_side_has_the_room_that_it_promised_even_if_its_jobs_are_slower_by_now() -> None:
+    desk = Desk(2, async_jobs=2, on_loop=lambda job: job.queue == "loop")
+    for number in range(50):
+        desk.take((quick := reserved("email", f"{number}-0"),))
+        desk.begin(quick, CancelToken())
+        desk.end(quick, 0.001)
+    desk.committed([f"{number}-0" for number in range(50)])
+    room = desk.room(0.0)
+    assert room > 2
+    desk.threads.ended(60.0)
+    assert desk.take([reserved("email", f"{number}-1") for number in range(room)]) == []
+    late = reserved("email", "99-1")
+    assert desk.take([late]) == [late]
+
+
 def test_a_job_that_a_slot_has_taken_and_not_begun_is_waited_for() -> None:
     desk = Desk(4)
     desk.take((job := reserved("email", "1-1"),))

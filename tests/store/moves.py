@@ -66,7 +66,7 @@ class Moves:
     def complete(
         self, *jobs: Reserved, keep_ms: int = KEEP_MS, keep_count: int = KEEP_COUNT, mark: str = MARK
     ) -> list[int]:
-        ended = [Ended(job.id, job.token, b"{}", mark=mark) for job in jobs]
+        ended = [Ended(job.id, job.token, b"{}", mark=mark, size=len(job.body)) for job in jobs]
         return self._settle(jobs, self.store.settle.complete(jobs[0].queue, keep_ms, keep_count, ended))
 
     def retry(self, *jobs: Reserved, delay_ms: int = 60_000, begun: bool = True) -> list[int]:

@@ -84,6 +84,25 @@ def test_logs_are_kept_as_long_as_the_queue_keeps_jobs(moves: Moves, store: Stor
     assert store.client.pttl(store.keys.logs(QUEUE, "a")) > 29 * 86_400_000
 
 
+def test_completed_jobs_are_never_more_than_a_hundredth_beyond_their_count(moves: Moves, store: Store) -> None:
+    kept = []
+    for number in range(430):
+        moves.enqueue(f"j{number}")
+        moves.complete(*moves.fetch(), keep_count=200)
+        kept.append(store.client.zcard(store.keys.completed(QUEUE)))
+    assert kept[:201] == [*range(1, 202)]
+    assert {*kept[200:]} == {200, 201, 202}
+
+
+def test_completed_jobs_stay_no_longer_than_a_hundredth_beyond_their_age(moves: Moves, store: Store) -> None:
+    moves.enqueue("old", "new")
+    moves.complete(*moves.fetch(), keep_ms=100_000)
+    now = store.processes.now_ms()
+    store.client.zadd(store.keys.completed(QUEUE), {"old": now - 101_100})
+    moves.complete(*moves.fetch(), keep_ms=100_000)
+    assert store.client.zrange(store.keys.completed(QUEUE), 0, -1) == [b"new"]
+
+
 @pytest.mark.parametrize("by", ["count", "age", "hand", "trash", "reuse"])
 def test_the_log_goes_with_the_job(moves: Moves, store: Store, by: str) -> None:
     moves.enqueue("a")

@@ -69,7 +69,8 @@ def completed(job: Running, result: object) -> Outcome:
     job.lived = Lived(record.count, "completed", HOST, PID, job.started_ms, took)
     event = _event(job, "completed", duration, None)
     reserved, found = job.reserved, encode_result(result, job.scrub) or b""
-    ended = Ended(reserved.id, reserved.token, codec.encode(record), event, result=found, mark=mark)
+    size = len(reserved.body)
+    ended = Ended(reserved.id, reserved.token, codec.encode(record), event, result=found, mark=mark, size=size)
     return Outcome("complete", reserved.queue, ended)
 
 

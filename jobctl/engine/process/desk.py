@@ -139,23 +139,23 @@ class Desk:
     def take(self, jobs: Iterable[Reserved], side: Side | None = None) -> list[Reserved]:
         """Jobs were fetched for a side: they wait for a slot, and suspects until nothing else is held.
 
-        Returns those that have to be given back: their side has no room for them. With one side alone there is room.
+        Returns those that have to be given back: their side has no room for them, nor promised it.
         """
-        refused: list[Reserved] = []
+        side, refused = side or self.threads, []
         with self._changed:
-            now = clock.monotonic()
-            (side or self.threads).asked = 0
+            now, promised, side.asked = clock.monotonic(), side.asked, 0
             suspected = bool(self._suspects)
             for job in jobs:
                 place = self.side_for(job)
                 if job.crashes >= ALONE_AFTER:
                     self._suspects.append(job)
                     self._apart.add(job.token)
-                elif len(self._sides) > 1 and place.held >= place.capacity():
+                elif len(self._sides) > 1 and place.held >= place.capacity() and not (place is side and promised > 0):
                     refused.append(job)
                     self._ending.add(job.token)
                     continue
                 else:
+                    promised -= place is side
                     place.held += 1
                     place.inbox.put(job)
                 if place is self.loop:

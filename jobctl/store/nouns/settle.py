@@ -30,6 +30,7 @@ class Ended(msgspec.Struct, frozen=True):
     because its limits were not known before, and `expires_ms` (epoch, 0 leaves it) when that was not known either;
     `pause_ms` is for how long its rate limits are to admit nothing. One that is given back, retried or dead and was not
     `begun` is not counted against its rates. `mark` is what data.stats.mark makes; an empty one is not counted.
+    `size` are the bytes of the body of one that is completed, 0 if they are not known.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Ended(msgspec.Struct, frozen=True):
     expires_ms: int = 0
     begun: bool = True
     mark: str = ""
+    size: int = 0
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -111,7 +113,9 @@ class Settle:
 
     def complete(self, queue: str, keep_ms: int, keep_count: int, jobs: Sequence[Ended]) -> Rows:
         rows = [(j.id, j.token, j.record, j.event, j.result, j.mark) for j in jobs]
-        return Rows("complete", queue, (queue, keep_ms, keep_count, EVENTS_KEPT), rows)
+        known = all(j.size for j in jobs)
+        largest = max(j.size + len(j.record) + len(j.result) for j in jobs) if known and jobs else ""
+        return Rows("complete", queue, (queue, keep_ms, keep_count, EVENTS_KEPT, largest), rows)
 
     def retry(self, queue: str, jobs: Sequence[Ended]) -> Rows:
         rows = [

@@ -1,5 +1,6 @@
 -- From live jobs to ended ones.
--- INCLUDE: _budget _unique
+-- INCLUDE: _budget
+-- INCLUDE-LATE: _unique
 -- KEYS: bodies archive cancelled uniques expiring
 
 -- Moves live bodies to the archive, where the bodies of all ended jobs are. O(#ids).
@@ -27,7 +28,7 @@ local function end_jobs(k, ids, key, score, event)
   archive(k, ids)
   add_scored(key, ids, score)
   if #ids == 0 or redis.call('EXISTS', k.uniques, k.expiring) == 0 then return end
-  free_keys(k, ids, event)
+  late().free_keys(k, ids, event)
   redis.call('ZREM', k.expiring, unpack(ids))
 end
 

@@ -31,11 +31,12 @@ end
 local function is_within(units) return spent + units <= BUDGET end
 
 -- A budget that begins now. The function that it returns says how many of the jobs that are left come next, by what those
--- that are done have cost since then; 0 when it is used up.
-local function budget_of(units)
+-- that are done have cost since then; 0 when it is used up. `cost`, if it is known, is what one costs at most: then the first
+-- slice may be larger.
+local function budget_of(units, cost)
   local start = spent
   return function(done, left)
-    if done == 0 then return math.min(left, FIRST) end
+    if done == 0 then return math.min(left, cost and math.max(1, math.min(LARGEST, math.floor(units / cost))) or FIRST) end
     local used = spent - start
     return math.max(0, math.min(left, GROWTH * done, LARGEST, math.floor((units - used) * done / used)))
   end
@@ -53,9 +54,9 @@ end
 
 -- Goes through the rows in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts, or as
 -- `units` of it do: calls take(from, to) with the places of a slice's first and last argument; take may return that it went
--- through fewer. Returns how many rows were gone through.
-local function each_slice(first, width, take, units)
-  local affordable = units and budget_of(units) or affordable
+-- through fewer. `cost` is what a row costs at most, if that is known. Returns how many rows were gone through.
+local function each_slice(first, width, take, units, cost)
+  local affordable = units and budget_of(units, cost) or affordable
   local done, count = 0, (#ARGV - first + 1) / width
   local n = affordable(0, count)
   while n > 0 do

@@ -2,6 +2,8 @@
 -- INCLUDE-LATE: _live
 -- KEYS: limits due wake
 
+local function sub(k, name) return k.limits .. ':' .. name end -- a key of a queue's limits
+
 -- One token in the wake list is enough: a worker that takes it and leaves jobs behind puts it back.
 local function wake(k)
   if redis.call('EXISTS', k.wake) == 0 then redis.call('RPUSH', k.wake, '1') end
@@ -16,7 +18,7 @@ local function refresh_due(k, queue)
     if at and (not first or at < first) then first = at end
   end
   for _, row in ipairs(late().TIMED) do earliest(k[row.key]) end
-  earliest(k.limits .. ':holds')
+  earliest(sub(k, 'holds'))
   if first then
     redis.call('ZADD', k.due, first, queue)
   else

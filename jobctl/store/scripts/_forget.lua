@@ -5,6 +5,7 @@
 local REMEMBER_MS = 600000 -- an id is remembered this long after its job's end, so that a client's repeat is recognised
 local BESIDE = { 'archive', 'records', 'results', 'crashes', 'priorities', 'lanes', 'origins' }
 local TRIM = 700 -- what one call spends on it beside its other work
+local FORGOTTEN = 7 -- what a job costs beside its attempts, which fitting_to_drop counts
 
 -- Frees the keys that forgotten jobs still hold. A window stays.
 local function forget_keys(k, ids)
@@ -56,7 +57,7 @@ end
 -- Forgets slices of what a state's set holds first, for as long as the budget lasts: in all `limit` jobs at most, and only
 -- those that ended (or expire) before `moment`, or that are more than `count`. Returns how many, and whether there is more.
 local function forget_first(k, row, moment, count, limit, now, keep_ms)
-  local affordable_here, gone = budget_of(TRIM), 0
+  local affordable_here, gone = budget_of(TRIM, FORGOTTEN), 0
   while true do
     local want = affordable_here(gone, limit - gone)
     if want == 0 then return gone, true end

@@ -8,9 +8,7 @@
 -- A limit's first letter is its kind: r, R rate; c, C concurrency (of the type, of the queue);
 -- p none, for jobs that have no limit of their type: a pause of the type holds the buckets of all three.
 -- INCLUDE: _due
--- KEYS: limits lanes limited priorities due
-
-local function sub(k, name) return k.limits .. ':' .. name end
+-- KEYS: lanes limited priorities due
 
 local function lane_of(buckets, priority) return string.format('%.0f|%s', priority, buckets) end
 
@@ -114,9 +112,8 @@ local function unpark(k, queue, id)
   return tonumber(sequence)
 end
 
--- Jobs have left `running`: their slots are free, and who waits for one is looked at. O(#ids).
+-- Jobs of a queue that has lanes have left `running`: their slots are free, and who waits for one is looked at. O(#ids).
 local function free_slots(k, queue, ids)
-  if #ids == 0 or redis.call('EXISTS', k.lanes) == 0 then return end
   local slots, now, somebody = sub(k, 'slots'), time_ms(), false
   for _, lane in ipairs(redis.call('HMGET', k.lanes, unpack(ids))) do
     for _, bucket in ipairs(buckets_of(lane or '')) do

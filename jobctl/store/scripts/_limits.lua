@@ -1,5 +1,5 @@
 -- What limits allow, and how much of it is used. What a lane, a bucket and a hold are: _lanes.
--- INCLUDE: _budget _lanes _rates
+-- INCLUDE: _budget _due _lanes _rates
 -- KEYS: limits lanes paused
 
 local LOOK_AGAIN_MS = 30000 -- a bucket that something else wakes is looked at this often anyhow

@@ -1,19 +1,11 @@
--- Taking jobs without limits from where they wait: those of priority 0 from the list, the others from the ordered set. What
--- is in the ordered set with priority 0 goes before the list.
--- INCLUDE: _live _list _turns _bodies _work
--- KEYS: ready stale ordered
+-- Taking jobs without limits and priority from the list in which they wait.
+-- INCLUDE: _live _bodies _work
+-- INCLUDE-LATE: _list
+-- KEYS: ready stale
 
 local MOST = 500 -- values that one command is given
-local ORDERED, ENTRY = 4 + RESERVED, 6 + RESERVED -- what one costs until it is reserved, out of the set and out of the list
+local ENTRY = 6 + RESERVED -- what one costs out of the list until it is reserved
 local dropped = 0 -- entries of the list that this call found to belong to no waiting job
-
-local function take_ordered(k, priority, n)
-  if n < 1 then return {}, {} end
-  local from, to = range_of(priority)
-  local ids, bodies = carry(k, redis.call('ZRANGEBYSCORE', k.ordered, from, to, 'LIMIT', 0, can_do(math.min(n, MOST), ORDERED)))
-  if #ids > 0 then redis.call('ZREM', k.ordered, unpack(ids)) end
-  return ids, bodies
-end
 
 -- Looks at the first entries of the list and takes at most n jobs. Entries that belong to no waiting job, or to one that is
 -- in `taken`, are dropped; the others are added to it. Returns how many entries there were, too.
@@ -34,7 +26,7 @@ local function take_entries(k, n, entries, taken)
   end
   dropped = dropped + skipped
   redis.call('LTRIM', k.ready, seen, -1)
-  if skipped > 0 then uncount(k, skipped) end
+  if skipped > 0 then late().uncount(k, skipped) end
   return good, skipped
 end
 

@@ -1,6 +1,7 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
--- INCLUDE: _budget _token _lanes _events
--- KEYS: running cancels progress records
+-- INCLUDE: _budget _token _events
+-- INCLUDE-LATE: _lanes
+-- KEYS: running cancels progress records lanes
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
 -- someone asked that it stops. O(#ids).
@@ -25,25 +26,24 @@ end
 -- Goes through the attempts in ARGV from `first` on, `width` arguments each, in slices, for as long as the budget lasts.
 -- Calls finish(ids, at, asked, begun) with those whose token is the current one: their ids, where each is in ARGV, whether
 -- someone cancelled it, and, by id, those whose start was counted already. They no longer run then, and the slots of their
--- lanes are free. `fits`, if given, says how many of a slice fit into the budget; `units`, how much of the budget this may
--- use.
+-- lanes are free. `fits`, if given, says how many of a slice fit into the budget; `units` and `cost` are as for each_slice.
 -- Returns {how many attempts were gone through, the indexes (from 0) of those that are not current}.
-local function each_current(k, queue, first, width, finish, fits, units)
-  local late = {}
+local function each_current(k, queue, first, width, finish, fits, units, cost)
+  local stale = {}
   local done = each_slice(first, width, function(from, to)
     local taken = (to - from + 1) / width
     if fits then taken = fits(k, column(from, to, width)) end
-    local current, places, begun = current_of(k, first, from, from + taken * width - 1, width, late)
+    local current, places, begun = current_of(k, first, from, from + taken * width - 1, width, stale)
     local ids, at = once_each(current, places)
     if #ids > 0 then
       local asked = release(k, ids)
-      free_slots(k, queue, ids)
+      if redis.call('EXISTS', k.lanes) == 1 then late().free_slots(k, queue, ids) end
       finish(ids, at, asked, begun)
     end
     return taken
-  end, units)
-  table.insert(late, 1, done)
-  return late
+  end, units, cost)
+  table.insert(stale, 1, done)
+  return stale
 end
 
 -- Writes the texts of jobs into a hash, which are `offset` arguments after where each is in ARGV; an empty one leaves what

@@ -4,7 +4,6 @@
 
 local LANES = 100 -- that are looked at together
 local OF_LANE, OF_BUCKET = 10, 6 -- what one costs beside its commands: names are put together, numbers become text
-local in_vain = 60 -- lanes that one call may find held up, before it turns to jobs without limits
 
 -- The range of scores of a priority.
 local function range_of(priority)
@@ -25,8 +24,6 @@ local function first_of(zset, n, last)
   local from, to = range_of(priority)
   return redis.call('ZRANGEBYSCORE', zset, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
 end
-
-local function may_try_lanes() return in_vain > 0 and may_go_on() end
 
 -- Lanes leave a bucket's line for their turn.
 local function give_turns(k, bucket, lanes)

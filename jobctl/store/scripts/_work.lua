@@ -3,6 +3,10 @@
 
 local function may_go_on() return spent < BUDGET end
 
+local in_vain = 60 -- lanes that one call may find held up, before it turns to jobs without limits
+
+local function may_try_lanes() return in_vain > 0 and may_go_on() end
+
 -- Whether so much may be done yet. If not, the call is over: the next one begins here.
 local function can_spend(units)
   if spent + units <= BUDGET then return true end

@@ -1,15 +1,41 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record and the result are beside it.
--- INCLUDE: _budget _settle _archive _ended _forget _tally _stats _events
--- KEYS: crashes results completed
--- ARGV: queue, keep_ms, keep_count, event_maxlen, then for each job: id, token, record, event, result ('' for null),
---       mark (see _stats)
+-- INCLUDE: _budget _settle _archive _tally _stats _events
+-- INCLUDE-LATE: _ended _forget
+-- KEYS: crashes results completed lanes uniques expiring
+-- ARGV: queue, keep_ms, keep_count, event_maxlen, the bytes of the largest job ('' if unknown): its body and what is written
+--       beside it; then for each job: id, token, record, event, result ('' for null), mark (see _stats)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
 --          was changed for these
 -- Cost: O(jobs), within the budget, of which a part is for trimming
 
+local FOR_TRIMMING = 700
+local ROW = 9 -- units of a job, beside its bytes, which are read and written
+local LATE_JOBS, LATE_MS = 100, 5000 -- jobs kept beyond `keep`, at most, and for how long: they go many at a time
+local HUNDREDTH = 0.01 -- of what `keep` says, if that is less
+
 local now = time_ms()
 local events, ended = {}, {}
-local done = each_current(K, ARGV[1], 5, 6, function(ids, at, _, begun)
+
+-- What a job costs at most; nil if that is not known, as with limits or unique keys.
+local function cost_of_row()
+  local largest = tonumber(ARGV[5])
+  if not largest or redis.call('EXISTS', K.lanes, K.uniques, K.expiring) > 0 then return nil end
+  return ROW + largest * (READ + WRITTEN)
+end
+
+-- Forgets jobs that `keep` keeps no longer, once they are many or old enough to be worth it.
+local function forget_old(keep_ms, keep_count)
+  local over = redis.call('ZCARD', K.completed) - keep_count
+  if over <= math.min(LATE_JOBS, keep_count * HUNDREDTH) then
+    local before = now - keep_ms - math.min(LATE_MS, keep_ms * HUNDREDTH)
+    if not redis.call('ZRANGEBYSCORE', K.completed, '-inf', before, 'LIMIT', 0, 1)[1] then return end
+  end
+  local limit = 2 * math.max(#ended, LATE_JOBS) -- more than came: so what is kept too long becomes less
+  local gone = late().forget_first(K, late().COMPLETED, now - keep_ms, keep_count, limit, now, keep_ms)
+  late().forget_known(K, 2 * gone + 10, now)
+end
+
+local done = each_current(K, ARGV[1], 6, 6, function(ids, at, _, begun)
   if redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
   write_records(K, ids, at, 2)
   write_texts(K.results, ids, at, 4)
@@ -19,14 +45,11 @@ local done = each_current(K, ARGV[1], 5, 6, function(ids, at, _, begun)
     tell(events, at[i], 3)
     note_event(begun[id] and 'c' or 'sc', ARGV[at[i] + 5])
   end
-end, nil, BUDGET - TRIM)
+end, nil, BUDGET - FOR_TRIMMING, cost_of_row())
 if #ended > 0 then
   count_ended(K, 'c', #ended, now)
   count_noted(K, now)
-  local limit = 2 * #ended + 10 -- more than came: so what is kept too long becomes less
-  local keep_ms, keep_count = tonumber(ARGV[2]), tonumber(ARGV[3])
-  local gone = forget_first(K, COMPLETED, now - keep_ms, keep_count, limit, now, keep_ms)
-  forget_known(K, 2 * gone + 10, now)
+  forget_old(tonumber(ARGV[2]), tonumber(ARGV[3]))
 end
 publish_events(K, events, ARGV[4])
 announce(K, ARGV[1], ended)

@@ -1,8 +1,9 @@
 -- Reserves jobs for a worker: the most urgent priority first, and within one the oldest; each gets a token. Due jobs are
 -- promoted as far as there is room for them. Jobs with limits are taken only if all their limits admit them.
--- INCLUDE: _due _budget _lanes _limits _unique _ready _work _bodies _turns _lines
+-- INCLUDE: _due _budget _work _bodies _lines
+-- INCLUDE-LATE: _limits _unique _ready _priorities
 -- KEYS: token paused due
--- KEYS-EACH: ready bodies ordered priorities since running records crashes lanes limited uniques expiring
+-- KEYS-EACH: ready bodies ordered priorities running records crashes lanes limited uniques expiring
 -- ARGV: worker, want, then the queue names in the order in which they are to be asked
 -- Returns: {now, next due time of any queue (ms, 0 if none; now if there was more to do than one call may), names of paused
 --          job types, one a line, then for each job: queue index (from 0), id, token, body, record or '', facts}; facts is
@@ -50,7 +51,7 @@ local function reserve(k, index, ids, bodies)
   local beside = redis.call('EXISTS', k.lanes, k.expiring, k.uniques) > 0
   local lanes = beside and redis.call('HMGET', k.lanes, unpack(ids)) or {}
   local expires = beside and redis.call('ZMSCORE', k.expiring, unpack(ids)) or {}
-  if beside then free_keys(k, ids, 'started') end
+  if beside then late().free_keys(k, ids, 'started') end
   local strange = string.find(table.concat(ids), '[^\33-\126]')
   local stamp = string.format('-%.0f', now) -- a count may be lost and given again
   local by = '|' .. worker .. '|0' -- `begin` says since when it runs
@@ -67,117 +68,11 @@ local function reserve(k, index, ids, bodies)
   left = left - #ids
 end
 
--- Two lines of jobs as one: after every `gap` of the first (`before` of them to begin with) comes one of the second.
-local function interleaved(first, second, before, gap)
-  if #second == 0 then return first end
-  local merged, at = {}, 1
-  for i, each in ipairs(first) do
-    if i == before + 1 + gap * (at - 1) and second[at] then
-      merged[#merged + 1] = second[at]
-      at = at + 1
-    end
-    merged[#merged + 1] = each
-  end
-  for i = at, #second do merged[#merged + 1] = second[i] end
-  return merged
-end
-
--- The first priority that waits in a queue and may go, or (last) the last one; nil if nothing may. Then whether there are
--- lanes of that priority, and whether there are other jobs of it.
-local function priority_of(k, last)
-  local lanes = may_try_lanes() and priority_in(sub(k, 'turns'), last) or nil
-  local lines = priority_in(k.ordered, last)
-  if redis.call('EXISTS', k.ready) == 1 and (not lines or (lines < 0) == last) then lines = 0 end
-  if lanes and lines and lanes ~= lines then
-    if (lanes < lines) == last then lanes = nil else lines = nil end
-  end
-  return lanes or lines, lanes ~= nil, lines ~= nil
-end
-
-local function take_from_lines(k, priority, n, taken)
-  local ids, bodies = take_ordered(k, priority, n)
-  if priority ~= 0 or #ids == n then return ids, bodies end
-  local more, theirs = take_listed(k, n - #ids, taken)
-  append(ids, more)
-  append(bodies, theirs)
-  return ids, bodies
-end
-
--- Takes at most n jobs of a priority that lanes and others have. They share: neither keeps the other waiting.
-local function take_from_both(k, queue, priority, n, taken)
-  local half = math.floor(n / 2)
-  if n % 2 == 1 then half = half + redis.call('INCR', sub(k, 'ties')) % 2 end
-  local ids, bodies = take_from_lanes(k, queue, priority, half, exact)
-  for _, id in ipairs(ids) do taken[id] = true end -- an old entry in the list is not it
-  local more, theirs = take_from_lines(k, priority, n - #ids, taken)
-  if #ids == half and #more < n - half then
-    local rest, of_rest = take_from_lanes(k, queue, priority, n - #ids - #more, exact)
-    append(ids, rest)
-    append(bodies, of_rest)
-  end
-  return interleaved(ids, more, 1, 1), interleaved(bodies, theirs, 1, 1)
-end
-
--- Takes at most n jobs of a priority; `lanes` and `lines` say who has some.
-local function take(k, queue, n, priority, lanes, lines, taken)
-  local ids, bodies
-  if n < 1 then
-    return {}, {}
-  elseif lanes and lines then
-    ids, bodies = take_from_both(k, queue, priority, n, taken)
-  elseif lanes then
-    ids, bodies = take_from_lanes(k, queue, priority, n, exact)
-  else
-    ids, bodies = take_from_lines(k, priority, n, taken)
-  end
-  for _, id in ipairs(ids) do taken[id] = true end
-  return ids, bodies
-end
-
--- Takes at most n jobs: of the first priority, and for every 15 of them one of the last, as many as are `due`. `since` were
--- started since one of the last priority was. `sure`: what has its turn last is of the last priority that may go. Returns
--- since, and whether one that was due did not come.
-local function take_by_priority(k, index, queue, n, since, due, sure)
-  local taken = {}
-  local first, lanes, lines = priority_of(k, false)
-  if not first then return since, due > 0 end
-  local last, last_lanes, last_lines
-  if due > 0 then last, last_lanes, last_lines = priority_of(k, true) end
-  local same = last == first
-  local ids, bodies = take(k, queue, same and n or n - due, first, lanes, lines, taken)
-  local turns = same and 0 or math.min(due, n - #ids, math.floor((since + #ids) / (STARVE - 1)))
-  local lasts, theirs = take(k, queue, turns, last, last_lanes, last_lines, taken)
-  if #ids + #lasts > 0 then
-    local before = STARVE - 1 - since
-    reserve(k, index, interleaved(ids, lasts, before, STARVE - 1), interleaved(bodies, theirs, before, STARVE - 1))
-  end
-  local all_last = same and #ids > 0 and (sure or redis.call('EXISTS', sub(k, 'holds')) == 0)
-  since = all_last and 0 or since + #ids - (STARVE - 1) * #lasts
-  return math.max(0, math.min(STARVE - 1, since)), same or #lasts < turns
-end
-
--- Takes jobs of a queue that has priorities or limits.
-local function serve_by_priority(k, index, queue, limited)
-  local since = tonumber(redis.call('GET', k.since) or '0')
-  local no_last = false -- none of the last priority came that was due
-  -- Which lanes may go shows when they are tried: then those of the last priority are taken when they are due.
-  local mixed = limited and redis.call('EXISTS', k.priorities) == 1
-  while left > 0 and may_go_on() do
-    local before, tries, entries = left, in_vain, dropped
-    local last_first = since >= STARVE - 1 and not no_last -- there may be room for no more than this one
-    local n = last_first and 1 or math.min(left, mixed and not no_last and STARVE - 1 - since or 500)
-    local due = no_last and 0 or math.floor((since + n) / STARVE)
-    if limited and not last_first then refill(k, queue, n, mixed, exact) end
-    if limited and due > 0 then refill_last(k, queue, exact) end
-    since, no_last = take_by_priority(k, index, queue, n, since, due, last_first)
-    no_last = no_last and in_vain == tries -- else there may be another
-    if left == before and in_vain == tries and dropped == entries and not no_last then break end
-  end
-  redis.call('SET', k.since, since)
-end
-
 local function serve(k, index, queue, limited)
-  if limited or redis.call('EXISTS', k.ordered) == 1 then return serve_by_priority(k, index, queue, limited) end
+  if limited or redis.call('EXISTS', k.ordered) == 1 then
+    late().serve_by_priority(k, queue, limited, left, exact, function(ids, bodies) reserve(k, index, ids, bodies) end)
+    return
+  end
   local ids, bodies = take_listed(k, left, {})
   if #ids > 0 then reserve(k, index, ids, bodies) end
 end
@@ -185,7 +80,7 @@ end
 -- Makes as many due jobs wait as there is room for, and a few more.
 local function promote(k, queue)
   local each = redis.call('EXISTS', k.lanes) == 1 and 24 or redis.call('EXISTS', k.priorities) == 1 and 7 or 2
-  promote_due(k, queue, now, can_do(math.min(left, 500) + SPARE, 2 * each))
+  late().promote_due(k, queue, now, can_do(math.min(left, 500) + SPARE, 2 * each))
 end
 
 local function serve_queue(k, index, queue, is_due)
@@ -211,18 +106,18 @@ local names = {}
 for i = 3, #ARGV do names[i - 2] = ARGV[i] end
 local due = #names > 0 and redis.call('ZMSCORE', K.due, unpack(names)) or {}
 local any_paused = redis.call('EXISTS', K.paused) == 1
-local all_paused = any_paused and paused_until(K, '*', now)
+local all_paused = any_paused and late().paused_until(K, '*', now)
 if any_paused then
   local types = {}
   for _, name in ipairs(redis.call('HKEYS', K.paused)) do
-    if string.sub(name, 1, 5) == 'type|' and paused_until(K, name, now) then types[#types + 1] = string.sub(name, 6) end
+    if string.sub(name, 1, 5) == 'type|' and late().paused_until(K, name, now) then types[#types + 1] = string.sub(name, 6) end
   end
   out[3] = table.concat(types, '\n')
 end
 
 local behind = false
 for i, k in ipairs(Q) do
-  if not (any_paused and (all_paused or paused_until(K, names[i], now))) then
+  if not (any_paused and (all_paused or late().paused_until(K, names[i], now))) then
     local more = serve_queue(k, i - 1, names[i], due[i] and tonumber(due[i]) <= now)
     behind = behind or more
   end

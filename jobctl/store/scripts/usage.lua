@@ -1,5 +1,5 @@
 -- Says what limits allow at this moment, how much of them is used, and when the next job may start. Changes nothing.
--- INCLUDE: _limits _lanes _rates
+-- INCLUDE: _due _limits _lanes _rates
 -- ARGV: how many go before the next, buckets
 -- Returns: for each bucket {used, when the next may start (epoch ms; 0: now), what its limit allows ('' if there is no such
 --          limit), until when that was set by hand (epoch ms; 0: until reset; -1: it is the catalog's), by whom}
