@@ -75,6 +75,7 @@ class Producer:
             unique=None if flow is None else flow.unique(payload),
             expires_ms=expires_ms,
             index=indexed.entries(type, job_type.index, payload) if job_type.index else (),
+            index_hidden=job_type.index_hidden,
         )
 
     def _fit(

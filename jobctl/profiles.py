@@ -29,6 +29,7 @@ class Profile:
     name: str
     redis_url: str | None = None
     redis_password_file: str | None = None
+    index_key_file: str | None = None
     namespace: str | None = None
     catalog: str | None = None
     read_only: bool = False
@@ -37,7 +38,7 @@ class Profile:
 
 
 _BOOLEANS = ("read_only", "production", "cluster")
-_PATHS = ("redis_password_file", "catalog")
+_PATHS = ("redis_password_file", "index_key_file", "catalog")
 _KEYS = tuple(field.name for field in fields(Profile) if field.name != "name")
 
 

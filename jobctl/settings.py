@@ -19,6 +19,8 @@ MAX_ID = 120
 RUN_TOKEN = "run"
 """What JOBCTL_TOKEN is under `jobctl run`, where no job is kept that a log line could belong to."""
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
+MIN_INDEX_KEY = 16
+"""Characters of the key of indexes of hidden values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,27 @@ class Settings:
     """Where what was read of a catalog is kept; None: nowhere."""
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
+    secret: str = field(default="", repr=False)
+    secret_file: Path | None = None
+
+    def index_key(self) -> bytes:
+        """The secret key of indexes of values that are hidden; empty if there is none. Raises UsageError for a file
+        that cannot be read, and for a key that can be guessed."""
+        text = self.secret
+        if not text and self.secret_file is not None:
+            text = _read_secret(self.secret_file, "index key file")
+        if text and len(text) < MIN_INDEX_KEY:
+            raise UsageError(
+                f"the index key has {len(text)} characters: it could be guessed",
+                f"use at least {MIN_INDEX_KEY}, such as those of `openssl rand -hex 32`",
+            )
+        return text.encode()
 
     def redis_password(self) -> str | None:
         """The password, read from its file only now. Raises UsageError when the file cannot be read."""
         if self.password is not None or self.password_file is None:
             return self.password
-        try:
-            return self.password_file.read_text().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "not text"
-            raise UsageError(f"cannot read the Redis password file {self.password_file}: {why}") from error
+        return _read_secret(self.password_file, "Redis password file")
 
     def shown_url(self) -> str:
         """The Redis URL for messages; never with a password."""
@@ -75,6 +88,7 @@ class Settings:
             "JOBCTL_CATALOG": str(self.catalog_path.absolute()) if self._has_catalog() else None,
             "JOBCTL_REDIS_URL": self.redis_url or redis_url,
             "JOBCTL_REDIS_PASSWORD": password,
+            "JOBCTL_INDEX_KEY": self.index_key().decode() or None,
             "JOBCTL_NAMESPACE": self.namespace,
             "JOBCTL_PROFILE": self.profile,
             "JOBCTL_STATE_DIR": str(self.state_dir.absolute()),
@@ -128,7 +142,17 @@ def resolve(
         cache_dir=_xdg(env, "XDG_CACHE_HOME", ".cache"),
         password=password,
         password_file=password_file,
+        secret=env.get("JOBCTL_INDEX_KEY", ""),
+        secret_file=Path(named) if (named := env.get("JOBCTL_INDEX_KEY_FILE") or chosen.index_key_file) else None,
     )
+
+
+def _read_secret(path: Path, what: str) -> str:
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not text"
+        raise UsageError(f"cannot read the {what} {path}: {why}") from error
 
 
 def config_dir(environ: Mapping[str, str] | None = None) -> Path:

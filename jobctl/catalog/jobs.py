@@ -93,6 +93,8 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         templating.check(values[kind], (*path, kind), keys, report)
     templating.check(values.get("label"), (*path, "label"), keys, report, job_fields=_LABEL_FIELDS)
     _check_isolation(values, path, report)
+    indexed = _read_index(values, path, keys, report)
+    hidden = {key for key in indexed if any(covers(pattern, key) for pattern in values.get("redact", ()))}
     return JobType(
         name=name,
         handler=handler,
@@ -102,7 +104,8 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         timeout_ms=values.get("timeout", defaults.timeout_ms),
         priority=values.get("priority", defaults.priority),
         label=values.get("label"),
-        index=_read_index(values, path, keys, report),
+        index=tuple(key for key in indexed if key not in hidden),
+        index_hidden=tuple(key for key in indexed if key in hidden),
         redact=_read_redact(values.get("redact", ()), (*path, "redact"), keys, report),
         rate_limit=limits.read_rate_limit(values, path, keys, report),
         concurrency=limits.read_concurrency(values, path, keys, report),
@@ -129,9 +132,7 @@ def _read_index(values: Values, path: Path, keys: frozenset[str] | None, report:
         report.add((*path, "index"), f"expected at most {MAX_INDEXES} keys, found {len(found)}")
     for place, key in enumerate(found):
         first = key.partition(".")[0]
-        if any(covers(pattern, key) for pattern in values.get("redact", ())):
-            report.add((*path, "index", place), f"`{key}` is redacted: its values cannot be looked for", "remove it")
-        elif keys is not None and not any(known == key or known.partition(".")[0] == first for known in keys):
+        if keys is not None and not any(known == key or known.partition(".")[0] == first for known in keys):
             hint = did_you_mean(first, keys) or f"the payload's `properties` are {', '.join(sorted(keys)[:10])}"
             report.add((*path, "index", place), f"the payload has no key `{first}`", hint)
     return found

@@ -109,7 +109,9 @@ class JobType(msgspec.Struct, frozen=True):
     redact: tuple[str, ...] = ()
     """Patterns over payload keys whose values are never shown: see jobctl/redaction.py."""
     index: tuple[str, ...] = ()
-    """Payload keys, joined by dots, by whose values jobs are found."""
+    """Payload keys, joined by dots, by whose values jobs are found; not those of `index_hidden`."""
+    index_hidden: tuple[str, ...] = ()
+    """Those of which `redact` hides the value: kept under a secret key that is not in Redis."""
 
 
 class Queue(msgspec.Struct, frozen=True):

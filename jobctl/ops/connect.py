@@ -65,7 +65,7 @@ def open_store(
         health_check_s=health_check_s,
     )
     rules = unruled if catalog is None else catalog.redacted
-    return Store(client, name, cluster=settings.cluster, rules=rules)
+    return Store(client, name, cluster=settings.cluster, rules=rules, index_key=settings.index_key())
 
 
 def refuse_other_layout(store: Store) -> None:

@@ -60,7 +60,7 @@ def each_found(
     named: dict[str, list[tuple[str, Found]]] = {}
     for asked, job in ((i, job) for i in wanted or () for job in store.jobs.find_all(i, selection.queues)):
         named.setdefault(job.queue, []).append((asked, job))
-    by_key = by_value(store, selection.queues, selection.filter) if wanted is None else None
+    by_key = by_value(store, selection.queues, selection.filter, unredacted=unredacted) if wanted is None else None
     for queue in store.queues.holding(selection.queues, "dead"):
         looked.place = f"dead letters of queue {queue}"
         seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice

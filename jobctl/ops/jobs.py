@@ -138,7 +138,7 @@ def each_found(
                 hits = [hit for hit, _ in select(store, wanted, [job], asked=job_id, unredacted=unredacted)]
                 yield from store.jobs.results(job.queue, hits) if results else hits
         return
-    if (by_key := by_value(store, queues(store, wanted), wanted)) is not None:
+    if (by_key := by_value(store, queues(store, wanted), wanted, unredacted=unredacted)) is not None:
         for queue, ids in by_key.items():
             looked.place = f"indexed jobs of queue {queue}"
             yield from _of_source(store, located(store, queue, ids), wanted, looked, set(), unredacted, results)

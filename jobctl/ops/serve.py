@@ -166,6 +166,7 @@ class _Plan:
             catalog_text=text,
             redis_url=self.url,
             redis_password=settings.redis_password(),
+            index_key=settings.index_key().decode(),
             namespace=settings.namespace,
             cluster=settings.cluster,
             queues=_served(catalog, options.queues),

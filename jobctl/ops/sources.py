@@ -37,17 +37,24 @@ def sources(store: Store, queue: str, state: str, wanted: Filter) -> list[Source
     return [store.jobs.scan(queue, state)]
 
 
-def by_value(store: Store, queues: Sequence[str], wanted: Filter) -> dict[str, list[str]] | None:
+def by_value(
+    store: Store, queues: Sequence[str], wanted: Filter, *, unredacted: bool = False
+) -> dict[str, list[str]] | None:
     """Ids, by queue, of all jobs in any state that may match, from the smallest index of payload values that serves the
     filter. None if none does: one serves where `job:` names types that it is complete for."""
-    return _by_value(store, queues, wanted)[1]
+    return _by_value(store, queues, wanted, unredacted)[1]
 
 
-def _by_value(store: Store, queues: Sequence[str], wanted: Filter) -> tuple[str, dict[str, list[str]] | None]:
+def _by_value(
+    store: Store, queues: Sequence[str], wanted: Filter, unredacted: bool
+) -> tuple[str, dict[str, list[str]] | None]:
     """The same, with the payload's key."""
     if not (wanted.types and wanted.values):
         return "", None
-    found = [(key, store.indexes.find(queues, wanted.types, key, texts)) for key, texts in wanted.values.items()]
+    found = [
+        (key, store.indexes.find(queues, wanted.types, key, texts, unredacted=unredacted))
+        for key, texts in wanted.values.items()
+    ]
     served = [(key, ids) for key, ids in found if ids is not None]
     return min(served, key=lambda one: sum(map(len, one[1].values())), default=("", None))
 
@@ -84,17 +91,20 @@ def explain(
     *,
     ids: Iterable[str] = (),
     by_index: bool = False,
+    unredacted: bool = False,
 ) -> Explained:
-    """How a command finds jobs. `ids` are those that were given; `by_index`: it reads no jobs, the indexes do."""
+    """How a command finds jobs. `ids` are those that were given; `by_index`: it reads no jobs, the indexes do. How many
+    have a value that is hidden is not told: this is no look that is recorded."""
     named, queues = tuple(ids) or wanted.ids, list(queues)
-    key, by_key = ("", None) if named else _by_value(store, queues, wanted)
-    served, reads = [], 0
+    key, by_key = ("", None) if named else _by_value(store, queues, wanted, unredacted)
+    served, reads, told = [], 0, True
     if named:
         served = [f"look-ups by id: {', '.join(map(quoted, named))}"]
     elif by_key is not None:
         reads = sum(map(len, by_key.values()))
         jobs = "1 job is read" if reads == 1 else f"{reads:,} jobs are read"
-        served = [f"the index of args.{key} of {', '.join(wanted.types or ())}: {jobs}"]
+        told = not store.indexes.hides(wanted.types or (), key)
+        served = [f"the index of args.{key} of {', '.join(wanted.types or ())}{f': {jobs}' if told else ''}"]
     else:
         states = tuple(states)
         for queue in queues:
@@ -104,7 +114,10 @@ def explain(
                     served.append(said)
                     reads += read
     return Explained(
-        filter=str(wanted), asks=asks(wanted), served_by=tuple(served) or ("nothing",), reads=None if named else reads
+        filter=str(wanted),
+        asks=asks(wanted),
+        served_by=tuple(served) or ("nothing",),
+        reads=None if named or not told else reads,
     )
 
 

@@ -42,7 +42,7 @@ class Store(Namespace):
 
     def with_client(self, client: redis.Redis) -> Store:
         """The same namespace through another client (other time-outs, a blocking connection)."""
-        other = Store(client, self.namespace, rules=self.rules)
+        other = Store(client, self.namespace, rules=self.rules, index_key=self.index_key)
         other.keys, other.mint, other._seen = self.keys, self.mint, self._seen
         other.origin = self.origin
         topology.bind(client, self.keys.token())

@@ -86,6 +86,7 @@ def explain(ctx: Context, store: Store, selection: Selection, *, by_index: bool 
         selection.states,
         ids=selection.ids,
         by_index=by_index and selection.by_index,
+        unredacted=selection.unredacted,
     )
     return show(ctx, found)
 

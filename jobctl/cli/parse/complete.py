@@ -114,7 +114,7 @@ def filters(ctx: Any, incomplete: str) -> list[str]:
 
 def _indexed(catalog: Catalog) -> Mapping[str, None]:
     """The payload keys that some job type has an index of."""
-    return dict.fromkeys(key for job in catalog.jobs.values() for key in job.index)
+    return dict.fromkeys(key for job in catalog.jobs.values() for key in (*job.index, *job.index_hidden))
 
 
 def counted_by(incomplete: str) -> list[str]:

@@ -46,6 +46,7 @@ class ChildConfig(msgspec.Struct, frozen=True, kw_only=True):
     catalog_text: str | None = None
     redis_url: str
     redis_password: str | None = None
+    index_key: str = ""
     namespace: str | None = None
     cluster: bool = False
     queues: tuple[str, ...] | None = None

@@ -59,7 +59,8 @@ class Worker:
         self._drained_from = 0.0
         namespace = config.namespace or catalog.namespace
         client = connect(config.redis_url, password=config.redis_password, cluster=config.cluster)
-        self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted)
+        index_key = config.index_key.encode()
+        self.store = Store(client, namespace, cluster=config.cluster, rules=catalog.redacted, index_key=index_key)
         self.broker = _broker(catalog, WorkerBroker(client, namespace, self.store))
         self.runtime = prepare(
             catalog,

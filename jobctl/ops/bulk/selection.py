@@ -139,7 +139,8 @@ def matching(store: Store, selection: Selection) -> Iterator[Found]:
     if selection.ids or selection.filter.ids is not None:
         yield from _looked_up(store, selection)
         return
-    if (by_key := by_value(store, selection.queues, selection.filter)) is not None:
+    by_key = by_value(store, selection.queues, selection.filter, unredacted=selection.unredacted)
+    if by_key is not None:
         for batch in (batch for queue, ids in by_key.items() for batch in located(store, queue, ids)):
             fit = [job for job in batch if job.state in selection.states or job.seen_as in selection.states]
             yield from (job for job, _ in select(store, selection.filter, fit, unredacted=selection.unredacted))

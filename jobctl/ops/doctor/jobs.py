@@ -32,7 +32,7 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     yield _dead(store, queues)
     yield _dropped(store, queues, catalog)
     yield _ghosts(store, queues)
-    if catalog is not None and any(job.index for job in catalog.jobs.values()):
+    if catalog is not None and any(job.index or job.index_hidden for job in catalog.jobs.values()):
         yield _indexes(store, catalog)
 
 
@@ -120,9 +120,17 @@ def _ghosts(store: Store, queues: list[str]) -> Check:
 
 def _indexes(store: Store, catalog: Catalog) -> Check:
     """Indexes of payload values that do not serve, or miss jobs: a key was lost, or a producer does not know them."""
-    wanted = set(indexes.declared(catalog))
-    rows = [row for row in indexes.ls(store, catalog) if (row.queue, row.type, row.key) in wanted]
-    bad = [row for row in rows if row.state != "complete" or indexes.holes(store, row)]
+    rows = [row for row in indexes.ls(store, catalog) if row.type in catalog.jobs]
+    for row in rows:
+        if row.state == "stale" and not row.hidden and row.key in catalog.jobs[row.type].index_hidden:
+            command = f"jobctl index drop {row.type} --key {row.key}"
+            found = f"the index of {row.type} on {row.key} is from before its values were redacted: they can be guessed"
+            return Check("indexes", "warn", found, f"`{command}`, then build it again", command=command)
+    locked = [f"{row.type} on {row.key}" for row in rows if row.state == "no key"]
+    if locked:
+        found = f"indexes of redacted values are not used: {listed(locked)}: {indexes.NEEDS_KEY}"
+        return Check("indexes", "warn", found, indexes.GIVE_KEY)
+    bad = [row for row in rows if row.state != "stale" and (row.state != "complete" or indexes.holes(store, row))]
     if bad:
         parts = (f"{row.type} on {row.key} ({'misses jobs' if row.state == 'complete' else row.state})" for row in bad)
         command = f"jobctl index build {bad[0].type}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -39,6 +42,42 @@ def name_of(job_type: str, path: str) -> str:
     return f"{job_type}|{path}"
 
 
+class Place(NamedTuple):
+    """Where an index has its values from: the job type, the payload's key and, of values that are hidden, which secret
+    key it was made with."""
+
+    type: str
+    path: str
+    secret: str = ""
+
+
+_HIDDEN = re.compile(r"hmac:([0-9a-f]{8}):(.*)", re.DOTALL)
+
+
+def place_of(name: str) -> Place:
+    """What an index's name says."""
+    job_type, _, path = name.partition("|")
+    hidden = _HIDDEN.fullmatch(path)
+    return Place(job_type, hidden[2], hidden[1]) if hidden else Place(job_type, path)
+
+
+@lru_cache(maxsize=16)
+def secret_id(secret: bytes) -> str:
+    """What tells secret keys apart, and nothing else of them."""
+    return hmac.digest(secret, b"jobctl: which key", "sha256").hex()[:8]
+
+
+def hidden_name(job_type: str, path: str, secret: bytes) -> str:
+    """The name of an index of values that are hidden. Another secret key makes another index."""
+    return f"{job_type}|hmac:{secret_id(secret)}:{path}"
+
+
+def hidden_digest(name: str, text: str, secret: bytes) -> str:
+    """32 bits of a value that say nothing of it to who has not the secret key, and that are others in other indexes."""
+    found = hmac.digest(secret, f"{name}\0{text}".encode("utf-8", "surrogatepass"), "sha256")
+    return str(int.from_bytes(found[:4]))
+
+
 def digest(text: str) -> str:
     """32 bits of a value. Who looks for a value checks the jobs that he finds, so that a few which have another value
     do no harm; and a producer takes a third of a microsecond for it."""
@@ -48,6 +87,14 @@ def digest(text: str) -> str:
 def entries(job_type: str, paths: Iterable[str], payload: Any) -> Entries:
     """What the indexes of a type have of a job. Only scalars are indexed; 42 and "42" are the same."""
     return tuple([(name_of(job_type, path), _digest_at(payload, path)) for path in paths])
+
+
+def hidden_entries(job_type: str, paths: Iterable[str], payload: Any, secret: bytes) -> Entries:
+    """The same of values that are hidden; nothing without a secret key."""
+    if not secret:
+        return ()
+    found = [(hidden_name(job_type, path, secret), _text_at(payload, path)) for path in paths]
+    return tuple((name, "" if text is None else hidden_digest(name, text, secret)) for name, text in found)
 
 
 class Untaken(NamedTuple):
@@ -64,11 +111,17 @@ def encoded(entries: Entries) -> bytes:
 
 
 def _digest_at(payload: Any, path: str) -> str:
+    text = _text_at(payload, path)
+    return "" if text is None else digest(text)
+
+
+def _text_at(payload: Any, path: str) -> str | None:
+    """A scalar as text; None if there is none at the key."""
     value = payload.get(path, ABSENT) if type(payload) is dict else ABSENT  # what most are, at once
     if value is ABSENT:
         value = dig(payload, path)
     if type(value) is str or type(value) is int:
-        return digest(str(value))
+        return str(value)
     if value is ABSENT or isinstance(value, Mapping | list | tuple):
-        return ""
-    return digest(as_text(value))
+        return None
+    return as_text(value)

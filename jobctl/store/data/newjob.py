@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
+from msgspec.structs import replace
 
 from jobctl import clock, redaction
 from jobctl.errors import Conflict, Refused
 from jobctl.store.data import codec, ids
-from jobctl.store.data.indexed import Entries
+from jobctl.store.data.indexed import Entries, hidden_entries
 from jobctl.store.data.records import Event, Job
 
 
@@ -78,7 +79,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     `encoded` is the payload as JSON, where the caller has it already: it is then not encoded again; `message` is the
     whole body, of a caller that has even that. `lane` names the limits that hold for it; `expires_ms` counts from
     enqueue, on Redis's clock. `redact` holds the patterns of what is hidden of the payload wherever it is shown.
-    `named`: the producer chose the id, which is remembered for longer. `index` are its entries in indexes.
+    `named`: the producer chose the id, which is remembered for longer. `index` are its entries in indexes;
+    `index_hidden` are the payload's keys of those whose values are hidden.
     """
 
     id: str
@@ -98,9 +100,13 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     redact: redaction.Patterns = ()
     named: bool = False
     index: Entries = ()
+    index_hidden: tuple[str, ...] = ()
 
-    def extra(self) -> bytes:
-        """What is stored beside the job, as _enqueue.lua reads it."""
+    def extra(self, secret: bytes = b"") -> bytes:
+        """What is stored beside the job, as _enqueue.lua reads it. `secret` is the key for values that are hidden."""
+        if self.index_hidden:
+            index = self.index + hidden_entries(self.type, self.index_hidden, self.payload, secret)
+            return replace(self, index=index, index_hidden=()).extra()
         if not (self.lane or self.named or self.index) and self.unique is None and self.expires_ms is None:
             return b""
         unique = None if self.unique is None else _claim(self.unique, self)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jobctl.errors import RedisFull
+from jobctl.redaction import covers
 from jobctl.store.data import ids
-from jobctl.store.data.indexed import Untaken, digest, encoded, name_of
+from jobctl.store.data.indexed import (
+    Place,
+    Untaken,
+    digest,
+    encoded,
+    hidden_digest,
+    hidden_name,
+    name_of,
+    place_of,
+    secret_id,
+)
 from jobctl.store.nouns import untaken as waiting
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
@@ -32,12 +43,8 @@ class Index(msgspec.Struct, frozen=True):
     building: bool
 
     @property
-    def type(self) -> str:
-        return self.name.partition("|")[0]
-
-    @property
-    def key(self) -> str:
-        return self.name.partition("|")[2]
+    def place(self) -> Place:
+        return place_of(self.name)
 
 
 class Indexes:
@@ -50,7 +57,7 @@ class Indexes:
         """The indexes of a queue."""
         client, keys = self._store.client, self._store.keys
         with mapping():
-            names = sorted(ids.read(raw) for raw in client.smembers(keys.index(queue)))
+            names = self.names(queue)
             pipe = client.pipeline(transaction=False)
             for name in names:
                 pipe.zcard(keys.indexed(queue, name)).zmscore(keys.indexed(queue, name), [COMPLETE, BUILDING])
@@ -71,25 +78,48 @@ class Indexes:
             there = pipe.execute() if queues else []
         return [queue for queue, one in zip(queues, there, strict=True) if one]
 
-    def keys_by_type(self, queue: str) -> dict[str, list[str]]:
-        """The keys of payloads that a queue's indexes hold, by job type."""
+    def names(self, queue: str) -> list[str]:
+        """The names of a queue's indexes."""
         with mapping():
-            names = [ids.read(raw) for raw in self._store.client.smembers(self._store.keys.index(queue))]
-        found: dict[str, list[str]] = {}
-        for job_type, _, key in (name.partition("|") for name in sorted(names)):
-            found.setdefault(job_type, []).append(key)
-        return found
+            return sorted(ids.read(raw) for raw in self._store.client.smembers(self._store.keys.index(queue)))
+
+    def by_type(self, queue: str) -> dict[str, waiting.Known]:
+        """What a queue's indexes hold of payloads, by job type: as far as this process may make entries. Those of
+        values that are hidden need the secret key, and the others must not have them."""
+        known: dict[str, waiting.Known] = {}
+        for job_type, path, secret in map(place_of, self.names(queue)):
+            mine = known.setdefault(job_type, waiting.Known([], [], self._store.index_key))
+            if not secret and not self._hides(job_type, path):
+                mine.paths.append(path)
+            elif secret and self._store.index_key and secret == secret_id(self._store.index_key):
+                mine.hidden.append(path)
+        return known
+
+    def hides(self, types: Iterable[str], path: str) -> bool:
+        """Whether the values at a key of one of these types are hidden."""
+        return any(self._hides(job_type, path) for job_type in types)
+
+    def _hides(self, job_type: str, path: str) -> bool:
+        return any(covers(pattern, path) for pattern in self._store.rules(job_type))
 
     def find(
-        self, queues: Sequence[str], types: Sequence[str], path: str, values: Sequence[str]
+        self, queues: Sequence[str], types: Sequence[str], path: str, values: Sequence[str], *, unredacted: bool = False
     ) -> dict[str, list[str]] | None:
         """Ids, by queue, of all jobs of these types that may have one of the values (texts) at a key. None if a type
         has no index on it, or one that is not complete, or if too many jobs are still to be taken in. The ids are to be
         looked at: digests may be equal by chance, and what is not taken in yet is there whatever its value is.
 
-        A type is in one queue: where it has no index at all, it has no jobs.
+        A type is in one queue: where it has no index at all, it has no jobs. Who may not see a value cannot ask for it
+        here either: `unredacted` says that he may.
         """
-        names = [name_of(job_type, path) for job_type in types]
+        secret = self._store.index_key
+        hidden = {job_type for job_type in types if self._hides(job_type, path)}
+        if hidden and not (unredacted and secret):
+            return None
+        digests = {name_of(one, path): [digest(value) for value in values] for one in types if one not in hidden}
+        for name in (hidden_name(one, path, secret) for one in hidden):
+            digests[name] = [hidden_digest(name, value, secret) for value in values]
+        names = list(digests)
         there = self._there(queues, names)
         if {name for _, name in there} != set(names):
             return None
@@ -100,18 +130,17 @@ class Indexes:
             if untaken is None:
                 return None
             found[queue] = dict.fromkeys(untaken)
-        digests, keys = [digest(value) for value in values], self._store.keys
-        pipe = self._store.client.pipeline(transaction=False)
+        keys, pipe = self._store.keys, self._store.client.pipeline(transaction=False)
         for queue, name in there:
             pipe.zscore(keys.indexed(queue, name), COMPLETE)
-            for one in digests:
+            for one in digests[name]:
                 pipe.zrangebyscore(keys.indexed(queue, name), one, one)
         with mapping():
             got = iter(pipe.execute())
-        for queue, _ in there:
+        for queue, name in there:
             if next(got) is None:
                 return None
-            found[queue].update((ids.read(raw), None) for _ in digests for raw in next(got))
+            found[queue].update((ids.read(raw), None) for _ in digests[name] for raw in next(got))
         return {queue: list(job_ids) for queue, job_ids in found.items()}
 
     def _there(self, queues: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
@@ -139,9 +168,9 @@ class Indexes:
 
     def take_messages(self, queue: str, messages: Sequence[tuple[str, Body]]) -> None:
         """Add jobs that stock producers wrote, given with their ids, to the indexes of their types."""
-        if not (messages and (keys := self.keys_by_type(queue))):
+        if not (messages and (known := self.by_type(queue))):
             return
-        rows = [waiting.of_payload(job_id, body.actor_name, body.payload, keys) for job_id, body in messages]
+        rows = [waiting.of_payload(job_id, body.actor_name, body.payload, known) for job_id, body in messages]
         try:
             self.add(queue, rows)
         except RedisFull:
@@ -149,9 +178,16 @@ class Indexes:
 
     def lose(self, queue: str, types: Collection[str]) -> None:
         """Jobs of these types cannot be added: their indexes are not complete any more."""
-        for job_type, keys in self.keys_by_type(queue).items():
-            for key in keys if job_type in types else ():
-                self._store.run("index_mark", queue, name_of(job_type, key), "lose")
+        for name in self.names(queue):
+            if place_of(name).type in types:
+                self._store.run("index_mark", queue, name, "lose")
+
+    def lose_shown(self, queue: str) -> None:
+        """Indexes of values that the catalog hides now serve nobody: nothing is added to them any more."""
+        for name in self.names(queue):
+            job_type, path, secret = place_of(name)
+            if not secret and self._hides(job_type, path):
+                self._store.run("index_mark", queue, name, "lose")
 
     def end(self, queue: str, name: str) -> bool:
         """The build has seen every job. False if the index has a hole by now, and does not serve."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from jobctl.store.data import ids
 from jobctl.store.data.indexed import Untaken
 from jobctl.store.nouns.indexes import Indexes
 from jobctl.store.nouns.jobs import Jobs
-from jobctl.store.nouns.untaken import LEFT, PAGE, TAKEN, behind, foreign, of_body, taken
+from jobctl.store.nouns.untaken import LEFT, PAGE, TAKEN, Known, behind, foreign, of_body, taken
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 def take_in(store: Namespace, queue: str) -> Iterator[None]:
     """Take in all that came without entries, PAGE jobs a step. Safe to break off, and to do twice at once."""
     indexes, jobs = Indexes(store), Jobs(store)
-    if not (keys_by_type := indexes.keys_by_type(queue)):
+    if not (known := indexes.by_type(queue)):
         return
+    indexes.lose_shown(queue)
     if (goal := _goal(store, queue)) is not None:
         store.run("index_taken", queue, goal, "begin")
         for page in behind(store, queue, taken(store, queue)):
             if own := foreign(page):
-                _add(indexes, queue, jobs.locate(queue, own), keys_by_type)
+                _add(indexes, queue, jobs.locate(queue, own), known)
             yield
         store.run("index_taken", queue, goal, "end")
     for some in _left(store, queue):
-        _add(indexes, queue, jobs.locate(queue, some), keys_by_type, gone=some)
+        _add(indexes, queue, jobs.locate(queue, some), known, gone=some)
         yield
 
 
@@ -64,10 +65,10 @@ def _add(
     indexes: Indexes,
     queue: str,
     found: Sequence[Found],
-    keys_by_type: dict[str, list[str]],
+    known: Mapping[str, Known],
     gone: Sequence[str] = (),
 ) -> None:
     """Add jobs to their indexes; those of `gone` that are not among them are no longer left to be added."""
-    rows = [of_body(job.body, keys_by_type, job.id) for job in found]
+    rows = [of_body(job.body, known, job.id) for job in found]
     there = {job.id for job in found}
     indexes.add(queue, [*rows, *(Untaken(job_id, "", ()) for job_id in gone if job_id not in there)])

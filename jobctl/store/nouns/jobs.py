@@ -67,7 +67,10 @@ class Jobs:
     def _enqueue_all(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[Enqueued]:
         """What became of each job of one queue, in their order."""
         types = "\n".join({job.type for job in jobs})
-        rows = [(job.id, job.body(now), str(job.priority), job.due(), job.extra(), plain(job.type)) for job in jobs]
+        secret = self._store.index_key
+        rows = [
+            (job.id, job.body(now), str(job.priority), job.due(), job.extra(secret), plain(job.type)) for job in jobs
+        ]
         for start, count, values in steps.walk(self._store, Rows("enqueue", queue, (queue, types), rows)):
             unusual = list(said([count, *values]))
             done = [Enqueued(job) for job in jobs[start : start + count]]

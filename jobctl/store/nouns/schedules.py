@@ -114,11 +114,11 @@ class Schedules:
 
     def tick(self, tick: Tick) -> Ticked:
         """Take one tick."""
-        return _ticked(tick, self._store.run("tick", tick.job.queue, *_arguments(tick)))
+        return _ticked(tick, self._store.run("tick", tick.job.queue, *_arguments(tick, self._store.index_key)))
 
     def tick_all(self, ticks: Sequence[Tick]) -> list[Ticked]:
         """Take several ticks in one round trip, each in a step of its own."""
-        calls = [self._store.call("tick", tick.job.queue, *_arguments(tick)) for tick in ticks]
+        calls = [self._store.call("tick", tick.job.queue, *_arguments(tick, self._store.index_key)) for tick in ticks]
         return [_ticked(tick, reply) for tick, reply in zip(ticks, self._store.run_many(calls), strict=True)]
 
     def let_pass(self, schedule: str, ticks: Sequence[int], next_ms: int, what: str, why: str) -> int:
@@ -218,11 +218,12 @@ class Schedules:
             return bool(pipe.execute()[0])
 
 
-def _arguments(tick: Tick) -> tuple[Argument, ...]:
-    """What tick.lua is given."""
+def _arguments(tick: Tick, secret: bytes) -> tuple[Argument, ...]:
+    """What tick.lua is given; `secret` is the key of indexes of hidden values."""
     job = tick.job
     head = (tick.schedule, tick.at_ms, tick.next_ms, tick.how, "look" if tick.look else "", tick.why)
-    return (*head, job.queue, job.id, job.body(clock.now_ms()), job.priority, job.due(), job.extra(), plain(job.type))
+    extra = job.extra(secret)
+    return (*head, job.queue, job.id, job.body(clock.now_ms()), job.priority, job.due(), extra, plain(job.type))
 
 
 def _ticked(tick: Tick, reply: Sequence[Any]) -> Ticked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -15,7 +15,7 @@ from jobctl.store.data.found import Found
 from jobctl.store.data.indexed import encoded
 from jobctl.store.nouns.dead import GroupInfo
 from jobctl.store.nouns.indexes import Indexes
-from jobctl.store.nouns.untaken import of_body
+from jobctl.store.nouns.untaken import Known, of_body
 from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
@@ -75,7 +75,7 @@ class Stock:
             bodies = client.hmget(keys.stock_delayed_bodies(queue), found) if found else []
         if not found:
             return Taken(0)
-        known = Indexes(self._store).keys_by_type(queue)
+        known = Indexes(self._store).by_type(queue)
         rows = [
             (i, _eta(body), _alias(ids.read(i), body), *_indexed(body, known))
             for i, body in zip(found, bodies, strict=True)
@@ -110,7 +110,7 @@ class Stock:
         own = [(stock_id, letter) for stock_id, letter in read if judges(letter.name)]
         taken = 0
         if own:
-            known = Indexes(self._store).keys_by_type(queue)
+            known = Indexes(self._store).by_type(queue)
             rows = [(stock_id, *_row(letter), *_indexed(letter.body, known)) for stock_id, letter in own]
             taken = sum(steps.each(self._store, Rows("intake_dead", queue, (queue,), rows)))
         return Taken(taken, len(read) - len(own), len(read) == limit)
@@ -186,7 +186,7 @@ def _row(letter: Letter) -> tuple[str | bytes | int, ...]:
     return (letter.id, letter.body, record, letter.record.group or "", info, letter.died_ms, lived, trace, alias)
 
 
-def _indexed(data: bytes | None, known: dict[str, list[str]]) -> tuple[str, bytes]:
+def _indexed(data: bytes | None, known: Mapping[str, Known]) -> tuple[str, bytes]:
     """A message's type and its entries in indexes, as a script takes them."""
     one = of_body(data or b"", known, "")
     return one.type, encoded(one.entries)

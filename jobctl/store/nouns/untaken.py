@@ -8,11 +8,11 @@ at them himself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from jobctl.store.data import codec, ids
-from jobctl.store.data.indexed import Untaken, entries
+from jobctl.store.data.indexed import Untaken, entries, hidden_entries
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -25,6 +25,14 @@ MOST = 20_000
 WALKED = 200_000
 """The same for entries of the list."""
 PAGE = 500
+
+
+class Known(NamedTuple):
+    """What is indexed of a job type's payloads: keys, and keys of hidden values, with the secret key for these."""
+
+    paths: list[str]
+    hidden: list[str]
+    secret: bytes
 
 
 def keys(store: Namespace, queue: str) -> list[str]:
@@ -90,15 +98,19 @@ def behind(store: Namespace, queue: str, taken: bytes | None) -> Iterator[list[b
         start += size
 
 
-def of_body(data: bytes, keys_by_type: dict[str, list[str]], job_id: str) -> Untaken:
+def of_body(data: bytes, known: Mapping[str, Known], job_id: str) -> Untaken:
     """A job as its body says what it is; one that cannot be read has nothing to be found by."""
     try:
         body = codec.decode_body(data)
     except ValueError:
         return Untaken(job_id, "", ())
-    return of_payload(job_id, body.actor_name, body.payload, keys_by_type)
+    return of_payload(job_id, body.actor_name, body.payload, known)
 
 
-def of_payload(job_id: str, job_type: str, payload: object, keys_by_type: dict[str, list[str]]) -> Untaken:
+def of_payload(job_id: str, job_type: str, payload: object, known: Mapping[str, Known]) -> Untaken:
     """A job as the indexes of its queue have it."""
-    return Untaken(job_id, job_type, entries(job_type, keys_by_type.get(job_type, ()), payload))
+    mine = known.get(job_type)
+    if mine is None:
+        return Untaken(job_id, job_type, ())
+    hidden = hidden_entries(job_type, mine.hidden, payload, mine.secret)
+    return Untaken(job_id, job_type, entries(job_type, mine.paths, payload) + hidden)

@@ -81,11 +81,26 @@ local function leave_foreign(k, ids)
   leave_out(k, foreign)
 end
 
+local known_serving = {}
+
+-- Those of them that serve, or will.
+local function serving_names(k)
+  local names = known_serving[k.index]
+  if names then return names end
+  names = {}
+  for _, name in ipairs(index_names(k)) do
+    local marks = redis.call('ZMSCORE', k.index .. ':' .. name, COMPLETE, BUILDING)
+    if marks[1] or marks[2] then names[#names + 1] = name end
+  end
+  known_serving[k.index] = names
+  return names
+end
+
 -- Gathers what is to be written of a job that came without its entries; one that has none of an index of its type (whoever
 -- takes it in does not know it) goes to `left`. Returns whether all are there. O(#indexes).
 local function take_values(k, rows_by_name, left, id, job_type, entries)
   local whole = true
-  for _, name in ipairs(index_names(k)) do
+  for _, name in ipairs(serving_names(k)) do
     local of_type = string.sub(name, 1, #job_type + 1) == job_type .. '|'
     if of_type and not string.find(entries, '"' .. name .. '"', 1, true) then whole = false end
   end
@@ -98,14 +113,12 @@ end
 -- of an index of their type: their producer works with another catalog. `job_at(i)` is the i-th job's id, and what stands
 -- beside it. An index that is not complete anyway does not matter. O(#jobs) for each index of the types.
 local function leave_unknown(k, types, count, job_at)
-  local names = index_names(k)
+  local names = #index_names(k) > 0 and serving_names(k) or {}
   if #names == 0 then return end
   local lines, left = '\n' .. types .. '\n', {}
   for _, name in ipairs(names) do
-    local key, wanted = k.index .. ':' .. name, '"' .. name .. '"'
-    local marks = string.find(lines, '\n' .. string.match(name, '^[^|]*') .. '\n', 1, true)
-      and redis.call('ZMSCORE', key, COMPLETE, BUILDING) or {}
-    if marks[1] or marks[2] then
+    local wanted = '"' .. name .. '"'
+    if string.find(lines, '\n' .. string.match(name, '^[^|]*') .. '\n', 1, true) then
       local ids = {}
       for i = 1, count do
         local id, extra = job_at(i)

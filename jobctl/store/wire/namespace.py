@@ -26,9 +26,16 @@ class Namespace:
     """
 
     def __init__(
-        self, client: redis.Redis, namespace: str, *, cluster: bool = False, rules: redaction.Rules = redaction.unruled
+        self,
+        client: redis.Redis,
+        namespace: str,
+        *,
+        cluster: bool = False,
+        rules: redaction.Rules = redaction.unruled,
+        index_key: bytes = b"",
     ) -> None:
-        """`rules` knows what a catalog hides of a type's payloads; bodies that say it themselves need none."""
+        """`rules` knows what a catalog hides of a type's payloads; bodies that say it themselves need none. `index_key`
+        is the secret key of indexes of values that are hidden; without it, there are none."""
         self.connection: Any = client
         """The client itself. Nothing was looked at yet: `client` is for commands."""
         self.namespace = namespace
@@ -37,6 +44,7 @@ class Namespace:
             topology.bind(client, self.keys.token())
         self.mint = Mint()
         self.rules = rules
+        self.index_key = index_key
         self.origin = NOBODY
         self._seen = False
         self._runner = Runner(client)

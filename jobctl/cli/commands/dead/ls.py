@@ -32,7 +32,7 @@ def ls(
     from jobctl.ops.jobs import Looked
 
     listing.check_by(by)
-    (store, selection), looked = open_selection(ctx, terms, groups), Looked()
+    (store, selection), looked = open_selection(ctx, terms, groups, unredacted=unredacted), Looked()
     if explain:
         return show_explained(ctx, store, selection)
     stock = take_in(ctx, store, selection)

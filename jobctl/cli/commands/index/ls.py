@@ -12,7 +12,8 @@ def ls(ctx: Context) -> None:
     """List the indexes of payload values, and whether each is complete.
 
     Only a complete index serves filters. `incomplete`: there may be jobs that it does not have; `none`: nothing was
-    indexed yet; `stale`: the catalog does not have it any more.
+    indexed yet; `stale`: the catalog does not have it any more; `no key`: its values are redacted, and the secret
+    key that it is made with is not here (JOBCTL_INDEX_KEY_FILE).
 
     Example: jobctl index ls
     """

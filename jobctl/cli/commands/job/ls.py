@@ -36,7 +36,7 @@ def ls(
     wanted, looked = parse(filters or ()), jobs.Looked()
     store = ctx.store(retries=2)
     if explain:
-        return show(ctx, explained(store, wanted, jobs.queues(store, wanted), STATES))
+        return show(ctx, explained(store, wanted, jobs.queues(store, wanted), STATES, unredacted=unredacted))
     if unredacted:
         audit(ctx, store, "job ls", filters or ())
     empty = "no jobs match" if filters else "no jobs"
