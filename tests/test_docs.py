@@ -235,6 +235,7 @@ SECTIONS: Mapping[str, Any] = {
     "Concurrency": table.CONCURRENCY.mapping,
     "Unique jobs": table.UNIQUE,
     "`schedules.NAME`": table.SCHEDULE,
+    "Hooks": table.HOOK.mapping,
     "`alerts.NAME`": table.ALERT,
     "`worker`": table.WORKER,
     "`worker.middleware`": table.MIDDLEWARE.mapping,

@@ -13,7 +13,7 @@ from jobctl.store.data.newjob import NewJob, Unique
 from jobctl.store.nouns.logs import Batch, LogLine
 from jobctl.store.nouns.progress import Reached, Told
 from jobctl.store.nouns.schedules import Tick
-from jobctl.store.nouns.settle import Ended
+from jobctl.store.nouns.settle import Ended, Reserved
 from jobctl.store.wire import steps
 
 
@@ -54,6 +54,43 @@ def tick(world: World) -> Iterator[None]:
     at = clock.now_ms()
     yield
     world.store.schedules.tick(Tick("s", at, at + 60_000, burdened(job_id)))
+
+
+@case("complete", "with hooks, of 100 types to as many queues")
+def complete_hooked(world: World) -> Iterator[None]:
+    jobs = _hooked(world, "completed")
+    yield
+    world.end("complete", jobs)
+
+
+@case("bury", "with hooks, of 100 types to as many queues")
+def bury_hooked(world: World) -> Iterator[None]:
+    jobs = _hooked(world, "dead")
+    yield
+    world.end("bury", jobs, trace=20)
+
+
+def _hooked(world: World, event: str) -> list[Reserved]:
+    """Running jobs of 100 types, each with a hook in a queue of its own."""
+    spec = {f"hooked{n} {event}": f'hooks{n} 5 told{n} ["secret"]' for n in range(100)}
+    world.store.client.hset(world.store.keys.hooks(), mapping=spec)
+    jobs = [
+        NewJob(id=i, type=f"hooked{n % 100}", queue=QUEUE, payload={"n": n}, priority=-1000)
+        for n, i in enumerate(world.names(MANY))
+    ]
+    world.store.jobs.enqueue(jobs)
+    found: list[Reserved] = []
+    while len(found) < MANY:
+        found += world.store.settle.fetch("w", [QUEUE], MANY - len(found)).jobs
+    return found
+
+
+@case("fill", "payloads of 10 KB")
+def fill(world: World) -> Iterator[None]:
+    jobs = world.plain()
+    yield
+    world.store.settle.fill(QUEUE, [(job.id, job.token, b"x" * 10_000) for job in jobs])
+    world.end("complete", jobs)
 
 
 @case("complete", "three buckets, a unique key and an expiry each")

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from jobctl.catalog import limits, templating
+from jobctl.catalog.hooks import read_hooks
 from jobctl.catalog.kinds import KINDS
 from jobctl.catalog.kinds.base import Spec
 from jobctl.catalog.kinds.python import PythonSpec
@@ -113,6 +114,7 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         expires_ms=limits.read_expires(values, path, report),
         isolate=values.get("isolate", False),
         memory_bytes=values.get("memory"),
+        hooks=read_hooks(name, values, keys, report),
     )
 
 

@@ -10,6 +10,7 @@ from jobctl.catalog import limits, templating
 from jobctl.catalog.alerts import read_alert
 from jobctl.catalog.exclusions import DateFiles
 from jobctl.catalog.fields import INVALID
+from jobctl.catalog.hooks import check_hooks
 from jobctl.catalog.jobs import Defaults, read_defaults, read_job, read_keep
 from jobctl.catalog.model import DEFAULT_NAMESPACE, Catalog, JobType, MiddlewareSpec, Queue, WorkerSettings
 from jobctl.catalog.problems import CatalogError, Problem
@@ -72,6 +73,7 @@ def _load(text: str, shown: str, path: str) -> Catalog:
 def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
     defaults = read_defaults(values.get("defaults", {}), report)
     jobs = {name: read_job(name, job, defaults, report) for name, job in values.get("jobs", {}).items()}
+    check_hooks(jobs, report)
     built_in = Catalog()
     max_payload = values.get("max_payload", built_in.max_payload_bytes)
     files = DateFiles(Path(path).parent)

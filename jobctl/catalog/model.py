@@ -86,6 +86,13 @@ class Uniqueness(msgspec.Struct, frozen=True):
         return (self.for_ms or 0) if self.on_conflict in ("replace", "extend") else 0
 
 
+class Hook(msgspec.Struct, frozen=True):
+    """The job type to enqueue when a job has ended, and its payload with templates; None: what is known of the job."""
+
+    job: str
+    payload: Mapping[str, Any] | None = None
+
+
 class JobType(msgspec.Struct, frozen=True):
     """An entry under `jobs:`, with the catalog's defaults already applied.
 
@@ -112,6 +119,8 @@ class JobType(msgspec.Struct, frozen=True):
     """Payload keys, joined by dots, by whose values jobs are found; not those of `index_hidden`."""
     index_hidden: tuple[str, ...] = ()
     """Those of which `redact` hides the value: kept under a secret key that is not in Redis."""
+    hooks: Mapping[str, Hook] = {}
+    """By how a job ended: dead, cancelled, completed."""
 
 
 class Queue(msgspec.Struct, frozen=True):

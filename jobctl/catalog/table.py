@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobctl.catalog.alerts import parse_when
 from jobctl.catalog.fields import Boolean, Choice, Integer, NumberOr, Text
+from jobctl.catalog.hooks import EVENTS, HOOK
 from jobctl.catalog.kinds import KINDS
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES
 from jobctl.catalog.readers import (
@@ -158,6 +159,7 @@ JOB = Object(
         "rate_limit": Field(RATE_LIMIT, "How many may start per period."),
         "concurrency": Field(CONCURRENCY, "How many may run at once."),
         "expires": Field(DURATION, "How long a job may take in all, from its enqueue."),
+        **{f"on_{event}": Field(HOOK, f"The job to enqueue when a job is {event}.") for event in EVENTS},
         "isolate": Field(Boolean(), "Whether a `python` job runs in its own process, which can be killed."),
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),

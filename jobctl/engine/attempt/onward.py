@@ -1,4 +1,5 @@
-"""What a message asks to be enqueued after it: Dramatiq's pipelines and callbacks of groups.
+"""What a message asks to be enqueued after it: Dramatiq's pipelines and callbacks of groups. And whether it is the job
+of a hook whose payload could not be made.
 
 It is looked at before the attempt. Were it found afterwards that it cannot be enqueued, the job would have run and what
 was to come next would be lost.
@@ -15,6 +16,8 @@ from jobctl.names import check_queue
 from jobctl.store.data.codec import canonical
 
 MAX_REASON = 300
+HOOK = "jobctl_hook"
+"""The option of a hook's job that has no payload yet."""
 
 
 class _Next(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +34,9 @@ class _Next(msgspec.Struct, forbid_unknown_fields=True):
 
 def problem(options: Mapping[str, Any]) -> str | None:
     """Why what these options ask for cannot be enqueued; None if it can, or if they ask for nothing."""
+    if (hook := options.get(HOOK)) is not None:
+        said = hook.get("problem") if isinstance(hook, dict) else None
+        return str(said or "only `jobctl worker` runs jobs of hooks")[:MAX_REASON]
     for option, given in _messages(options):
         try:
             message = msgspec.convert(given, _Next)

@@ -22,7 +22,7 @@ from jobctl.engine.process.routes import Routes
 from jobctl.engine.process.side import Side
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
-from jobctl.store.nouns.settle import Reserved
+from jobctl.store.nouns.settle import Reserve, Reserved
 from jobctl.store.wire.wakeups import Wakeups
 
 LOOK_S = 1.0
@@ -60,6 +60,7 @@ class Fetcher(threading.Thread):
         side: Side | None = None,
         shared: frozenset[str] = frozenset(),
         lane_aside: Callable[[Reserved], str] = lambda _job: "",
+        reserve: Reserve | None = None,
     ) -> None:
         """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
         queue that has some, what its limits allow; `publish` tells those without a catalog what this one says; `quiet`
@@ -81,6 +82,7 @@ class Fetcher(threading.Thread):
         self._side = side or desk.threads
         self._detour = Detour(shared)
         self._lane_aside = lane_aside
+        self._reserve = reserve or store.settle.fetch
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -195,7 +197,7 @@ class Fetcher(threading.Thread):
         if not names:
             self._to_ask -= 1
             return
-        fetched = self._store.settle.fetch(self._worker, names, room)
+        fetched = self._reserve(self._worker, names, room)
         self._desk.paused_types = fetched.paused_types
         refused = self._desk.take(fetched.jobs, self._side)
         in_the_way = self._put_aside(refused) if refused else 0
@@ -282,6 +284,7 @@ def fetchers(
     limits: Mapping[str, Mapping[str, str]],
     publish: Callable[[], None],
     quiet: Callable[[], bool],
+    reserve: Reserve | None,
 ) -> list[Fetcher]:
     """Those of a process: one for each side that has queues. `connected` makes a connection to block on."""
     made = []
@@ -292,6 +295,6 @@ def fetchers(
         shared = frozenset(queues).intersection(others)
         known = {queue: limits[queue] for queue in queues if queue in limits}
         blocking = store.with_client(connected())
-        place = (worker, queues, desk, committer)
-        made.append(Fetcher(store, blocking, *place, beaten_at, known, publish, quiet, side, shared, routes.lane_aside))
+        place = (worker, queues, desk, committer, beaten_at, known, publish, quiet)
+        made.append(Fetcher(store, blocking, *place, side, shared, routes.lane_aside, reserve))
     return made

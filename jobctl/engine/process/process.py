@@ -16,6 +16,7 @@ from jobctl.catalog.load import load, load_text
 from jobctl.catalog.model import Catalog
 from jobctl.catalog.problems import CatalogError
 from jobctl.engine import logs
+from jobctl.engine.attempt.hooks import Hooked
 from jobctl.engine.attempt.interrupt import Watchdog
 from jobctl.engine.attempt.verdict import given_back
 from jobctl.engine.dramatiq.application import equip
@@ -90,6 +91,7 @@ class Worker:
             limits={queue: found for queue in self.queues if (found := specs(catalog, queue))},
             publish=lambda: self.store.published.publish(catalog, self.queues),
             quiet=(lambda: slots.quiet) if slots else lambda: False,
+            reserve=Hooked(self.store, catalog).fetch if any(job.hooks for job in catalog.jobs.values()) else None,
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()

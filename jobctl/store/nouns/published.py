@@ -14,7 +14,7 @@ from jobctl.store.data import ids
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
-    from jobctl.catalog.model import Catalog
+    from jobctl.catalog.model import Catalog, JobType
     from jobctl.store.wire.namespace import Namespace
 
 _KEEP, _REDACT = "keep|", "redact|"
@@ -54,6 +54,21 @@ class Published:
             changed = {field: new for (field, new), old in zip(said.items(), before, strict=True) if old != new}
             if changed:
                 self._store.writer.hset(key, mapping=changed)
+        self._publish_hooks(catalog, served)
+
+    def _publish_hooks(self, catalog: Catalog, served: set[str]) -> None:
+        """Say what the script that ends a job enqueues then, of the types of these queues; and no longer what was
+        removed from them."""
+        said, key = _hooks(catalog, served), self._store.keys.hooks()
+        names = {_message_name(job) for job in catalog.jobs.values() if job.queue in served}
+        with mapping():
+            before = self._store.client.hgetall(key)
+            changed = {field: text for field, text in said.items() if before.get(field.encode()) != text.encode()}
+            gone = [old for old in before if ids.read(old).partition(" ")[0] in names and ids.read(old) not in said]
+            if changed:
+                self._store.writer.hset(key, mapping=changed)
+            if gone:
+                self._store.client.hdel(key, *gone)
 
     def facts(self) -> Facts:
         """Everything that was published. What cannot be read hides all, or is left out."""
@@ -67,6 +82,23 @@ class Published:
             elif f"{kind}|" == _REDACT:
                 redactions[name] = _hidden(value)
         return Facts(keeps, redactions)
+
+
+def _hooks(catalog: Catalog, served: set[str]) -> dict[str, str]:
+    """By `TYPE EVENT`, as _hooks.lua reads it: queue, priority and name of the job to enqueue, and what is hidden of
+    its payload."""
+    found = {}
+    for job_type in catalog.jobs.values():
+        for event, hook in job_type.hooks.items() if job_type.queue in served else ():
+            target = catalog.jobs[hook.job]
+            redact = f" {msgspec.json.encode(target.redact).decode()}" if target.redact else ""
+            spec = f"{target.queue} {target.priority} {_message_name(target)}{redact}"
+            found[f"{_message_name(job_type)} {event}"] = spec
+    return found
+
+
+def _message_name(job_type: JobType) -> str:
+    return job_type.handler.message_name or job_type.name
 
 
 def _encoded(keep: Keep) -> bytes:

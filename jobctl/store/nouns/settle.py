@@ -103,6 +103,11 @@ class Settle:
         paused = frozenset(reply[2].decode().split("\n")) if reply[2] else _NONE
         return Fetched(reply[0], reply[1], jobs, paused)
 
+    def fill(self, queue: str, jobs: Sequence[tuple[str, str, bytes]]) -> int:
+        """Write the bodies of jobs of hooks, given as (id, token, body); how many are still held by these tokens."""
+        work = Rows("fill", queue, (), jobs)
+        return len(jobs) - len(steps.named(work, steps.run(self._store, [work])[0]))
+
     def begun(self, jobs: Iterable[Begun]) -> list[Rows]:
         """Say since when attempts run, for `steps.run`."""
         by_queue: dict[str, list[tuple[str, str, int, str]]] = {}
@@ -168,6 +173,8 @@ def _requeued(j: Ended) -> tuple[str | bytes | int, ...]:
     return j.id, j.token, j.record, crashed, j.event, j.lane, j.pause_ms, j.expires_ms, j.attempt, begun, j.mark
 
 
+Reserve = Callable[[str, Sequence[str], int], Fetched]
+"""What reserves jobs: a worker, queues, how many."""
 _NONE: frozenset[str] = frozenset()
 
 

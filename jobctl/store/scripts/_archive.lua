@@ -1,17 +1,17 @@
 -- From live jobs to ended ones.
 -- INCLUDE: _budget
--- INCLUDE-LATE: _unique
--- KEYS: bodies archive cancelled uniques expiring
+-- INCLUDE-LATE: _hooks _unique
+-- KEYS: bodies archive cancelled uniques expiring hooks
 
--- Moves live bodies to the archive, where the bodies of all ended jobs are. O(#ids).
+-- Moves live bodies to the archive, where the bodies of all ended jobs are. Returns them. O(#ids).
 local function archive(k, ids)
-  if #ids == 0 then return end
   local bodies = redis.call('HMGET', k.bodies, unpack(ids))
   spend_bytes(bodies, WRITTEN)
   redis.call('HDEL', k.bodies, unpack(ids))
   local fields = {}
   for i, id in ipairs(ids) do fields[2 * i - 1], fields[2 * i] = id, bodies[i] or '' end
   redis.call('HSET', k.archive, unpack(fields))
+  return bodies
 end
 
 -- Adds jobs to a sorted set, all with the same score. O(#ids).
@@ -23,11 +23,13 @@ local function add_scored(key, ids, score)
 end
 
 -- Live jobs end as `event` says (completed, dead, cancelled): they go to the sorted set `key` with a score, hold no unique
--- key and never expire. O(#ids).
+-- key and never expire, and the hooks of their types are enqueued. O(#ids).
 local function end_jobs(k, ids, key, score, event)
-  archive(k, ids)
+  if #ids == 0 then return end
+  local bodies = archive(k, ids)
   add_scored(key, ids, score)
-  if #ids == 0 or redis.call('EXISTS', k.uniques, k.expiring) == 0 then return end
+  if redis.call('EXISTS', k.uniques, k.expiring, k.hooks) == 0 then return end
+  late().enqueue_hooks(k, ids, bodies, event)
   late().free_keys(k, ids, event)
   redis.call('ZREM', k.expiring, unpack(ids))
 end

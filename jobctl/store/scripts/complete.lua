@@ -1,7 +1,7 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record and the result are beside it.
 -- INCLUDE: _budget _settle _archive _tally _stats _events
 -- INCLUDE-LATE: _ended _forget
--- KEYS: crashes results completed lanes uniques expiring
+-- KEYS: crashes results completed lanes uniques expiring hooks
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, the bytes of the largest job ('' if unknown): its body and what is written
 --       beside it; then for each job: id, token, record, event, result ('' for null), mark (see _stats)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
@@ -16,10 +16,10 @@ local HUNDREDTH = 0.01 -- of what `keep` says, if that is less
 local now = time_ms()
 local events, ended = {}, {}
 
--- What a job costs at most; nil if that is not known, as with limits or unique keys.
+-- What a job costs at most; nil if that is not known, as with limits, unique keys or hooks.
 local function cost_of_row()
   local largest = tonumber(ARGV[5])
-  if not largest or redis.call('EXISTS', K.lanes, K.uniques, K.expiring) > 0 then return nil end
+  if not largest or redis.call('EXISTS', K.lanes, K.uniques, K.expiring, K.hooks) > 0 then return nil end
   return ROW + largest * (READ + WRITTEN)
 end
 

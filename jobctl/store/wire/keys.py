@@ -184,7 +184,6 @@ class Keys:
         return self._of("aliases", queue)
 
     def messages(self, queue: str) -> str:
-        """The same the other way round: the message's own id, by its job's."""
         return self._of("messages", queue)
 
     # One of each for the namespace.
@@ -206,7 +205,6 @@ class Keys:
         return self._one("queues")
 
     def stock_queues(self) -> str:
-        """Queues whose dead letters were taken in from stock Dramatiq, and that no worker of jobctl ever served."""
         return self._one("stock_queues")
 
     def due(self) -> str:
@@ -250,7 +248,6 @@ class Keys:
         return self._one("schedules_by_hand")
 
     def renamed(self) -> str:
-        """What schedules were called before, and are called now."""
         return self._one("renamed")
 
     def announced(self) -> str:
@@ -274,6 +271,9 @@ class Keys:
     def alerts(self) -> str:
         return self._one("alerts")
 
+    def hooks(self) -> str:
+        return self._one("hooks")
+
     def once(self) -> str:
         return self._one("once")
 
@@ -294,7 +294,7 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "orders", "cursors", "events", "finished", "control", "audit", "once", "each_running", "published", "catalogs",
-        "followed", "notes", "alerts", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
+        "followed", "notes", "alerts", "hooks", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
     }
 )  # fmt: skip
 """Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

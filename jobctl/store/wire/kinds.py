@@ -15,7 +15,7 @@ _KINDS = {
     "list": "ready stock_delayed wake",
     "hash": "bodies stock_delayed_bodies stock_dead_bodies priorities running cancels progress crashes records archive "
     "attempts traces trace_uses results groups origins aliases messages limits lanes uniques paused notice processes "
-    "orders cursors published dropped ended catalogs followed announced schedules_by_hand renamed notes alerts",
+    "orders cursors published dropped ended catalogs followed announced schedules_by_hand renamed notes alerts hooks",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats stats",
     "set": "queues stock_queues named open_ticks index",
