@@ -60,7 +60,7 @@ class Client:
         For a job that was skipped, the id is that of the job which holds its unique key. Raises errors.Conflict for the
         first whose key is held and which is not to be skipped, once all others are enqueued.
         """
-        done = self._store.jobs.enqueue([self._producer.prepare(type, payload) for payload in payloads])
+        done = self._store.jobs.enqueue(self._producer.prepare_many(type, payloads))
         return [one.require().id for one in done]
 
     def job(self, id: str, queue: str | None = None) -> Job:  # noqa: A002

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from jobctl.catalog import payload as payloads
 from jobctl.catalog.model import MAX_PRIORITY, PRIORITIES, Catalog, JobType
 from jobctl.catalog.units import duration_ms, format_duration
 from jobctl.errors import UsageError
-from jobctl.flow import Flows
+from jobctl.flow import Flow, Flows
 from jobctl.store.data import ids, indexed
 from jobctl.store.data.newjob import NewJob
 
@@ -52,29 +52,68 @@ class Producer:
         -1000 (first) to 1000 or high, normal, low. Raises UsageError for whatever does not fit.
         """
         job_type = payloads.job_type(self.catalog, type)
-        payload, encoded = self._fit(job_type, payload, encoded)
-        job_id = self._id(job_type, id)
         flow = self._flows.of(job_type)
+        payload, encoded = self._fit(job_type, payload, encoded)
+        job_id, named = self._id(job_type, id), id is not None
+        times = self._times(job_type, flow, delay, at, expires)
+        level = job_type.priority if priority is None else read_priority(priority)
+        return self._job(job_type, flow, payload, encoded, job_id, times, level, named=named, parent=parent)
+
+    def prepare_many(self, type: str, given: Iterable[Mapping[str, Any]]) -> list[NewJob]:  # noqa: A002
+        """As `prepare`, for many payloads of one type."""
+        job_type = payloads.job_type(self.catalog, type)
+        flow = self._flows.of(job_type)
+        times = self._times(job_type, flow, None, None, None)
+        fitting = [self._fit(job_type, payload, None) for payload in given]
+        minted = self._mint.many(job_type.queue, len(fitting))
+        return [
+            self._job(job_type, flow, payload, encoded, job_id, times, job_type.priority)
+            for (payload, encoded), job_id in zip(fitting, minted, strict=True)
+        ]
+
+    def _times(
+        self,
+        job_type: JobType,
+        flow: Flow | None,
+        delay: float | str | None,
+        at: datetime | None,
+        expires: float | str | None,
+    ) -> tuple[int | None, int | None, int | None]:
         if flow is not None and flow.delay_ms and delay is None and at is None:
             delay = flow.delay_ms / 1000
-        delay_ms, at_ms, expires_ms = read_times(delay, at, expires, job_type.expires_ms)
+        return read_times(delay, at, expires, job_type.expires_ms)
+
+    def _job(
+        self,
+        job_type: JobType,
+        flow: Flow | None,
+        payload: Mapping[str, Any],
+        encoded: bytes,
+        job_id: str,
+        times: tuple[int | None, int | None, int | None],
+        priority: int,
+        *,
+        named: bool = False,
+        parent: str | None = None,
+    ) -> NewJob:
+        delay_ms, at_ms, expires_ms = times
         return NewJob(
             id=job_id,
-            named=id is not None,
-            type=type,
+            named=named,
+            type=job_type.name,
             queue=job_type.queue,
             payload=payload,
             delay_ms=delay_ms,
             at_ms=at_ms,
-            priority=job_type.priority if priority is None else read_priority(priority),
-            label=self._label(job_type, payload, job_id),
+            priority=priority,
+            label=None if job_type.label is None else self._label(job_type, job_type.label, payload, job_id),
             parent=parent,
             encoded=encoded,
             redact=job_type.redact,
             lane="" if flow is None else flow.lane(payload),
             unique=None if flow is None else flow.unique(payload),
             expires_ms=expires_ms,
-            index=indexed.entries(type, job_type.index, payload) if job_type.index else (),
+            index=indexed.entries(job_type.name, job_type.index, payload) if job_type.index else (),
             index_hidden=job_type.index_hidden,
         )
 
@@ -85,6 +124,7 @@ class Producer:
         fit = self._fits.get(job_type.name)
         if fit is None:
             fit = self._fits[job_type.name] = payloads.validator(job_type).fit
+        encoded = encoded or _encoded(given)
         payloads.check_depth(given, encoded)
         payload = fit(given)
         if encoded is None or payload is not given:
@@ -102,14 +142,12 @@ class Producer:
             raise UsageError(f"invalid id {given[:60]!r}", "use 1 to 120 letters, digits and . _ : @ = + -")
         return given
 
-    def _label(self, job_type: JobType, payload: Mapping[str, Any], job_id: str) -> str | None:
-        if job_type.label is None:
-            return None
+    def _label(self, job_type: JobType, template: str, payload: Mapping[str, Any], job_id: str) -> str:
         from jobctl.catalog import templates
 
         render = self._labels.get(job_type.name)
         if render is None:
-            render = self._labels[job_type.name] = templates.compile_text(job_type.label)
+            render = self._labels[job_type.name] = templates.compile_text(template)
         secrets = redaction.scrubber(job_type.redact, payload)
         try:
             label = render(templates.context(payload, job_id=job_id, job_type=job_type.name))
@@ -117,6 +155,13 @@ class Producer:
             why = scrubbing.scrub(secrets, str(problem))
             raise UsageError(f"the label of `{job_type.name}` cannot be rendered from this payload: {why}") from problem
         return (scrubbing.scrub(secrets, label) or "")[:MAX_LABEL]
+
+
+def _encoded(payload: Mapping[str, Any]) -> bytes | None:
+    try:
+        return msgspec.json.encode(payload)
+    except (TypeError, ValueError, RecursionError):
+        return None  # what is wrong is said once the schema had its say
 
 
 def read_priority(value: int | str) -> int:

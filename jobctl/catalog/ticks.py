@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,7 +42,16 @@ _SOME_TIME = datetime(2024, 1, 1)
 
 def following(schedule: Schedule, tick_ms: int) -> int:
     """The tick after one; after the last one, a moment that nobody lives to see."""
-    return next(ticks(schedule, tick_ms), clock.LAST_MS)
+    bounded = schedule.start_ms is not None or schedule.end_ms is not None or schedule.exclude or schedule.by_hand
+    if schedule.cron is None or bounded:
+        return next(ticks(schedule, tick_ms), clock.LAST_MS)
+    return _after(schedule.cron, schedule.timezone, tick_ms)
+
+
+@lru_cache(maxsize=4096)
+def _after(cron: str, timezone: str, tick_ms: int) -> int:
+    """The same for a cron line alone: many schedules have the same one, and each tick is asked for several times."""
+    return next(_of_cron(cron, _zone(timezone), tick_ms), clock.LAST_MS)
 
 
 def ticks(schedule: Schedule, after_ms: int) -> Iterator[int]:
@@ -175,7 +185,11 @@ def fields(cron: str) -> tuple[str, str]:
 
 def zone_of(schedule: Schedule) -> tzinfo:
     """The time zone of a schedule."""
-    return UTC if schedule.timezone == "UTC" else ZoneInfo(schedule.timezone)  # cronsim is faster on UTC
+    return _zone(schedule.timezone)
+
+
+def _zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)  # cronsim is faster on UTC
 
 
 def _unbounded(schedule: Schedule, after_ms: int) -> Iterator[int]:

@@ -66,6 +66,10 @@ class Jobs:
 
     def _enqueue_all(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[Enqueued]:
         """What became of each job of one queue, in their order."""
+        for at in range(0, len(jobs), steps.BATCH):
+            yield from self._enqueue_batch(queue, jobs[at : at + steps.BATCH], now)
+
+    def _enqueue_batch(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[Enqueued]:
         types = "\n".join({job.type for job in jobs})
         secret = self._store.index_key
         rows = [

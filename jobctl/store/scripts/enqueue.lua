@@ -1,5 +1,5 @@
 -- Adds jobs; safe to repeat: a known id is left alone.
--- INCLUDE: _enqueue _index
+-- INCLUDE: _enqueue
 -- KEYS: paused
 -- ARGV: queue, job types in this call (one a line), then for each job: id, body, priority, due ('0' now | '+N' ms from now |
 --       'N' epoch ms), extra ('' | JSON, see _enqueue), mark (see _stats)
@@ -21,6 +21,4 @@ end
 
 local by = closed()
 if by then return { -1, by } end
-local said = enqueue_jobs(K, ARGV[1], { unpack(ARGV, 3) })
-leave_unknown(K, ARGV[2], (#ARGV - 2) / 6, function(i) return ARGV[6 * i - 3], ARGV[6 * i + 1] end)
-return said
+return enqueue_jobs(K, ARGV[1], ARGV, 3, ARGV[2])

@@ -1,7 +1,7 @@
 -- Takes one tick of a schedule: advances its cursor, notes what became of the tick, and enqueues its job, in one step. Redis's
 -- clock decides what is due. A cursor that is further ahead of it than one interval was moved by a wrong clock: it returns, and
 -- the ticks of the stretch that it ends, which were enqueued, are remembered and never enqueued again.
--- INCLUDE: _enqueue _index _renamed _ticks
+-- INCLUDE: _enqueue _renamed _ticks
 -- KEYS: cursors open_ticks
 -- ARGV: schedule, tick (epoch ms), the tick after it (epoch ms), how, overlap ('look' | ''), why, queue, id, body, priority,
 --       due ('0' now | '+N' ms from now), extra ('' | JSON, see _enqueue), mark. how: tick (it is due now), caught_up (it was missed),
@@ -98,8 +98,8 @@ elseif how == 'backfill' and tick <= floor then
 end
 if how ~= 'hand' and was_taken() then return answer('taken') end
 
-local said = enqueue_jobs(K, ARGV[7], { ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13] })
-leave_unknown(K, string.match(ARGV[9], '"actor_name":"([^"]*)"') or '', 1, function() return ARGV[8], ARGV[12] end)
+local job_type = string.match(ARGV[9], '"actor_name":"([^"]*)"') or ''
+local said = enqueue_jobs(K, ARGV[7], ARGV, 8, job_type)
 local became, other = said[3] or 'enqueued', said[4] or ''
 local letter = how == 'hand' and 'h' or 't'
 local new = { what = 'enqueued', how = how, at = now, why = ARGV[6] ~= '' and ARGV[6] or nil }

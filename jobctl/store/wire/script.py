@@ -75,8 +75,8 @@ def _header(source: str, field: str) -> tuple[str, ...]:
     return tuple(next((line[len(mark) :].split() for line in source.splitlines() if line.startswith(mark)), ()))
 
 
-def _table(names: Sequence[str], start: str = "", first: int = 1) -> str:
-    return "{" + ", ".join(f"{name} = KEYS[{start}{i}]" for i, name in enumerate(names, first)) + "}"
+def _keys_of(files: Sequence[str]) -> dict[str, None]:
+    return dict.fromkeys(key for name in files for key in _header(_read(name), "KEYS"))
 
 
 _TOP = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
@@ -112,8 +112,9 @@ def _including(names: Sequence[str], found: dict[str, None]) -> dict[str, None]:
     return found
 
 
-def _late(eager: Sequence[str], late: Sequence[str]) -> list[str]:
-    """The function `late`. It sees what stands before it, so it comes after all other fragments."""
+def _late(eager: Sequence[str], late: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """The function `late`. It sees what stands before it, so it comes after all other fragments. `keys` adds to K those
+    of its own."""
     named = dict.fromkeys(name for part in (*eager, *late) for name in _header(_read(part), "INCLUDE-LATE"))
     if not named:
         return []
@@ -122,6 +123,7 @@ def _late(eager: Sequence[str], late: Sequence[str]) -> list[str]:
     found = [_read(part) for part in late]
     return [
         "late = function()",
+        *keys,
         *found,
         f"local made = {{ {table} }}",
         "late = function() return made end",
@@ -135,24 +137,27 @@ def load(name: str) -> Script:
     """Read a script and put the look at the layout, the tables of its keys and its fragments before its body."""
     eager = parts(name)
     late = late_parts(eager)
-    files = [_read(part) for part in (*late, *eager)]
-    named = dict.fromkeys(key for text in files for key in _header(text, "KEYS"))
-    each = dict.fromkeys(_header(files[-1], "KEYS-EACH"))
+    named, at_once = _keys_of((*late, *eager)), _keys_of(eager)
+    main = _read(name)
+    each = dict.fromkeys(_header(main, "KEYS-EACH"))
     if each:
         each |= {key: None for key in named if key not in NAMESPACE_KEYS}
     keys, keys_each = tuple(key for key in named if key not in each), tuple(each)
-    marks = files[-1].splitlines()
+    marks = main.splitlines()
     head = [] if _ANY_LAYOUT in marks else [layout.guard(reads=_READS in marks)]
-    head.append(f"local K = {_table(keys, first=2)}")
+    places = {key: f"KEYS[{place}]" for place, key in enumerate(keys, 2)}
+    head.append("local K = {" + ", ".join(f"{key} = {places[key]}" for key in keys if key in at_once) + "}")
+    of_late = [f"K.{key} = {places[key]}" for key in keys if key not in at_once]
     if each:
+        own = ", ".join(f"{key} = KEYS[at + {place}]" for place, key in enumerate(keys_each, 1))
         head += [
             "local Q, of_namespace = {}, {__index = K}",
             f"for at = {len(keys) + 1}, #KEYS - 1, {len(each)} do",
-            f"  Q[#Q + 1] = setmetatable({_table(keys_each, 'at + ')}, of_namespace)",
+            f"  Q[#Q + 1] = setmetatable({{{own}}}, of_namespace)",
             "end",
         ]
     fragments = [_read(part) for part in eager[:-1]]
-    source = "\n".join([*head, "local late", *fragments, *_late(eager, late), files[-1]])
+    source = "\n".join([*head, "local late", *fragments, *_late(eager, late, of_late), main])
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(name, source, sha, keys, keys_each, _READS in marks)
 
