@@ -37,7 +37,7 @@ def test_many_are_previewed_and_asked_for() -> None:
     confirm(ctx, MANY)
     shown = ctx.stderr.getvalue()  # type: ignore[attr-defined]
     assert "job 0" in shown
-    assert "and 10 more" in shown
+    assert "and 7 more" in shown
     assert "Retry 20 dead letters? [y/N]" in shown
 
 

@@ -21,9 +21,10 @@ from jobctl.ops.schedules.check import Punctuality
 from jobctl.ops.schedules.fill import Filled
 from jobctl.ops.stats import StatsRow
 from jobctl.ops.vitals import Vital
-from jobctl.store.data import records
+from jobctl.store.data import plans, records
 from jobctl.store.nouns import logs
 from jobctl.store.nouns.audit import AuditEntry
+from jobctl.store.nouns.operations import OperationRow
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "machine-format.md"
 RECORDS = {
@@ -43,8 +44,10 @@ RECORDS = {
     "Group in full": GroupDetail,
     "Trait": Trait,
     "Bulk result": records.BulkResult,
-    "Plan": records.Plan,
-    "Part of a plan": records.PlanRow,
+    "Plan": plans.Plan,
+    "Part of a plan": plans.PlanRow,
+    "Sample": plans.Sample,
+    "Operation": OperationRow,
     "Audit entry": AuditEntry,
     "Index": IndexRow,
     "Count": Count,

@@ -8,7 +8,8 @@ import pytest
 
 from jobctl import names
 from jobctl.errors import UsageError
-from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.keys import Keys
+from jobctl.store.wire.one_each import NAMESPACE_KEYS
 
 HOSTILE = (
     "", "@paused", "@due", "@archive:default", "a:b", "a b", "a\nb", "\x00", "\x1b[31m", "-x", "1st", "ü", "a" * 129,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jobctl.cli.bulk.run import PARTS
+from jobctl.cli.bulk.preview import PARTS
 from jobctl.cli.commands import doctor, ps
 from jobctl.cli.commands.dead._groups import columns as group_columns
 from jobctl.cli.commands.dead._shared import LETTERS
@@ -19,6 +19,7 @@ from jobctl.cli.commands.index._shared import COLUMNS as INDEXES
 from jobctl.cli.commands.job._shared import COLUMNS as JOBS
 from jobctl.cli.commands.limit import ls as limit_ls
 from jobctl.cli.commands.limit._shared import columns_for
+from jobctl.cli.commands.op._shared import COLUMNS as OPERATIONS
 from jobctl.cli.commands.profile._shared import COLUMNS as PROFILES
 from jobctl.cli.commands.profile._shared import ProfileRow
 from jobctl.cli.commands.schedule._columns import columns as schedule_columns
@@ -33,16 +34,17 @@ from jobctl.ops.groups import GroupRow
 from jobctl.ops.indexes import IndexRow
 from jobctl.ops.schedules.look import ScheduleRow
 from jobctl.settings import Settings
+from jobctl.store.data.plans import PlanRow
 from jobctl.store.data.records import (
     DeadLetter,
     Event,
     Job,
     LimitKeyRow,
     LimitRow,
-    PlanRow,
     ProcessRow,
     QueueRow,
 )
+from jobctl.store.nouns.operations import OperationRow
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 ID, GROUP, COUNT = "1m87b32bbcbe307r3fvy", "738314c2", 1_234_567
@@ -87,6 +89,15 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
         QueueRow(
             queue=QUEUE, waiting=COUNT, delayed=22, retrying=333, limited=4_444, running=55, dead=66_666,
             oldest_waiting_s=100.0, workers=3, paused=False, paused_types=(TYPE,),
+        ),
+    ),
+    "op ls": (
+        OPERATIONS,
+        OperationRow(
+            id="7k2m9q", action="dead discard", target=f"job:{TYPE} since:2h", state="running", why=None,
+            who="ada@build-7", profile="", began_at=AT, ended_at=None, matched=COUNT, changed=COUNT, skipped=0,
+            failed=12,
+            left=7, reason=TEXT, command="", detail="", parts=(), samples=(),
         ),
     ),
     "index ls": (

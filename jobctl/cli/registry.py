@@ -208,6 +208,19 @@ COMMANDS: tuple[Entry | Group, ...] = (
         ),
     ),
     Group(
+        "op",
+        "List and show changes of jobs, and apply planned ones.",
+        REPAIR,
+        "jobctl op ls",
+        (
+            Entry(
+                "ls", "List changes of jobs, the latest first: what each was to do, how far it has come, who made it."
+            ),
+            Entry("show", "Show a change of jobs: what it was to do, to which jobs, and what became of it."),
+            Entry("apply", "Change exactly the jobs of a plan, and no others."),
+        ),
+    ),
+    Group(
         "profile",
         "Manage profiles: named deployments with their Redis and namespace.",
         SET_UP,

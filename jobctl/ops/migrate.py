@@ -9,7 +9,7 @@ from jobctl.ops.bulk.plan import Planned
 from jobctl.ops.bulk.selection import Selection
 from jobctl.ops.bulk.verb import Tally, Tried, Verb, any_job
 from jobctl.ops.filters.filter import Filter
-from jobctl.store.data.records import PlanRow
+from jobctl.store.data.plans import PlanRow
 from jobctl.store.migrations import run
 from jobctl.store.wire.layout import LAYOUT
 

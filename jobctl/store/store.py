@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jobctl.store.nouns.logs import Logs
     from jobctl.store.nouns.notes import Notes
     from jobctl.store.nouns.once import Once
+    from jobctl.store.nouns.operations import Operations
     from jobctl.store.nouns.pauses import Pauses
     from jobctl.store.nouns.processes import Processes
     from jobctl.store.nouns.progress import Progress
@@ -173,6 +174,12 @@ class Store(Namespace):
         from jobctl.store.nouns.notes import Notes
 
         return Notes(self)
+
+    @cached_property
+    def operations(self) -> Operations:
+        from jobctl.store.nouns.operations import Operations
+
+        return Operations(self)
 
     @cached_property
     def server(self) -> Server:

@@ -68,6 +68,13 @@ def completed(st: Store, count: int = 1, *, queue: str = "default", **extra: Any
     return ids
 
 
+def fail(st: Store, count: int = 1, *, queue: str = "default", job_type: str = "bad") -> list[str]:
+    """The next `count` waiting jobs are run, and die."""
+    reserved = st.settle.fetch("test", [queue], count).jobs
+    st.settle.write([st.settle.bury(queue, [_ended(r, job_type, "ValueError", "boom", None) for r in reserved])])
+    return [r.id for r in reserved]
+
+
 def begin(st: Store, jobs: Sequence[Reserved]) -> None:
     """Attempts of fetched jobs have begun, and their workers have told so."""
     steps.run(st, st.settle.begun(Begun(job.queue, job.id, job.token, clock.monotonic()) for job in jobs))
@@ -77,7 +84,8 @@ def _ended(reserved: Reserved, job_type: str, error: str, message: str, tracebac
     now = clock.now_ms()
     group = fingerprint(job_type, error, message, traceback)
     record = codec.Record(group=group, type=job_type, finished=now, retries=0)
-    lived = attempts.Lived(1, "failed", "host", 7, now, 0.25, error, message, traceback)
+    number = codec.decode_record(reserved.record).count + 1
+    lived = attempts.Lived(number, "failed", "host", 7, now, 0.25, error, message, traceback)
     record.add(lived)
     record.fail(error, message)
     attempt, trace = attempts.encode(lived)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.keys import Keys
 from jobctl.store.wire.kinds import KIND
+from jobctl.store.wire.one_each import NAMESPACE_KEYS
 from jobctl.store.wire.script import late_parts, load, parts
 
 DOCS = (Path(__file__).parents[2] / "docs" / "redis.md").read_text(encoding="utf-8")
@@ -30,6 +31,7 @@ ARGUMENTS = {
     "indexed": ("Q", "NAME"),
     "logs": ("Q", "ID"),
     "stock_acks": ("WORKER", "Q"),
+    "operation": ("ID",),
     "history": ("NAME",),
     "open_ticks_of": ("NAME",),
     "queued_ticks_of": ("NAME",),

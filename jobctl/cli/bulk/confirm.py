@@ -9,7 +9,8 @@ from jobctl.text import sanitize
 
 __all__ = ["Change", "confirm"]
 
-PREVIEW_LINES = 10
+PREVIEW_LINES = 13
+"""Ten parts of a plan, and three examples."""
 
 
 def confirm(ctx: Context, change: Change, *, yes: bool = False, maximum: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,6 +41,12 @@ InQueue = Annotated[
     str | None,
     typer.Option("--queue", metavar="NAME", help="Look in this queue only.", show_default=False),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")]
+Maximum = Annotated[
+    int | None,
+    typer.Option("--max", metavar="N", min=0, help="Refuse to change more than N jobs.", show_default=False),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,18 @@ class Selected(OptionSet):
 class Answers(OptionSet):
     """How careful to be."""
 
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False
-    maximum: Annotated[
-        int | None,
-        typer.Option("--max", metavar="N", min=0, help="Refuse to change more than N jobs.", show_default=False),
+    dry_run: DryRun = False
+    yes: Yes = False
+    maximum: Maximum = None
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            dir_okay=False,
+            help="Write exactly these jobs to a file, for `jobctl op apply`, and change nothing.",
+            show_default=False,
+        ),
     ] = None
     explain: Explain = False
     reason: Reason = ""
@@ -76,4 +90,4 @@ class Answers(OptionSet):
     @property
     def only_look(self) -> bool:
         """Whether nothing is to be changed."""
-        return self.dry_run or self.explain
+        return self.dry_run or self.explain or self.plan is not None

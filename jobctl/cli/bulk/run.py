@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from jobctl.cli.bulk import preview
 from jobctl.cli.bulk.confirm import confirm
+from jobctl.cli.bulk.freezer import Freezer
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.context import Context, Output
 from jobctl.cli.explain import show
 from jobctl.cli.parse.reveal import audit
-from jobctl.cli.view.table import NAME, Column
 from jobctl.cli.view.tell import tell
 from jobctl.errors import INTERRUPTED, JobctlError, NothingMatched
 
@@ -26,14 +27,6 @@ PROGRESS_FROM = 2_000
 """Fewer jobs than these are done before a progress bar could be read."""
 TOLD = 20
 """Up to so many jobs are reported one by one; more than that, only as counts."""
-PARTS = (
-    Column("COUNT", "count", right=True),
-    Column("STATE", "state", importance=6),
-    Column("TYPE", "type", importance=8, least=NAME),
-    Column("ERROR", "error", importance=7, least=NAME),
-    Column("QUEUE", "queue", importance=5, least=NAME),
-    Column("GROUP", "group", importance=4),
-)
 
 
 def choose(ctx: Context, store: Store, verb: Verb, selected: Selected) -> Selection:
@@ -71,8 +64,9 @@ def change_selection(ctx: Context, store: Store, verb: Verb, selection: Selectio
 
     if answers.explain:
         return explain(ctx, store, selection, by_index=verb.by_index is not None)
-    planned = plan(store, selection, by_index=verb.by_index is not None)
-    return carry_out(ctx, store, verb, planned, answers)
+    frozen = Freezer(answers.plan)
+    planned = plan(store, selection, by_index=verb.by_index is not None, freeze=frozen.take)
+    return carry_out(ctx, store, verb, planned, answers, frozen)
 
 
 def explain(ctx: Context, store: Store, selection: Selection, *, by_index: bool = False) -> int:
@@ -91,41 +85,20 @@ def explain(ctx: Context, store: Store, selection: Selection, *, by_index: bool 
     return show(ctx, found)
 
 
-def carry_out(ctx: Context, store: Store, verb: Verb, planned: Planned, answers: Answers) -> int:
-    """Show the plan (`--dry-run`), or ask, do it, and say what was done. Returns the exit code."""
+def carry_out(
+    ctx: Context, store: Store, verb: Verb, planned: Planned, answers: Answers, frozen: Freezer | None = None
+) -> int:
+    """Show the plan (`--dry-run`, `--plan`), or ask, do it, and say what was done. Returns the exit code."""
     from jobctl.ops.bulk.consent import change_of
 
     if planned.matched == 0:
-        return _nothing(ctx, verb, planned, answers)
-    if answers.dry_run:
-        return _show_plan(ctx, verb, planned)
+        return preview.nothing(ctx, verb, planned, answers)
+    if answers.plan is not None and frozen is not None:
+        frozen.write(store, verb, planned)
+    if answers.only_look:
+        return preview.show(ctx, verb, planned, answers)
     confirm(ctx, change_of(verb, planned), yes=answers.yes, maximum=answers.maximum)
     return _Report(ctx, verb, planned).run(store)
-
-
-def _nothing(ctx: Context, verb: Verb, planned: Planned, answers: Answers) -> int:
-    """Nothing matched; machine formats still get the record of that."""
-    if ctx.output not in (Output.TABLE, Output.NAME):
-        from jobctl.store.data.records import BulkResult
-
-        ctx.emit(planned.record if answers.dry_run else BulkResult(0, 0, 0, 0), ())
-    return tell(ctx, planned.errors or [NothingMatched(verb.none or f"no {verb.noun} matched", verb.nothing)])
-
-
-def _show_plan(ctx: Context, verb: Verb, planned: Planned) -> int:
-    """Answer `--dry-run`."""
-    match ctx.output:
-        case Output.TABLE:
-            ctx.emit(list(planned.parts), PARTS)
-            for line in planned.sample:
-                ctx.say(f"  {line}")
-        case Output.NAME:
-            names = [f"{job_id}\n" for ids in (planned.ids or {}).values() for job_id in ids]
-            ctx.stdout.write("".join(names))
-        case _:
-            ctx.emit(planned.record, ())
-    ctx.say(f"would {verb.does} {verb.nouns(planned.matched)}; nothing was changed")
-    return tell(ctx, planned.errors)
 
 
 class _Report:

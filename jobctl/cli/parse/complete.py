@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
+    from jobctl.store import Store
 
 _SAFE = re.compile(r"[A-Za-z0-9_.:@%+-]{1,100}")
 """Shells evaluate what they are offered: only plain names are."""
@@ -58,6 +59,15 @@ def schedules(ctx: Any, incomplete: str) -> list[str]:
 
 def workers(ctx: Any, incomplete: str) -> list[str]:
     """For an argument that takes the name of a running worker."""
+    return _live(ctx, incomplete, lambda store: [row.name for row in store.processes.ls() if row.kind == "worker"])
+
+
+def operations(ctx: Any, incomplete: str) -> list[str]:
+    """For an argument that takes an operation."""
+    return _live(ctx, incomplete, lambda store: [row.id for row in store.operations.latest(50)])
+
+
+def _live(ctx: Any, incomplete: str, names: Callable[[Store], list[str]]) -> list[str]:
     try:
         from jobctl.ops.connect import open_store
         from jobctl.settings import resolve
@@ -69,10 +79,10 @@ def workers(ctx: Any, incomplete: str) -> list[str]:
             namespace=given.get("namespace"),
             profile=given.get("profile"),
         )
-        names = [row.name for row in open_store(settings, None, timeout_s=1.0).processes.ls() if row.kind == "worker"]
+        found = names(open_store(settings, None, timeout_s=1.0))
     except Exception:  # noqa: BLE001 - a Redis that is away must not disturb the person who is typing
         return []
-    return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
+    return [name for name in found if name.startswith(incomplete) and _SAFE.fullmatch(name)]
 
 
 def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]) -> list[str]:

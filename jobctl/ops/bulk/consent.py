@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobctl.settings import Settings
+from jobctl.text import first_line
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk.plan import Planned
     from jobctl.ops.bulk.verb import Verb
-    from jobctl.store.data.records import PlanRow
+    from jobctl.store.data.plans import PlanRow, Sample
+
+MOST_PARTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,31 @@ def change_of(verb: Verb, planned: Planned) -> Change:
         verb=verb.does,
         noun=verb.nouns(planned.matched).partition(" ")[2],
         count=planned.matched,
-        preview=planned.sample or [_part(part) for part in parts],
+        preview=list(examples(planned)) if planned.few else [*_parts(parts), *examples(planned)],
         whole_queue=(queues.pop() if len(queues) == 1 else "all") if whole else None,
         named=planned.selection.by_name,
     )
 
 
-def _part(part: PlanRow) -> str:
-    details = [part.type, part.error, f"queue {part.queue}", part.group and f"group {part.group}"]
-    return f"{part.count:>9,}  {'  '.join(filter(None, (part.state, *details)))}"
+def _parts(parts: Sequence[PlanRow]) -> Iterator[str]:
+    """The largest parts, and what the others come to."""
+    shown = parts if len(parts) <= MOST_PARTS else parts[: MOST_PARTS - 1]
+    for part in shown:
+        details = [part.type, part.error, f"queue {part.queue}", part.group and f"group {part.group}"]
+        yield f"{part.count:>9,}  {'  '.join(filter(None, (part.state, *details)))}"
+    if others := parts[len(shown) :]:
+        kinds = [
+            f"{len({getattr(part, what) for part in others} - {None}):,} {what}s" for what in ("type", "group", "queue")
+        ]
+        yield f"{sum(part.count for part in others):>9,}  others, of {', '.join(kinds)}"
+
+
+def examples(planned: Planned) -> Iterator[str]:
+    """Some of the jobs, a line each: all of them, if they are few."""
+    for one in planned.samples:
+        yield example(one) if planned.few else f"such as {example(one)}"
+
+
+def example(one: Sample) -> str:
+    """A job in a line."""
+    return "  ".join(part for part in (one.id, one.state, one.type, one.label, first_line(one.message)) if part)

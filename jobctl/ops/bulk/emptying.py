@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from jobctl.errors import NothingMatched, UsageError
@@ -15,7 +15,7 @@ from jobctl.ops.bulk.verb import Tally, Tried, Verb
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.lex import is_id
 from jobctl.ops.known import known_queues, no_queue
-from jobctl.store.data.records import PlanRow
+from jobctl.store.data.plans import PlanRow
 from jobctl.store.data.states import BY_NAME, allowing
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def empty(name: str) -> Verb:
         by_index=by_index,
         none=f"queue {name} has no jobs that can be moved to the trash",
         nothing="running and dead jobs stay where they are",
+        options={"name": name},
         hint=f"`jobctl dead restore queue:{name}` brings them back within 7 days",
     )
 
@@ -71,10 +72,10 @@ def choose(store: Store, catalog: Catalog | None, name: str, terms: Sequence[str
     return selection.choose(store, catalog, terms, queue=name, states=allowing("empty"))
 
 
-def plan(store: Store, chosen: Selection) -> Planned:
-    """How many jobs of each state would go."""
-    if not chosen.filter.is_empty:
-        return planning.plan(store, chosen)
+def plan(store: Store, chosen: Selection, *, freeze: Callable[[Found], None] | None = None) -> Planned:
+    """How many jobs of each state would go; `freeze` is given each job as it is now."""
+    if freeze is not None or not chosen.filter.is_empty:
+        return planning.plan(store, chosen, freeze=freeze)
     (name,) = chosen.queues
     counts = store.queues.emptiable(name)
     rows = [

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobctl.errors import JobctlError
 from jobctl.ops import dead
 from jobctl.ops.bulk.selection import Selection, matching, named
+from jobctl.ops.filters.subjects import select
 from jobctl.store.data.ids import minted_at
-from jobctl.store.data.records import Plan, PlanRow
+from jobctl.store.data.plans import MAX_SAMPLES, Plan, PlanRow, Sample
 from jobctl.store.data.states import BY_NAME
 from jobctl.store.nouns.shown import to_job
 
@@ -21,21 +22,21 @@ if TYPE_CHECKING:
     from jobctl.store.data.found import Found
 
 SAMPLE = 10
-"""As many jobs are previewed one by one; of more, the parts are."""
+"""As many jobs are previewed one by one; of more, the parts are, and MAX_SAMPLES jobs as examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A plan. `ids` are the jobs by queue, as they were when it was made; None if the change goes by the indexes.
 
-    `sample` has a line for each job where there are few. `errors` are of ids that mean no job, and of jobs that hide
-    what was asked for. `whole`: all that there is in the queues is meant.
+    `samples` are some of the jobs: all of them (`few`) or MAX_SAMPLES. `errors` are of ids that mean no job, and of
+    jobs that hide what was asked for. `whole`: all that there is in the queues is meant.
     """
 
     selection: Selection
     parts: tuple[PlanRow, ...]
     ids: Mapping[str, Sequence[str]] | None = None
-    sample: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
     errors: tuple[JobctlError, ...] = ()
     whole: bool = False
 
@@ -44,22 +45,33 @@ class Planned:
         return sum(part.count for part in self.parts)
 
     @property
+    def few(self) -> bool:
+        """Whether `samples` are all that there is."""
+        return len(self.samples) == self.matched
+
+    @property
     def record(self) -> Plan:
         """The machine format."""
-        return Plan(matched=self.matched, parts=self.parts)
+        return Plan(matched=self.matched, parts=self.parts, samples=self.samples[:MAX_SAMPLES])
 
 
-def plan(store: Store, selection: Selection, *, by_index: bool = False) -> Planned:
-    """What a change would touch: what matches later is not touched. With `by_index`, groups of dead letters may do.
+def plan(
+    store: Store, selection: Selection, *, by_index: bool = False, freeze: Callable[[Found], None] | None = None
+) -> Planned:
+    """What a change would touch: what matches later is not touched. With `by_index`, groups of dead letters may do;
+    `freeze` is given each job as it is now.
 
     Raises Ambiguous as `selection.named` does.
     """
-    if by_index and selection.by_index:
+    if by_index and selection.by_index and freeze is None:
         return _by_groups(store, selection)
+    errors: list[JobctlError] = []
+    found: Iterable[Found]
     if selection.by_name:
         found, errors = named(store, selection)
-        return _listed(selection, _limited(found, selection), tuple(errors))
-    return _listed(selection, _limited(matching(store, selection), selection))
+    else:
+        found = matching(store, selection)
+    return listed(selection, _limited(found, selection), tuple(errors), freeze=freeze)
 
 
 def _by_groups(store: Store, selection: Selection) -> Planned:
@@ -72,7 +84,31 @@ def _by_groups(store: Store, selection: Selection) -> Planned:
         PlanRow(queue=row.queue, state="dead", type=row.type, group=row.group, error=row.error, count=row.count)
         for row in dead.groups(store, closed)
     ]
-    return Planned(closed, tuple(rows), whole=selection.everything)
+    return Planned(closed, tuple(rows), samples=_examples(store, closed, rows), whole=selection.everything)
+
+
+def _examples(store: Store, selection: Selection, rows: Sequence[PlanRow]) -> tuple[Sample, ...]:
+    """The latest dead letter of each of the largest groups."""
+    largest = [(row.queue, row.group or "") for row in rows[:MAX_SAMPLES]]
+    latest = [job_id for _, job_id in store.dead.histories(largest, [0])]
+    found = [
+        job for (queue, _), job_id in zip(largest, latest, strict=True) if job_id
+        for job in store.jobs.locate(queue, [job_id])
+    ]  # fmt: skip
+    return tuple(_sample(job) for job, _ in select(store, selection.filter, found) if job.state == "dead")
+
+
+def _sample(job: Found) -> Sample:
+    seen = to_job(job)
+    died = BY_NAME[job.state].died
+    return Sample(
+        id=job.id,
+        queue=job.queue,
+        state=job.state,
+        type=seen.type,
+        label=seen.label,
+        message=(seen.message or seen.error) if died else None,
+    )
 
 
 def _limited(found: Iterable[Found], selection: Selection) -> Iterable[Found]:
@@ -92,21 +128,30 @@ def _age(job: Found) -> tuple[float, str]:
     return float(at or 0) if enqueued is None else enqueued.timestamp() * 1000, job.id
 
 
-def _listed(selection: Selection, found: Iterable[Found], errors: tuple[JobctlError, ...] = ()) -> Planned:
+def listed(
+    selection: Selection,
+    found: Iterable[Found],
+    errors: tuple[JobctlError, ...] = (),
+    *,
+    freeze: Callable[[Found], None] | None = None,
+) -> Planned:
+    """The plan for these jobs."""
     ids: dict[str, list[str]] = {}
     parts: Counter[tuple[str, str, str, str | None, str | None]] = Counter()
-    sample: list[str] = []
+    samples: list[Sample] = []
     for job in found:
         ids.setdefault(job.queue, []).append(job.id)
         seen = to_job(job)
         why = (job.record.group, seen.error) if BY_NAME[job.state].died else (None, None)
         parts[job.queue, job.state, seen.type, *why] += 1
-        if len(sample) <= SAMPLE:
-            sample.append("  ".join(part for part in (job.id, job.state, seen.type, seen.label) if part))
+        if len(samples) <= SAMPLE:
+            samples.append(_sample(job))
+        if freeze is not None:
+            freeze(job)
     rows = [
         PlanRow(queue=queue, state=state, type=job_type, group=group, error=error, count=count)
         for (queue, state, job_type, group, error), count in parts.most_common()
     ]
-    few = tuple(sample) if len(sample) <= SAMPLE else ()
+    some = tuple(samples) if len(samples) <= SAMPLE else tuple(samples[:MAX_SAMPLES])
     errors += tuple(selection.filter.refusals())
-    return Planned(selection, tuple(rows), ids, few, errors, whole=selection.everything)
+    return Planned(selection, tuple(rows), ids, some, errors, whole=selection.everything)

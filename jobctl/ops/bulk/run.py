@@ -1,4 +1,4 @@
-"""Carries a plan out: bounded batches, a result that grows, one audit entry however it ends."""
+"""Carries a plan out: bounded batches, a result that grows, one operation and one audit entry however it ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jobctl import clock
 from jobctl.errors import RedisUnavailable
 from jobctl.ops.bulk.plan import Planned
 from jobctl.ops.bulk.verb import Tally, Tried, Verb
@@ -18,13 +19,20 @@ if TYPE_CHECKING:
 BATCH = 500
 MAX_WORDS = 1_000
 """Characters of what was typed that the audit log keeps."""
+NOTE_S = 1.0
+"""How often it is noted how far a change has come."""
 
 
 class Run:
-    """A change under way. `batches`, and then `after`, give what became of the jobs, where these were read."""
+    """A change under way. `batches`, and then `after`, give what became of the jobs, where these were read.
+
+    `operation` is its id once it has begun.
+    """
 
     def __init__(self, store: Store, verb: Verb, planned: Planned) -> None:
         self.tally = Tally(planned.matched)
+        self.operation = ""
+        self._noted_at = clock.monotonic()
         self._ended = False
         self._changed: list[JobRef] = []
         self._store = store
@@ -34,28 +42,64 @@ class Run:
     def batches(self) -> Iterator[list[Tried]]:
         """Change the jobs, a batch a step. Safe to run twice, and by two people at once: each job is looked at again.
 
-        However it ends (Ctrl-C, Redis gone), what was changed until then is in the audit log, if Redis can be reached.
+        However it ends (Ctrl-C, Redis gone), what was changed until then is in the operation and in the audit log, if
+        Redis can be reached.
         """
+        planned, verb = self._planned, self._verb
+        self.operation = self._store.operations.begin(
+            verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples
+        )
         try:
-            yield from self._batches()
+            for tried in self._batches():
+                self._note_progress()
+                yield tried
             self._ended = True
         finally:
-            if self.tally.changed:
-                with suppress(RedisUnavailable):
-                    self._note()
+            with suppress(RedisUnavailable):
+                self._note_end()
 
-    def _note(self) -> None:
-        tally = self.tally
-        self._store.audit.add(
-            self._verb.name,
-            self._planned.selection.words[:MAX_WORDS],
-            tally.changed,
-            self._verb.detail,
-            matched=tally.matched,
+    @property
+    def _words(self) -> str:
+        return self._planned.selection.words[:MAX_WORDS]
+
+    def _note_progress(self) -> None:
+        now = clock.monotonic()
+        if now - self._noted_at >= NOTE_S:
+            self._noted_at = now
+            self._store.operations.note(self.operation, changed=self.tally.changed, failed=self.tally.failed)
+
+    def _note_end(self) -> None:
+        tally, state = self.tally, self._outcome
+        self._note_operation()
+        if tally.changed:
+            self._store.audit.add(
+                self._verb.name,
+                self._words,
+                tally.changed,
+                self._verb.detail,
+                matched=tally.matched,
+                failed=tally.failed,
+                outcome=state,
+                jobs=self._changed,
+                operation=self.operation,
+            )
+
+    def _note_operation(self) -> None:
+        """Tell how the operation stands at its end."""
+        tally, state = self.tally, self._outcome
+        self._store.operations.end(
+            self.operation,
+            state,
+            changed=tally.changed,
             failed=tally.failed,
-            outcome="stopped" if tally.left > 0 and not self._ended else "partly" if tally.failed else "done",
-            jobs=self._changed,
+            skipped=0 if state == "stopped" else tally.result.skipped,
+            why="interrupted" if state == "stopped" else "",
         )
+
+    @property
+    def _outcome(self) -> str:
+        tally = self.tally
+        return "stopped" if tally.left > 0 and not self._ended else "partly" if tally.failed else "done"
 
     def _batches(self) -> Iterator[list[Tried]]:
         if self._planned.ids is None:
@@ -76,6 +120,8 @@ class Run:
         tried = self._verb.after(self._store)
         self.tally.changed -= len(tried)
         self.tally.count(tried)
+        if tried:
+            self._note_operation()
         return tried
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,7 @@ class Verb:
     it did, `undone` what is told of one that it did not; `needed` is the error if none was changed. `after` has the
     last word on jobs that were counted as changed, once all batches are done: one that was asked to stop may continue.
     `by_index` changes dead letters by their groups, or a queue as a whole, in batches without reading the jobs.
+    `options` make the verb again, with its name: see registry.again.
     `none` says that none matched (without it, "no `noun` matched"), `nothing` is the hint then; `hint` is what may be
     done afterwards.
     """
@@ -106,6 +107,7 @@ class Verb:
     detail: str = ""
     needed: str = ""
     tail: str = ""
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
     def nouns(self, count: int) -> str:
         """`3 dead letters`."""

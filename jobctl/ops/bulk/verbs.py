@@ -101,6 +101,7 @@ def release(*, by_name: bool) -> Verb:
         change=change,
         undone=none,
         needed="" if by_name else "none of these jobs holds a unique key",
+        options={"by_name": by_name},
     )
 
 
@@ -125,6 +126,7 @@ def prioritise(priority: int) -> Verb:
         judge=judge,
         change=change,
         detail=f"priority {priority}",
+        options={"priority": priority},
     )
 
 
@@ -149,6 +151,7 @@ def cancel(*, timeout_s: float) -> Verb:
         judge=_may("cancel"),
         change=change,
         after=lambda store: _await_stop(store, asked, timeout_s),
+        options={"timeout_s": timeout_s},
     )
 
 

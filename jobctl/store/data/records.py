@@ -156,30 +156,6 @@ class BulkResult(msgspec.Struct, frozen=True):
     failed: int
 
 
-class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a plan: jobs of one queue in the same state, with the same job type and, if they are dead, error.
-
-    `type` is None where jobs of all types are meant.
-    """
-
-    queue: str
-    state: str
-    type: str | None
-    group: str | None
-    error: str | None
-    count: int
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bulk change would do (`--dry-run`): a bulk result in which nothing has changed, with its parts."""
-
-    matched: int
-    changed: int = 0
-    skipped: int = 0
-    failed: int = 0
-    parts: tuple[PlanRow, ...]
-
-
 class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
     """Whether jobs are handed out: of a `queue`, of a job `type`, or (both None) of everything.
 

@@ -31,7 +31,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     `command` is what was typed. `matched` is how many were meant, None where that is not counted. `outcome`: done,
     partly (some could not be changed) or stopped (before its end). `jobs` are `QUEUE ID` of those that were changed,
-    if they were at most MAX_JOBS.
+    if they were at most MAX_JOBS. `operation` is the id of the change, where it is one of jobs.
     """
 
     at: datetime
@@ -47,6 +47,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = "done"
     detail: str = ""
     jobs: tuple[str, ...] = ()
+    operation: str = ""
 
 
 _decoder = msgspec.json.Decoder(AuditEntry)
@@ -63,10 +64,10 @@ def me() -> str:
 
 def name_of(job: JobRef) -> str:
     """How an entry names a job."""
-    return _plain(f"{job.queue} {job.id}")
+    return plain(f"{job.queue} {job.id}")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that can be written as JSON: bytes that are no UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
@@ -88,6 +89,7 @@ class Audit:
         failed: int = 0,
         outcome: str = "done",
         jobs: Sequence[JobRef] = (),
+        operation: str = "",
     ) -> None:
         """Note a change. Who made it, and what was typed, is the store's `origin`."""
         origin = self._store.origin
@@ -96,15 +98,16 @@ class Audit:
             who=me(),
             profile=origin.profile,
             action=action,
-            target=_plain(target),
-            command=_plain(origin.command[:MAX_TEXT]),
-            reason=_plain(origin.reason[:MAX_TEXT]),
+            target=plain(target),
+            command=plain(origin.command[:MAX_TEXT]),
+            reason=plain(origin.reason[:MAX_TEXT]),
             matched=matched,
             changed=changed,
             failed=failed,
             outcome=outcome,
             detail=detail,
             jobs=tuple(map(name_of, jobs)) if len(jobs) <= MAX_JOBS else (),
+            operation=operation,
         )
         fields: dict[Any, Any] = {"e": msgspec.json.encode(entry)}
         with mapping():

@@ -268,6 +268,12 @@ class Keys:
     def notes(self) -> str:
         return self._one("notes")
 
+    def operations(self) -> str:
+        return self._one("operations")
+
+    def operation(self, operation: str) -> str:
+        return f"{self.operations()}:{operation}"
+
     def alerts(self) -> str:
         return self._one("alerts")
 
@@ -288,13 +294,3 @@ class Keys:
 
     def scanned(self) -> str:
         return self._one("scanned")
-
-
-NAMESPACE_KEYS = frozenset(
-    {
-        "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
-        "orders", "cursors", "events", "finished", "control", "audit", "once", "each_running", "published", "catalogs",
-        "followed", "notes", "alerts", "hooks", "ticks", "open_ticks", "announced", "schedules_by_hand", "renamed",
-    }
-)  # fmt: skip
-"""Names in a script's `KEYS:` header that are one for the namespace; all others are one a queue."""

@@ -9,7 +9,8 @@ import msgspec
 import redis
 
 from jobctl.errors import WrongKind
-from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.keys import Keys
+from jobctl.store.wire.one_each import NAMESPACE_KEYS
 
 _KINDS = {
     "list": "ready stock_delayed wake",
@@ -17,7 +18,7 @@ _KINDS = {
     "attempts traces trace_uses results groups origins aliases messages limits lanes uniques paused notice processes "
     "orders cursors published dropped ended catalogs followed announced schedules_by_hand renamed notes alerts hooks",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
-    "limited expiring due beats stats",
+    "limited expiring due beats stats operations",
     "set": "queues stock_queues named open_ticks index",
     "string": "stale since layout migrating token scanned following",
     "stream": "events audit",

@@ -27,7 +27,8 @@ import redis
 
 from jobctl import names
 from jobctl.store.wire import layout
-from jobctl.store.wire.keys import NAMESPACE_KEYS, Keys
+from jobctl.store.wire.keys import Keys
+from jobctl.store.wire.one_each import NAMESPACE_KEYS
 
 Argument = str | bytes | int | float
 

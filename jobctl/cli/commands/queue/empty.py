@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobctl.cli.bulk.freezer import Freezer
 from jobctl.cli.bulk.options import Answers, Filters
 from jobctl.cli.bulk.run import carry_out, explain
 from jobctl.cli.commands.queue._shared import Name
@@ -26,4 +27,6 @@ def empty(ctx: Context, name: Name, answers: Answers, filters: Filters = None) -
     chosen = emptying.choose(store, ctx.catalog_if_any(), name, filters or ())
     if answers.explain:
         return explain(ctx, store, chosen, by_index=True)
-    return carry_out(ctx, store, emptying.empty(name), emptying.plan(store, chosen), answers)
+    frozen = Freezer(answers.plan)
+    planned = emptying.plan(store, chosen, freeze=frozen.take)
+    return carry_out(ctx, store, emptying.empty(name), planned, answers, frozen)

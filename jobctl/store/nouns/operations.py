@@ -1,0 +1,189 @@
+"""Operations: changes of jobs that are written down, so that they can be looked at, and named, afterwards."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jobctl import clock
+from jobctl.store.data import ids
+from jobctl.store.data.plans import MAX_SAMPLES, PlanRow, Sample
+from jobctl.store.nouns.audit import MAX_TEXT, me, plain
+from jobctl.store.wire.connection import mapping
+
+if TYPE_CHECKING:
+    from jobctl.store.wire.namespace import Namespace
+    from jobctl.store.wire.script import Argument
+
+MOST = 1_000
+"""Operations that are kept; those that are under way are never dropped."""
+MAX_PARTS = 50
+ID_LENGTH = 6
+SILENT_MS = 120_000
+"""A change in a terminal of which nothing was heard for so long has no terminal any more."""
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operation is to do, written once. `parts` are the largest MAX_PARTS."""
+
+    action: str
+    target: str
+    who: str
+    profile: str = ""
+    command: str = ""
+    reason: str = ""
+    detail: str = ""
+    matched: int
+    parts: tuple[PlanRow, ...] = ()
+    samples: tuple[Sample, ...] = ()
+
+
+class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of jobs. `state`: running, done, partly (some could not be changed) or stopped (before its end), with
+    the reason in `why`. `matched` are the jobs that it was to change, `left` what it has not come to."""
+
+    id: str
+    action: str
+    target: str
+    state: str
+    why: str | None
+    who: str
+    profile: str
+    began_at: datetime
+    ended_at: datetime | None
+    matched: int
+    changed: int
+    skipped: int
+    failed: int
+    left: int
+    reason: str
+    command: str
+    detail: str
+    parts: tuple[PlanRow, ...]
+    samples: tuple[Sample, ...]
+
+
+_intent = msgspec.json.Decoder(Intent)
+
+
+class Operations:
+    """The operations of a namespace, by id."""
+
+    def __init__(self, store: Namespace) -> None:
+        self._store = store
+
+    def begin(
+        self,
+        action: str,
+        target: str,
+        detail: str,
+        matched: int,
+        parts: Sequence[PlanRow],
+        samples: Sequence[Sample],
+    ) -> str:
+        """Write down what is going to be done, and return its id."""
+        origin = self._store.origin
+        intent = Intent(
+            action=action,
+            target=plain(target),
+            who=me(),
+            profile=origin.profile,
+            command=plain(origin.command[:MAX_TEXT]),
+            reason=plain(origin.reason[:MAX_TEXT]),
+            detail=detail,
+            matched=matched,
+            parts=tuple(parts[:MAX_PARTS]),
+            samples=tuple(samples[:MAX_SAMPLES]),
+        )
+        raw = msgspec.json.encode(intent)
+        while True:
+            name = "".join(secrets.choice(ids.ALPHABET) for _ in range(ID_LENGTH))
+            if self._store.run("operation_begin", (), name, MOST, "intent", raw):
+                return name
+
+    def note(self, name: str, *, changed: int, failed: int, skipped: int = 0) -> None:
+        """Note how far a change in a terminal has come."""
+        self._note(name, "running", changed=changed, failed=failed, skipped=skipped)
+
+    def end(self, name: str, state: str, *, changed: int, failed: int, skipped: int, why: str = "") -> None:
+        """Note how a change in a terminal has ended; what is noted later counts."""
+        now = self._now()
+        counts = {"changed": changed, "failed": failed, "skipped": skipped}
+        self._note(name, "running done partly stopped", state=state, ended=now, why=why, **counts)
+
+    def _note(self, name: str, states: str, **fields: Argument) -> str:
+        args = [part for field in fields.items() for part in field]
+        return ids.read(self._store.run("operation_note", (), name, states, *args))
+
+    def _now(self) -> int:
+        with mapping():
+            seconds, micros = self._store.client.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def find(self, name: str) -> OperationRow | None:
+        """An operation, if it is known."""
+        return next(iter(self._read([name])), None)
+
+    def latest(self, count: int) -> list[OperationRow]:
+        """The latest operations, the newest first."""
+        with mapping():
+            names = self._store.client.zrevrange(self._store.keys.operations(), 0, count - 1)
+        return list(self._read([ids.read(name) for name in names]))
+
+    def _read(self, names: Sequence[str]) -> Iterator[OperationRow]:
+        if not names:
+            return
+        with mapping():
+            pipe = self._store.client.pipeline(transaction=False)
+            pipe.time()
+            for name in names:
+                pipe.hgetall(self._store.keys.operation(name))
+            (seconds, _), *rows = pipe.execute()
+        for name, raw in zip(names, rows, strict=True):
+            fields = {ids.read(key): value for key, value in raw.items()}
+            if (row := _row(name, fields, int(seconds) * 1000)) is not None:
+                yield row
+
+
+def _row(name: str, fields: Mapping[str, bytes], now_ms: int) -> OperationRow | None:
+    """An operation as it is kept; None for what cannot be read."""
+    try:
+        intent = _intent.decode(fields.get("intent", b""))
+    except msgspec.MsgspecError:
+        return None
+    state, why = ids.read(fields.get("state", b"")), ids.read(fields.get("why", b""))
+    if state == "running" and now_ms - _number(fields, "seen") > SILENT_MS:
+        state, why = "stopped", "nothing was heard of its terminal since"
+    changed, skipped, failed = (_number(fields, key) for key in ("changed", "skipped", "failed"))
+    ended = _number(fields, "ended") or (_number(fields, "seen") if state == "stopped" else 0)
+    over = state in ("done", "partly")
+    return OperationRow(
+        id=name,
+        action=intent.action,
+        target=intent.target,
+        state=state,
+        why=why or None,
+        who=intent.who,
+        profile=intent.profile,
+        began_at=clock.to_datetime(_number(fields, "began")),
+        ended_at=clock.to_datetime(ended) if ended else None,
+        matched=intent.matched,
+        changed=changed,
+        skipped=skipped,
+        failed=failed,
+        left=0 if over else max(0, intent.matched - changed - skipped - failed),
+        reason=intent.reason,
+        command=intent.command,
+        detail=intent.detail,
+        parts=intent.parts,
+        samples=intent.samples,
+    )
+
+
+def _number(fields: Mapping[str, bytes], key: str) -> int:
+    raw = fields.get(key, b"")
+    return int(raw) if raw.isdigit() else 0
