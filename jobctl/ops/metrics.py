@@ -158,8 +158,9 @@ def _work(store: Store, _catalog: Catalog | None) -> Iterator[Metric]:
         "jobctl_processes", "Live supervisors of workers, and schedulers.",
         [((kind,), sum(row.kind == kind for row in rows)) for kind in kinds], "kind",
     )  # fmt: skip
-    threads = sum(row.processes * row.threads for row in rows)
-    loops = sum(row.processes * row.async_jobs for row in rows)
+    workers = [row for row in rows if row.kind == "worker"]
+    threads = sum(row.processes * row.threads for row in workers)
+    loops = sum(row.processes * row.async_jobs for row in workers)
     on_loop, running = sum(row.on_loop for row in rows), sum(row.running for row in rows)
     hanging = sum(row.hanging for row in rows)
     yield _gauge(
@@ -171,6 +172,10 @@ def _work(store: Store, _catalog: Catalog | None) -> Iterator[Metric]:
         "kind", "state",
     )  # fmt: skip
     yield _gauge("jobctl_slots_hanging", "Slots whose job continues past its time limit.", [((), hanging)])
+    yield _gauge(
+        "jobctl_loop_lag_seconds", "How late the event loop of a worker process answers, at worst of late.",
+        [((), max((row.loop_lag_s for row in workers), default=0.0))],
+    )  # fmt: skip
     yield _gauge("jobctl_worker_memory_bytes", "Memory of all workers.", [((), sum(r.memory_mb for r in rows) * 1e6)])
 
 

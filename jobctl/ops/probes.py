@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OK = Page(200, "ok\n")
 SILENT_S = 30.0
 """A process whose own loop has not wanted to beat for so long stands still."""
+REPLACED_S = 20.0
+"""A process whose event loop cannot be made to turn is replaced by then."""
 
 
 def metrics_pages(address: str, store: Store, catalog: Catalog | None) -> Pages:
@@ -55,7 +57,12 @@ def probed(
     def lives() -> Page:
         if (silent := clock.monotonic() - liveness.asked_at) > SILENT_S:
             return Page(503, f"it has stood still for {silent:.0f} s\n")
-        return Page(503, "all its threads hang past the time limits of their jobs\n") if is_wedged(info()) else OK
+        now = info()
+        if is_wedged(now):
+            return Page(503, "all its threads hang past the time limits of their jobs\n")
+        if stands_still(now, liveness.known.catalog):
+            return Page(503, "the event loops of all its processes stand still\n")
+        return OK
 
     def is_ready() -> Page:
         if not ready():
@@ -71,6 +78,15 @@ def probed(
         yield
     finally:
         pages.stop()
+
+
+def stands_still(info: ProcessInfo, catalog: Catalog | None) -> bool:
+    """Whether the event loop of every process of a worker has been blocked for longer than what blocks it may, and
+    longer than it takes to interrupt that or to replace the process."""
+    if catalog is None or not info.children:
+        return False
+    before = clock.now_ms() - catalog.worker.max_block_ms - round(REPLACED_S * 1000)
+    return all(child.blocked is not None and child.blocked.since_ms < before for child in info.children)
 
 
 def is_wedged(info: ProcessInfo) -> bool:

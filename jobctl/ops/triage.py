@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobctl.store import Store
 
 URGENCY = (
-    "redis", "role", "disk", "memory", "eviction", "workers", "quiet workers", "threads", "restarts",
+    "redis", "role", "disk", "memory", "eviction", "workers", "quiet workers", "threads", "event loops", "restarts",
     "memory of workers", "scheduler", "ticks", "alerts", "backlog", "latency", "errors", "limits", "beats", "pauses",
     "schedule pauses",
 )  # fmt: skip

@@ -15,9 +15,11 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobctl.ops.probes import is_wedged
+from jobctl import clock
+from jobctl.catalog.load import load_text
+from jobctl.ops.probes import is_wedged, stands_still
 from jobctl.store import Store
-from jobctl.store.nouns.processes import ChildInfo, ProcessInfo
+from jobctl.store.nouns.processes import Blocked, ChildInfo, ProcessInfo
 from tests.commands import made
 from tests.project import Project
 from tests.support import Cli, eventually
@@ -124,6 +126,41 @@ def test_a_worker_whose_threads_all_hang_is_wedged_and_a_busy_one_is_not() -> No
     assert not is_wedged(worker(child(4, 4), child(1, 0)))
     assert not is_wedged(worker(child(7, 4)))
     assert not is_wedged(worker())
+
+
+def test_a_worker_whose_event_loops_all_stand_still_for_too_long_is_wedged() -> None:
+    catalog = load_text("version: 1\nworker: {max_block: 5s}\n")
+
+    def worker(*seconds: float | None) -> ProcessInfo:
+        children = tuple(
+            ChildInfo(
+                name="c", pid=2, running=1, memory_mb=1,
+                blocked=None if s is None else Blocked("q", "j", "x.py:1", round(clock.now_ms() - s * 1000)),
+            )
+            for s in seconds
+        )  # fmt: skip
+        return ProcessInfo(
+            name="h", kind="worker", host="h", pid=1, queues=(), processes=2, threads=4, started_ms=1, children=children
+        )
+
+    assert stands_still(worker(26, 60), catalog)
+    assert not stands_still(worker(24, 60), catalog), "it is about to be interrupted, or replaced"
+    assert not stands_still(worker(None, 60), catalog)
+    assert not stands_still(worker(), catalog)
+
+
+def test_a_scheduler_has_no_slots_and_the_worst_loop_is_told(lab: Cli, store: Store) -> None:
+    for kind, lags in (("scheduler", ()), ("worker", (0.25, 1.5))):
+        children = tuple(ChildInfo(name="c", pid=2, running=0, memory_mb=1, loop_lag_s=lag) for lag in lags)
+        store.processes.beat(
+            ProcessInfo(
+                name=f"h:{kind}", kind=kind, host="h", pid=1, queues=(), processes=1, threads=4, started_ms=1,
+                children=children,
+            )
+        )  # fmt: skip
+    found = read(lab("metrics").out)
+    assert found["jobctl_slots", (("kind", "thread"), ("state", "free"))] == 4
+    assert found["jobctl_loop_lag_seconds", ()] == 1.5
 
 
 def test_rules_and_dashboard_use_the_metrics_that_there_are() -> None:

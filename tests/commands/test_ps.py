@@ -27,7 +27,7 @@ def test_live_processes_are_shown_and_lost_ones_are_not(redis_cli: Cli, redis_cl
             pid=int(name[4]),
             queues=queues,
             processes=2,
-            threads=4,
+            threads=4 if kind == "worker" else 0,
             started_ms=clock.now_ms(),
             memory_mb=81.25,
             running=3,
@@ -43,4 +43,6 @@ def test_live_processes_are_shown_and_lost_ones_are_not(redis_cli: Cli, redis_cl
     ]
     shown = redis_cli("ps").out
     assert "default, email" in shown
+    assert "3 of 8" in shown
+    assert "of 0" not in shown
     assert redis_cli("ps", "-o", "name").lines() == ["web:8:b", "web:7:a"]

@@ -71,7 +71,7 @@ def test_a_tick_is_a_job_of_the_catalog_with_its_label(scheduled: Project) -> No
 
 def test_it_shows_itself_as_a_scheduler_while_it_lives(scheduled: Project) -> None:
     scheduler = scheduled.start("scheduler").ready()
-    assert [row.kind for row in scheduled.store.processes.ls()] == ["scheduler"]
+    assert [(row.kind, row.threads) for row in scheduled.store.processes.ls()] == [("scheduler", 0)]
     scheduler.signal(signal.SIGTERM)
     assert scheduler.ended() == 0
     assert scheduler.messages("got SIGTERM")

@@ -13,7 +13,7 @@ from jobctl import clock
 from jobctl.store import Store
 from jobctl.store.data.ids import Mint
 from jobctl.store.data.stats import mark
-from jobctl.store.nouns.processes import ChildInfo, Death, Hanging, ProcessInfo
+from jobctl.store.nouns.processes import Blocked, ChildInfo, Death, Hanging, ProcessInfo
 from jobctl.store.nouns.settle import Ended
 from jobctl.store.nouns.stats import MINUTE_MS
 from tests.commands import made
@@ -171,6 +171,20 @@ def test_threads_that_hang(lab: Cli, store: Store) -> None:
     beat(store, children=(ChildInfo(name="c", pid=2, running=0, memory_mb=1, hanging=4, hanging_jobs=late),))
     threads = told(lab)["threads"]
     assert (threads["status"], threads["command"]) == ("fail", "jobctl job show job-7")
+
+
+def test_an_event_loop_that_stands_still(lab: Cli, store: Store) -> None:
+    blocked = Blocked("default", "job-7", "tasks.py:9 (crunch)", clock.now_ms() - 120_000)
+    other = Blocked("-", "-", "tasks.py:1 (\x1b[31m)", clock.now_ms() - 60_000)
+    children = [ChildInfo(name="c", pid=2, running=0, memory_mb=1, blocked=one) for one in (blocked, other)]
+    beat(store, children=tuple(children))
+    loops = told(lab)["event loops"]
+    assert (loops["status"], loops["command"]) == ("fail", "jobctl job show job-7")
+    assert loops["found"].startswith("2 event loops stand still: job job-7 blocks it on h at tasks.py:9 (crunch), ")
+    assert loops["since"] is not None
+    shown = lab("triage")
+    assert "\x1b" not in shown.out
+    assert "event loops" in lab("doctor").out
 
 
 def test_a_limit_that_holds_jobs(lab: Cli, store: Store) -> None:

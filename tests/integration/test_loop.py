@@ -454,6 +454,7 @@ def test_a_job_that_blocks_the_loop_is_told_then_interrupted_and_its_neighbours_
         assert results(worker, [*neighbours, late]) == ["done"] * 5 + ["quick"]
         assert all(worker.store.jobs.find(m.message_id).record.count == 1 for m in neighbours)
         eventually(lambda: slots.blocked is None)
+        assert slots.lag_s >= 1, "how long it did not answer"
         events = [event.event for event in worker.store.events.recent()[0] if event.id == blocker.message_id]
         assert events == (["blocked", "dead"] if name == "blocker" else ["dead"])
 

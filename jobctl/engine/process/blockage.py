@@ -13,6 +13,8 @@ from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from jobctl.store.data.records import Event
 
+LATELY_S = 10.0
+"""For how long a late answer is told."""
 _log = logging.getLogger("jobctl.worker")
 
 
@@ -23,6 +25,14 @@ class Blockage:
         self._jobs = jobs
         self._store = store
         self._slots = slots
+        self._lag_s = self._lag_at = 0.0
+
+    def answers(self, lag_s: float) -> None:
+        """The loop answered so late: the worst of the last seconds is told. Called on the loop."""
+        now = clock.monotonic()
+        if self._slots is not None and (lag_s >= self._lag_s or now - self._lag_at > LATELY_S):
+            self._lag_s, self._lag_at = lag_s, now
+            self._slots.set_lag(lag_s)
 
     def begins(self, run: OnLoop | None, where: str, since: float) -> None:
         """The loop stands still since `since` (monotonic clock): nothing more is fetched for it."""

@@ -86,6 +86,7 @@ class LoopWatch(threading.Thread):
 
     def _answer(self, asked: int) -> None:
         self._answered = asked
+        self._blockage.answers(clock.monotonic() - self._asked_at)
 
     def _blocked_since(self, now: float) -> float | None:
         blocked = self._asked != self._answered and now - self._asked_at >= min(BLOCKED_S, self._max_block_s)

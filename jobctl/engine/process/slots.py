@@ -27,6 +27,8 @@ _TIME = struct.Struct("@d")
 _AT_PROGRESS, _AT_DONE, _AT_THREADS, _AT_READY, _AT_BEAT, _AT_QUIET = 0, 8, 16, 20, 24, 32
 _AT_BLOCKED = 40
 """What blocks the event loop, if anything does: since when f64, the length of a text u8, the text."""
+_AT_LAG = 304
+"""How late the event loop answered of late, in seconds: f64."""
 _DEADLINE = 304
 _STATE = SLOT_SIZE - 1
 _IDLE, _EXECUTING, _GIVEN_UP = 0, 1, 2
@@ -117,6 +119,10 @@ class SlotTable:
         self._map[start : start + 1 + len(encoded)] = bytes((len(encoded),)) + encoded
         _TIME.pack_into(self._map, _AT_BLOCKED, since)
 
+    def set_lag(self, seconds: float) -> None:
+        """How late the event loop answered of late."""
+        _TIME.pack_into(self._map, _AT_LAG, seconds)
+
     @property
     def quiet(self) -> bool:
         """Whether the process is to take no more jobs."""
@@ -143,6 +149,11 @@ class SlotTable:
         job, _, where = text.partition("|")
         token, _, rest = job.partition(" ")
         return since, Executing(token, *rest.partition(" ")[::2]), where
+
+    @property
+    def lag_s(self) -> float:
+        """How late the event loop answered of late, in seconds."""
+        return float(_TIME.unpack_from(self._map, _AT_LAG)[0])
 
     @property
     def progress(self) -> int:

@@ -101,7 +101,7 @@ class Scheduler:
             pid=os.getpid(),
             queues=(),
             processes=1,
-            threads=1,
+            threads=0,
             started_ms=self._started_ms,
             memory_mb=round(resident_bytes(os.getpid()) / 1e6, 1),
         )

@@ -66,6 +66,7 @@ class Child:
         now, now_ms = clock.monotonic(), clock.now_ms()
         late = self.slots.hanging(now - HANGING_S)
         jobs = [Hanging(job.queue, job.id, now_ms - round((now - deadline) * 1000)) for job, deadline in late[:SHOWN]]
+        blocked = self.slots.blocked
         return ChildInfo(
             name=self.name,
             pid=self.pid,
@@ -73,6 +74,7 @@ class Child:
             on_loop=self.slots.running_from(self.threads),
             memory_mb=self.memory_mb,
             blocked=self._blocked(now, now_ms),
+            loop_lag_s=round(max(self.slots.lag_s, 0.0 if blocked is None else now - blocked[0]), 3),
             hanging=len(late),
             hanging_jobs=tuple(jobs),
             executing=dict(Counter(job.queue for job in self.slots.executing())),

@@ -29,6 +29,7 @@ def checks(store: Store, catalog: Catalog | None) -> Iterator[Check]:
     if catalog is not None and serving:
         yield _served(catalog, serving)
     yield _threads([row for row in processes if row.kind == "worker"])
+    yield _loops(processes)
     yield _beats(store)
     yield _scheduler(processes, catalog)
     yield _catalogs(store)
@@ -104,6 +105,22 @@ def _threads(workers: list[ProcessRow]) -> Check:
     since = min((row.hanging_since for row in hung if row.hanging_since), default=None)
     status, job = "fail" if lost * 2 >= all_of_them else "warn", next(job for row in hung for job in row.hanging_jobs)
     return Check("threads", status, found, advice, since, f"jobctl job show {job}")
+
+
+def _loops(processes: list[ProcessRow]) -> Check:
+    """Event loops that stand still, and with them all async jobs of their processes."""
+    blocked = [(row, loop) for row in processes for loop in row.blocked]
+    if not blocked:
+        return Check("event loops", "ok", "none is blocked")
+    said = listed(
+        f"{f'job {loop.job}' if loop.job else 'a task that no job waits for'} blocks it on {row.host} at {loop.where}"
+        for row, loop in blocked
+    )
+    found = f"{len(blocked)} event {'loop stands' if len(blocked) == 1 else 'loops stand'} still: {said}"
+    advice = "call what blocks with `asyncio.to_thread`, or make that job a plain function"
+    since = min(loop.since for _, loop in blocked)
+    job = next((loop.job for _, loop in blocked if loop.job), None)
+    return Check("event loops", "fail", found, advice, since, f"jobctl job show {job}" if job else "jobctl ps")
 
 
 def _beats(store: Store) -> Check:

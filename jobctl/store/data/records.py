@@ -270,6 +270,7 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
     async_jobs: int = 0
     on_loop: int = 0
     blocked: tuple[BlockedLoop, ...] = ()
+    loop_lag_s: float = 0.0
     hanging: int = 0
     hanging_since: datetime | None = None
     hanging_jobs: tuple[str, ...] = ()

@@ -58,6 +58,8 @@ class ChildInfo(msgspec.Struct, frozen=True, kw_only=True):
     on_loop: int = 0
     """How many of the running jobs run on the event loop."""
     blocked: Blocked | None = None
+    loop_lag_s: float = 0.0
+    """How late the event loop answers; of a blocked one, for how long it has not answered."""
     executing: dict[str, int] = {}
     """Of each queue with some, how many jobs execute."""
 
@@ -268,6 +270,7 @@ def _row(state: ProcessInfo, age_ms: int) -> ProcessRow:
         memory_mb=round(state.memory_mb, 1),
         started_at=clock.to_datetime(state.started_ms),
         beat_s=round(max(0, age_ms) / 1000, 1),
+        loop_lag_s=max((child.loop_lag_s for child in state.children), default=0.0),
         state=state.state,
         blocked=tuple(blocked_loop(child.blocked) for child in state.children if child.blocked is not None),
         hanging=sum(child.hanging for child in state.children),
