@@ -58,8 +58,8 @@ def index_taken(world: World) -> Iterator[None]:
 @case("index_mark", "the beginning and the end of a build")
 def index_mark(world: World) -> Iterator[None]:
     yield
-    world.store.indexes.begin(QUEUE, "act|n")
-    world.store.indexes.end(QUEUE, "act|n")
+    build = world.store.indexes.begin(QUEUE, "act|n")
+    world.store.indexes.end(QUEUE, "act|n", build)
 
 
 @case("promote", "delayed jobs with three buckets")

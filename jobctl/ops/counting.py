@@ -112,7 +112,7 @@ def _of_payload(path: str, subject: Subject) -> str | None:
     if is_hidden(value):
         where = f"job type {subject.type}"
         raise Refused(f"args.{path} is redacted ({where}): its values cannot be counted", "narrow the filter with job:")
-    return None if value is ABSENT else as_text(value)
+    return None if value is ABSENT or isinstance(value, list | dict) else as_text(value)
 
 
 def _hour(subject: Subject) -> str | None:

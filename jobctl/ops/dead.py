@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import nlargest
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl.errors import NothingMatched
-from jobctl.ops import counting
+from jobctl.ops import counting, tallies
 from jobctl.ops.bulk.selection import Selection, matching
 from jobctl.ops.counting import Counted
 from jobctl.ops.filters.filter import Filter
@@ -114,6 +115,13 @@ def count(
     """Dead letters that match, counted by what they have: from the indexes alone where these tell it."""
     if by in counting.OF_GROUPS and selection.by_index and not stock:
         return counting.count_groups(groups(store, selection), by)
+    if by.startswith("args.") and not stock and not selection.ids and selection.limit is None:
+        of_types: Counter[str] = Counter()
+        for row in groups(store, selection) if tallies.serves(selection.filter) else ():
+            of_types[row.type] += row.count
+        by_index = tallies.count(store, selection.queues, selection.filter, by.removeprefix("args."), of_types)
+        if by_index is not None:
+            return by_index
     counted = Counted(by)
     found = each_found(store, selection, None, stock=stock, looked=looked, unredacted=unredacted)
     counting.count_jobs(store, found, counted)

@@ -112,8 +112,7 @@ def build(store: Store, catalog: Catalog, job_type: str) -> Iterator[int]:
             f"`{job_type}` has an index on {job.index_hidden[0]}, which is redacted: {NEEDS_KEY}", GIVE_KEY
         )
     names = [name for (_, name), place in _declared(catalog, store.index_key) if place.type == job_type]
-    for name in names:
-        store.indexes.begin(job.queue, name)
+    begun = {name: store.indexes.begin(job.queue, name) for name in names}
     wanted = Filter(Term("job", ":", job_type)).also(Term("queue", ":", job.queue))
     known = {job_type: Known([*job.index], [*job.index_hidden], store.index_key)}
     done = 0
@@ -123,11 +122,11 @@ def build(store: Store, catalog: Catalog, job_type: str) -> Iterator[int]:
         yield done
     for _ in intake.take_in(store, job.queue):
         pass
-    ended = [store.indexes.end(job.queue, name) for name in names]
+    ended = [store.indexes.end(job.queue, name, one) for name, one in begun.items()]
     if not all(ended):
         raise OperationFailed(
-            f"the indexes of `{job_type}` lost entries meanwhile: Redis is out of memory, or somebody deleted them",
-            "see `jobctl doctor`, and build again",
+            f"the indexes of `{job_type}` are not complete: somebody else builds them too, or has deleted them",
+            "see `jobctl index ls`, and build again",
         )
 
 

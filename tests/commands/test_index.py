@@ -108,6 +108,31 @@ def test_doctor_says_what_an_index_misses(shop: Cli, store: Store) -> None:
     assert check()[0] == "ok"
 
 
+def test_dead_letters_are_counted_by_the_index(shop: Cli, store: Store, worker: Callable[[], None]) -> None:
+    assert shop("enqueue", "charge", "--from", "-", input='{"order": 1}\n{"order": 1}\n{"order": "2"}\n{}\n').code == 0
+    body = codec.encode(codec.Body("default", "charge", [], {"order": 2}, {}, "own", 0))
+    store.client.hset(store.keys.bodies("default"), "listed", body)
+    store.client.rpush(store.keys.ready("default"), "listed")
+    worker()
+    assert shop("job", "wait", *shop("job", "ls", "-o", "name").lines()).code == 7
+
+    def counted(*words: str) -> dict[str | None, int]:
+        rows = shop("dead", "ls", "job:charge", *words, "--by", "args.order", "-o", "json").json()
+        return {row["value"]: row["count"] for row in rows}
+
+    assert counted() == {"1": 2, "2": 2, None: 1}
+    store.client.hdel(store.keys.archive("default"), "nobody")
+    [first] = shop("dead", "ls", "args.order=1", "--limit", "1", "-o", "name").lines()
+    assert shop("dead", "discard", first).code == 0
+    assert counted() == counted("since:1d") == {"1": 1, "2": 2, None: 1}  # by the index, and by reading
+    assert shop("dead", "restore", first).code == 0
+    assert counted() == {"1": 2, "2": 2, None: 1}
+    assert shop("index", "build", "charge").code == 0
+    assert counted() == {"1": 2, "2": 2, None: 1}
+    assert shop("dead", "retry", "job:charge", "--yes", "--max", "9").code == 0
+    assert counted() == counted("since:1d")
+
+
 def test_an_index_is_dropped_and_unknown_ones_are_refused(shop: Cli) -> None:
     assert shop("index", "drop", "none").code == 4
     assert shop("index", "build", "charge").code == 0

@@ -95,9 +95,24 @@ def check(store: Store, *, wakes: bool = False) -> list[str]:
     for queue in _queues(store):
         view = _view(store, queue)
         out += [f"{queue}: {what}" for what in _violations(view, now, wakes)]
+        out += [f"{queue}: {what}" for what in _counted(store, queue)]
         if not view.stock:
             out += [f"{queue}: {what}" for what in limits.violations(store, queue)]
     return out + _logs(store) + _layout(store)
+
+
+def _counted(store: Store, queue: str) -> Iterator[str]:
+    """I12: dead letters are counted by the values that indexes have of them."""
+    keys = store.keys
+    for name in (raw.decode() for raw in store.client.smembers(keys.index(queue))):
+        pipe = store.client.pipeline(transaction=True)
+        pipe.zrange(keys.dead(queue), 0, -1).zrange(keys.indexed(queue, name), 0, -1, withscores=True)
+        pipe.zrange(keys.indexed(queue, f"*dead|{name}"), 0, -1, withscores=True)
+        dead, rows, counted = pipe.execute()
+        there = Counter(b"%d" % score for job_id, score in rows if job_id in dead)
+        there += Counter({b"*": there.total()})
+        if there != dict(counted):
+            yield f"I12: {name} counts {dict(counted)}, not {dict(there)}"
 
 
 def _layout(store: Store) -> list[str]:
@@ -145,7 +160,7 @@ def _queues(store: Store) -> list[str]:
 def _view(store: Store, queue: str) -> View:
     keys, client = store.keys, store.client
     members = list(client.scan_iter(f"{keys.groups(queue)}:*", count=1000))
-    values = list(client.scan_iter(f"{keys.index(queue)}:*|*", count=1000))
+    values = list(client.scan_iter(f"{keys.index(queue)}:[^*]*|*", count=1000))
     acks = list(client.scan_iter(f"{keys.prefix}:__acks__.*.{queue}", count=1000))
     pipe = client.pipeline(transaction=True)
     pipe.hkeys(keys.bodies(queue)).lrange(keys.ready(queue), 0, -1).get(keys.stale(queue))

@@ -38,8 +38,8 @@ def take_in(store: Store) -> None:
 
 
 def complete(store: Store) -> None:
-    store.indexes.begin(QUEUE, NAME)
-    assert store.indexes.end(QUEUE, NAME)
+    build = store.indexes.begin(QUEUE, NAME)
+    assert store.indexes.end(QUEUE, NAME, build)
 
 
 def test_a_job_is_found_in_every_state_until_it_is_forgotten(moves: Moves, store: Store) -> None:
@@ -74,9 +74,9 @@ def test_an_index_serves_only_when_it_is_complete(moves: Moves, store: Store) ->
     moves.enqueue("before")
     enqueue(moves, "a")
     assert found(store, "7") is None
-    store.indexes.begin(QUEUE, NAME)
+    build = store.indexes.begin(QUEUE, NAME)
     assert found(store, "7") is None
-    assert store.indexes.end(QUEUE, NAME)
+    assert store.indexes.end(QUEUE, NAME, build)
     assert found(store, "7") == ["a"]
     assert store.indexes.drop(QUEUE, NAME)
     assert found(store, "7") is None
@@ -114,9 +114,9 @@ def test_a_lost_index_does_not_serve(moves: Moves, store: Store) -> None:
 
 def test_jobs_that_are_gone_are_not_added(moves: Moves, store: Store) -> None:
     moves.enqueue("a", payload={"n": 7})
-    store.indexes.begin(QUEUE, NAME)
+    build = store.indexes.begin(QUEUE, NAME)
     store.indexes.add(QUEUE, [Untaken(one, "act", ((NAME, digest("7")),)) for one in ("a", "gone")])
-    assert store.indexes.end(QUEUE, NAME)
+    assert store.indexes.end(QUEUE, NAME, build)
     assert found(store, "7") == ["a"]
 
 

@@ -55,8 +55,8 @@ def take_in(store: Store) -> None:
 
 
 def complete(store: Store) -> None:
-    store.indexes.begin(QUEUE, NAME)
-    assert store.indexes.end(QUEUE, NAME)
+    build = store.indexes.begin(QUEUE, NAME)
+    assert store.indexes.end(QUEUE, NAME, build)
 
 
 def read(store: Store, *jobs: Reserved) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,18 @@ if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
 
 COMPLETE, BUILDING = "*complete", "*building"
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Dead letters by the digests of their values; `total` have any."""
+
+    total: int
+    counts: dict[str, int]
+
+
+def of_dead(name: str) -> str:
+    """Where the dead letters of an index are counted, beside it."""
+    return f"*dead|{name}"
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -153,9 +166,11 @@ class Indexes:
             known = pipe.execute() if wanted else []
         return [one for one, there in zip(wanted, known, strict=True) if there]
 
-    def begin(self, queue: str, name: str) -> None:
-        """Begin to build an index: it serves nobody until `end`."""
-        self._store.run("index_mark", queue, name, "begin")
+    def begin(self, queue: str, name: str) -> int:
+        """Begin to build an index anew: it serves nobody until `end`. Returns what names the build."""
+        build = -2 - secrets.randbits(40)
+        self._store.run("index_mark", queue, name, "begin", build)
+        return build
 
     def add(self, queue: str, rows: Sequence[Untaken]) -> None:
         """Add jobs that are there already to the indexes of their types."""
@@ -189,16 +204,40 @@ class Indexes:
             if not secret and self._hides(job_type, path):
                 self._store.run("index_mark", queue, name, "lose")
 
-    def end(self, queue: str, name: str) -> bool:
-        """The build has seen every job. False if the index has a hole by now, and does not serve."""
-        return bool(self._store.run("index_mark", queue, name, "end"))
+    def end(self, queue: str, name: str, build: int) -> bool:
+        """The build has seen every job. False if the index has a hole by now, and does not serve, or somebody else
+        builds it anew."""
+        return bool(self._store.run("index_mark", queue, name, "end", build))
+
+    def tally(self, queue: str, name: str, most: int) -> Tally | None:
+        """How many dead letters have a value; the `most` frequent ones by themselves. None if the index does not
+        serve."""
+        keys, pipe = self._store.keys, self._store.client.pipeline(transaction=False)
+        pipe.zscore(keys.indexed(queue, name), COMPLETE)
+        pipe.zrevrange(keys.indexed(queue, of_dead(name)), 0, most, withscores=True)
+        with mapping():
+            complete, rows = pipe.execute()
+        if complete is None:
+            return None
+        counts = {ids.read(raw): int(count) for raw, count in rows}
+        return Tally(counts.pop("*", 0), dict(list(counts.items())[:most]))
+
+    def holders(self, queue: str, name: str, digests: Sequence[str]) -> dict[str, list[str]]:
+        """For each digest the first and the last id that has it."""
+        key, pipe = self._store.keys.indexed(queue, name), self._store.client.pipeline(transaction=False)
+        for one in digests:
+            pipe.zrangebyscore(key, one, one, start=0, num=1)
+            pipe.zrevrangebyscore(key, one, one, start=0, num=1)
+        with mapping():
+            got = iter(pipe.execute() if digests else ())
+        return {one: [ids.read(raw) for raw in dict.fromkeys((*next(got), *next(got)))] for one in digests}
 
     def drop(self, queue: str, name: str) -> bool:
         """Delete an index; False if there was none. A producer whose catalog has it begins it anew."""
         with mapping():
             pipe = self._store.writer.pipeline(transaction=True)
             pipe.srem(self._store.keys.index(queue), name)
-            pipe.unlink(self._store.keys.indexed(queue, name))
+            pipe.unlink(self._store.keys.indexed(queue, name), self._store.keys.indexed(queue, of_dead(name)))
             pipe.exists(self._store.keys.index(queue))
             removed, _, left = pipe.execute()
             if not left:

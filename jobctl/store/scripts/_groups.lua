@@ -1,11 +1,21 @@
 -- Dead letters and their groups. A group's key is computed here: groups .. ':' .. group.
 -- INCLUDE: _budget
--- KEYS: dead groups
+-- INCLUDE-LATE: _counted
+-- KEYS: dead groups index
+
+local has_indexes
+
+-- Counts dead letters that came or went by their values, where these are indexed.
+local function tally(k, ids, info, step)
+  if has_indexes == nil then has_indexes = redis.call('EXISTS', k.index) == 1 end
+  if has_indexes then late().tally_dead(k, ids, info, step) end
+end
 
 -- Adds a dead letter to its group's index.
 local function join_group(k, id, group, info, score)
   redis.call('ZADD', k.groups .. ':' .. group, score, id)
   redis.call('HSETNX', k.groups, group, info)
+  tally(k, { id }, info, 1)
 end
 
 -- Makes a dead letter of a job that is not live.
@@ -26,6 +36,7 @@ local function unbury(k, ids, group, in_row)
   else
     redis.call('ZREM', members, unpack(ids))
   end
+  if redis.call('EXISTS', k.index) == 1 then tally(k, ids, redis.call('HGET', k.groups, group), -1) end
   if redis.call('EXISTS', members) == 0 then redis.call('HDEL', k.groups, group) end
 end
 

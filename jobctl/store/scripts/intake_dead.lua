@@ -1,6 +1,6 @@
 -- Takes in what stock workers left dead: from .XQ to jobctl's dead letters, with a record made of its options. A message
 -- whose job is known already only leaves the inbox.
--- INCLUDE: _budget _attempts _groups _alias _index
+-- INCLUDE: _budget _attempts _groups _alias _index _counted
 -- KEYS: stock_dead stock_dead_bodies bodies archive records stock_queues
 -- ARGV: queue, then for each message: its id in the inbox, the job's id, body, record, group, group info, died_at (epoch
 --       ms), attempt ('' if its options tell of none), its traceback, the message's own id ('' if the job's id is
@@ -30,7 +30,7 @@ end
 local done = each_slice(2, 12, function(from, to)
   for at = from, to, 12 do take(at) end
 end)
-write_values(K, values)
+write_counted(K, values)
 leave_out(K, left)
 redis.call('SADD', K.stock_queues, ARGV[1])
 return { done, taken }

@@ -1,6 +1,6 @@
 -- Adds jobs that are there already to indexes of payload values: what stock producers wrote, and what was there before an
 -- index. One that is gone is left out. One that comes without an entry of an index of its type is left for who knows it.
--- INCLUDE: _budget _index
+-- INCLUDE: _budget _index _counted
 -- KEYS: bodies archive
 -- ARGV: for each job: id, its type, its entries as JSON (see _index)
 -- Returns: {how many jobs were gone through}
@@ -18,7 +18,7 @@ return { each_slice(1, 3, function(from, to)
       ids[#ids + 1] = id
     end
   end
-  write_values(K, values)
+  write_counted(K, values)
   taken_in(K, ids)
   leave_out(K, left)
 end) }
