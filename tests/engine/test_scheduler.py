@@ -121,6 +121,20 @@ def test_a_bug_in_the_store_does_not_stop_the_timer(start: Start) -> None:
     scheduler.wait_for("tick")
 
 
+def test_a_dead_timer_ends_the_process_and_says_so(start: Start) -> None:
+    scheduler = start({"sync": 100}, timer_works=[False])
+    scheduler.log("the timer has failed 5 times in a row, the last time with RuntimeError: a bug of the timer")
+    scheduler.log("start it again")
+    assert scheduler.exit_code() == 1
+
+
+def test_a_timer_that_fails_now_and_again_continues(start: Start) -> None:
+    scheduler = start({"sync": 100}, timer_works=[*[False] * 4, True, *[False] * 4, True])
+    scheduler.wait_for("tick")
+    scheduler.signal(signal.SIGTERM)
+    assert scheduler.exit_code() == 0
+
+
 def test_sighup_adds_removes_and_changes_schedules(start: Start) -> None:
     scheduler = start({"stays": 100, "goes": 100}, after_reload={"stays": 100, "comes": 100})
     scheduler.wait_for("tick", name="goes")

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-UNITS = sorted((Path(__file__).parents[2] / "deploy").glob("*.service"))
+FOLDER = Path(__file__).parents[2] / "deploy"
+UNITS = [*sorted(FOLDER.glob("*.service")), *sorted(FOLDER.glob("*.timer"))]
 
 
 @pytest.mark.tools("systemd-analyze")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_systemd_finds_no_fault_with_a_unit(unit: Path, tmp_path: Path) -> None:
-    copy = tmp_path / unit.name
-    copy.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.MULTILINE))
-    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
-    assert [line for line in done.stderr.splitlines() if unit.name in line] == []  # it tells of other units, too
+    for each in {unit, unit.with_suffix(".service")}:  # a timer starts the service of its name
+        text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", each.read_text(), flags=re.MULTILINE)
+        (tmp_path / each.name).write_text(text)
+    command = ["systemd-analyze", "verify", tmp_path / unit.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if unit.stem in line] == []  # it tells of other units, too

@@ -55,7 +55,8 @@ class Scheduler:
         self._beats = Heartbeats(liveness, self.info)
         self._loop = Loop()
         self._feeder = Feeder(ticks, self._loop, lambda asked_ms, now_ms: self._timer.correct(asked_ms, now_ms))
-        self._timer = TickTimer(self._loop, self._feeder.offer)
+        self._timer = TickTimer(self._loop, self._feeder.offer, self._on_dead_timer)
+        self._failed = False
         self._schedules: dict[str, Schedule] = {}
         self._overdue: dict[tuple[str, int], float] = {}
         """Since when ticks are overdue, as was seen here (seconds on the monotonic clock), by schedule and tick."""
@@ -66,7 +67,8 @@ class Scheduler:
         self._apply(catalog.schedules)
 
     def run(self) -> int:
-        """Work until SIGTERM or SIGINT; returns 0, or 2 when the namespace was migrated to another layout.
+        """Work until SIGTERM or SIGINT; returns 0, 1 when the timer is dead, or 2 when the namespace was migrated to
+        another layout.
 
         Ends within 2 s, as a call to Redis takes 1 s at most.
         """
@@ -90,7 +92,7 @@ class Scheduler:
         finally:
             loop.close()
         log.info("scheduler %s ended", self.name)
-        return UsageError.exit_code if self._beats.refused else 0
+        return UsageError.exit_code if self._beats.refused else int(self._failed)
 
     def info(self) -> ProcessInfo:
         """What a heartbeat says about this scheduler."""
@@ -185,6 +187,11 @@ class Scheduler:
 
     def _status(self) -> str:
         return f"{len(self._schedules)} schedules, {self._feeder.pending} ticks waiting"
+
+    def _on_dead_timer(self) -> None:
+        log.critical("scheduler %s ends, since no tick would come any more: start it again", self.name)
+        self._failed = True
+        self._stop()
 
     def _on_stop(self, number: int) -> None:
         log.info("scheduler %s got %s", self.name, signal.Signals(number).name)

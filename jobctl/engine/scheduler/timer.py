@@ -20,6 +20,7 @@ from jobctl.catalog.model import Schedule
 from jobctl.engine.scheduler.trigger import TickTrigger
 from jobctl.engine.tools.loop import Loop
 from jobctl.engine.tools.loop import Timer as LoopTimer
+from jobctl.text import sanitize
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ LOOK_S = 1.0
 """The longest sleep: what a step of the wall clock, or a suspended machine, can make a tick late."""
 APART_MS = 250
 """How far this machine's clock may be from Redis's before the timer goes by the difference."""
+
+FAILURES = 5
+"""After so many looks in a row that failed the timer is dead: it says so, rather than let ticks pass in silence."""
 
 Due = Callable[[Schedule, int], None]
 
@@ -47,7 +51,8 @@ class TickTimer(BaseScheduler):  # type: ignore[misc]  # APScheduler has no type
     """Calls `due(schedule, tick_ms)` in the loop; of several overdue ticks of one schedule, only for the
     latest. Ticks are due by Redis's clock, as far as `correct` has told of it."""
 
-    def __init__(self, loop: Loop, due: Due) -> None:
+    def __init__(self, loop: Loop, due: Due, dead: Callable[[], None]) -> None:
+        """`dead` is called once no more ticks will come."""
         super().__init__(
             timezone=UTC,
             executors={"default": TickExecutor()},
@@ -55,6 +60,8 @@ class TickTimer(BaseScheduler):  # type: ignore[misc]  # APScheduler has no type
         )
         self._loop = loop
         self._due = due
+        self._dead = dead
+        self._failures = 0
         self._schedules: dict[str, Schedule] = {}
         self._ahead_ms = 0
         self._looked_ms: int | None = None
@@ -108,8 +115,15 @@ class TickTimer(BaseScheduler):  # type: ignore[misc]  # APScheduler has no type
                 if self._looked_ms is not None:
                     self._looked_ms = max(self._looked_ms, clock.now_ms() - self._ahead_ms)
                 wait = self._process_jobs()
-        except Exception:
-            log.exception("the timer failed; it goes on")
+            self._failures = 0
+        except Exception as error:
+            self._failures += 1
+            if self._failures == FAILURES:
+                what = sanitize(f"{type(error).__name__}: {error}", limit=300)
+                log.critical("the timer has failed %d times in a row, the last time with %s", FAILURES, what)
+                self._dead()
+                return
+            log.exception("the timer failed; it continues")
         self._next_look = self._loop.later(LOOK_S if wait is None else min(wait, LOOK_S), self.wakeup)
 
     def shutdown(self, wait: bool = True) -> None:
