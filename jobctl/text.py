@@ -7,7 +7,12 @@ Nothing that a job wrote reaches a terminal or a log line except through `saniti
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
+from jobctl import clock
+
+NOTHING = "-"
+"""What stands for a value that is not there."""
 DEFAULT_LIMIT = 4_000
 """Characters kept unless the caller says otherwise."""
 
@@ -42,6 +47,28 @@ def first_line(text: str | None) -> str:
 def progress(done: float, total: float | None, message: str | None) -> str:
     """Progress in words, where no bar is drawn."""
     return f"progress {done:g}{'' if total is None else f' of {total:g}'}{f': {message}' if message else ''}"
+
+
+def relative(moment: datetime, now_ms: int | None = None) -> str:
+    """An instant as people say it: `3m ago`, `in 5s`, `now`."""
+    now = clock.now_ms() if now_ms is None else now_ms
+    ahead = clock.to_ms(moment) - now
+    text = short_duration(abs(ahead) / 1000)
+    if abs(ahead) < 1000:
+        return "now"
+    return f"in {text}" if ahead > 0 else f"{text} ago"
+
+
+def short_duration(seconds: float | None) -> str:
+    """A duration in its largest unit: `350ms`, `42s`, `3m`, `2h`, `5d`; `-` for None."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
 
 
 def _cut(text: str, limit: int) -> str:

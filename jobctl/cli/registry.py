@@ -161,6 +161,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
     Entry(
         "top", "Watch queues, jobs, errors, workers and schedules on one screen; retry, cancel and pause by key.", LOOK
     ),
+    Entry("web", "Serve pages with queues, jobs, errors, workers, schedules and limits, for browsers.", LOOK),
     Entry("stats", "Show throughput, failures, and how long jobs waited and ran.", LOOK),
     Entry("check", "Check queues against limits, in one line: for cron, Kubernetes, Nagios.", LOOK),
     Group(

@@ -8,9 +8,10 @@ from typing import Any
 from jobctl import clock
 from jobctl.cli.view.formats import to_json
 from jobctl.cli.view.screen import Screen, Times
-from jobctl.text import first_line, sanitize
+from jobctl.text import NOTHING, first_line, relative, sanitize, short_duration
 
-NOTHING = "-"
+__all__ = ["NOTHING", "cell", "failure", "iso", "message", "relative", "short_duration"]
+
 CELL_LIMIT = 1000
 """Characters of a cell."""
 
@@ -41,28 +42,6 @@ def failure(record: Any) -> str | None:
     """A failure in one line: `ValueError: no such day`."""
     told = ": ".join(part for part in (record.error, first_line(record.message)) if part)
     return told or None
-
-
-def relative(moment: datetime, now_ms: int | None = None) -> str:
-    """An instant as people say it: `3m ago`, `in 5s`, `now`."""
-    now = clock.now_ms() if now_ms is None else now_ms
-    ahead = clock.to_ms(moment) - now
-    text = short_duration(abs(ahead) / 1000)
-    if abs(ahead) < 1000:
-        return "now"
-    return f"in {text}" if ahead > 0 else f"{text} ago"
-
-
-def short_duration(seconds: float | None) -> str:
-    """A duration in its largest unit: `350ms`, `42s`, `3m`, `2h`, `5d`; `-` for None."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(seconds)}s"
 
 
 def iso(moment: datetime) -> str:

@@ -129,6 +129,10 @@ class Dead:
             out += [(row, count) for row, count in zip(rows, counts, strict=True) if count]
         return out
 
+    def named(self, queue: str, names: Sequence[str]) -> list[DeadGroup]:
+        """These error groups of a queue, with all that died of them."""
+        return self._of(queue, names, "-inf", "+inf")
+
     def _of(self, queue: str, names: Sequence[str], low: str, high: str) -> list[DeadGroup]:
         """These groups of a queue, with what died in a time span."""
         keys = self._store.keys
