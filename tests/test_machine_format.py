@@ -12,6 +12,7 @@ from jobctl.ops.alerts.look import AlertRow
 from jobctl.ops.common import GroupDetail, Trait
 from jobctl.ops.counting import Count
 from jobctl.ops.doctor.check import Check
+from jobctl.ops.doctor.checklist import ChecklistLine
 from jobctl.ops.filters.explain import Explained
 from jobctl.ops.groups import GroupRow
 from jobctl.ops.indexes import IndexRow
@@ -65,6 +66,7 @@ RECORDS = {
     "Vital": Vital,
     "Alert": AlertRow,
     "Check": Check,
+    "Checklist line": ChecklistLine,
     "Metric": MetricRow,
 }
 

@@ -114,6 +114,8 @@ def read_job(name: str, values: Values, defaults: Defaults, report: Report) -> J
         expires_ms=limits.read_expires(values, path, report),
         isolate=values.get("isolate", False),
         memory_bytes=values.get("memory"),
+        critical=values.get("critical", False),
+        idempotent=values.get("idempotent", False),
         hooks=read_hooks(name, values, keys, report),
     )
 

@@ -121,6 +121,10 @@ class JobType(msgspec.Struct, frozen=True):
     """Those of which `redact` hides the value: kept under a secret key that is not in Redis."""
     hooks: Mapping[str, Hook] = {}
     """By how a job ended: dead, cancelled, completed."""
+    critical: bool = False
+    """A second run must do no harm; `doctor --checklist` asks how that is."""
+    idempotent: bool = False
+    """It is so by the job's own code."""
 
 
 class Queue(msgspec.Struct, frozen=True):

@@ -160,6 +160,10 @@ JOB = Object(
         "concurrency": Field(CONCURRENCY, "How many may run at once."),
         "expires": Field(DURATION, "How long a job may take in all, from its enqueue."),
         **{f"on_{event}": Field(HOOK, f"The job to enqueue when a job is {event}.") for event in EVENTS},
+        "critical": Field(Boolean(), "Whether `doctor --checklist` asks that a second run does no harm; false if not."),
+        "idempotent": Field(
+            Boolean(), "Whether a second run does no harm, as the job's code sees to it; false if not."
+        ),
         "isolate": Field(Boolean(), "Whether a `python` job runs in its own process, which can be killed."),
         "memory": Field(MEMORY, "How much memory an isolated job's process may use."),
         "redact": Field(ListOf(REDACT, "a list of payload keys"), "Payload keys whose values are never shown."),

@@ -98,7 +98,7 @@ class StoreLiveness:
         total = self._judge(names, alive, thorough)
         for name, silent_s in silent.items():
             if silent_s >= 4 * self._lease_ms / 1000:
-                self._store.processes.leave(name)
+                self._store.processes.leave(name, "lost")
         return total
 
     def _redis_now_ms(self) -> int:

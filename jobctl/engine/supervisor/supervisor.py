@@ -12,7 +12,7 @@ import msgspec
 
 from jobctl import clock
 from jobctl.engine.liveness.heartbeats import Heartbeats, Liveness
-from jobctl.engine.process.config import ChildConfig, SupervisorOptions
+from jobctl.engine.process.config import ChildConfig, SupervisorOptions, default_processes
 from jobctl.engine.supervisor.burst import Burst
 from jobctl.engine.supervisor.child import Child, spawn
 from jobctl.engine.supervisor.crew import Crew
@@ -119,7 +119,7 @@ class Supervisor:
             running=sum(child.running for child in children),
             children=children,
             state="stopping" if self._stop_at else "quiet" if self._obedience.quiet else "running",
-            deaths=tuple(death for crew in self._crews() for death in crew.deaths),
+            deaths=tuple(death for crew in self._crews() for death in crew.deaths), cores=default_processes(),
         )  # fmt: skip
 
     def _schedule(self) -> None:

@@ -14,6 +14,7 @@ from jobctl import clock
 from jobctl.store.data import ids
 from jobctl.store.data.blocked import BlockedLoop
 from jobctl.store.data.records import ProcessRow
+from jobctl.store.nouns.ends import note_end
 from jobctl.store.wire import layout as layouts
 from jobctl.store.wire.connection import mapping
 
@@ -99,6 +100,8 @@ class ProcessInfo(msgspec.Struct, frozen=True, kw_only=True):
     """running, quiet (it takes no more jobs) or stopping."""
     deaths: tuple[Death, ...] = ()
     """The latest."""
+    cores: int = 0
+    """Processors that it may use; 0 if it does not say."""
     layout: int = layouts.FIRST
     """The layout that the process works with; `beat` fills it in. Processes of layout 1 do not tell."""
 
@@ -148,15 +151,22 @@ class Processes:
         rows = [(order, "" if value is None or value is False else str(int(value))) for order, value in wanted.items()]
         return bool(self._store.run("order", (), name, *chain.from_iterable(rows)))
 
-    def leave(self, name: str) -> None:
-        """Take a process that ended off the list."""
+    def leave(self, name: str, how: str = "drained") -> None:
+        """Take a process that ended off the list. Of a worker it is noted how it ended: drained or lost."""
         with mapping():
+            raw = self._store.client.hget(self._store.keys.processes(), name)
             pipe = self._store.client.pipeline(transaction=False)
             pipe.zrem(self._store.keys.beats(), name)
             pipe.hdel(self._store.keys.processes(), name)
             pipe.hdel(self._store.keys.catalogs(), name)
             pipe.hdel(self._store.keys.orders(), *(f"{name}|{order}" for order in _ORDERS))
             pipe.execute()
+        if raw is not None and b'"kind":"worker"' in raw:
+            note_end(self._store, how, name, self.now_ms())
+
+    def cores(self) -> dict[str, int]:
+        """Of each live worker that says it: how many processors it may use."""
+        return {state.name: state.cores for state, _ in self._live() if state.cores and state.kind == "worker"}
 
     def marks(self) -> dict[str, int]:
         """For each process that has not left, when it beat last, on Redis's clock."""
