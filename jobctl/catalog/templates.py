@@ -78,12 +78,14 @@ def compile_text(template: str, finalize: Callable[[Any], str] | None = None) ->
     """
     if not is_template(template):
         return lambda _names: template
-    pieces = _pieces(template) if finalize in (None, canonical) else None
+    pieces = _pieces(template)
     if pieces is None:
         return _guarded(template, _compiled(template, finalize))
 
+    inserted = str if finalize is None or finalize is canonical else finalize  # of what is text or a whole number
+
     def render(names: Mapping[str, Any]) -> str:
-        quick = _joined(pieces, names)
+        quick = _joined(pieces, names, inserted)
         return _compiled(template, finalize)(names) if quick is None else quick
 
     return _guarded(template, render)
@@ -126,14 +128,14 @@ def _pieces(template: str) -> list[str] | None:
     return pieces
 
 
-def _joined(pieces: list[str], names: Mapping[str, Any]) -> str | None:
+def _joined(pieces: list[str], names: Mapping[str, Any], inserted: Callable[[Any], str]) -> str | None:
     """The rendered text, if every name is there and is text or a whole number; None leaves it to Jinja."""
     out = pieces.copy()
     for at in range(1, len(pieces), 2):
         value = names.get(pieces[at])
         if type(value) is not str and type(value) is not int:
             return None
-        out[at] = str(value)
+        out[at] = inserted(value)
     text = "".join(out)
     return text if len(text) <= MAX_OUTPUT else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -15,14 +15,14 @@ from jobctl.catalog.kinds.base import External
 from jobctl.catalog.kinds.http import TOKEN, HttpSpec, header_problem
 from jobctl.catalog.templates import TemplateProblem, compile_text, compile_value
 from jobctl.errors import UsageError
-from jobctl.handlers.base import Attempt, Handler, HandlerFailure, Surroundings
+from jobctl.handlers.base import Attempt, Handler, HandlerFailure, Surroundings, interruption
 from jobctl.handlers.http_address import Address, redirected
 from jobctl.handlers.rendering import Names, checked, compile_setting, names, rendering
 from jobctl.scrubbing import Scrubber, scrub
 from jobctl.version import __version__
 
 if TYPE_CHECKING:
-    from jobctl.handlers.http_exchange import Answer, Request
+    from jobctl.handlers.http_exchange import Answer, Pool, Request
 
 MAX_BODY = 65_536
 """How much of an answer is read, in bytes, after decompression."""
@@ -41,7 +41,7 @@ MIN_SECRET = 6
 class HttpHandler(Handler):
     """Renders and sends one request. The result is `{"status": N, "body": JSON, text or None}`."""
 
-    enforces_deadline = True
+    enforces_deadline = on_loop = True
 
     def __init__(self, spec: HttpSpec, surroundings: Surroundings) -> None:
         from jobctl.handlers.http_exchange import Client
@@ -53,9 +53,33 @@ class HttpHandler(Handler):
         self._client = Client(self._address.origin, spec.timeout_ms / 1000, MAX_BODY)
 
     def __call__(self, attempt: Attempt) -> dict[str, Any]:
+        from jobctl.handlers.coroutines import run
+
+        if attempt.cancel.cancelled:
+            raise interruption(attempt)
+        result: dict[str, Any] = run(self._alone(attempt), attempt, self.loop)
+        return result
+
+    async def _alone(self, attempt: Attempt) -> dict[str, Any]:
+        from jobctl.handlers.http_exchange import Pool
+
+        async with Pool() as pool:
+            return await self._attempt(attempt, pool)
+
+    def start(self, attempt: Attempt) -> Coroutine[Any, Any, dict[str, Any]]:
+        from jobctl.handlers.http_exchange import shared
+
+        return self._attempt(attempt, shared())
+
+    def close(self) -> None:
+        from jobctl.handlers.http_exchange import close_shared
+
+        close_shared()
+
+    async def _attempt(self, attempt: Attempt, pool: Pool) -> dict[str, Any]:
         request, secrets = self._request(attempt)
         try:
-            answer = self._follow(request, attempt)
+            answer = await self._follow(request, attempt, pool)
             cut = len(answer.body) >= MAX_BODY
             text = scrub(secrets, answer.body.decode(errors="replace"), end=cut)
             if 200 <= answer.status < 300:
@@ -75,6 +99,7 @@ class HttpHandler(Handler):
             given, secrets = self._headers.render(known)
         headers = {
             "User-Agent": f"jobctl/{__version__}",
+            "Accept-Encoding": "identity",
             "Idempotency-Key": _one_line(f"{attempt.queue}/{attempt.job_id}"),  # an id is unique in its queue only
             "X-Jobctl-Attempt": str(attempt.number),
             **({"Content-Type": self._content_type} if self._content_type else {}),
@@ -83,10 +108,10 @@ class HttpHandler(Handler):
         headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
         return Request(self._method, target, shown, {**headers, **given}, body), secrets
 
-    def _follow(self, request: Request, attempt: Attempt) -> Answer:
+    async def _follow(self, request: Request, attempt: Attempt, pool: Pool) -> Answer:
         """The last answer. Redirects are followed on the same origin only."""
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._send(request, attempt)
+            answer = await self._send(request, attempt, pool)
             location = answer.headers.get("location")
             if answer.status not in (301, 302, 303, 307, 308) or location is None:
                 return answer
@@ -100,12 +125,12 @@ class HttpHandler(Handler):
             request = replace(request, target=target)
         raise _redirect(request, f"more than {MAX_REDIRECTS} redirects")
 
-    def _send(self, request: Request, attempt: Attempt) -> Answer:
+    async def _send(self, request: Request, attempt: Attempt, pool: Pool) -> Answer:
         """One exchange; what came of it is a line of the job's log."""
         began = clock.monotonic()
         told = "was broken off"
         try:
-            answer = self._client.send(request, attempt)
+            answer = await self._client.send(request, attempt, pool)
             told = f"answered {answer.status}, {len(answer.body)} bytes"
             return answer
         except HandlerFailure as failure:
@@ -188,10 +213,10 @@ def _basic(credentials: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A header's value: UTF-8 bytes in the Latin-1 clothes that http.client wants; no line break, no NUL."""
+    """A header's value, which is sent as UTF-8; no line break, no NUL."""
     if any(character in text for character in "\r\n\0"):
         raise HandlerFailure("TemplateProblem", "a header would hold a line break or a NUL", retryable=False)
-    return text.encode("utf-8", "replace").decode("latin-1")
+    return text.encode("utf-8", "replace").decode()
 
 
 def _body(spec: HttpSpec) -> tuple[Callable[[Names], bytes] | None, str | None]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -20,7 +24,8 @@ from jobctl.catalog.kinds.http import HttpSpec
 from jobctl.catalog.templates import TemplateProblem
 from jobctl.clock import now_ms
 from jobctl.errors import UsageError
-from jobctl.handlers.base import AttemptCancelled, AttemptTimeout, HandlerFailure
+from jobctl.handlers import http_exchange
+from jobctl.handlers.base import Attempt, AttemptCancelled, AttemptTimeout, Handler, HandlerFailure
 from jobctl.handlers.http import retry_after_ms
 from jobctl.handlers.http_address import Address, Origin, redirected
 from jobctl.redaction import scrubber
@@ -375,3 +380,124 @@ def test_every_exchange_is_a_line_of_the_log(handler, new_run, server, reply):
         f"POST {server.url}/a answered 500, 0 bytes",
         "POST http://127.0.0.1:1/ failed: HttpError",
     ]
+
+
+@contextmanager
+def speaking(serve: Callable[[socket.socket], object]) -> Iterator[str]:
+    """A server that does as `serve` does with each connection; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(PATIENCE_S)
+
+
+def one_request(connection: socket.socket) -> bytes:
+    read = b""
+    while b"\r\n\r\n" not in read and (more := connection.recv(65_536)):
+        read += more
+    return read
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def on_one_loop(handler: Handler, attempts: list[Attempt]) -> list[object]:
+    """What attempts come to, one after the other, with the connections of one loop."""
+
+    async def all_of_them() -> list[object]:
+        try:
+            return [(await asyncio.gather(handler.start(attempt), return_exceptions=True))[0] for attempt in attempts]
+        finally:
+            await http_exchange.shared().close()
+
+    return asyncio.run(all_of_them())
+
+
+def test_a_connection_serves_several_requests_and_one_that_closes_meanwhile_fails_none(handler, new_run):
+    connections, requests = [], []
+
+    def serve(connection: socket.socket) -> None:
+        connections.append(connection)
+        with connection:
+            for _ in range(2 if len(connections) == 1 else 1):
+                requests.append(one_request(connection))
+                connection.sendall(OK)
+            requests.append(one_request(connection))  # and no answer
+
+    with speaking(serve) as url:
+        came = on_one_loop(handler(HttpSpec(url, body="x")), [new_run().attempt for _ in range(3)])
+    assert [answer["body"] for answer in came] == ["ok"] * 3
+    assert len(connections) == 2
+    assert len(list(filter(None, requests))) == 4, "the third was sent on a connection that closed, and again"
+
+
+def test_a_request_is_sent_once_if_its_new_connection_closes(handler, new_run):
+    requests = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            requests.append(one_request(connection))
+
+    with speaking(serve) as url:
+        (came,) = on_one_loop(handler(HttpSpec(url)), [new_run().attempt])
+    assert isinstance(came, HandlerFailure)
+    assert (came.error, came.retryable, len(requests)) == ("HttpError", True, 1)
+
+
+def test_an_answer_that_breaks_off_is_no_answer(handler, new_run):
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            one_request(connection)
+            connection.sendall(OK[:-1])
+
+    with speaking(serve) as url:
+        (came,) = on_one_loop(handler(HttpSpec(url)), [new_run().attempt])
+    assert isinstance(came, HandlerFailure)
+    assert (came.error, came.retryable) == ("HttpError", True)
+    assert str(came).endswith("the answer broke off, or cannot be decoded")
+
+
+def test_what_is_no_http_is_an_error_that_does_not_show_the_query(handler, new_run):
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            one_request(connection)
+            connection.sendall(b"220 mail.example.com ESMTP\r\n\r\n")
+
+    with speaking(serve) as url:
+        (came,) = on_one_loop(handler(HttpSpec(url + "?token={{ t }}")), [new_run({"t": "sesame"}).attempt])
+    assert isinstance(came, HandlerFailure)
+    assert came.error == "HttpError"
+    assert "sesame" not in str(came)
+
+
+def test_the_time_for_which_others_block_the_loop_is_not_the_requests(handler, new_run):
+    arrived, answer = threading.Event(), threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            one_request(connection)
+            arrived.set()
+            answer.wait(PATIENCE_S)
+            connection.sendall(OK)
+
+    async def blocked(call: Handler) -> object:
+        task = asyncio.ensure_future(call.start(new_run().attempt))
+        while not arrived.is_set():
+            await asyncio.sleep(0.001)
+        answer.set()
+        time.sleep(2.5)
+        try:
+            return await task
+        finally:
+            await http_exchange.shared().close()
+
+    with speaking(serve) as url:
+        assert asyncio.run(blocked(handler(HttpSpec(url, timeout_ms=1_000)))) == {"status": 200, "body": "ok"}

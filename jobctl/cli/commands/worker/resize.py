@@ -22,7 +22,9 @@ def resize(
     ] = None,
     async_jobs: Annotated[
         int | None,
-        typer.Option("--async-jobs", min=1, max=10_000, help="Async jobs at once per process.", show_default=False),
+        typer.Option(
+            "--async-jobs", min=1, max=10_000, help="Async and http jobs at once per process.", show_default=False
+        ),
     ] = None,
     reason: Reason = "",
 ) -> None:

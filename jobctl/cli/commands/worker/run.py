@@ -39,7 +39,7 @@ AsyncJobs = Annotated[
         "--async-jobs",
         min=1,
         max=10_000,
-        help="Async jobs per process at once: on its event loop, without a thread.",
+        help="Async and http jobs per process at once: on its event loop, without a thread.",
     ),
 ]
 Http = Annotated[
