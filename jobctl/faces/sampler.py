@@ -26,6 +26,8 @@ PACE_S = 2.0
 """How often queues, workers and events are read."""
 SLOW_S = 6.0
 """How often groups, limits, schedules and counters are read: one part a look."""
+PATIENCE_S = 1.0
+"""How long a look of someone else is waited for."""
 COMMANDS_A_SECOND = 5.0
 """What each of the slow parts may take on average: one that takes more commands is read less often."""
 GROUPS = 100
@@ -53,8 +55,10 @@ class Sampler:
 
     def look(self) -> Sample:
         """The present sample, read now if the last one is older than PACE_S. Never raises RedisUnavailable: the sample
-        then says that Redis is away."""
-        with self._lock:
+        then says that Redis is away. Where another look takes long, it is what was seen before."""
+        if not self._lock.acquire(timeout=PATIENCE_S):
+            return self._sample
+        try:
             now = clock.monotonic()
             if now - self._read_at >= PACE_S:
                 try:
@@ -63,6 +67,8 @@ class Sampler:
                     self._sample = replace(self._sample, away=str(error))
                 self._read_at = clock.monotonic()
             return self._sample
+        finally:
+            self._lock.release()
 
     def stale(self) -> None:
         """Someone has changed something: the next look reads, and the slow parts follow one by one."""

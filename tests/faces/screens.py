@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from jobctl.catalog.load import load
 from jobctl.cli.context import Context
 from jobctl.cli.top.app import Top
+from jobctl.cli.view.screen import Times
 from jobctl.faces import sampler as sampling
 from jobctl.faces.change import Changes
 from jobctl.faces.sampler import Sampler
@@ -55,9 +56,17 @@ class Shown:
             await self._pilot.pause(0.02)
 
 
-def run_top(catalog: Path, redis_url: str, act: Act, *, size: tuple[int, int] = SIZE, **settings: object) -> None:
+def run_top(
+    catalog: Path,
+    redis_url: str,
+    act: Act,
+    *,
+    size: tuple[int, int] = SIZE,
+    times: Times = Times.RELATIVE,
+    **settings: object,
+) -> None:
     """Start `top`, let `act` use it, and end it."""
-    ctx = Context(Settings(catalog, redis_url=redis_url, **settings))  # type: ignore[arg-type]
+    ctx = Context(Settings(catalog, redis_url=redis_url, **settings), times=times)  # type: ignore[arg-type]
     loaded, store = load(catalog), ctx.store()
     app = Top(ctx, Sampler(store, loaded), Changes(store, loaded, ctx.settings, ctx.require_writable))
 
@@ -73,9 +82,10 @@ def run_top(catalog: Path, redis_url: str, act: Act, *, size: tuple[int, int] = 
 
 def steady(text: str) -> str:
     """A screen without what differs from run to run: ids, clocks, ages."""
-    text = re.sub(r"\b1m[0-9a-z]{18}\b", "ID".ljust(20, "_"), text)
+    text = re.sub(r"\b[0-9a-z]{20}\b", "ID".ljust(20, "_"), text)
+    text = re.sub(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z", "RFC3339-in-UTC-to-the-ms", text)
     text = re.sub(r"\b\d\d:\d\d:\d\d\b", "HH:MM:SS", text)
-    return re.sub(r"(?m)( +)(now|\d+m?s( ago)?)\b", lambda found: "~".rjust(len(found[0])), text)
+    return re.sub(r" +\d+m?s\b", lambda found: "~".rjust(len(found[0])), text)
 
 
 __all__ = ["SIZE", "Shown", "run_top", "sampling", "steady"]

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from jobctl import clock
+from jobctl.cli.view.screen import Times
 from jobctl.engine.server.embedded import EmbeddedServer
 from jobctl.faces import sampler as sampling
 from jobctl.store import Store
@@ -74,7 +75,7 @@ def test_screens_at_80_by_24(key: str, word: str, catalog: Path, redis_url: str,
         assert len(shown.lines) == 24
         same(f"view-{key}", steady(shown.text))
 
-    run_top(catalog, redis_url, act)
+    run_top(catalog, redis_url, act, times=Times.ISO)
 
 
 def test_what_happens_is_seen(catalog: Path, redis_url: str, store: Store) -> None:

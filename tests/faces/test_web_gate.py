@@ -205,4 +205,6 @@ def test_behind_a_proxy_below_a_path(lab: Cli, store: Store) -> None:
             assert page.status == 200
             assert 'href="/ops/jobs/static/app.css"' in page.text
             assert 'href="/ops/jobs/queues"' in page.text
+        bare = site.ask("/ops/jobs", Host="jobs.example.com")
+        assert (bare.status, bare.headers["location"]) == (307, "/ops/jobs/")
         assert site.ask("/ops/jobsx", Host="jobs.example.com").status == 404

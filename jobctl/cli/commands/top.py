@@ -6,6 +6,9 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
+HANGS_S = 3.0
+"""A Redis that is silent for so long is away."""
+
 
 @command
 def top(ctx: Context) -> None:
@@ -23,7 +26,7 @@ def top(ctx: Context) -> None:
         raise UsageError(
             "top needs a terminal", "without one, use `jobctl triage`, `jobctl stats` or `jobctl queue ls`"
         )
-    catalog, store = ctx.catalog_for_a_look(), ctx.store(retries=2)
+    catalog, store = ctx.catalog_for_a_look(), ctx.store(retries=1, timeout_s=HANGS_S)
     from jobctl.cli.top.app import Top
     from jobctl.faces.change import Changes
     from jobctl.faces.sampler import Sampler

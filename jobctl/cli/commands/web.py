@@ -11,6 +11,9 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.errors import UsageError
 
+HANGS_S = 3.0
+"""A Redis that is silent for so long is away."""
+
 
 @command
 def web(
@@ -54,7 +57,7 @@ def web(
     from jobctl.faces.change import Changes
     from jobctl.faces.web import serve
 
-    catalog, store = ctx.catalog_for_a_look(), ctx.store(retries=2)
+    catalog, store = ctx.catalog_for_a_look(), ctx.store(retries=1, timeout_s=HANGS_S)
     place = serve.Place(host, port, tuple(allow_host or ()), root_path)
     changes = Changes(store, catalog, ctx.settings, ctx.require_writable)
     serve.run(changes, place, token_file, allow_changes=allow_changes, say=ctx.say)

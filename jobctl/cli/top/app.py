@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -80,6 +82,7 @@ class Top(App[None]):
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
         self.query_one(Rows).focus()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)  # it leaves the terminal as it was
         self.look()
         self.set_interval(PACE_S, self.look)
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobctl.faces.web.tokens import LOOK, Tokens
@@ -47,8 +47,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        if self._root and (path == self._root or path.startswith(f"{self._root}/")):
-            path = path.removeprefix(self._root) or "/"  # a proxy may leave it there, or take it off
+        if self._root and path == self._root:
+            await RedirectResponse(f"{path}/")(scope, receive, send)  # the cookie is for what is below
+            return
+        if self._root and path.startswith(f"{self._root}/"):
+            path = path.removeprefix(self._root)  # a proxy may leave it there, or take it off
         scope = {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
         headers = Headers(scope=scope)
         refused = self._refusal(scope, headers) or self._enter(scope, headers)
