@@ -21,7 +21,7 @@ from jobctl.errors import OperationFailed
 if TYPE_CHECKING:
     from jobctl.ops.counting import Counted
     from jobctl.ops.filters.filter import Filter
-    from jobctl.ops.jobs import Looked
+    from jobctl.ops.sources import Looked
 
 ROWS = 50
 """Rows of a table, without --limit."""

@@ -12,8 +12,10 @@ import msgspec
 
 from jobctl import clock
 from jobctl.errors import Refused, UsageError
+from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.match import UNREAD, Subject
 from jobctl.ops.filters.subjects import batches, of_job
+from jobctl.ops.glance import ENOUGH
 from jobctl.redaction import is_hidden
 from jobctl.store.data.indexed import ABSENT, as_text, dig
 from jobctl.store.nouns.shown import to_job
@@ -84,10 +86,19 @@ def count_groups(rows: Iterable[DeadGroup], by: str) -> Counted:
 def count_jobs(store: Store, jobs: Iterable[Found], counted: Counted) -> None:
     """Add jobs to counts as they come. Raises Refused for a key of payloads that one of them hides, whoever asks:
     counts would tell its values."""
-    value = _reader(counted.by)
+    value = reader(counted.by)
     for batch in batches(jobs):
         for found in _looked(store, batch, counted.by):
             counted.add(value(of_job(found, to_job(found))))
+
+
+BY_LOOK = ("type", "queue", "state")
+"""What a look at a job tells, beside values of its payload."""
+
+
+def by_look(wanted: Filter, by: str) -> bool:
+    """Whether looks (see `glance`) are enough to count what matches."""
+    return wanted.keys <= ENOUGH and wanted.ids is None and (by.startswith("args.") or by in BY_LOOK)
 
 
 def _looked(store: Store, batch: list[Found], by: str) -> list[Found]:
@@ -99,7 +110,8 @@ def _looked(store: Store, batch: list[Found], by: str) -> list[Found]:
     return [known.get(job.id, job) for job in batch]
 
 
-def _reader(by: str) -> Callable[[Subject], str | None]:
+def reader(by: str) -> Callable[[Subject], str | None]:
+    """What tells the value by which a job is counted."""
     if by.startswith("args."):
         return partial(_of_payload, by.removeprefix("args."))
     if by == "hour":

@@ -17,8 +17,8 @@ from jobctl.ops.bulk.selection import Selection, matching
 from jobctl.ops.counting import Counted
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import of_group, select
-from jobctl.ops.jobs import Looked
-from jobctl.ops.sources import by_value, located, sources
+from jobctl.ops.sources import Looked, by_value, located, sources
+from jobctl.ops.sources import count as count_in
 from jobctl.store.data.records import DeadGroup, DeadLetter
 from jobctl.store.nouns.dead import to_letter
 
@@ -123,6 +123,12 @@ def count(
         if by_index is not None:
             return by_index
     counted = Counted(by)
+    if counting.by_look(selection.filter, by) and not stock and not selection.ids and selection.limit is None:
+        by_key = by_value(store, selection.queues, selection.filter, unredacted=unredacted)
+        for queue in store.queues.holding(selection.queues, "dead") if by_key is None else ():
+            count_in(store, queue, ["dead"], selection.filter, counted, looked, unredacted=unredacted)
+        if by_key is None:
+            return counted
     found = each_found(store, selection, None, stock=stock, looked=looked, unredacted=unredacted)
     counting.count_jobs(store, found, counted)
     return counted

@@ -12,8 +12,9 @@ from jobctl.errors import NothingMatched, OperationFailed, UsageError
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import batches
 from jobctl.ops.filters.tree import Term
-from jobctl.ops.jobs import Looked, each_found
+from jobctl.ops.jobs import each_found
 from jobctl.ops.known import known_queues
+from jobctl.ops.sources import Looked
 from jobctl.store.data.indexed import Place, Untaken, hidden_name, name_of, secret_id
 from jobctl.store.data.states import STATES
 from jobctl.store.nouns import intake

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from msgspec import structs
 
 from jobctl import clock
 from jobctl.errors import JobctlError, NothingMatched
-from jobctl.ops.counting import Counted, count_jobs
+from jobctl.ops.counting import Counted, by_look, count_jobs
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import select
 from jobctl.ops.held import shown
-from jobctl.ops.sources import Source, by_value, located, may_hold, sources
+from jobctl.ops.sources import Looked, Source, by_value, located, may_hold, sources
+from jobctl.ops.sources import count as count_in
 from jobctl.scrubbing import Scrubber
 from jobctl.store import Store
 from jobctl.store.data.found import Found
@@ -72,14 +72,6 @@ def missing(job_id: str, queue: str | None = None) -> NothingMatched:
     hours = (clock.now_ms() - minted) / 3_600_000
     age = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours" if hours >= 2 else "a short while"
     return NothingMatched(f"no job {job_id}", f"its id is {age} old: it may have been deleted after `keep`")
-
-
-@dataclass(slots=True)
-class Looked:
-    """How far a listing has come."""
-
-    jobs: int = 0
-    place: str = ""
 
 
 def list_jobs(
@@ -183,6 +175,11 @@ def _of_source(
 def count(store: Store, wanted: Filter, by: str, *, looked: Looked, unredacted: bool = False) -> Counted:
     """The jobs that match, counted by what they have."""
     counted = Counted(by)
+    if by_look(wanted, by) and by_value(store, queues(store, wanted), wanted, unredacted=unredacted) is None:
+        for queue in store.queues.holding(queues(store, wanted)):
+            states = [state for state in WAY if may_hold(wanted, state, queue=queue)]
+            count_in(store, queue, states, wanted, counted, looked, unredacted=unredacted)
+        return counted
     count_jobs(store, each_found(store, wanted, looked=looked, unredacted=unredacted, results=False), counted)
     return counted
 

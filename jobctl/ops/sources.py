@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobctl.ops.counting import Counted, count_jobs, reader
 from jobctl.ops.filters.explain import Explained, asks
 from jobctl.ops.filters.filter import Filter
-from jobctl.ops.filters.subjects import of_group
+from jobctl.ops.filters.match import Subject
+from jobctl.ops.filters.subjects import of_group, select
 from jobctl.ops.filters.tree import quoted
+from jobctl.ops.glance import counted as looks
+from jobctl.ops.glance import may_match
 
 if TYPE_CHECKING:
     from jobctl.store import Store
@@ -19,22 +24,74 @@ BATCH = 500
 FEW_GROUPS = 50
 """With more groups than these, the queue's own index of dead letters is walked rather than each group's."""
 
+
+@dataclass(slots=True)
+class Looked:
+    """How far a listing has come."""
+
+    jobs: int = 0
+    place: str = ""
+
+    def pass_by(self, jobs: int) -> None:
+        """So many more were looked at."""
+        self.jobs += jobs
+
+
 Source = Iterator[list["Found"]]
 """Jobs in batches, the newest first where Redis keeps that order."""
 
 
 def sources(store: Store, queue: str, state: str, wanted: Filter) -> list[Source]:
     """The jobs that a queue keeps in a state, as far as they may match."""
+    return [_read(store, queue, state, pages, wanted) for pages in id_pages(store, queue, state, wanted)]
+
+
+def id_pages(store: Store, queue: str, state: str, wanted: Filter) -> list[Iterator[list[str]]]:
+    """The ids of these jobs."""
     since, until = wanted.span
-    match state:
-        case "dead":
-            names = _groups(store, queue, wanted)
-            if names is None:
-                return [store.dead.scan(queue, since_ms=since, until_ms=until)]
-            return [store.dead.scan(queue, group=name, since_ms=since, until_ms=until) for name in names]
-        case "discarded":
-            return [store.dead.trash(queue, since_ms=since, until_ms=until)]
-    return [store.jobs.scan(queue, state)]
+    if state == "discarded":
+        return [store.dead.trash_ids(queue, since_ms=since, until_ms=until)]
+    if state != "dead":
+        return [store.jobs.ids(queue, state)]
+    names = _groups(store, queue, wanted)
+    if names is None:
+        return [store.dead.ids(queue, since_ms=since, until_ms=until)]
+    return [store.dead.ids(queue, group=name, since_ms=since, until_ms=until) for name in names]
+
+
+def count(
+    store: Store,
+    queue: str,
+    states: Sequence[str],
+    wanted: Filter,
+    counted: Counted,
+    looked: Looked,
+    *,
+    unredacted: bool = False,
+) -> None:
+    """Count the jobs that a queue keeps in some states by looks at them (see `by_look`); each once, also one that moves
+    on meanwhile."""
+    value, seen = reader(counted.by), set[str]() if len(states) > 1 else None
+
+    def add(subject: Subject) -> None:
+        counted.add(value(subject))
+
+    for state in states:
+        looked.place = f"{state} jobs of queue {queue}"
+        for pages in id_pages(store, queue, state, wanted):
+            for ids in looks(store, queue, state, pages, wanted, add, looked.pass_by, seen):
+                whole = [job for job in store.jobs.locate(queue, ids) if len(states) > 1 or job.state == state]
+                hits = [job for job, _ in select(store, wanted, whole, unredacted=unredacted)]
+                count_jobs(store, hits, counted)
+                if seen is not None:
+                    seen.update(job.id for job in hits)
+
+
+def _read(store: Store, queue: str, state: str, pages: Iterator[list[str]], wanted: Filter) -> Source:
+    """Reads jobs, but for those that a look sorts out."""
+    for page in may_match(store, queue, state, pages, wanted):
+        found = store.jobs.locate(queue, page)
+        yield [job for job in found if job.state == state] if state in ("dead", "discarded") else found
 
 
 def by_value(

@@ -59,15 +59,25 @@ class Dead:
 
         `since_ms` belongs to the span, `until_ms` does not.
         """
-        key = self._store.keys.group(queue, group) if group else self._store.keys.dead(queue)
-        for page in walk_down(self._store, key, *_span(since_ms, until_ms)):
+        for page in self.ids(queue, group=group, since_ms=since_ms, until_ms=until_ms):
             yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "dead"]
+
+    def ids(
+        self, queue: str, *, group: str | None = None, since_ms: int | None = None, until_ms: int | None = None
+    ) -> Iterator[list[str]]:
+        """The ids of the same dead letters, in the same order."""
+        key = self._store.keys.group(queue, group) if group else self._store.keys.dead(queue)
+        return walk_down(self._store, key, *_span(since_ms, until_ms))
 
     def trash(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[Found]]:
         """What was discarded, or emptied, from a queue in a time span and has not expired, latest first, in batches."""
-        shifted = [moment if moment is None else moment + TRASH_MS for moment in (since_ms, until_ms)]
-        for page in walk_down(self._store, self._store.keys.trash(queue), *_span(*shifted)):
+        for page in self.trash_ids(queue, since_ms=since_ms, until_ms=until_ms):
             yield [found for found in Jobs(self._store).locate(queue, page) if found.state == "discarded"]
+
+    def trash_ids(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[str]]:
+        """The ids of the same, in the same order."""
+        shifted = [moment if moment is None else moment + TRASH_MS for moment in (since_ms, until_ms)]
+        return walk_down(self._store, self._store.keys.trash(queue), *_span(*shifted))
 
     def count(self, queue: str) -> int:
         with mapping():

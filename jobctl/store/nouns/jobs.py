@@ -162,16 +162,25 @@ class Jobs:
             rules=self._store.rules,
         )
 
-    def bodies(self, queue: str, job_ids: Sequence[str]) -> list[bytes]:
-        """The bodies of jobs in any state, empty of those that are gone: less than `locate` reads."""
+    def bodies(self, queue: str, job_ids: Sequence[str], state: str = "") -> list[bytes]:
+        """The bodies of jobs (in any state, or of those that are still live or ended as in `state`), empty of those
+        that are gone: less than `locate` reads."""
         if not job_ids:
             return []
         keys, names = self._store.keys, list(map(ids.write, job_ids))
+        places = (keys.archive, keys.bodies) if not state else (keys.archive if BY_NAME[state].ended else keys.bodies,)
         pipe = self._store.client.pipeline(transaction=False)
-        pipe.hmget(keys.archive(queue), names).hmget(keys.bodies(queue), names)
+        for place in places:
+            pipe.hmget(place(queue), names)
         with mapping():
-            ended, live = pipe.execute()
-        return [one or other or b"" for one, other in zip(ended, live, strict=True)]
+            found = pipe.execute()
+        return [next(filter(None, some), b"") for some in zip(*found, strict=True)]
+
+    def records(self, queue: str, job_ids: Sequence[str]) -> list[bytes]:
+        """The records of jobs, empty of those that have none."""
+        with mapping():
+            found = self._store.client.hmget(self._store.keys.records(queue), list(map(ids.write, job_ids)))
+        return [one or b"" for one in found]
 
     def detailed(self, found: Found) -> Found:
         """The same job, with its attempts and its result."""
@@ -197,10 +206,11 @@ class Jobs:
         """The jobs of a queue in one state, newest first where Redis keeps that order, in batches. All that are there
         from the beginning to the end: no index is counted over what others take out meanwhile. One that has moved on
         since its id was read comes with the state that it has now; one that moves may come twice."""
-        for job_ids in self._ids(queue, state, batch):
+        for job_ids in self.ids(queue, state, batch=batch):
             yield self.locate(queue, job_ids)
 
-    def _ids(self, queue: str, state: str, batch: int) -> Iterator[list[str]]:
+    def ids(self, queue: str, state: str, *, batch: int = 500) -> Iterator[list[str]]:
+        """The ids of the same jobs, in the same order."""
         client = self._store.client
         for place in BY_NAME[state].places:
             key = getattr(self._store.keys, place.key)(queue)

@@ -86,7 +86,7 @@ def count_letters(
 ) -> int:
     """Answer `--by`: counts of dead letters instead of a list."""
     from jobctl.ops import dead
-    from jobctl.ops.jobs import Looked
+    from jobctl.ops.sources import Looked
 
     looked = Looked()
     return listing.write_counts(

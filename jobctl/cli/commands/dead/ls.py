@@ -29,7 +29,7 @@ def ls(
     Example: jobctl dead ls job:send-email since:2h
     """
     from jobctl.ops import dead
-    from jobctl.ops.jobs import Looked
+    from jobctl.ops.sources import Looked
 
     listing.check_by(by)
     (store, selection), looked = open_selection(ctx, terms, groups, unredacted=unredacted), Looked()

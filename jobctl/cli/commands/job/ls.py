@@ -29,11 +29,12 @@ def ls(
     """
     from jobctl.ops import jobs
     from jobctl.ops.filters.filter import parse
+    from jobctl.ops.sources import Looked
     from jobctl.ops.sources import explain as explained
     from jobctl.store.data.states import STATES
 
     listing.check_by(by)
-    wanted, looked = parse(filters or ()), jobs.Looked()
+    wanted, looked = parse(filters or ()), Looked()
     store = ctx.store(retries=2)
     if explain:
         return show(ctx, explained(store, wanted, jobs.queues(store, wanted), STATES, unredacted=unredacted))
