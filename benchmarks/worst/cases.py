@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.worst import attempts, changes, fetches, looks, others  # noqa: F401  # each adds its cases
+from benchmarks.worst import attempts, changes, fetches, looks, operations, others  # noqa: F401  # each adds its cases
 from benchmarks.worst.case import CASES, Case
 
 __all__ = ["CASES", "Case"]

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from benchmarks.worst.case import case
 from benchmarks.worst.world import DAY_MS, QUEUE, World
 from jobctl.store.data.newjob import NewJob
-from jobctl.store.data.plans import PlanRow
 from jobctl.store.nouns import depths
 from jobctl.store.nouns.alerts import Moved
 from jobctl.store.nouns.schedules import ByHand, Tick
@@ -143,24 +142,3 @@ def alert_sent(world: World) -> Iterator[None]:
     yield
     for name, claim in claims:
         world.store.alerts.sent(name, claim, "failed", "e" * 300, 10_000)
-
-
-def _part(number: int) -> PlanRow:
-    return PlanRow(queue="q" * 60, state="dead", type="t" * 60, group=f"{number:08}", error="E" * 100, count=number)
-
-
-@case("operation_begin", "1,000 are kept; with 50 parts and long words")
-def operation_begin(world: World) -> Iterator[None]:
-    store = world.store.operations
-    for _ in range(1_000):
-        store.end(store.begin("dead retry", "--all", "", 1, (), ()), "done", changed=1, failed=0, skipped=0)
-    yield
-    store.begin("dead retry", "f" * 1_000, "", 1, [_part(number) for number in range(50)], ())
-
-
-@case("operation_note", "twice")
-def operation_note(world: World) -> Iterator[None]:
-    name = world.store.operations.begin("dead retry", "--all", "", 1, (), ())
-    yield
-    world.store.operations.note(name, changed=10**6, failed=10**6)
-    world.store.operations.end(name, "stopped", changed=10**6, failed=10**6, skipped=10**6, why="w" * 300)

@@ -210,7 +210,7 @@ COMMANDS: tuple[Entry | Group, ...] = (
     ),
     Group(
         "op",
-        "List and show changes of jobs, and apply planned ones.",
+        "Show, pause, resume and abort changes of jobs, and apply planned ones.",
         REPAIR,
         "jobctl op ls",
         (
@@ -219,6 +219,9 @@ COMMANDS: tuple[Entry | Group, ...] = (
             ),
             Entry("show", "Show a change of jobs: what it was to do, to which jobs, and what became of it."),
             Entry("apply", "Change exactly the jobs of a plan, and no others."),
+            Entry("pause", "Pause a change that workers and schedulers carry on."),
+            Entry("resume", "Go on with a change that was paused, or that stopped since too many jobs failed again."),
+            Entry("abort", "End a change that workers and schedulers carry on, for good."),
         ),
     ),
     Group(

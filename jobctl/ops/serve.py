@@ -28,11 +28,13 @@ from jobctl.engine.scheduler.heartbeat import HttpHeartbeats
 from jobctl.engine.scheduler.scheduler import Scheduler
 from jobctl.engine.supervisor.supervisor import Supervisor
 from jobctl.engine.tools.notify import Notifier
+from jobctl.engine.tools.processes import process_name
 from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.alerts.channels import Surroundings
 from jobctl.ops.alerts.judge import problems
 from jobctl.ops.alerts.watch import Watch, watching
+from jobctl.ops.bulk.carrier import Carrier, carrying
 from jobctl.ops.connect import open_store, redis_url
 from jobctl.ops.probes import probed
 from jobctl.ops.schedules.outcomes import Outcomes
@@ -97,7 +99,8 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
         found.forks,
     )
     look = open_store(settings, catalog, url=plan.url)
-    with probed(options.http, look, liveness, supervisor.info, lambda: supervisor.ready and liveness.is_reachable):
+    pages = probed(options.http, look, liveness, supervisor.info, lambda: supervisor.ready and liveness.is_reachable)
+    with pages, carrying(_carrier(settings, catalog, url=plan.url, liveness=liveness)):
         return supervisor.run()
 
 
@@ -125,8 +128,15 @@ def run_scheduler(
     scheduler = Scheduler(catalog, ticking, liveness, reload, Notifier(*notify_socket()))
     look = open_store(settings, catalog, url=url)
     pages = probed(http, look, liveness, scheduler.info, lambda: scheduler.ready and liveness.is_reachable)
-    with pages, watching(watch):
+    with pages, watching(watch), carrying(_carrier(settings, catalog, url=url, liveness=liveness)):
         return scheduler.run()
+
+
+def _carrier(settings: Settings, catalog: Catalog, *, url: str, liveness: StoreLiveness) -> Carrier:
+    """Carries operations on, beside all else; heartbeats tell it when there are some."""
+    carrier = Carrier(lambda: open_store(settings, catalog, url=url), lambda: liveness.known, process_name())
+    liveness.on_operations = carrier.wake
+    return carrier
 
 
 class _Plan:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from jobctl.store.nouns.alerts import Alerts
     from jobctl.store.nouns.audit import Audit
+    from jobctl.store.nouns.carried import Carried
     from jobctl.store.nouns.dead import Dead
     from jobctl.store.nouns.deployed import Deployed
     from jobctl.store.nouns.events import Events
@@ -180,6 +181,12 @@ class Store(Namespace):
         from jobctl.store.nouns.operations import Operations
 
         return Operations(self)
+
+    @cached_property
+    def carried(self) -> Carried:
+        from jobctl.store.nouns.carried import Carried
+
+        return Carried(self)
 
     @cached_property
     def server(self) -> Server:

@@ -75,6 +75,21 @@ def fail(st: Store, count: int = 1, *, queue: str = "default", job_type: str = "
     return [r.id for r in reserved]
 
 
+def completed_of(reserved: Reserved) -> Ended:
+    """The end of an attempt that completed its job."""
+    record = codec.decode_record(reserved.record)
+    now = clock.now_ms()
+    record.complete(attempts.Ran("test", 7, now, 0.25))
+    return Ended(reserved.id, reserved.token, codec.encode(record))
+
+
+def group_of(st: Store, job_id: str) -> str:
+    """The error group of a dead letter."""
+    found = st.jobs.find(job_id)
+    assert found is not None
+    return found.record.group or ""
+
+
 def begin(st: Store, jobs: Sequence[Reserved]) -> None:
     """Attempts of fetched jobs have begun, and their workers have told so."""
     steps.run(st, st.settle.begun(Begun(job.queue, job.id, job.token, clock.monotonic()) for job in jobs))

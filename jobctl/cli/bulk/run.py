@@ -11,6 +11,8 @@ from jobctl.cli.bulk import preview
 from jobctl.cli.bulk.confirm import confirm
 from jobctl.cli.bulk.freezer import Freezer
 from jobctl.cli.bulk.options import Answers, Selected
+from jobctl.cli.bulk.pacing import Pacing, begin
+from jobctl.cli.bulk.progress import bar
 from jobctl.cli.context import Context, Output
 from jobctl.cli.explain import show
 from jobctl.cli.parse.reveal import audit
@@ -58,15 +60,36 @@ def change(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> in
     return change_selection(ctx, store, verb, choose(ctx, store, verb, selected), answers)
 
 
-def change_selection(ctx: Context, store: Store, verb: Verb, selection: Selection, answers: Answers) -> int:
+def change_selection(
+    ctx: Context, store: Store, verb: Verb, selection: Selection, answers: Answers, pacing: Pacing | None = None
+) -> int:
     """Plan the change of a selection, and carry it out."""
     from jobctl.ops.bulk.plan import plan
 
     if answers.explain:
         return explain(ctx, store, selection, by_index=verb.by_index is not None)
     frozen = Freezer(answers.plan)
+    if pacing is not None and pacing.pace() is not None and answers.plan is None:
+        return _hand_over(ctx, store, verb, selection, answers, pacing)
     planned = plan(store, selection, by_index=verb.by_index is not None, freeze=frozen.take)
     return carry_out(ctx, store, verb, planned, answers, frozen)
+
+
+def _hand_over(ctx: Context, store: Store, verb: Verb, selection: Selection, answers: Answers, pacing: Pacing) -> int:
+    """Plan a change that others carry on, ask, and begin it."""
+    from jobctl.ops.bulk.background import Gathered
+    from jobctl.ops.bulk.consent import change_of
+    from jobctl.ops.bulk.plan import plan
+
+    gathered = Gathered()
+    planned = plan(store, selection, freeze=gathered.take)
+    if planned.matched == 0:
+        return preview.nothing(ctx, verb, planned, answers)
+    if answers.only_look:
+        return preview.show(ctx, verb, planned, answers)
+    confirm(ctx, change_of(verb, planned), yes=answers.yes, maximum=answers.maximum)
+    code = begin(ctx, store, verb, planned, gathered, pacing)
+    return tell(ctx, planned.errors) or code
 
 
 def explain(ctx: Context, store: Store, selection: Selection, *, by_index: bool = False) -> int:
@@ -191,16 +214,4 @@ def _progress(ctx: Context, verb: Verb, planned: Planned) -> Any:
     """A progress bar on stderr for a person who has to wait; yields a function that takes how many are done."""
     if ctx.quiet or planned.matched < PROGRESS_FROM or not ctx.stderr.isatty():
         return nullcontext(lambda _: None)
-    return _bar(ctx, verb.does, planned.matched)
-
-
-@contextmanager
-def _bar(ctx: Context, words: str, total: int) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(file=ctx.stderr, markup=False, highlight=False, no_color=not ctx.settings.color)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(words, total=total)
-        yield lambda count: progress.update(task, completed=count)
+    return bar(ctx, verb.does, planned.matched)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jobctl import clock
 from jobctl.engine.liveness.chores import Chores
 from jobctl.engine.liveness.heartbeats import Swept
@@ -27,6 +29,8 @@ class StoreLiveness:
         self.known = known
         """What this process knows of jobs and queues; replaced at a reload."""
         self.orders = Orders()
+        self.on_operations: Callable[[], None] = lambda: None
+        """Called with each beat while there are operations to be carried on."""
         self.asked_at = clock.monotonic()
         """When its process last wanted to beat: as long as that does not stand still."""
         self._store = store
@@ -45,7 +49,7 @@ class StoreLiveness:
     def beat(self, info: ProcessInfo) -> int:
         self.asked_at = clock.monotonic()
         try:
-            self._redis_ms, self.orders = self._store.processes.beat(info)
+            self._redis_ms, self.orders, operating = self._store.processes.beat(info)
         except RedisUnavailable:
             self._reachable_since = None
             self._seen.clear()
@@ -53,6 +57,8 @@ class StoreLiveness:
         if self._reachable_since is None or self._was_stopped():
             self._reachable_since = clock.monotonic()
         self._own, self._beaten_at = info.name, clock.monotonic()
+        if operating:
+            self.on_operations()
         return self._redis_ms
 
     @property

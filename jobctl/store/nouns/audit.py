@@ -90,12 +90,13 @@ class Audit:
         outcome: str = "done",
         jobs: Sequence[JobRef] = (),
         operation: str = "",
+        who: str = "",
     ) -> None:
-        """Note a change. Who made it, and what was typed, is the store's `origin`."""
+        """Note a change. Who made it (if not `who`), and what was typed, is the store's `origin`."""
         origin = self._store.origin
         entry = AuditEntry(
             at=clock.to_datetime(clock.now_ms()),
-            who=me(),
+            who=who or me(),
             profile=origin.profile,
             action=action,
             target=plain(target),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jobctl import clock
+from jobctl.catalog.units import format_rate
 from jobctl.store.data import ids
 from jobctl.store.data.plans import MAX_SAMPLES, PlanRow, Sample
 from jobctl.store.nouns.audit import MAX_TEXT, me, plain
@@ -27,6 +28,16 @@ SILENT_MS = 120_000
 """A change in a terminal of which nothing was heard for so long has no terminal any more."""
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How an operation is to go that others carry on: so many jobs per `per_ms`, after `canary` of them have completed,
+    until `failing` percent fail again."""
+
+    rate: int | None = None
+    per_ms: int = 0
+    canary: int = 0
+    failing: float | None = None
+
+
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation is to do, written once. `parts` are the largest MAX_PARTS."""
 
@@ -40,11 +51,16 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     matched: int
     parts: tuple[PlanRow, ...] = ()
     samples: tuple[Sample, ...] = ()
+    pace: Pace | None = None
 
 
 class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of jobs. `state`: running, done, partly (some could not be changed) or stopped (before its end), with
-    the reason in `why`. `matched` are the jobs that it was to change, `left` what it has not come to."""
+    """A change of jobs. `state`: running, paused, done, partly (some could not be changed), stopped (before its end) or
+    aborted, with the reason in `why`. `matched` are the jobs that it was to change, `left` what it has not come to.
+
+    `background`: supervisors and schedulers carry it on. Of the jobs that it released, `completed` and `failed_again`
+    had their first attempt afterwards, `open` not yet.
+    """
 
     id: str
     action: str
@@ -65,6 +81,14 @@ class OperationRow(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     parts: tuple[PlanRow, ...]
     samples: tuple[Sample, ...]
+    background: bool = False
+    rate: str | None = None
+    canary: int = 0
+    abort_if_failing: float | None = None
+    completed: int = 0
+    failed_again: int = 0
+    open: int = 0
+    eta_s: float | None = None
 
 
 _intent = msgspec.json.Decoder(Intent)
@@ -86,8 +110,25 @@ class Operations:
         samples: Sequence[Sample],
     ) -> str:
         """Write down what is going to be done, and return its id."""
+        raw = msgspec.json.encode(self.intent(action, target, detail, matched, parts, samples))
+        while True:
+            name = new_id()
+            if self._store.run("operation_begin", (), name, MOST, "", "intent", raw):
+                return name
+
+    def intent(
+        self,
+        action: str,
+        target: str,
+        detail: str,
+        matched: int,
+        parts: Sequence[PlanRow],
+        samples: Sequence[Sample],
+        pace: Pace | None = None,
+    ) -> Intent:
+        """What is going to be done, by whom and why."""
         origin = self._store.origin
-        intent = Intent(
+        return Intent(
             action=action,
             target=plain(target),
             who=me(),
@@ -98,12 +139,8 @@ class Operations:
             matched=matched,
             parts=tuple(parts[:MAX_PARTS]),
             samples=tuple(samples[:MAX_SAMPLES]),
+            pace=pace,
         )
-        raw = msgspec.json.encode(intent)
-        while True:
-            name = "".join(secrets.choice(ids.ALPHABET) for _ in range(ID_LENGTH))
-            if self._store.run("operation_begin", (), name, MOST, "intent", raw):
-                return name
 
     def note(self, name: str, *, changed: int, failed: int, skipped: int = 0) -> None:
         """Note how far a change in a terminal has come."""
@@ -142,25 +179,32 @@ class Operations:
             pipe.time()
             for name in names:
                 pipe.hgetall(self._store.keys.operation(name))
+                pipe.hlen(self._store.keys.operation(name, ":open"))
             (seconds, _), *rows = pipe.execute()
-        for name, raw in zip(names, rows, strict=True):
+        for name, raw, out in zip(names, rows[::2], rows[1::2], strict=True):
             fields = {ids.read(key): value for key, value in raw.items()}
-            if (row := _row(name, fields, int(seconds) * 1000)) is not None:
+            if (row := _row(name, fields, int(seconds) * 1000, out)) is not None:
                 yield row
 
 
-def _row(name: str, fields: Mapping[str, bytes], now_ms: int) -> OperationRow | None:
+def new_id() -> str:
+    """An id for an operation, short enough to be typed."""
+    return "".join(secrets.choice(ids.ALPHABET) for _ in range(ID_LENGTH))
+
+
+def _row(name: str, fields: Mapping[str, bytes], now_ms: int, out: int) -> OperationRow | None:
     """An operation as it is kept; None for what cannot be read."""
     try:
         intent = _intent.decode(fields.get("intent", b""))
     except msgspec.MsgspecError:
         return None
     state, why = ids.read(fields.get("state", b"")), ids.read(fields.get("why", b""))
-    if state == "running" and now_ms - _number(fields, "seen") > SILENT_MS:
+    pace = intent.pace
+    if pace is None and state == "running" and now_ms - _number(fields, "seen") > SILENT_MS:
         state, why = "stopped", "nothing was heard of its terminal since"
     changed, skipped, failed = (_number(fields, key) for key in ("changed", "skipped", "failed"))
     ended = _number(fields, "ended") or (_number(fields, "seen") if state == "stopped" else 0)
-    over = state in ("done", "partly")
+    left = 0 if state in ("done", "partly") else max(0, intent.matched - changed - skipped - failed)
     return OperationRow(
         id=name,
         action=intent.action,
@@ -175,12 +219,20 @@ def _row(name: str, fields: Mapping[str, bytes], now_ms: int) -> OperationRow | 
         changed=changed,
         skipped=skipped,
         failed=failed,
-        left=0 if over else max(0, intent.matched - changed - skipped - failed),
+        left=left,
         reason=intent.reason,
         command=intent.command,
         detail=intent.detail,
         parts=intent.parts,
         samples=intent.samples,
+        background=pace is not None,
+        rate=format_rate(pace.rate, pace.per_ms) if pace and pace.rate else None,
+        canary=pace.canary if pace else 0,
+        abort_if_failing=pace.failing if pace else None,
+        completed=_number(fields, "completed"),
+        failed_again=_number(fields, "again"),
+        open=out,
+        eta_s=round(left * pace.per_ms / pace.rate / 1000, 1) if pace and pace.rate and state == "running" else None,
     )
 
 

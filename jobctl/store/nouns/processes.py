@@ -117,10 +117,12 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Beat(NamedTuple):
-    """What Redis answers a heartbeat: its clock in epoch ms, and what is wanted of the process."""
+    """What Redis answers a heartbeat: its clock in epoch ms, what is wanted of the process, and how many operations are
+    to be carried on."""
 
     now_ms: int
     orders: Orders
+    operating: int
 
 
 _decoder = msgspec.json.Decoder(ProcessInfo)
@@ -142,8 +144,8 @@ class Processes:
     def beat(self, state: ProcessInfo) -> Beat:
         """Say that a process is alive, and hear what is wanted of it."""
         told = msgspec.structs.replace(state, layout=layouts.LAYOUT)
-        now, *values = self._store.run("beat", (), state.name, msgspec.json.encode(told), *_ORDERS)
-        return Beat(int(now), _orders(values))
+        now, operating, *values = self._store.run("beat", (), state.name, msgspec.json.encode(told), *_ORDERS)
+        return Beat(int(now), _orders(values), int(operating))
 
     def order(self, name: str, **wanted: bool | int | None) -> bool:
         """Tell a process what is wanted of it, by the fields of `Orders`; it hears of it with its next heartbeat. None

@@ -41,8 +41,9 @@ local function unbury(k, ids, group, in_row)
 end
 
 -- Of letters that are given with their groups, those that are dead in them: group -> ids. They may have been retried
--- since the caller looked, and be dead again for another reason. Where no group is given, it is left out. O(#ids).
-local function still_dead(k, ids, groups)
+-- since the caller looked, and be dead again for another reason. Where no group is given, it is left out, and so is what
+-- died after `latest` (epoch ms), if that is given. O(#ids).
+local function still_dead(k, ids, groups, latest)
   local given, found, seen = {}, {}, {}
   for i, id in ipairs(ids) do
     local group = groups[i]
@@ -55,7 +56,7 @@ local function still_dead(k, ids, groups)
   for group, members in pairs(given) do
     found[group] = {}
     for i, score in ipairs(redis.call('ZMSCORE', k.groups .. ':' .. group, unpack(members))) do
-      if score then table.insert(found[group], members[i]) end
+      if score and (not latest or tonumber(score) <= latest) then table.insert(found[group], members[i]) end
     end
   end
   return found

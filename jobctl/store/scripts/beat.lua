@@ -1,7 +1,8 @@
 -- Says that a process is alive, on Redis's clock, and hears what is wanted of it.
--- KEYS: processes beats orders
+-- KEYS: processes beats orders operating
 -- ARGV: name, state (JSON), names of orders
--- Returns: the time of the beat (epoch ms), and the value of each order, if there is one
+-- Returns: the time of the beat (epoch ms), how many operations are to be carried on, and the value of each order, if
+--          there is one
 -- Cost: O(log processes)
 
 local now = time_ms()
@@ -11,4 +12,4 @@ redis.call('ZADD', K.beats, now, ARGV[1])
 local fields = {}
 for at = 3, #ARGV do fields[#fields + 1] = ARGV[1] .. '|' .. ARGV[at] end
 local wanted = redis.call('HMGET', K.orders, unpack(fields))
-return {now, unpack(wanted, 1, #fields)}
+return {now, redis.call('SCARD', K.operating), unpack(wanted, 1, #fields)}

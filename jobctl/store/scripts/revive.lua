@@ -2,12 +2,17 @@
 -- letters of groups, the oldest first, without reading what they are. Where a job is decides, not its group: a job that
 -- died once keeps the group in its record when it is retried and then cancelled.
 -- INCLUDE: _budget _groups _revive _attempts _unique _ready _index
+-- INCLUDE-LATE: _operation
 -- KEYS: cancelled records queues
 -- ARGV: queue, 'ids', then for each job: id, group ('' if it has none)
+--       queue, 'operation', operation, who carries it on, where it stands (see _operation), jobs in its chunk, until when
+--       they had to end (epoch ms), then for each job, all in a row: id, group, the attempts that it has had, or 'f' if it
+--       cannot be retried
 --       queue, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group,
 --       then the groups
 -- Returns: ids: {how many jobs were gone through, for each of them 1 if it was revived, 0 if it was not dead or cancelled
 --          any more or has no body}
+--          operation: the same, or {-1} if the operation does not run, is another's to carry on, or does not stand there
 --          groups: {retried, without a body (left as they are), groups that are done, letters to pass over in the next}
 -- Cost: O(jobs + groups), within the budget
 
@@ -40,15 +45,22 @@ if ARGV[2] == 'groups' then
   return { gone - stuck, stuck, done, passed }
 end
 
+local first, width, latest = 3, 2, math.huge
+local operation = ARGV[2] == 'operation' and ARGV[3]
+if operation then
+  if not late().may_step(K, operation, ARGV[4], ARGV[5]) then return { -1 } end
+  first, width, latest = 8, 3, tonumber(ARGV[7])
+end
+
 local out = { 0 }
-out[1] = each_slice(3, 2, function(from, to)
-  local ids, groups, group_of, ended = column(from, to, 2), column(from + 1, to, 2), {}, {}
-  for group, members in pairs(still_dead(K, ids, groups)) do
+out[1] = each_slice(first, width, function(from, to)
+  local ids, groups, group_of, ended = column(from, to, width), column(from + 1, to, width), {}, {}
+  for group, members in pairs(still_dead(K, ids, groups, latest)) do
     for _, id in ipairs(members) do group_of[id] = group end
   end
   for i, at in ipairs(redis.call('ZMSCORE', K.cancelled, unpack(ids))) do
     local id = ids[i]
-    if at then group_of[id] = '' end
+    if at and tonumber(at) <= latest then group_of[id] = '' end
     if group_of[id] and not ended[id] then
       ended[#ended + 1], ended[id] = id, true
     end
@@ -69,4 +81,16 @@ out[1] = each_slice(3, 2, function(from, to)
     group_of[id] = nil
   end
 end)
+if operation then
+  local released, failed = {}, 0
+  for row = 1, out[1] do
+    local at = first + (row - 1) * width
+    if out[row + 1] == 1 then
+      released[#released + 1], released[#released + 2] = ARGV[1] .. ' ' .. ARGV[at], ARGV[at + 2]
+    elseif ARGV[at + 2] == 'f' then
+      failed = failed + 1
+    end
+  end
+  late().step(K, operation, out[1], tonumber(ARGV[6]), released, failed)
+end
 return out

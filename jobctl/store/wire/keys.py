@@ -271,8 +271,12 @@ class Keys:
     def operations(self) -> str:
         return self._one("operations")
 
-    def operation(self, operation: str) -> str:
-        return f"{self.operations()}:{operation}"
+    def operation(self, operation: str, part: str = "") -> str:
+        """An operation; with `:jobs` or `:open`, which of its jobs are to come, or are out."""
+        return f"{self.operations()}:{operation}{part}"
+
+    def operating(self) -> str:
+        return self._one("operating")
 
     def alerts(self) -> str:
         return self._one("alerts")

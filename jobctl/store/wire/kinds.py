@@ -19,7 +19,7 @@ _KINDS = {
     "orders cursors published dropped ended catalogs followed announced schedules_by_hand renamed notes alerts hooks",
     "zset": "stock_dead stock_heartbeats ordered delayed retrying completed cancelled dead trash known "
     "limited expiring due beats stats operations",
-    "set": "queues stock_queues named open_ticks index",
+    "set": "queues stock_queues named open_ticks index operating",
     "string": "stale since layout migrating token scanned following",
     "stream": "events audit",
 }

@@ -4,7 +4,7 @@ NAMESPACE_KEYS = frozenset(
     {
         "layout", "migrating", "notice", "queues", "stock_queues", "due", "token", "paused", "processes", "beats",
         "orders", "cursors", "events", "finished", "control", "audit", "once", "each_running", "published", "catalogs",
-        "followed", "notes", "operations", "alerts", "hooks", "ticks", "open_ticks", "announced",
+        "followed", "notes", "operations", "operating", "alerts", "hooks", "ticks", "open_ticks", "announced",
         "schedules_by_hand", "renamed",
     }
 )  # fmt: skip

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from jobctl.cli import listing
 from jobctl.cli.bulk.options import Answers, Selected
+from jobctl.cli.bulk.pacing import Pacing
 from jobctl.cli.bulk.run import change_selection, choose
 from jobctl.cli.context import Context, Output
 from jobctl.cli.view.cell import message
 from jobctl.cli.view.table import NAME, Column
+from jobctl.errors import UsageError
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk.selection import Selection
@@ -50,16 +52,18 @@ def open_selection(
     return store, replace(selection, states=("dead",))
 
 
-def change_letters(ctx: Context, verb: Verb, selected: Selected, answers: Answers) -> int:
+def change_letters(ctx: Context, verb: Verb, selected: Selected, answers: Answers, pacing: Pacing | None = None) -> int:
     """Change dead letters; before that, all that stock workers left is taken in. A dry run takes in as a look does."""
     if not answers.only_look:
         ctx.require_writable(f"{verb.does} dead letters")
+    if pacing is not None and pacing.pace() is not None and answers.plan is not None:
+        raise UsageError("--plan only writes a file: leave out --background, --rate, --canary and --abort-if-failing")
     ctx.because(answers.reason)
     store = ctx.store()
     selection = choose(ctx, store, verb, selected)
     if take_in(ctx, store, selection, everything=not answers.only_look):
         ctx.say("they are not counted here; a change takes them in before")
-    return change_selection(ctx, store, verb, selection, answers)
+    return change_selection(ctx, store, verb, selection, answers, pacing)
 
 
 def take_in(ctx: Context, store: Store, selection: Selection, *, everything: bool = False) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from jobctl.cli.bulk.pacing import fared
 from jobctl.cli.bulk.preview import PARTS
 from jobctl.cli.commands.op._shared import COLUMNS, STYLES, Operation, find
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
+from jobctl.cli.view.cell import short_duration
 from jobctl.cli.view.table import Column
 from jobctl.ops.bulk.consent import example
 
@@ -20,6 +22,9 @@ SHEET = (
     Column("SKIPPED", "skipped"),
     Column("FAILED", "failed"),
     Column("LEFT", "left"),
+    Column("OUTCOME", lambda row: fared(row) if row.background and row.changed else None),
+    Column("RATE", "rate"),
+    Column("TO GO", lambda row: short_duration(row.eta_s) if row.eta_s else None),
     Column("WHY", "why"),
     Column("TARGET", "target"),
     Column("WHO", "who"),
