@@ -85,7 +85,10 @@ def test_version(cli: Cli) -> None:
         (("enqeue",), "no such command: jobctl enqeue"),
         (("profile", "lss"), "did you mean jobctl profile ls?"),
         (("retry", "x"), "no such command: jobctl retry; did you mean jobctl job retry or jobctl dead retry?"),
-        (("pause",), "no such command: jobctl pause; did you mean jobctl queue pause or jobctl schedule pause?"),
+        (
+            ("pause",),
+            "no such command: jobctl pause; did you mean jobctl queue pause or jobctl schedule pause or jobctl op pause?",
+        ),
         (("dead", "list"), "did you mean jobctl dead ls?"),
         (("fly",), "no such command: jobctl fly; see jobctl --help"),
         (("version", "--nonsense"), "no such option: --nonsense; see jobctl version --help"),

@@ -15,6 +15,7 @@ from jobctl.ops.filters.subjects import select
 from jobctl.store.data.ids import minted_at
 from jobctl.store.data.plans import MAX_SAMPLES, Plan, PlanRow, Sample
 from jobctl.store.data.states import BY_NAME
+from jobctl.store.nouns.audit import plain
 from jobctl.store.nouns.shown import to_job
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _sample(job: Found) -> Sample:
     seen = to_job(job)
     died = BY_NAME[job.state].died
     return Sample(
-        id=job.id,
+        id=plain(job.id),
         queue=job.queue,
         state=job.state,
         type=seen.type,
