@@ -87,7 +87,7 @@ def test_version(cli: Cli) -> None:
         (("retry", "x"), "no such command: jobctl retry; did you mean jobctl job retry or jobctl dead retry?"),
         (
             ("pause",),
-            "no such command: jobctl pause; did you mean jobctl queue pause or jobctl schedule pause or jobctl op pause?",
+            "jobctl pause; did you mean jobctl queue pause or jobctl schedule pause or jobctl op pause?",
         ),
         (("dead", "list"), "did you mean jobctl dead ls?"),
         (("fly",), "no such command: jobctl fly; see jobctl --help"),
