@@ -68,12 +68,14 @@ def write_counts(
     empty: str,
 ) -> int:
     """Write counts and return the exit code."""
+    from jobctl.text import sanitize
+
     with _told_when_stopped(ctx, looked):
         counted = count()
     rows = counted.rows
     shown = limit if limit is not None or ctx.output is not Output.TABLE else ROWS
     columns = (
-        Column(counted.by if "." in counted.by else counted.by.upper(), "value"),
+        Column(sanitize(counted.by) if "." in counted.by else counted.by.upper(), "value"),
         Column("COUNT", "count", right=True),
     )
     ctx.emit(rows[:shown], columns, empty=empty)

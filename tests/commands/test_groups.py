@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from jobctl import clock
 from jobctl.cli.commands.dead._groups import spark
+from jobctl.ops.doctor.activity import _groups as doctor_groups
 from jobctl.ops.groups import PART_MS, trend
 from jobctl.store import Store
 from jobctl.store.nouns.notes import Note
@@ -133,3 +134,20 @@ def test_a_note_and_a_mute_at_once_are_both_kept(redis_client: redis.Redis) -> N
     assert (note.text, note.muted) == ("a bad deploy", 10)
     notes.change("default", "a1b2c3d4", lambda _note: Note())
     assert notes.all() == {}
+
+
+def test_a_verb_after_groups_is_told_apart_from_a_filter(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    made.dead(made.store(redis_client), 1)
+    refused = redis_cli("dead", "groups", "show")
+    assert (refused.code, refused.out) == (2, "")
+    assert "did you mean `jobctl dead show`?" in refused.err
+
+
+def test_errors_that_are_left_out_say_since_when(redis_client: redis.Redis) -> None:
+    st = made.store(redis_client)
+    for minutes, kind in enumerate("abcdefgh", start=1):
+        aged(st, made.dead(st, 9 - minutes, job_type=kind), minutes / 60)
+    *_, last = doctor_groups(st, ["default"], clock.now_ms())
+    assert "more errors are new" in last.found
+    assert last.since is not None
+    assert 8 * 60_000 <= clock.now_ms() - clock.to_ms(last.since) < 10 * 60_000

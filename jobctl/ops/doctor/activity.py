@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobctl import clock
@@ -128,17 +128,22 @@ def _groups(store: Store, queues: Sequence[str], now: int) -> Iterator[Check]:
         error = f"{group.error}: {group.message}" if group.message else str(group.error)
         said = f"{text} of {group.type}, group {group.group[:8]}: {error[:120]}{'…' * (len(error) > 120)}"
         status = "fail" if group.count >= MANY_DEAD else "warn"
-        since = group.first_died_at if group.first_died_at and group.first_died_at >= hour else hour
-        yield Check("errors", status, said, "see why", since, f"jobctl dead ls group:{group.group[:8]}")
+        yield Check("errors", status, said, "see why", _since(group, hour), f"jobctl dead ls group:{group.group[:8]}")
     if len(told) > GROUPS:
         more = len(told) - GROUPS
         said = f"{more} more {'error is' if more == 1 else 'errors are'} new or growing"
-        yield Check("errors", "warn", said, "see them all", hour, "jobctl dead groups since:1h")
+        since = min(_since(group, hour) for group, _ in told[GROUPS:])
+        yield Check("errors", "warn", said, "see them all", since, "jobctl dead groups since:1h")
 
 
-def _grows(group: DeadGroup, within_hour: int, hour: object) -> str | None:
+def _since(group: DeadGroup, hour: datetime) -> datetime:
+    """Since when an error is new or growing, within the hour."""
+    return max(group.first_died_at or hour, hour)
+
+
+def _grows(group: DeadGroup, within_hour: int, hour: datetime) -> str | None:
     """What is new about a group; None if nothing is."""
-    if group.first_died_at is not None and group.first_died_at >= hour:  # type: ignore[operator]
+    if group.first_died_at is not None and group.first_died_at >= hour:
         return f"new error, {within_hour:,} dead"
     before = group.count - within_hour
     return f"growing error, {within_hour:,} more dead within an hour" if within_hour > before else None

@@ -15,6 +15,10 @@ from jobctl.cli.explain import Explain
 from jobctl.cli.parse.options import command
 from jobctl.cli.parse.reveal import Unredacted, audit
 from jobctl.cli.view.tell import tell
+from jobctl.errors import UsageError
+
+VERBS = ("ls", "show", "note", "mute", "retry", "discard", "restore", "edit", "export", "import")
+"""Commands of `dead`: typed after `dead groups` by who takes that for a noun."""
 
 
 @command
@@ -40,6 +44,11 @@ def groups(
 
     listing.check_by(by)
     store, selection = open_selection(ctx, terms, group, unredacted=unredacted)
+    if named := [word for word in selection.ids if word in VERBS]:
+        raise UsageError(
+            f"{named[0]!r} is not a filter, and no id",
+            f"did you mean `jobctl dead {named[0]}`? see `jobctl dead --help`",
+        )
     if explain:
         return show_explained(ctx, store, selection, by_index=True)
     stock = take_in(ctx, store, selection)
