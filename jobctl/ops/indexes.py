@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jobctl import redaction
 from jobctl.errors import NothingMatched, OperationFailed, UsageError
 from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.subjects import batches
@@ -15,7 +16,9 @@ from jobctl.ops.filters.tree import Term
 from jobctl.ops.jobs import each_found
 from jobctl.ops.known import known_queues
 from jobctl.ops.sources import Looked
-from jobctl.store.data.indexed import Place, Untaken, hidden_name, name_of, secret_id
+from jobctl.redaction import is_hidden
+from jobctl.store.data import codec
+from jobctl.store.data.indexed import ABSENT, Place, Untaken, as_text, dig, hidden_name, name_of, secret_id
 from jobctl.store.data.states import STATES
 from jobctl.store.nouns import intake
 from jobctl.store.nouns.shown import to_job
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 50
 """Jobs of each state that are compared with an index."""
+PICKED = 200
+"""Jobs of an index that are read for completion."""
 NO_KEY = "-"
 NEEDS_KEY = "it needs a secret key"
 GIVE_KEY = "set JOBCTL_INDEX_KEY_FILE, JOBCTL_INDEX_KEY or the profile's index_key_file, the same for all processes"
@@ -151,6 +156,28 @@ def drop(store: Store, catalog: Catalog | None, job_type: str, key: str | None) 
         store.indexes.drop(row.queue, name)
         store.audit.add("index drop", f"{row.type} {row.key}", row.entries)
     return [row for _, row in rows]
+
+
+def values(store: Store, catalog: Catalog, key: str) -> list[str]:
+    """Some of the values that jobs have at an indexed key, for completion. What is hidden is not among them."""
+    found: dict[str, None] = {}
+    for job in (job for job in catalog.jobs.values() if key in job.index):
+        if store.indexes.hides([job.name], key):
+            continue
+        picked = store.indexes.sample(job.queue, name_of(job.name, key), PICKED)
+        for body in store.jobs.bodies(job.queue, picked):
+            value = dig(_payload(body), key)
+            if value is not ABSENT and not is_hidden(value) and not isinstance(value, list | dict):
+                found[as_text(value)] = None
+    return sorted(found)
+
+
+def _payload(body: bytes) -> object:
+    try:
+        read = codec.decode_body(body)
+    except ValueError:
+        return None
+    return redaction.hide(redaction.combined(read.options), read.payload)
 
 
 def holes(store: Store, row: IndexRow) -> int:

@@ -164,6 +164,11 @@ def test_filters_are_completed(shop: Cli) -> None:
         return [word.replace("\\", "") for word in re.findall(r'"([^"]+)"', shop(env=asked).out)]
 
     assert offered("job ls args.") == ["args.order=", "args.customer.id="]
+    assert offered("job ls args.order=") == []
+    for value in ("a1", "a2", "b1", "$(reboot)"):
+        assert shop("enqueue", "charge", f"order={value}").code == 0
+    assert offered("job ls args.order=") == ["args.order=a1", "args.order=a2", "args.order=b1"]
+    assert offered("job ls args.order=a") == ["args.order=a1", "args.order=a2"]
     assert offered("job ls job:ch") == ["job:charge"]
     assert offered("dead ls sta") == ["state:"]
     assert offered("job ls state:wa") == ["state:waiting"]

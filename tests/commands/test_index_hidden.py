@@ -74,6 +74,13 @@ def test_a_guess_learns_nothing_without_unredacted(shop: Cli) -> None:
     assert shop("job", "ls", "job:mail", "--by", "args.to", "--unredacted").code == 5
 
 
+def test_completion_does_not_tell(shop: Cli) -> None:
+    shop("enqueue", "mail", "to=ada@example.com", "order=1")
+    for words in ("job ls args.to=", "job ls args.to=a", "dead ls args.to="):
+        asked = {"_JOBCTL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": f"jobctl {words}"}
+        assert "ada" not in shop(env=asked).out
+
+
 def test_without_the_secret_key_such_values_are_read(shop: Cli, store: Store) -> None:
     shop.env.pop("JOBCTL_INDEX_KEY")
     [job_id] = shop("enqueue", "mail", "to=ada@example.com", "order=1").lines()

@@ -101,7 +101,9 @@ def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]
 def filters(ctx: Any, incomplete: str) -> list[str]:
     """For an argument that takes filters: keys, and the values of those that the catalog, or jobctl, knows."""
     if incomplete.startswith("args."):
-        given = incomplete.removeprefix("args.")
+        given, equals, value = incomplete.removeprefix("args.").partition("=")
+        if equals:
+            return [f"args.{given}={known}" for known in _values(ctx, given, value)]
         return [f"args.{key}=" for key in _names(ctx, given, _indexed)]
     key, colon, value = incomplete.partition(":")
     if not colon:
@@ -120,6 +122,28 @@ def filters(ctx: Any, incomplete: str) -> list[str]:
         case _:
             return []
     return [f"{key}:{name}" for name in known]
+
+
+def _values(ctx: Any, key: str, incomplete: str) -> list[str]:
+    """Values of a payload's key that is indexed."""
+    try:
+        from jobctl.catalog.compiled import load
+        from jobctl.ops.connect import open_store
+        from jobctl.ops.indexes import values
+        from jobctl.settings import resolve
+
+        given = ctx.params if ctx is not None else {}
+        settings = resolve(
+            catalog=given.get("catalog"),
+            redis=given.get("redis"),
+            namespace=given.get("namespace"),
+            profile=given.get("profile"),
+        )
+        catalog = load(settings.catalog_path, settings.cache_dir)
+        found = values(open_store(settings, catalog, timeout_s=1.0), catalog, key)
+    except Exception:  # noqa: BLE001 - a Redis that is away must not disturb the person who is typing
+        return []
+    return [value for value in found if value.startswith(incomplete) and _SAFE.fullmatch(value)]
 
 
 def _indexed(catalog: Catalog) -> Mapping[str, None]:

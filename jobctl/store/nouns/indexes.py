@@ -222,6 +222,18 @@ class Indexes:
         counts = {ids.read(raw): int(count) for raw, count in rows}
         return Tally(counts.pop("*", 0), dict(list(counts.items())[:most]))
 
+    def sample(self, queue: str, name: str, most: int) -> list[str]:
+        """Ids of jobs from all over an index, in the order of their digests: at most so many, however large it is."""
+        key = self._store.keys.indexed(queue, name)
+        with mapping():
+            count = int(self._store.client.zcard(key))
+            pipe = self._store.client.pipeline(transaction=False)
+            for number in range(min(count, most)):
+                place = number * count // min(count, most)
+                pipe.zrange(key, place, place)
+            found = [ids.read(raw) for rows in (pipe.execute() if count else ()) for raw in rows]
+        return [job_id for job_id in dict.fromkeys(found) if job_id not in (COMPLETE, BUILDING)]
+
     def holders(self, queue: str, name: str, digests: Sequence[str]) -> dict[str, list[str]]:
         """For each digest the first and the last id that has it."""
         key, pipe = self._store.keys.indexed(queue, name), self._store.client.pipeline(transaction=False)
