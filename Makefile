@@ -38,7 +38,7 @@ test: $(STAMP) ## Run the tests, which need only Python
 	$(BIN)/$(PYTEST)
 
 # pytest exits with 5 when no test is chosen, as it may by ARGS.
-test-tools: $(STAMP) ## Run the tests that need other programs (shells, systemd); name the missing ones
+test-tools: $(STAMP) ## Run the tests that need other programs (shells, systemd, Prometheus); name the missing ones
 	$(BIN)/python -m pytest -m tools $(ARGS) || test $$? -eq 5
 
 test-latest: .venv-latest ## Run the tests with the newest versions that pyproject.toml allows

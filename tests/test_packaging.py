@@ -43,6 +43,7 @@ def test_the_wheel_holds_what_the_program_reads(wheel: Path) -> None:
         "jobctl/data/completions/_jobctl",
         "jobctl/data/completions/jobctl.fish",
         "jobctl/py.typed",
+        *(f"jobctl/data/deploy/{path.name}" for path in (ROOT / "deploy").iterdir()),
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 

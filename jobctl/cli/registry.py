@@ -245,6 +245,17 @@ COMMANDS: tuple[Entry | Group, ...] = (
             Entry("show", "Print the completion script of a shell."),
         ),
     ),
+    Group(
+        "deploy",
+        "Write what runs jobctl elsewhere: a compose file, Kubernetes manifests, systemd units.",
+        SET_UP,
+        "jobctl deploy compose",
+        (
+            Entry("compose", "Write an image recipe and a compose file: Valkey, workers, schedulers, pages, metrics."),
+            Entry("k8s", "Write an image recipe and Kubernetes manifests with probes, and a KEDA ScaledObject."),
+            Entry("systemd", "Write systemd units for this machine's worker and scheduler."),
+        ),
+    ),
     Entry("migrate", "Convert the data of an older version in Redis to this version's layout.", SET_UP),
     Entry("version", "Print the version.", SET_UP),
 )

@@ -1,0 +1,1 @@
+"""`jobctl deploy`: a file a verb."""
