@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict, replace
@@ -27,7 +28,7 @@ PACE_S = 2.0
 SLOW_S = 6.0
 """How often groups, limits, schedules and counters are read: one part a look."""
 PATIENCE_S = 1.0
-"""How long a look of someone else is waited for."""
+"""How long a look is waited for, before what was seen last is shown."""
 COMMANDS_A_SECOND = 5.0
 """What each of the slow parts may take on average: one that takes more commands is read less often."""
 GROUPS = 100
@@ -44,6 +45,7 @@ class Sampler:
         self._counters = Counters(store)
         self._sample = Sample()
         self._read_at = float("-inf")
+        self._under_way: Future[Sample] | None = None
         self._groups: dict[str, tuple[int, list[DeadGroup]]] = {}
         reads = (self._read_counters, self._read_groups, self._read_limits, self._read_schedules)
         self._parts = [_Part(read) for read in reads]
@@ -53,22 +55,33 @@ class Sampler:
         """What was seen last, without a look."""
         return self._sample
 
-    def look(self) -> Sample:
-        """The present sample, read now if the last one is older than PACE_S. Never raises RedisUnavailable: the sample
-        then says that Redis is away. Where another look takes long, it is what was seen before."""
-        if not self._lock.acquire(timeout=PATIENCE_S):
-            return self._sample
+    def look(self, patience_s: float = PATIENCE_S) -> Sample:
+        """The present sample, read anew if the last one is older than PACE_S. Never raises RedisUnavailable: the sample
+        then says that Redis is away. Where that takes longer than `patience_s`, it is what was seen before."""
+        with self._lock:
+            if clock.monotonic() - self._read_at < PACE_S:
+                return self._sample
+            if self._under_way is None:
+                self._under_way = Future[Sample]()
+                threading.Thread(target=self._refresh, args=(self._under_way,), name="sampler", daemon=True).start()
+            under_way = self._under_way
         try:
-            now = clock.monotonic()
-            if now - self._read_at >= PACE_S:
-                try:
-                    self._sample = self._read(now)
-                except RedisUnavailable as error:
-                    self._sample = replace(self._sample, away=str(error))
-                self._read_at = clock.monotonic()
+            return under_way.result(patience_s)
+        except TimeoutError:
             return self._sample
-        finally:
-            self._lock.release()
+
+    def _refresh(self, told: Future[Sample]) -> None:
+        """Read, and tell all who wait."""
+        error: Exception | None = None
+        try:
+            self._sample = self._read(clock.monotonic())
+        except RedisUnavailable as problem:
+            self._sample = replace(self._sample, away=str(problem))
+        except Exception as problem:  # noqa: BLE001 - it is raised again where someone waits
+            error = problem
+        with self._lock:
+            self._read_at, self._under_way = clock.monotonic(), None
+        told.set_result(self._sample) if error is None else told.set_exception(error)
 
     def stale(self) -> None:
         """Someone has changed something: the next look reads, and the slow parts follow one by one."""

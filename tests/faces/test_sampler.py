@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -98,3 +99,13 @@ def test_redis_away_is_said_and_what_was_seen_stays(
 
 def _refuse(*_args: object, **_options: object) -> None:
     raise redis.ConnectionError("refused")
+
+
+def test_a_look_that_hangs_holds_nobody_up(store: Store, redis_url: str, at_once: None) -> None:
+    made.waiting(store, 3)
+    sampler = Sampler(Store(connect(redis_url), "lab"), None)
+    assert sampler.look().count("waiting") == 3
+    held = threading.Event()
+    sampler._read = lambda _now: held.wait(60) and sampler.last  # type: ignore[assignment, method-assign, return-value]
+    assert sampler.look(0.01).count("waiting") == 3
+    held.set()

@@ -36,6 +36,7 @@ CALENDAR_S = 300.0
 PART_MS, PARTS = 1_800_000, 48
 """The calendar: the coming day in half hours."""
 AFTER_S = 0.3
+WARM_S = 10.0
 STATUS: dict[type[JobctlError], int] = {UsageError: 400, NothingMatched: 404, Refused: 403, RedisUnavailable: 503}
 ROOMS = (
     ("", "Overview"), ("queues", "Queues"), ("jobs", "Jobs"), ("groups", "Errors"), ("schedules", "Schedules"),
@@ -112,7 +113,7 @@ class Desk:
 
     def warm_up(self) -> None:
         """Read and compile what would hold up who comes first."""
-        self.sampler.look()
+        self.sampler.look(WARM_S)
         self.problems.read()
         self.calendar.read()
         for name in self._env.list_templates():
