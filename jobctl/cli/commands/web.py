@@ -60,4 +60,9 @@ def web(
     catalog, store = ctx.catalog_for_a_look(), ctx.store(retries=1, timeout_s=HANGS_S)
     place = serve.Place(host, port, tuple(allow_host or ()), root_path)
     changes = Changes(store, catalog, ctx.settings, ctx.require_writable)
-    serve.run(changes, place, token_file, allow_changes=allow_changes, say=ctx.say)
+
+    def write(text: str) -> None:
+        ctx.stdout.write(text)
+        ctx.stdout.flush()
+
+    serve.run(changes, place, token_file, allow_changes=allow_changes, write=write, say=ctx.say)

@@ -60,9 +60,16 @@ class Place:
 
 
 def run(
-    changes: Changes, place: Place, token_file: Path | None, *, allow_changes: bool, say: Callable[[str], None]
+    changes: Changes,
+    place: Place,
+    token_file: Path | None,
+    *,
+    allow_changes: bool,
+    write: Callable[[str], object],
+    say: Callable[[str], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM. Raises UsageError where nothing can listen."""
+    """Serve until SIGINT or SIGTERM. `write` is given the links, `say` words about them. Raises UsageError where
+    nothing can listen."""
     place.check()
     known = tokens.made(changes=allow_changes) if token_file is None else tokens.read(token_file, changes=allow_changes)
     listener = _listen(place)
@@ -77,9 +84,9 @@ def run(
     port = listener.getsockname()[1]
     where = f"http://{place.names[0] if place.host in EVERYWHERE else place.shown}:{port}{root}"
     if token_file is None:
-        say(f"to look:   {where}/login?token={known.look}")
+        write(f"to look:   {where}/login?token={known.look}\n")
         if known.change is not None:
-            say(f"to change: {where}/login?token={known.change}")
+            write(f"to change: {where}/login?token={known.change}\n")
         say("the links are shown once; Ctrl-C ends it")
     else:
         say(f"serving {where}/, with the tokens of {token_file}; Ctrl-C ends it")
