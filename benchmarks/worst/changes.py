@@ -186,3 +186,23 @@ def expire(world: World) -> Iterator[None]:
     yield
     for _ in range(20):
         world.store.queues.expire(QUEUE, -1, 0)
+
+
+@case("uncancel", "three buckets, a unique key and an expiry each, half of them delayed")
+def uncancel(world: World) -> Iterator[None]:
+    ids = world.burdened()
+    world.store.jobs.cancel(QUEUE, [(i, b"", "") for i in ids], running=False)
+    due = clock.now_ms() + DAY_MS
+    yield
+    rows = [(job_id, f"delayed|{due}" if n % 2 else "") for n, job_id in enumerate(ids)]
+    world.store.jobs.uncancel(QUEUE, rows, due)
+
+
+@case("rebury", "three buckets, a unique key and an expiry each")
+def rebury(world: World) -> Iterator[None]:
+    jobs = world.running()
+    world.end("bury", jobs)
+    world.store.jobs.revive(QUEUE, [(job.id, f"g{n % 50}") for n, job in enumerate(jobs)])
+    yield
+    rows = [(job.id, f"g{n % 50}", INFO, 1, RECORD) for n, job in enumerate(jobs)]
+    steps.each(world.store, steps.Rows("rebury", QUEUE, (QUEUE,), rows))

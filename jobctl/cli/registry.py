@@ -219,6 +219,11 @@ COMMANDS: tuple[Entry | Group, ...] = (
             ),
             Entry("show", "Show a change of jobs: what it was to do, to which jobs, and what became of it."),
             Entry("apply", "Change exactly the jobs of a plan, and no others."),
+            Entry(
+                "undo",
+                "Take back a discard, an emptied queue, a cancel of waiting jobs, or a retry of jobs that have not run "
+                "since.",
+            ),
             Entry("pause", "Pause a change that workers and schedulers carry on."),
             Entry("resume", "Go on with a change that was paused, or that stopped since too many jobs failed again."),
             Entry("abort", "End a change that workers and schedulers carry on, for good."),

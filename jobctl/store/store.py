@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from jobctl.store.wire import topology
 from jobctl.store.wire.namespace import Namespace
 
@@ -48,6 +50,12 @@ class Store(Namespace):
         other.keys, other.mint, other._seen = self.keys, self.mint, self._seen
         other.origin = self.origin
         topology.bind(client, self.keys.token())
+        return other
+
+    def within(self, operation: str) -> Store:
+        """The same, for changes that are a part of an operation."""
+        other = self.with_client(self.connection)
+        other.origin = replace(self.origin, operation=operation)
         return other
 
     @cached_property

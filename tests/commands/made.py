@@ -103,6 +103,7 @@ def _ended(reserved: Reserved, job_type: str, error: str, message: str, tracebac
     lived = attempts.Lived(number, "failed", "host", 7, now, 0.25, error, message, traceback)
     record.add(lived)
     record.fail(error, message)
+    record.spent = record.count
     attempt, trace = attempts.encode(lived)
     info = codec.encode(GroupInfo(job_type, error, record.message))
     return Ended(

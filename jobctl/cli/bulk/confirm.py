@@ -40,6 +40,8 @@ def _ask(ctx: Context, change: Change, asked: Question) -> None:
         _write(ctx, f"  {sanitize(line, limit=200)}\n")
     if (more := len(change.preview) - PREVIEW_LINES) > 0:
         _write(ctx, f"  … and {more:,} more\n")
+    if change.lasting:
+        _write(ctx, f"  {change.lasting}\n")
     if asked.word is None:
         _write(ctx, f"{change.sentence}? [y/N] ")
     else:

@@ -9,7 +9,7 @@ from jobctl.cli.context import Context, Output
 from jobctl.cli.view.table import NAME, Column
 from jobctl.cli.view.tell import tell
 from jobctl.errors import NothingMatched
-from jobctl.ops.bulk.consent import examples
+from jobctl.ops.bulk.consent import examples, lasting
 
 if TYPE_CHECKING:
     from jobctl.ops.bulk.plan import Planned
@@ -46,6 +46,8 @@ def show(ctx: Context, verb: Verb, planned: Planned, answers: Answers) -> int:
             ctx.stdout.write("".join(names))
         case _:
             ctx.emit(planned.record, ())
+    if (without_way_back := lasting(verb, planned)) and planned.matched > 1:
+        ctx.say(f"  {without_way_back}")
     said = f"would {verb.does} {verb.nouns(planned.matched)}; nothing was changed"
     ctx.say(said if answers.plan is None else f"{said}; do it with `jobctl op apply {answers.plan}`")
     return tell(ctx, planned.errors)

@@ -160,7 +160,10 @@ class _Report:
         if stopped:
             self._ctx.say(self._so_far(tally))
             return INTERRUPTED
-        return self._told(tally)
+        code = self._told(tally)
+        if self._verb.undo and tally.changed > 1 and self._ctx.stderr.isatty():
+            self._ctx.say(f"`jobctl op undo {running.operation}` takes it back")
+        return code
 
     def _take(self, tried: Sequence[Tried], *, again: bool = False) -> None:
         """Remember what has to be reported, and write the names of what was changed."""

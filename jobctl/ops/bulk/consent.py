@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from jobctl.store.data.plans import PlanRow, Sample
 
 MOST_PARTS = 10
+MOST_UNDONE = 1_000_000
+"""Jobs, as _undo.lua has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Change:
     """A change that is about to happen. `verb` and `noun` make the sentence: "retry 20 dead letters".
 
     `preview` shows what it touches, in lines. `whole_queue` names the queue when all of it goes; `named` says that each
-    job was given by its id.
+    job was given by its id. `lasting` says what of it cannot be taken back.
     """
 
     verb: str
@@ -31,6 +33,7 @@ class Change:
     preview: Sequence[str] = ()
     whole_queue: str | None = None
     named: bool = False
+    lasting: str = ""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.count:,} {self.noun}"
@@ -76,9 +79,20 @@ def change_of(verb: Verb, planned: Planned) -> Change:
         noun=verb.nouns(planned.matched).partition(" ")[2],
         count=planned.matched,
         preview=list(examples(planned)) if planned.few else [*_parts(parts), *examples(planned)],
+        lasting=lasting(verb, planned),
         whole_queue=(queues.pop() if len(queues) == 1 else "all") if whole else None,
         named=planned.selection.by_name,
     )
+
+
+def lasting(verb: Verb, planned: Planned) -> str:
+    """What of a change `op undo` will not take back."""
+    if not verb.undo:
+        return "this cannot be undone"
+    if planned.matched > MOST_UNDONE:
+        return f"this cannot be undone: it is of more than {MOST_UNDONE:,} jobs"
+    running = sum(part.count for part in planned.parts if part.state == "running")
+    return f"of these, {running:,} are running: that cannot be undone" if running else ""
 
 
 def _parts(parts: Sequence[PlanRow]) -> Iterator[str]:

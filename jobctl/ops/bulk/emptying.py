@@ -48,6 +48,7 @@ def empty(name: str) -> Verb:
         none=f"queue {name} has no jobs that can be moved to the trash",
         nothing="running and dead jobs stay where they are",
         options={"name": name},
+        undo=True,
         hint=f"`jobctl dead restore queue:{name}` brings them back within 7 days",
     )
 

@@ -35,7 +35,7 @@ class Run:
         self._noted_at = clock.monotonic()
         self._ended = False
         self._changed: list[JobRef] = []
-        self._store = store
+        self._store = self._within = store
         self._verb = verb
         self._planned = planned
 
@@ -49,6 +49,7 @@ class Run:
         self.operation = self._store.operations.begin(
             verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples
         )
+        self._within = self._store.within(self.operation)
         try:
             for tried in self._batches():
                 self._note_progress()
@@ -104,11 +105,11 @@ class Run:
     def _batches(self) -> Iterator[list[Tried]]:
         if self._planned.ids is None:
             assert self._verb.by_index is not None
-            yield from self._verb.by_index(self._store, self._planned, self.tally)
+            yield from self._verb.by_index(self._within, self._planned, self.tally)
             return
         for queue, ids in self._planned.ids.items():
             for start in range(0, len(ids), BATCH):
-                tried = try_batch(self._store, self._verb, queue, ids[start : start + BATCH])
+                tried = try_batch(self._within, self._verb, queue, ids[start : start + BATCH])
                 self.tally.count(tried)
                 self._changed += [one.ref for one in tried if one.changed][: MAX_JOBS + 1 - len(self._changed)]
                 yield tried

@@ -86,6 +86,7 @@ class Verb:
     last word on jobs that were counted as changed, once all batches are done: one that was asked to stop may continue.
     `by_index` changes dead letters by their groups, or a queue as a whole, in batches without reading the jobs.
     `options` make the verb again, with its name: see registry.again.
+    `undo`: `op undo` takes it back.
     `none` says that none matched (without it, "no `noun` matched"), `nothing` is the hint then; `hint` is what may be
     done afterwards.
     """
@@ -107,6 +108,7 @@ class Verb:
     detail: str = ""
     needed: str = ""
     tail: str = ""
+    undo: bool = False
     options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
     def nouns(self, count: int) -> str:

@@ -42,6 +42,7 @@ def retry() -> Verb:
         states=allowing("retry"),
         judge=judge,
         change=change,
+        undo=True,
     )
 
 
@@ -152,6 +153,7 @@ def cancel(*, timeout_s: float) -> Verb:
         change=change,
         after=lambda store: _await_stop(store, asked, timeout_s),
         options={"timeout_s": timeout_s},
+        undo=True,
     )
 
 

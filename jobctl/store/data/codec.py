@@ -85,6 +85,11 @@ class Record(msgspec.Struct, omit_defaults=True, rename=_SHORT):
         if self.started is None:
             self.started = attempt.started
 
+    @property
+    def is_of_death(self) -> bool:
+        """Whether the latest thing that happened to the job is that it died; a retry alone changes nothing here."""
+        return bool(self.group and self.finished) and self.count == self.spent and self.ran is None
+
     def complete(self, ran: Ran) -> None:
         """The next attempt completed the job."""
         self.count += 1

@@ -6,11 +6,13 @@ import msgspec
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed, under which profile, and why. Empty where nobody typed: the entry of a worker or a program."""
+    """What was typed, under which profile, and why; and the operation that it is a part of. Empty where nobody typed:
+    the entry of a worker or a program."""
 
     command: str = ""
     profile: str = ""
     reason: str = ""
+    operation: str = ""
 
 
 NOBODY = Origin()

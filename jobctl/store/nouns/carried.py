@@ -106,7 +106,7 @@ class Carried:
         """Retry the jobs that come next in a chunk, given as (id, group, attempts that it has had, or "f" if it cannot
         be retried); how many were gone through, -1 if the turn was lost meanwhile."""
         args = [part for row in rows for part in row]
-        head = (chunk.queue, "operation", name, carrier, turn.at, len(chunk.ids), turn.until_ms)
+        head = (chunk.queue, name, "step", carrier, turn.at, len(chunk.ids), turn.until_ms)
         gone, *_ = self._store.run("revive", chunk.queue, *head, *args)
         return int(gone)
 

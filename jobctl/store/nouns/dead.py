@@ -19,6 +19,7 @@ from jobctl.store.nouns.shown import to_job
 from jobctl.store.nouns.walk import walk_down
 from jobctl.store.wire import steps
 from jobctl.store.wire.connection import mapping
+from jobctl.store.wire.script import Argument
 from jobctl.store.wire.steps import Rows
 
 if TYPE_CHECKING:
@@ -180,18 +181,27 @@ class Dead:
         `passed` is the `passed` of the batch before, for the first group.
         """
         span = _span(since_ms, until_ms)
-        return Moved(*self._store.run("revive", queue, queue, "groups", limit, *span, passed, *groups))
+        return Moved(
+            *self._store.run(
+                "revive", queue, queue, self._store.origin.operation, "groups", limit, *span, passed, *groups
+            )
+        )
 
     def discard_groups(
         self, queue: str, groups: Sequence[str], *, limit: int, since_ms: int | None, until_ms: int | None
     ) -> Moved:
         """Move at most `limit` dead letters of these groups to the trash, the oldest first."""
         span = _span(since_ms, until_ms)
-        return Moved(*self._store.run("discard", queue, TRASH_MS, "groups", limit, *span, *groups))
+        return Moved(*self._store.run("discard", queue, *self._trash(queue), "groups", limit, *span, *groups))
 
     def discard(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Move dead letters, given as (id, group), to the trash; False for those that were no longer dead."""
-        return [bool(done) for done in steps.each(self._store, Rows("discard", queue, (TRASH_MS, "ids"), jobs))]
+        return [
+            bool(done) for done in steps.each(self._store, Rows("discard", queue, (*self._trash(queue), "ids"), jobs))
+        ]
+
+    def _trash(self, queue: str) -> tuple[str, str, int]:
+        return queue, self._store.origin.operation, TRASH_MS
 
     def restore(self, queue: str, jobs: Sequence[Found]) -> list[bool]:
         """Bring jobs back from the trash: dead letters are dead again, jobs of an emptied queue wait again."""
@@ -201,6 +211,18 @@ class Dead:
             died = found.record.finished or clock.now_ms()
             rows.append((found.id, found.record.group or UNKNOWN_GROUP, codec.encode(info), died))
         return [bool(done) for done in steps.each(self._store, Rows("restore", queue, (queue,), rows))]
+
+    def rebury(self, queue: str, jobs: Sequence[Found]) -> list[bool]:
+        """Let jobs that have not run since they were retried be dead again; False for those that run, or have run."""
+        with mapping():
+            raw = self._store.client.hmget(self._store.keys.records(queue), [ids.write(job.id) for job in jobs])
+        rows: list[tuple[Argument, ...]] = []
+        for found, record in zip(jobs, raw, strict=True):
+            now = codec.decode_record(record or b"")
+            info = GroupInfo(to_job(found).type, now.error, now.message)
+            seen = record or b"" if now.is_of_death else b""
+            rows.append((found.id, now.group or "", codec.encode(info), now.finished or 0, seen))
+        return [bool(done) for done in steps.each(self._store, Rows("rebury", queue, (queue,), rows))]
 
 
 UNKNOWN_GROUP = "unknown"

@@ -240,7 +240,7 @@ class Jobs:
 
         Running ones are told to stop if `running`, and are left alone otherwise.
         """
-        head = (queue, "1" if running else "0", EVENTS_KEPT)
+        head = (queue, self._store.origin.operation, "1" if running else "0", EVENTS_KEPT)
         return [_text(state) for state in steps.each(self._store, Rows("cancel", queue, head, jobs))]
 
     def is_cancelling(self, queue: str, job_id: str) -> bool:
@@ -262,7 +262,17 @@ class Jobs:
 
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
         """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were no longer so."""
-        return [bool(done) for done in steps.each(self._store, Rows("revive", queue, (queue, "ids"), jobs))]
+        return [
+            bool(done)
+            for done in steps.each(
+                self._store, Rows("revive", queue, (queue, self._store.origin.operation, "ids"), jobs)
+            )
+        ]
+
+    def uncancel(self, queue: str, jobs: Sequence[tuple[str, str]], latest_ms: int) -> list[bool]:
+        """Let jobs that were cancelled until then live again, given as (id, their state before, with `|DUE` if they had
+        a due time); False for those that are no longer cancelled, or were later."""
+        return [bool(done) for done in steps.each(self._store, Rows("uncancel", queue, (queue, latest_ms), jobs))]
 
     def remove(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
         """Delete completed or cancelled jobs for good; False for those that were neither."""

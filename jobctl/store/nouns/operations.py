@@ -28,6 +28,9 @@ SILENT_MS = 120_000
 """A change in a terminal of which nothing was heard for so long has no terminal any more."""
 
 
+LOST = "nothing was heard of its terminal since"
+
+
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How an operation is to go that others carry on: so many jobs per `per_ms`, after `canary` of them have completed,
     until `failing` percent fail again."""
@@ -152,6 +155,23 @@ class Operations:
         counts = {"changed": changed, "failed": failed, "skipped": skipped}
         self._note(name, "running done partly stopped", state=state, ended=now, why=why, **counts)
 
+    def undone(self, name: str) -> None:
+        """Note that what an operation did was taken back."""
+        self._note(name, "done partly stopped aborted", state="undone")
+
+    def changed(self, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        """What an operation has changed, as far as it can be taken back: a queue, and (id, what is known of its state
+        before) of some of its jobs."""
+        key, number = self._store.keys.operation(name, ":done"), 0
+        while True:
+            with mapping():
+                packed = self._store.client.lindex(key, number)
+            if packed is None:
+                return
+            queue, *entries = ids.read(packed).split("\n")
+            yield queue, [(job_id, before) for job_id, _, before in (entry.partition("|") for entry in entries)]
+            number += 1
+
     def _note(self, name: str, states: str, **fields: Argument) -> str:
         args = [part for field in fields.items() for part in field]
         return ids.read(self._store.run("operation_note", (), name, states, *args))
@@ -201,7 +221,7 @@ def _row(name: str, fields: Mapping[str, bytes], now_ms: int, out: int) -> Opera
     state, why = ids.read(fields.get("state", b"")), ids.read(fields.get("why", b""))
     pace = intent.pace
     if pace is None and state == "running" and now_ms - _number(fields, "seen") > SILENT_MS:
-        state, why = "stopped", "nothing was heard of its terminal since"
+        state, why = "stopped", LOST
     changed, skipped, failed = (_number(fields, key) for key in ("changed", "skipped", "failed"))
     ended = _number(fields, "ended") or (_number(fields, "seen") if state == "stopped" else 0)
     left = 0 if state in ("done", "partly") else max(0, intent.matched - changed - skipped - failed)

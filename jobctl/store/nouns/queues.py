@@ -201,11 +201,16 @@ class Queues:
     def trash(self, queue: str, job_ids: Sequence[str]) -> list[bool]:
         """Move jobs that have not ended to the trash; False for those that run, or have ended."""
         rows = [(job_id,) for job_id in job_ids]
-        return [bool(done) for done in steps.each(self._store, Rows("trash", queue, (queue, TRASH_MS), rows))]
+        return [
+            bool(done)
+            for done in steps.each(
+                self._store, Rows("trash", queue, (queue, self._store.origin.operation, TRASH_MS), rows)
+            )
+        ]
 
     def empty(self, queue: str, limit: int = 500) -> tuple[int, int]:
         """Move one batch of waiting, limited, delayed and retrying jobs to the trash: (moved, entries left)."""
-        moved, left = self._store.run("empty", queue, queue, TRASH_MS, limit)
+        moved, left = self._store.run("empty", queue, queue, self._store.origin.operation, TRASH_MS, limit)
         return int(moved), int(left)
 
     def expire(self, queue: str, keep_ms: int = EVER, keep_count: int = EVER, limit: int = 500) -> Expired:

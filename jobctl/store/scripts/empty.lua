@@ -1,11 +1,12 @@
 -- Moves jobs of a queue that do not run to the trash, one bounded batch a call.
 -- INCLUDE: _budget _live _list _take_out _due _archive _events _index
+-- INCLUDE-LATE: _undo
 -- KEYS: ready trash origins
--- ARGV: queue, ttl_ms, limit
+-- ARGV: queue, operation ('' for none), ttl_ms, limit
 -- Returns: {moved, left}: how many went, and how many entries are still to be looked at
 -- Cost: O(limit), within the budget
 
-local queue, expires, limit = ARGV[1], time_ms() + tonumber(ARGV[2]), tonumber(ARGV[3])
+local queue, expires, limit = ARGV[1], time_ms() + tonumber(ARGV[3]), tonumber(ARGV[4])
 local moved, looked_at = {}, 0
 
 -- `origins` say for each job where it comes from: STATE, or STATE|DUE if it is to get its time back when it is restored.
@@ -18,6 +19,7 @@ local function to_trash(ids, origins)
     moved[#moved + 1] = id
   end
   redis.call('HSET', K.origins, unpack(fields))
+  if ARGV[2] ~= '' then late().keep_for_undo(K, ARGV[2], queue, ids) end
 end
 
 local function take_slice(row, want)

@@ -16,7 +16,7 @@ for _, old in ipairs(room > 0 and redis.call('ZRANGE', K.operations, 0, LOOKED_A
   local its = K.operations .. ':' .. old
   local state = redis.call('HGET', its, 'state')
   if room > 0 and state ~= 'running' and state ~= 'paused' then
-    redis.call('UNLINK', its, its .. ':jobs', its .. ':open')
+    redis.call('UNLINK', its, its .. ':jobs', its .. ':open', its .. ':done')
     redis.call('ZREM', K.operations, old)
     room = room - 1
   end

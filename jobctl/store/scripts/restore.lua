@@ -1,5 +1,5 @@
 -- Brings jobs back from the trash: discarded dead letters are dead again; emptied jobs wait again, or for their time.
--- INCLUDE: _budget _live _due _unique _groups _revive _ready _index
+-- INCLUDE: _budget _groups _revive _again
 -- KEYS: trash origins
 -- ARGV: queue, then for each job: id, group, group info, died_at ms (of use only for a dead letter)
 -- Returns: {how many jobs were gone through, for each of them 1 if it was restored, 0 if it was not in the trash or has no
@@ -9,29 +9,12 @@
 local now = time_ms()
 local out = { 0 }
 
--- Gives an emptied job its time back. Returns false if it had none, or it is past.
-local function wait_for_due(id, origin)
-  local state, at = string.match(origin, '^(%a+)|(.+)$')
-  if not state or tonumber(at) <= now then return false end
-  for _, row in ipairs(TIMED) do
-    if row.state == state then redis.call('ZADD', K[row.key], at, id) end
-  end
-  due_by(K, ARGV[1], tonumber(at))
-  return true
-end
-
 local function revive(ids, origins)
-  local good, waiting = revive_bodies(K, ids, now), {}
+  local good = revive_bodies(K, ids, now)
   if #good == 0 then return good end
   redis.call('ZREM', K.trash, unpack(good))
   redis.call('HDEL', K.origins, unpack(good))
-  for _, id in ipairs(good) do
-    if not wait_for_due(id, origins[id]) then waiting[#waiting + 1] = id end
-  end
-  reclaim_keys(K, good)
-  pushed = {}
-  push_ready(K, waiting, false)
-  extend_taken(K, pushed)
+  live_again(K, ARGV[1], good, origins, now)
   return good
 end
 

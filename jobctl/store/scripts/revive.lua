@@ -2,17 +2,17 @@
 -- letters of groups, the oldest first, without reading what they are. Where a job is decides, not its group: a job that
 -- died once keeps the group in its record when it is retried and then cancelled.
 -- INCLUDE: _budget _groups _revive _attempts _unique _ready _index
--- INCLUDE-LATE: _operation
+-- INCLUDE-LATE: _operation _undo
 -- KEYS: cancelled records queues
--- ARGV: queue, 'ids', then for each job: id, group ('' if it has none)
---       queue, 'operation', operation, who carries it on, where it stands (see _operation), jobs in its chunk, until when
+-- ARGV: queue, operation ('' for none), 'ids', then for each job: id, group ('' if it has none)
+--       queue, operation, 'step', who carries it on, where it stands (see _operation), jobs in its chunk, until when
 --       they had to end (epoch ms), then for each job, all in a row: id, group, the attempts that it has had, or 'f' if it
 --       cannot be retried
---       queue, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group,
+--       queue, operation, 'groups', limit, from, to (died_at, as ZRANGEBYSCORE takes it), letters to pass over in the first group,
 --       then the groups
 -- Returns: ids: {how many jobs were gone through, for each of them 1 if it was revived, 0 if it was not dead or cancelled
 --          any more or has no body}
---          operation: the same, or {-1} if the operation does not run, is another's to carry on, or does not stand there
+--          step: the same, or {-1} if the operation does not run, is another's to carry on, or does not stand there
 --          groups: {retried, without a body (left as they are), groups that are done, letters to pass over in the next}
 -- Cost: O(jobs + groups), within the budget
 
@@ -33,21 +33,22 @@ local function wait(ids)
   extend_taken(K, pushed)
 end
 
-if ARGV[2] == 'groups' then
-  local stuck, groups, span = 0, { unpack(ARGV, 7) }, { ARGV[4], ARGV[5] }
-  local gone, done, passed = each_group(K, groups, span, tonumber(ARGV[3]), tonumber(ARGV[6]), function(ids, group)
+if ARGV[3] == 'groups' then
+  local stuck, groups, span = 0, { unpack(ARGV, 8) }, { ARGV[5], ARGV[6] }
+  local gone, done, passed = each_group(K, groups, span, tonumber(ARGV[4]), tonumber(ARGV[7]), function(ids, group)
     local good = revive_bodies(K, ids, now)
     unbury(K, good, group, #good == #ids)
     wait(good)
+    if ARGV[2] ~= '' then late().keep_for_undo(K, ARGV[2], ARGV[1], good) end
     stuck = stuck + #ids - #good
     return #ids - #good
   end)
   return { gone - stuck, stuck, done, passed }
 end
 
-local first, width, latest = 3, 2, math.huge
-local operation = ARGV[2] == 'operation' and ARGV[3]
-if operation then
+local first, width, latest = 4, 2, math.huge
+local operation = ARGV[2]
+if ARGV[3] == 'step' then
   if not late().may_step(K, operation, ARGV[4], ARGV[5]) then return { -1 } end
   first, width, latest = 8, 3, tonumber(ARGV[7])
 end
@@ -73,7 +74,12 @@ out[1] = each_slice(first, width, function(from, to)
     group_of[id] = 1
   end
   for group, members in pairs(leaving) do
-    if group == '' then redis.call('ZREM', K.cancelled, unpack(members)) else unbury(K, members, group, false) end
+    if group == '' then
+      redis.call('ZREM', K.cancelled, unpack(members))
+    else
+      unbury(K, members, group, false)
+      if operation ~= '' then late().keep_for_undo(K, operation, ARGV[1], members) end
+    end
   end
   wait(good)
   for _, id in ipairs(ids) do
@@ -81,7 +87,7 @@ out[1] = each_slice(first, width, function(from, to)
     group_of[id] = nil
   end
 end)
-if operation then
+if ARGV[3] == 'step' then
   local released, failed = {}, 0
   for row = 1, out[1] do
     local at = first + (row - 1) * width

@@ -27,6 +27,7 @@ STYLES = {
     "partly": "yellow",
     "stopped": "red",
     "aborted": "red",
+    "undone": "dim",
 }
 COLUMNS = (
     Column("ID", "id"),
