@@ -10,6 +10,7 @@ from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.match import UNREAD, Subject
 from jobctl.redaction import OPTION
 from jobctl.store.data import codec
+from jobctl.store.nouns import pieces
 
 if TYPE_CHECKING:
     from jobctl.store import Store
@@ -29,8 +30,8 @@ class Look(NamedTuple):
 
 def looks(store: Store, queue: str, state: str, ids: Sequence[str], *, errors: bool) -> Iterator[Look]:
     """Looks at jobs that a queue keeps in a state; `errors` says whether errors are asked for."""
-    bodies = store.jobs.bodies(queue, ids, state)
-    records = store.jobs.records(queue, ids) if errors else [b""] * len(ids)
+    bodies = pieces.bodies(store, queue, ids, state)
+    records = pieces.records(store, queue, ids) if errors else [b""] * len(ids)
     seen_as = UNREAD if state == "running" else state  # what was fetched ahead waits
     rules = _Rules(store)
     for job_id, data, raw in zip(ids, bodies, records, strict=True):

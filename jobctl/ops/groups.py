@@ -12,6 +12,7 @@ import msgspec
 from jobctl import clock
 from jobctl.errors import NothingMatched, UsageError
 from jobctl.ops.filters.keys import GROUP_PREFIX
+from jobctl.ops.tops import Top, of_groups
 from jobctl.store.data.records import DeadGroup
 from jobctl.store.nouns.dead import UNKNOWN_GROUP
 from jobctl.store.nouns.notes import MAX_TEXT, Note
@@ -33,7 +34,7 @@ class GroupRow(DeadGroup, frozen=True, kw_only=True):
 
     `history`: deaths in each twelfth of the last day, the oldest first, of the whole group. `trend`: new (the first
     died within the last two hours), growing, fading, steady, or quiet (nothing died within a day). `muted` is the count
-    up to which tables leave it out.
+    up to which tables leave it out. `top` is what its latest dead letters have most often.
     """
 
     latest: str | None = None
@@ -45,6 +46,7 @@ class GroupRow(DeadGroup, frozen=True, kw_only=True):
     noted_by: str | None = None
     noted_at: datetime | None = None
     muted: int | None = None
+    top: tuple[Top, ...] = ()
 
     @property
     def is_muted(self) -> bool:
@@ -52,8 +54,9 @@ class GroupRow(DeadGroup, frozen=True, kw_only=True):
         return self.muted is not None and self.count <= self.muted
 
 
-def explained(store: Store, rows: Sequence[DeadGroup]) -> list[GroupRow]:
-    """Groups with their history and their notes."""
+def explained(store: Store, rows: Sequence[DeadGroup], *, tops: bool = False) -> list[GroupRow]:
+    """Groups with their history and their notes; with `tops`, the first ones also with what their letters have."""
+    top = of_groups(store, rows) if tops else {}
     now = store.processes.now_ms()
     edges = [now - PART_MS * part for part in range(PARTS, -1, -1)]
     edges[-1] += 1
@@ -63,7 +66,9 @@ def explained(store: Store, rows: Sequence[DeadGroup]) -> list[GroupRow]:
         found = store.dead.histories([(row.queue, row.group) for row in some], edges)
         for row, (history, latest) in zip(some, found, strict=True):
             note = notes.get((row.queue, row.group), Note())
-            out.append(_row(row, history, latest, note, edges[-2]))
+            told = _row(row, history, latest, note, edges[-2])
+            found_top = top.get((row.queue, row.group), ())
+            out.append(msgspec.structs.replace(told, top=found_top) if found_top else told)
     return out
 
 

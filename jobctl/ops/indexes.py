@@ -20,7 +20,7 @@ from jobctl.redaction import is_hidden
 from jobctl.store.data import codec
 from jobctl.store.data.indexed import ABSENT, Place, Untaken, as_text, dig, hidden_name, name_of, secret_id
 from jobctl.store.data.states import STATES
-from jobctl.store.nouns import intake
+from jobctl.store.nouns import intake, pieces
 from jobctl.store.nouns.shown import to_job
 from jobctl.store.nouns.untaken import Known, of_payload, untaken
 
@@ -165,7 +165,7 @@ def values(store: Store, catalog: Catalog, key: str) -> list[str]:
         if store.indexes.hides([job.name], key):
             continue
         picked = store.indexes.sample(job.queue, name_of(job.name, key), PICKED)
-        for body in store.jobs.bodies(job.queue, picked):
+        for body in pieces.bodies(store, job.queue, picked):
             value = dig(_payload(body), key)
             if value is not ABSENT and not is_hidden(value) and not isinstance(value, list | dict):
                 found[as_text(value)] = None

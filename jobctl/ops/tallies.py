@@ -11,6 +11,7 @@ from jobctl.ops.filters.filter import Filter
 from jobctl.ops.filters.tree import conjuncts, terms
 from jobctl.store.data import codec
 from jobctl.store.data.indexed import ABSENT, as_text, dig, name_of
+from jobctl.store.nouns import pieces
 from jobctl.store.nouns.shown import to_job
 from jobctl.store.nouns.untaken import untaken
 
@@ -89,7 +90,7 @@ def _values(store: Store, queue: str, name: str, path: str, digests: Sequence[st
     found: dict[str, set[str]] = {one: set() for one in digests}
     for at in range(0, len(asked), 1_000):
         some = asked[at : at + 1_000]
-        bodies = store.jobs.bodies(queue, [job_id for _, job_id in some])
+        bodies = pieces.bodies(store, queue, [job_id for _, job_id in some])
         for (one, _), body in zip(some, bodies, strict=True):
             found[one].add(_value(body, path))
     if any(len(values) != 1 for values in found.values()):

@@ -172,3 +172,16 @@ def test_filters_are_completed(shop: Cli) -> None:
     assert offered("job ls job:ch") == ["job:charge"]
     assert offered("dead ls sta") == ["state:"]
     assert offered("job ls state:wa") == ["state:waiting"]
+
+
+def test_groups_tell_which_values_their_dead_letters_have(shop: Cli, worker: Callable[[], None]) -> None:
+    lines = "".join(f'{{"order": "{"acme" if n < 4 else "beta"}"}}\n' for n in range(5))
+    assert shop("enqueue", "charge", "--from", "-", input=lines).code == 0
+    ids = shop("job", "ls", "-o", "name").lines()
+    worker()
+    assert shop("job", "wait", *ids).code == 7
+    [group] = shop("dead", "groups", "-o", "json").json()
+    told = {(row["what"], row["value"]): (row["count"], row["of"]) for row in group["top"] if row["what"] != "host"}
+    assert told == {("args.order", "acme"): (4, 5), ("args.order", "beta"): (1, 5)}
+    assert [row["count"] for row in group["top"] if row["what"] == "host"] == [5]
+    assert "of the latest 5: order: acme 4, beta 1; host: " in shop("dead", "groups").out

@@ -156,3 +156,12 @@ def test_a_secret_key_that_can_be_guessed_is_refused(shop: Cli, tmp_path: Path) 
     assert shop("job", "ls").code == 2
     (tmp_path / "nothing").write_text(SECRET + "\n")
     assert shop("job", "ls").code == 0
+
+
+def test_groups_do_not_tell_what_is_hidden(shop: Cli, worker: Callable[[], None]) -> None:
+    ids = shop("enqueue", "mail", "to=ada@example.com", "order=1").lines()
+    worker()
+    assert shop("job", "wait", *ids).code == 7
+    told = shop("dead", "groups", "-o", "json")
+    assert [row["what"] for row in told.json()[0]["top"]] == ["args.order", "host"]
+    assert "ada@" not in told.out + shop("dead", "groups").out

@@ -70,6 +70,14 @@ class Dead:
         key = self._store.keys.group(queue, group) if group else self._store.keys.dead(queue)
         return walk_down(self._store, key, *_span(since_ms, until_ms))
 
+    def latest(self, queue: str, groups: Sequence[str], count: int) -> list[list[str]]:
+        """The ids of the latest dead letters of each group, so many of each."""
+        pipe = self._store.client.pipeline(transaction=False)
+        for group in groups:
+            pipe.zrevrange(self._store.keys.group(queue, group), 0, count - 1)
+        with mapping():
+            return [[ids.read(raw) for raw in found] for found in (pipe.execute() if groups else ())]
+
     def trash(self, queue: str, *, since_ms: int | None = None, until_ms: int | None = None) -> Iterator[list[Found]]:
         """What was discarded, or emptied, from a queue in a time span and has not expired, latest first, in batches."""
         for page in self.trash_ids(queue, since_ms=since_ms, until_ms=until_ms):

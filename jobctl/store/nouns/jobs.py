@@ -162,26 +162,6 @@ class Jobs:
             rules=self._store.rules,
         )
 
-    def bodies(self, queue: str, job_ids: Sequence[str], state: str = "") -> list[bytes]:
-        """The bodies of jobs (in any state, or of those that are still live or ended as in `state`), empty of those
-        that are gone: less than `locate` reads."""
-        if not job_ids:
-            return []
-        keys, names = self._store.keys, list(map(ids.write, job_ids))
-        places = (keys.archive, keys.bodies) if not state else (keys.archive if BY_NAME[state].ended else keys.bodies,)
-        pipe = self._store.client.pipeline(transaction=False)
-        for place in places:
-            pipe.hmget(place(queue), names)
-        with mapping():
-            found = pipe.execute()
-        return [next(filter(None, some), b"") for some in zip(*found, strict=True)]
-
-    def records(self, queue: str, job_ids: Sequence[str]) -> list[bytes]:
-        """The records of jobs, empty of those that have none."""
-        with mapping():
-            found = self._store.client.hmget(self._store.keys.records(queue), list(map(ids.write, job_ids)))
-        return [one or b"" for one in found]
-
     def detailed(self, found: Found) -> Found:
         """The same job, with its attempts and its result."""
         return self.details(found.queue, [found])[0]

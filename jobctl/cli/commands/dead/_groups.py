@@ -31,6 +31,7 @@ def columns(ctx: Context) -> tuple[Column, ...]:
         Column("FIRST", "first_died_at", importance=3),
         Column("LAST", "last_died_at", importance=5),
         Column("QUEUE", "queue", importance=4, least=NAME),
+        Column("MOSTLY", mostly, under=True),
         Column("NOTE", noted, under=True),
     )
 
@@ -43,6 +44,17 @@ def spark(history: tuple[int, ...], levels: str = _LEVELS) -> str:
     return "".join(levels[-(-count * (len(levels) - 1) // most)] for count in history).replace(
         " ", "·" if "▁" in levels else "_"
     )
+
+
+def mostly(row: GroupRow) -> str | None:
+    """What the latest letters have, of types with an index: the most frequent values of each key, and the hosts."""
+    if not any(top.what != "host" for top in row.top):
+        return None
+    of = row.top[0].of
+    said: dict[str, list[str]] = {}
+    for top in row.top:
+        said.setdefault(top.what.removeprefix("args."), []).append(f"{top.value} {top.count}")
+    return f"of the latest {of}: " + "; ".join(f"{what}: {', '.join(values)}" for what, values in said.items())
 
 
 def noted(row: GroupRow) -> str | None:

@@ -58,7 +58,7 @@ def groups(
     if by is not None:
         return count_letters(ctx, store, selection, by, None, stock=stock, unredacted=unredacted, empty=empty)
     rows = dead.groups(store, selection, stock=stock)
-    told = explained(store, rows)
+    told = explained(store, rows, tops=True)
     shown = told if muted or ctx.output is not Output.TABLE else [row for row in told if not row.is_muted]
     ctx.emit(shown, columns(ctx), empty="all groups are muted" if told else empty)
     if left := len(told) - len(shown):
