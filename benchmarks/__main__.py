@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import flow, loops, measure, schedules
+from benchmarks import flow, loops, measure, repair, schedules
 from benchmarks.harness import Row, bench
 from benchmarks.peers import Jobctl, Stock, others
 from benchmarks.worst.report import measure as measure_scripts
 from benchmarks.worst.report import table
 
 WORST = "worst"
-ALL = {**measure.ALL, **loops.ALL, **flow.ALL, **schedules.ALL}
+ALL = {**measure.ALL, **loops.ALL, **flow.ALL, **schedules.ALL, **repair.ALL}
 
 
 def main() -> None:
