@@ -34,10 +34,11 @@ class Profile:
     catalog: str | None = None
     read_only: bool = False
     production: bool = False
+    require_reason: bool = False
     cluster: bool = False
 
 
-_BOOLEANS = ("read_only", "production", "cluster")
+_BOOLEANS = ("read_only", "production", "require_reason", "cluster")
 _PATHS = ("redis_password_file", "index_key_file", "catalog")
 _KEYS = tuple(field.name for field in fields(Profile) if field.name != "name")
 

@@ -39,6 +39,8 @@ class Settings:
     cluster: bool = False
     read_only: bool = False
     production: bool = False
+    require_reason: bool = False
+    """Whether changes by hand need a --reason."""
     color: bool = True
     debug: bool = False
     parent_job: str | None = None
@@ -133,6 +135,7 @@ def resolve(
         cluster=chosen.cluster or env.get("JOBCTL_CLUSTER") == "1",
         read_only=chosen.read_only,
         production=chosen.production,
+        require_reason=chosen.require_reason,
         color=not no_color and "NO_COLOR" not in env and env.get("TERM") != "dumb",
         debug=debug or debugging(env),
         parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,

@@ -125,7 +125,8 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
         PROFILES,
         ProfileRow(
             name="production-eu", current=True, redis_url="rediss://jobs@redis.internal:6380/0", namespace="shop",
-            catalog="/etc/shop/jobs.yaml", read_only=True, production=True, cluster=False,
+            catalog="/etc/shop/jobs.yaml", read_only=True, production=True, require_reason=True,
+            cluster=False,
         ),
     ),
     "doctor": (doctor.COLUMNS, Check("stock workers", "fail", TEXT, "stop it, or let it be one of jobctl's own", AT)),

@@ -36,6 +36,8 @@ class Context:
     times: Times = Times.RELATIVE
     quiet: bool = False
     verbosity: int = 0
+    acting: str = ""
+    """The bot that does this, for the audit log."""
     stdin: TextIO = field(default_factory=lambda: sys.stdin)
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
@@ -144,7 +146,10 @@ class Context:
         return opened
 
     def because(self, reason: str) -> None:
-        """Why this command changes something; said before the store is opened."""
+        """Why this command changes something; said before the store is opened, and after `require_writable` if it is to
+        change something. Raises Refused where the profile needs a reason."""
+        if self.settings.require_reason and self._opened.get("writes") and not reason.strip():
+            raise Refused(f"profile {self.settings.profile} needs a reason for this", "give it with --reason TEXT")
         self._opened["reason"] = reason
 
     def _origin(self) -> Origin:
@@ -161,6 +166,7 @@ class Context:
             command=shlex.join(["jobctl", *words]),
             profile=self.settings.profile or "",
             reason=self._opened.get("reason", ""),
+            acting=self.acting,
         )
 
     def catalog_if_sound(self) -> Catalog | None:
@@ -185,6 +191,7 @@ class Context:
 
         `what` completes "the profile does not let you …".
         """
+        self._opened["writes"] = True
         if self.settings.read_only:
             raise Refused(
                 f"profile {self.settings.profile} is read-only: you cannot {what}",

@@ -85,3 +85,30 @@ def test_the_command_does_not_tell_what_it_was_shown(
     commands = [row["command"] for row in redis_cli("audit", "-o", "json").json()]
     assert bool(commands) is bool(also)
     assert all("args.n=…" in command for command in commands)
+
+
+def test_a_bot_is_named_beside_who_runs_it(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    made.dead(made.store(redis_client), 2)
+    assert redis_cli("dead", "retry", "--all", "-y", "--max", "2", "--as", "deploy-bot").code == 0
+    [row] = redis_cli("audit", "--who", "deploy-bot *", "-o", "json").json()
+    assert row["who"].startswith("deploy-bot (")
+    assert "@" in row["who"]
+    assert redis_cli("op", "ls", "-o", "json").json()[0]["who"] == row["who"]
+    refused = redis_cli("audit", "--as", "a\x1b[31mb")
+    assert (refused.code, "--as takes a name" in refused.err, "\x1b" in refused.err) == (2, True, False)
+
+
+def test_a_profile_can_require_a_reason(redis_cli: Cli, redis_client: redis.Redis) -> None:
+    ids = made.dead(st := made.store(redis_client), 2)
+    folder = redis_cli.cwd / "config" / "jobctl"
+    folder.mkdir(parents=True)
+    folder.joinpath("profiles.yaml").write_text("profiles: {live: {require_reason: true}}\n")
+    redis_cli.env["XDG_CONFIG_HOME"] = str(redis_cli.cwd / "config")
+    retry = ("dead", "retry", "--all", "-y", "--max", "2", "--profile", "live")
+    for command in (retry, ("queue", "pause", "default", "--profile", "live"), (*retry, "--reason", " ")):
+        refused = redis_cli(*command)
+        assert (refused.code, "profile live needs a reason for this; give it with --reason" in refused.err) == (5, True)
+    assert made.states(st, ids) == ["dead", "dead"]
+    assert redis_cli(*retry, "--dry-run").code == 0
+    assert redis_cli("dead", "ls", "--profile", "live").code == 0
+    assert redis_cli(*retry, "--reason", "vendor is back").code == 0

@@ -11,9 +11,12 @@ import typer
 
 from jobctl.cli.context import Context, Output, Times, explain
 from jobctl.cli.parse.tree import COMMON
+from jobctl.errors import UsageError
 from jobctl.settings import resolve
 
 P = ParamSpec("P")
+MAX_BOT = 60
+"""Characters of --as."""
 
 
 def _option(*names: str, help: str, **extra: Any) -> Any:  # noqa: A002 - Typer's word
@@ -56,6 +59,10 @@ _COMMON: dict[str, tuple[Any, Any]] = {
         Times.RELATIVE,
     ),
     "no_color": (Annotated[bool, _option("--no-color", help="Print no colours.")], False),
+    "acting": (
+        Annotated[str, _option("--as", metavar="NAME", help="Name of the bot that does this, for the audit log.")],
+        "",
+    ),
     "quiet": (Annotated[bool, _option("-q", "--quiet", help="Print only errors to stderr.")], False),
     "verbose": (
         Annotated[int, _option("-v", "--verbose", count=True, help="Print more; -vv prints tracebacks.")],
@@ -146,4 +153,11 @@ def _context(values: dict[str, Any]) -> Context:
         times=values["time"],
         quiet=values["quiet"],
         verbosity=values["verbose"],
+        acting=_bot(values["acting"]),
     )
+
+
+def _bot(name: str) -> str:
+    if len(name) > MAX_BOT or not name.isprintable():
+        raise UsageError(f"--as takes a name of up to {MAX_BOT} printable characters")
+    return name

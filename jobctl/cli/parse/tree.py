@@ -27,6 +27,7 @@ COMMON_HELP = {
     "-o, --output FORMAT": "Format of stdout: table, json, jsonl, yaml or name.",
     "--time FORMAT": "How tables show times: relative or iso.",
     "--no-color": "Print no colours.",
+    "--as NAME": "Name of the bot that does this, for the audit log.",
     "-q, --quiet": "Print only errors to stderr.",
     "-v, --verbose": "Print more; -vv prints tracebacks.",
 }

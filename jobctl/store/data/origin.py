@@ -13,6 +13,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
     reason: str = ""
     operation: str = ""
+    acting: str = ""
+    """The bot in whose name it is done, beside who does it."""
 
 
 NOBODY = Origin()

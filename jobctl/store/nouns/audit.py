@@ -16,6 +16,7 @@ from jobctl.store.nouns.events import read_on
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
+    from jobctl.store.data.origin import Origin
     from jobctl.store.wire.namespace import Namespace
 
 MAX_ENTRIES = 10_000
@@ -62,6 +63,11 @@ def me() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def who_acts(origin: Origin) -> str:
+    """Who makes a change: user@host, after the bot in whose name it is done."""
+    return f"{plain(origin.acting)} ({me()})" if origin.acting else me()
+
+
 def name_of(job: JobRef) -> str:
     """How an entry names a job."""
     return plain(f"{job.queue} {job.id}")
@@ -96,7 +102,7 @@ class Audit:
         origin = self._store.origin
         entry = AuditEntry(
             at=clock.to_datetime(clock.now_ms()),
-            who=who or me(),
+            who=who or who_acts(origin),
             profile=origin.profile,
             action=action,
             target=plain(target),

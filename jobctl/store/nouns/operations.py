@@ -13,7 +13,7 @@ from jobctl import clock
 from jobctl.catalog.units import format_rate
 from jobctl.store.data import ids
 from jobctl.store.data.plans import MAX_SAMPLES, PlanRow, Sample
-from jobctl.store.nouns.audit import MAX_TEXT, me, plain
+from jobctl.store.nouns.audit import MAX_TEXT, plain, who_acts
 from jobctl.store.wire.connection import mapping
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Operations:
         return Intent(
             action=action,
             target=plain(target),
-            who=me(),
+            who=who_acts(origin),
             profile=origin.profile,
             command=plain(origin.command[:MAX_TEXT]),
             reason=plain(origin.reason[:MAX_TEXT]),

@@ -19,6 +19,7 @@ class ProfileRow(msgspec.Struct, frozen=True, kw_only=True):
     catalog: str | None
     read_only: bool
     production: bool
+    require_reason: bool
     cluster: bool
 
 
@@ -42,5 +43,6 @@ def row_of(profile: profiles.Profile, current: bool) -> ProfileRow:
         catalog=profile.catalog,
         read_only=profile.read_only,
         production=profile.production,
+        require_reason=profile.require_reason,
         cluster=profile.cluster,
     )

@@ -46,6 +46,7 @@ def show(
             catalog=str(settings.catalog_path),
             read_only=settings.read_only,
             production=settings.production,
+            require_reason=settings.require_reason,
             cluster=settings.cluster,
         )
-    ctx.emit(row, (*COLUMNS, Column("CLUSTER", "cluster")))
+    ctx.emit(row, (*COLUMNS, Column("NEEDS REASON", "require_reason"), Column("CLUSTER", "cluster")))
