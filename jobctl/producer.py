@@ -26,12 +26,17 @@ class Producer:
     Ids come from `mint`, that of the store that is to hold the jobs.
     """
 
-    def __init__(self, catalog: Catalog, mint: ids.Mint) -> None:
+    def __init__(self, catalog: Catalog, mint: ids.Mint, trace: Mapping[str, str] | None = None) -> None:
+        """`trace` holds the variables of the trace that this process is a part of, where it has no span of its own."""
         self.catalog = catalog
         self._mint = mint
         self._fits: dict[str, Callable[[Any], Any]] = {}
         self._labels: dict[str, Callable[[Mapping[str, Any]], str]] = {}
         self._flows = Flows(catalog)
+        if catalog.traces:
+            from jobctl.tracing import traced
+
+            self._job = traced(self._job, trace or {})  # type: ignore[method-assign]
 
     def prepare(
         self,

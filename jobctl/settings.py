@@ -15,7 +15,7 @@ from jobctl.urls import check, redacted, split_password, unquoted_keys
 DEFAULT_CATALOG = "jobs.yaml"
 STATE_FOLDER = ".jobctl"
 _SERVICE_VARIABLES = ("NOTIFY_SOCKET", "LISTEN_FDS", "WATCHDOG_USEC", "WATCHDOG_PID")
-MAX_ID = 120
+MAX_ID, MAX_TRACE = 120, 512
 RUN_TOKEN = "run"
 """What JOBCTL_TOKEN is under `jobctl run`, where no job is kept that a log line could belong to."""
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
@@ -48,6 +48,8 @@ class Settings:
     attempt: int = 0
     """The number of that job's attempt, 0 outside a job."""
     attempt_token: str | None = None
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """`TRACEPARENT` and `TRACESTATE`, if they are given: the trace that this process is a part of."""
     """The reservation of that attempt; RUN_TOKEN under `jobctl run`."""
     config_dir: Path = Path("~/.config/jobctl")
     cache_dir: Path | None = None
@@ -141,6 +143,7 @@ def resolve(
         parent_job=env.get("JOBCTL_JOB_ID", "")[:MAX_ID] or None,
         attempt=int(number) if (number := env.get("JOBCTL_ATTEMPT", "")).isdecimal() and len(number) < 10 else 0,
         attempt_token=env.get("JOBCTL_TOKEN", "")[:MAX_ID] or None,
+        trace={name: env[name][:MAX_TRACE] for name in ("TRACEPARENT", "TRACESTATE") if name in env},
         config_dir=folder,
         cache_dir=_xdg(env, "XDG_CACHE_HOME", ".cache"),
         password=password,

@@ -28,6 +28,7 @@ LAYERS = (
     ("catalog",),
     ("handlers", "context", "effects"),
     ("store",),
+    ("tracing",),
     ("flow", "producer"),
     ("engine",),
     ("ops",),

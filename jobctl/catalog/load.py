@@ -89,6 +89,7 @@ def _build(values: Mapping[str, Any], path: str, report: Report) -> Catalog:
         jobs=jobs,
         schedules=schedules,
         alerts={name: read_alert(name, alert, jobs, report) for name, alert in values.get("alerts", {}).items()},
+        traces=values.get("traces", False),
         files=files.digests,
         max_payload_bytes=max_payload,
         unknown_after_ms=values.get("unknown_after", built_in.unknown_after_ms),

@@ -236,6 +236,8 @@ class Catalog(msgspec.Struct, frozen=True):
     jobs: Mapping[str, JobType] = {}
     schedules: Mapping[str, Schedule] = {}
     alerts: Mapping[str, Alert] = {}
+    traces: bool = False
+    """OpenTelemetry traces jobs."""
     max_payload_bytes: int = 262_144
     unknown_after_ms: int = 900_000
     default_keep: Keep = Keep()

@@ -284,6 +284,7 @@ CATALOG = Object(
         "schedules": Field(MapOf(SCHEDULE, NAME), "When jobs are enqueued automatically."),
         "worker": Field(WORKER, "Settings of worker processes."),
         "alerts": Field(MapOf(ALERT, NAME), "Conditions, and who is told when they hold."),
+        "traces": Field(Boolean(), "Whether OpenTelemetry traces jobs, from enqueue to attempts; false if not."),
         "max_payload": Field(SIZE, "The largest payload, as JSON; 256KiB if not given."),
         "unknown_after": Field(DURATION, "How long a job waits if no worker knows its type; then it is dead."),
     },

@@ -36,7 +36,7 @@ def enqueue_lines(
     _check(catalog, defaults)
     waited: set[JobRef] | None = set() if wait else None
     with _opened(ctx, source) as (descriptor, size):
-        bulk = Bulk(store, Producer(catalog, store.mint), descriptor, defaults)
+        bulk = Bulk(store, Producer(catalog, store.mint, ctx.settings.trace), descriptor, defaults)
         _run(ctx, bulk, size, waited)
     _summarise(ctx, bulk.tally)
     if bulk.stopped:

@@ -67,7 +67,7 @@ class Attempt(msgspec.Struct, frozen=True):
     returns for how many seconds to say no more, 0 as a rule: what is said nevertheless is bounded. `progress` takes
     (done, total or None, message or None). `args` holds the positional arguments that a stock Dramatiq message may
     carry; jobs of jobctl have none. `scrub` takes the payload's redacted values out of a text, for one that is to be
-    cut: half a secret is no longer found.
+    cut: half a secret is no longer found. `trace` gives the variables of the trace that is current.
     """
 
     job_id: str
@@ -84,12 +84,14 @@ class Attempt(msgspec.Struct, frozen=True):
     token: str = ""
     progress: Callable[[float, float | None, str | None], None] = unheard
     scrub: Callable[..., str] = unchanged
+    trace: Callable[[], Mapping[str, str]] = dict
 
     def told(self) -> dict[str, str]:
         """What a command finds in its environment of its job. With the token, `jobctl log` and `progress` speak for
         this attempt and no other."""
         return {
             **self.environment,
+            **self.trace(),
             "JOBCTL_JOB_ID": self.job_id,
             "JOBCTL_ATTEMPT": str(self.number),
             "JOBCTL_TOKEN": self.token,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from jobctl import tracing
 from jobctl.catalog import compiled
 from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog
@@ -82,6 +83,8 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
     """
     plan = _Plan(settings, options)
     catalog, text = plan.read()
+    if catalog.traces:
+        tracing.require()
     found = check(plan.child(catalog, text))
     plan.url = redis_url(settings)
     logs.setup(options.log_format, options.log_level)
@@ -205,6 +208,8 @@ def _served(catalog: Catalog, wanted: tuple[str, ...]) -> tuple[str, ...]:
 def schedulable(settings: Settings) -> Catalog:
     """The catalog. Raises CatalogError, or UsageError when no job can be made of a schedule, or no alert be judged."""
     catalog = compiled.load(settings.catalog_path, settings.cache_dir)
+    if catalog.traces:
+        tracing.require()
     if wrong := problems(catalog):
         raise CatalogError(tuple(wrong))
     producer = Producer(catalog, Mint())

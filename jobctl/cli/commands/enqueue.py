@@ -139,7 +139,7 @@ def _producer(ctx: Context) -> Producer:
     """What makes the jobs of this invocation."""
     from jobctl.producer import Producer
 
-    return Producer(ctx.catalog(), ctx.store(retries=2).mint)
+    return Producer(ctx.catalog(), ctx.store(retries=2).mint, ctx.settings.trace)
 
 
 def _moment(at: str | None) -> datetime | None:

@@ -20,6 +20,7 @@ from dramatiq.middleware import (
 )
 
 from jobctl.engine.dramatiq.holding import Ending, HeldMessage
+from jobctl.engine.dramatiq.middleware.tracing import Tracing
 
 _BY_OPTION: Mapping[type[Middleware], frozenset[str]] = {
     Callbacks: frozenset({"on_success", "on_failure"}),
@@ -27,6 +28,8 @@ _BY_OPTION: Mapping[type[Middleware], frozenset[str]] = {
     GroupCallbacks: frozenset({"group_completion_uuid"}),
 }
 """Middleware that does nothing after a message without one of these options."""
+_QUICK = frozenset({CurrentMessage, Tracing})
+"""Middleware that never takes long."""
 _AT_END = ("enqueue", "ack", "nack")
 
 _log = logging.getLogger("jobctl.worker")
@@ -87,12 +90,12 @@ class Hooks:
     def foreign(self) -> bool:
         """Whether others than jobctl's own do something around messages: nobody knows how long that takes."""
         around = [*self._before, *self._after, *self._skipped, *(m for who in self._at_end.values() for m in who)]
-        return any(type(m) is not CurrentMessage and type(m) not in _BY_OPTION for m in around)
+        return any(type(m) not in _QUICK and type(m) not in _BY_OPTION for m in around)
 
     def slow_after(self, message: HeldMessage) -> bool:
         """Whether what follows a message may take time: hooks of others, or what is to be enqueued."""
         return self.foreign or any(
-            type(m) is not CurrentMessage for m in self._after_of(message.body.actor_name, message.body.options)
+            type(m) not in _QUICK for m in self._after_of(message.body.actor_name, message.body.options)
         )
 
     def _after_of(self, actor_name: str, options: Mapping[str, Any]) -> list[Middleware]:

@@ -20,6 +20,7 @@ from jobctl.engine.attempt.hooks import Hooked
 from jobctl.engine.attempt.interrupt import Watchdog
 from jobctl.engine.attempt.verdict import given_back
 from jobctl.engine.dramatiq.application import equip
+from jobctl.engine.dramatiq.middleware.tracing import Tracing
 from jobctl.engine.dramatiq.worker_broker import WorkerBroker
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.config import CLEAN, LEFT_JOBS, NO_REDIS, RECYCLE, ChildConfig
@@ -248,6 +249,8 @@ class Worker:
 def _broker(catalog: Catalog, broker: WorkerBroker) -> WorkerBroker:
     """The broker for everything that is imported from now on, with the application's middleware."""
     dramatiq.set_broker(broker)
+    if catalog.traces:
+        broker.add_middleware(Tracing({job.handler.message_name or name: name for name, job in catalog.jobs.items()}))
     if problems := equip(broker, catalog):
         raise CatalogError(problems)
     return broker

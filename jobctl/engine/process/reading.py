@@ -99,6 +99,7 @@ class Reader:
             args=tuple(job.body.args),
             label=job.label,
             environment=self._runtime.environment,
+            trace=self._runtime.trace,
             token=reserved.token,
             progress=voice.progress,
             scrub=job.scrub or unchanged,

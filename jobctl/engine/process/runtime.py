@@ -9,6 +9,7 @@ from typing import Any
 
 import dramatiq
 
+from jobctl import tracing
 from jobctl.catalog.imports import folder, make_importable
 from jobctl.catalog.model import Catalog, JobType
 from jobctl.engine.attempt.fitness import Fit, fitting
@@ -41,6 +42,8 @@ class Runtime:
     environment: Mapping[str, str]
     unknown_after_ms: int
     lifespan: Lifespan
+    trace: Callable[[], Mapping[str, str]] = dict
+    """What commands find in their environment of the trace that is current."""
 
     def warm(self) -> None:
         """Start the processes of isolated jobs, which are ready a moment later; `cool` ends those that are idle."""
@@ -82,7 +85,8 @@ def prepare(
             _declare(broker, job_type, name, actor)
     broker.adopt()
     lifespan = load_lifespan(catalog.worker.lifespan)
-    return Runtime(tasks, enqueue, Flows(catalog), environment, catalog.unknown_after_ms, lifespan)
+    trace = tracing.environment if catalog.traces else dict
+    return Runtime(tasks, enqueue, Flows(catalog), environment, catalog.unknown_after_ms, lifespan, trace)
 
 
 def _declare(broker: WorkerBroker, job_type: JobType, name: str, actor: dramatiq.Actor[Any, Any] | None) -> None:

@@ -101,6 +101,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     named: bool = False
     index: Entries = ()
     index_hidden: tuple[str, ...] = ()
+    trace: Mapping[str, str] | None = None
 
     def extra(self, secret: bytes = b"") -> bytes:
         """What is stored beside the job, as _enqueue.lua reads it. `secret` is the key for values that are hidden."""
@@ -129,6 +130,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
             options["parent"] = self.parent
         if self.delay_ms or self.at_ms:
             options["eta"] = now_ms + self.delay_ms if self.delay_ms else self.at_ms
+        if self.trace:
+            options.update(self.trace)
         if self.redact:
             options[redaction.OPTION] = list(self.redact)
         payload = dict(self.payload) if self.encoded is None else msgspec.Raw(self.encoded)
