@@ -60,23 +60,23 @@ def test_a_dead_letter_is_found_and_retried(site: Site, store: Store, page: Brow
     page.shows("dead retry")
 
 
+def there(page: Browser, condition: str) -> None:
+    """Wait until a page has loaded, its script too, of which something is true."""
+    eventually(lambda: page.js(f"document.readyState === 'complete' && ({condition})"), what=condition)
+
+
 def test_keys_lead_through_the_pages(site: Site, store: Store, page: Browser) -> None:
     made.dead(store, 2, job_type="greet")
     page.go(site.link("look"))
-    page.shows("Overview")
+    page.shows("Overview", "Pause updates")
     page.press("g", "j")
-    eventually(lambda: page.js("location.pathname") == "/jobs")
-    page.shows("retrying")
+    there(page, "location.pathname === '/jobs'")
     page.press("/")
-    eventually(lambda: page.js("document.activeElement.id") == "filter")
-    for char in "job:greet":
-        page.press(char)
-    page.press("Enter")
-    eventually(lambda: "greet" in page.js("location.search"))
-    eventually(lambda: page.js("document.querySelector('#filter')?.value") == "job:greet")
-    page.ready()
+    there(page, "document.activeElement.id === 'filter'")
+    page.press(*"job:greet", "Enter")
+    there(page, "location.search.includes('greet')")
     page.press("j")
-    eventually(lambda: page.js("document.activeElement.tagName") == "A", 20, "a row")
+    there(page, "document.activeElement.matches('tbody a')")
     page.press("Enter")
     page.shows("Payload")
 
