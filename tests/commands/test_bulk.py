@@ -175,3 +175,14 @@ def test_an_emptied_queue_is_previewed_by_state_and_refused_alike(redis_cli: Cli
     assert (refused.code, "this needs --yes --max 3" in refused.err) == (5, True)
     assert redis_cli("queue", "empty", "defau*", "-y", "--max", "3").code == 4
     assert redis_cli("queue", "empty", "default", "-y", "--max", "3").code == 0
+
+
+def test_ids_come_from_stdin(redis_cli: Cli, store: Store) -> None:
+    ids = made.dead(store, 3)
+    done = redis_cli("job", "retry", "-", input=f"{ids[0]}\n\n  {ids[1]}\n")
+    assert done.code == 0, done.err
+    assert made.states(store, ids) == ["waiting", "waiting", "dead"]
+    for text, says in ((f"{ids[2]}\nqueue:x\n", "line 2 of stdin is not an id: 'queue:x'"), ("\n", "no ids on stdin")):
+        refused = redis_cli("dead", "retry", "-", input=text)
+        assert (refused.code, says in refused.err, refused.err.count("\n")) == (2, True, 1), refused.err
+    assert made.states(store, ids)[2] == "dead"

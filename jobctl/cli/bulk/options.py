@@ -19,7 +19,7 @@ Terms = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[ID|FILTER]…",
-        help=f"Ids, or a filter: {FILTERS}, NOT, OR, ( )",
+        help=f"Ids (- reads them from stdin), or a filter: {FILTERS}, NOT, OR, ( )",
         autocompletion=complete.filters,
         show_default=False,
     ),

@@ -13,6 +13,7 @@ from jobctl.cli.bulk.freezer import Freezer
 from jobctl.cli.bulk.options import Answers, Selected
 from jobctl.cli.bulk.pacing import Pacing, begin
 from jobctl.cli.bulk.progress import bar
+from jobctl.cli.bulk.stdin import with_stdin
 from jobctl.cli.context import Context, Output
 from jobctl.cli.explain import show
 from jobctl.cli.parse.reveal import audit
@@ -35,12 +36,13 @@ def choose(ctx: Context, store: Store, verb: Verb, selected: Selected) -> Select
     """The selection that was typed. Raises UsageError or NothingMatched."""
     from jobctl.ops.bulk import selection
 
+    terms = list(with_stdin(ctx, selected.terms or ()))
     if selected.unredacted:
-        audit(ctx, store, verb.name, [*(selected.terms or ()), *(selected.groups or ())])
+        audit(ctx, store, verb.name, [*terms, *(selected.groups or ())])
     return selection.choose(
         store,
         ctx.catalog_if_sound(),
-        selected.terms or (),
+        terms,
         groups=selected.groups or (),
         everything=selected.everything,
         queue=selected.queue,
