@@ -93,6 +93,18 @@ class Current(msgspec.Struct, frozen=True, eq=False):
         """Enqueue a child of this job; `options` and result are those of the client's `enqueue`."""
         return self.enqueuer(type, {} if payload is None else payload, parent=self.id, **options)
 
+    async def aenqueue(
+        self,
+        type: str,  # noqa: A002 - as in `enqueue`
+        payload: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """As `enqueue`, for async jobs: a thread asks Redis, and the event loop turns meanwhile. If the job is
+        cancelled while it waits here, the child may have been enqueued all the same."""
+        import asyncio
+
+        return await asyncio.to_thread(self.enqueue, type, payload, **options)
+
     def log(self, text: str) -> None:
         """Add a line to what `jobctl job logs` shows of this job."""
         self.logger(str(text))

@@ -10,6 +10,7 @@ import pytest
 import jobctl
 from jobctl.context import Current, activate, current
 from jobctl.errors import JobctlError
+from tests.support import PATIENCE_S
 
 
 def job(**changed) -> Current:
@@ -50,6 +51,21 @@ def test_a_job_that_is_enqueued_from_inside_has_this_one_as_its_parent():
         assert args == ("send-email", {"to": "x"})
         assert options == {"parent": "j1", "delay": "5m"}
         assert current().enqueue("sync")[0] == ("sync", {})
+
+
+def test_an_async_job_enqueues_in_another_thread_while_its_loop_turns():
+    turned = threading.Event()
+
+    def enqueuer(*args, **options):
+        assert turned.wait(PATIENCE_S), "the event loop waits for the enqueue"
+        return args, options
+
+    async def run():
+        asyncio.get_running_loop().call_later(0.01, turned.set)
+        with activate(lambda: job(enqueuer=enqueuer)):
+            return await current().aenqueue("send-email", {"to": "x"}, delay="5m")
+
+    assert asyncio.run(run()) == (("send-email", {"to": "x"}), {"parent": "j1", "delay": "5m"})
 
 
 def test_it_tells_whether_to_stop_and_logs():

@@ -24,6 +24,7 @@ JOBS = """\
 jobs:
   meet: {python: "looped:meet", retries: {max: 0}}
   who: {python: "looped:who"}
+  spawn: {python: "looped:spawn"}
   hold: {python: "looped:hold"}
   plain: {python: "looped:plain"}
   block: {python: "looped:block"}
@@ -56,6 +57,10 @@ async def who(n):
     NOTE.set(str(n))
     await asyncio.sleep(0.01)
     return [before, NOTE.get(), jobctl.current().id, CurrentMessage.get_current_message().message_id]
+
+
+async def spawn(n):
+    return await jobctl.current().aenqueue("who", {"n": n})
 
 
 async def hold():
@@ -174,6 +179,12 @@ def test_each_task_has_a_context_of_its_own(inner: Inner) -> None:
     worker = inner.start(JOBS)
     messages = [send(worker, "who", n=n) for n in range(10)]
     assert results(worker, messages) == [["", str(n), m.message_id, m.message_id] for n, m in enumerate(messages)]
+
+
+def test_an_async_job_enqueues_a_child_without_blocking_the_loop(inner: Inner) -> None:
+    worker = inner.start(JOBS)
+    (child,) = results(worker, [send(worker, "spawn", n=7)])
+    assert eventually(lambda: (found := worker.store.jobs.find(child)) is not None and found.state == "completed")
 
 
 def test_plain_jobs_behind_many_for_a_full_loop_get_their_threads(inner: Inner) -> None:
