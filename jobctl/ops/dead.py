@@ -20,6 +20,7 @@ from jobctl.ops.filters.subjects import of_group, select
 from jobctl.ops.sources import Looked, by_value, located, sources
 from jobctl.ops.sources import count as count_in
 from jobctl.store.data.records import DeadGroup, DeadLetter
+from jobctl.store.nouns import few
 from jobctl.store.nouns.dead import to_letter
 
 if TYPE_CHECKING:
@@ -62,13 +63,20 @@ def each_found(
     for asked, job in ((i, job) for i in wanted or () for job in store.jobs.find_all(i, selection.queues)):
         named.setdefault(job.queue, []).append((asked, job))
     by_key = by_value(store, selection.queues, selection.filter, unredacted=unredacted) if wanted is None else None
-    for queue in store.queues.holding(selection.queues, "dead"):
-        looked.place = f"dead letters of queue {queue}"
-        seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice
-        indexed = None if by_key is None else by_key.get(queue, [])
-        for source in _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ()), indexed):
-            found = _of_source(store, source, selection.filter, looked, seen, unredacted)
-            yield from islice(found, limit if indexed is None else None)
+    together = wanted is None and by_key is None and not stock
+    holding = store.queues.holding(selection.queues, "dead")
+    while some := list(islice(holding, few.QUEUES)):
+        small = few.read(store, some, ["dead"]) if together else {}
+        for queue in some:
+            looked.place = f"dead letters of queue {queue}"
+            seen: set[str] = set()  # a letter that is taken in, or dies again, meanwhile is found twice
+            indexed = None if by_key is None else by_key.get(queue, [])
+            of_queue: Iterable[Asked] = [((None, page) for page in small.get(queue, ()))]
+            if queue not in small:
+                of_queue = _sources(store, queue, selection.filter, stock, wanted, named.get(queue, ()), indexed)
+            for source in of_queue:
+                found = _of_source(store, source, selection.filter, looked, seen, unredacted)
+                yield from islice(found, limit if indexed is None else None)
 
 
 Asked = Iterable[tuple[str | None, list["Found"]]]

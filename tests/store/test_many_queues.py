@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobctl.ops import dead, jobs, limits, queues, stock
+from jobctl.ops import dead as dead_letters
+from jobctl.ops import jobs, limits, queues, stock
 from jobctl.ops.bulk.selection import read
 from jobctl.ops.filters.filter import parse
 from jobctl.store import Store
@@ -16,8 +17,8 @@ QUEUES = 2_000
 LOOKS: dict[str, Callable[[Store], object]] = {
     "queue ls": lambda store: [row.waiting for row in queues.ls(store, None) if row.waiting],
     "job ls": lambda store: [job.id for job in jobs.list_jobs(store, parse([]), 9)],
-    "dead ls": lambda store: list(dead.ls(store, read(store, None, []), 9)),
-    "dead groups": lambda store: dead.groups(store, read(store, None, [])),
+    "dead ls": lambda store: list(dead_letters.ls(store, read(store, None, []), 9)),
+    "dead groups": lambda store: dead_letters.groups(store, read(store, None, [])),
     "limit ls": lambda store: limits.ls(store, None),
     "inboxes": lambda store: stock.take_in(store, store.queues.names(), write=True).left,
 }
@@ -47,6 +48,10 @@ def test_queues_that_hold_few_jobs_are_read_together(moves: Moves, store: Store)
     assert found == {(name, state) for name in names for state in ("waiting", "completed", "dead")}
     assert len(list(jobs.list_jobs(store, parse([]), 1_000))) == 3 * len(names) + 30
     assert _turns(store) - before < 3 * len(names)  # a third of these are results; it took ten each
+    before = _turns(store)
+    assert len(list(dead_letters.ls(store, read(store, None, []), None))) == len(names)
+    assert [row.queue for row in dead_letters.ls(store, read(store, None, []), 2)] == names[:-3:-1]  # the latest
+    assert _turns(store) - before < len(names) / 3
 
 
 def test_a_queue_in_which_nothing_is_costs_a_listing_a_look_or_two(store: Store) -> None:

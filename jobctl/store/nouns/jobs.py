@@ -70,12 +70,12 @@ class Jobs:
             yield from self._enqueue_batch(queue, jobs[at : at + steps.BATCH], now)
 
     def _enqueue_batch(self, queue: str, jobs: Sequence[NewJob], now: int) -> Iterator[Enqueued]:
-        types = "\n".join({job.type for job in jobs})
+        types = "\n".join(sorted({job.type for job in jobs}))
         secret = self._store.index_key
         rows = [
             (job.id, job.body(now), str(job.priority), job.due(), job.extra(secret), plain(job.type)) for job in jobs
         ]
-        for start, count, values in steps.walk(self._store, Rows("enqueue", queue, (queue, types), rows)):
+        for start, count, values in steps.walk(self._store, Rows("enqueue", queue, (queue, types), rows, types)):
             unusual = list(said([count, *values]))
             done = [Enqueued(job) for job in jobs[start : start + count]]
             for place, outcome, other in unusual:

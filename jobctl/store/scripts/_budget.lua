@@ -4,6 +4,7 @@
 -- what they do.
 
 local BUDGET = 2000 -- a unit is one to two microseconds
+local FOR_ROWS = 1600 -- of which a script that goes through rows has so much: reading what it is sent costs the rest
 local FIRST = 2 -- jobs in the first slice, when nobody knows yet what one costs
 local GROWTH = 4 -- a slice is so many times all that was done before, at most: what comes may be larger than what came
 local LARGEST = 100 -- jobs in any slice, for the same reason
@@ -42,7 +43,7 @@ local function budget_of(units, cost)
   end
 end
 
-local whole_call = budget_of(BUDGET)
+local whole_call = budget_of(FOR_ROWS)
 local function affordable(done, left) return whole_call(done, left) end
 
 -- Every `width`th argument of a stretch of ARGV: the first of each row.

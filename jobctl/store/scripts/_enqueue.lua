@@ -10,6 +10,8 @@
 -- INCLUDE-LATE: _ended _forget _index _claim
 -- KEYS: bodies archive priorities delayed lanes uniques expiring known named queues index
 
+local PARSED = 1 / 16 -- units a byte of JSON
+
 local function is_known(k, id, live, ended, now)
   if live then return true end
   if not ended then
@@ -27,6 +29,7 @@ end
 -- Writes what stands beside a job. Returns as claim does.
 local function write_extra(k, queue, id, text, now, batch)
   local extra = cjson.decode(text)
+  spend(#text * PARSED)
   local what, other, due
   if extra.u then
     what, other, due = late().claim(k, queue, id, extra.u, now, batch)

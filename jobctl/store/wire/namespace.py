@@ -16,6 +16,7 @@ from jobctl.store.wire import layout, topology
 from jobctl.store.wire.connection import mapping
 from jobctl.store.wire.keys import Keys
 from jobctl.store.wire.kinds import explain, is_wrong_kind
+from jobctl.store.wire.pace import Pace
 from jobctl.store.wire.script import MAX_BUILT, Argument, Call, Runner, Script, load
 
 
@@ -46,6 +47,7 @@ class Namespace:
         self.rules = rules
         self.index_key = index_key
         self.origin = NOBODY
+        self.pace = Pace()
         self._seen = False
         self._runner = Runner(client)
         self._built: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}

@@ -11,11 +11,14 @@ from typing import Any
 
 import msgspec
 
+from jobctl.errors import OperationFailed
+from jobctl.store.wire import pace
 from jobctl.store.wire.namespace import Namespace
 from jobctl.store.wire.script import Argument
 
-BATCH = 500
-"""Rows in one call."""
+BATCH = pace.MOST
+"""Rows in one call, at most."""
+BUG = "this is a bug of jobctl: report it with this line"
 TOGETHER = 100
 """Rows of all calls in one round trip, unless there is one call."""
 MAX_BYTES = 250_000
@@ -23,12 +26,18 @@ MAX_BYTES = 250_000
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """What a script is to go through in one queue: the arguments before the rows, and the rows."""
+    """What a script is to go through in one queue: the arguments before the rows, and the rows. `like` tells rows that
+    cost alike from those of other calls, where the caller knows: the job types, for instance."""
 
     script: str
     queue: str
     head: tuple[Argument, ...]
     rows: Sequence[tuple[Argument, ...]]
+    like: str = ""
+
+    @property
+    def pace(self) -> pace.Key:
+        return self.script, self.queue, self.like
 
 
 def each(store: Namespace, work: Rows) -> list[Any]:
@@ -41,9 +50,11 @@ def walk(store: Namespace, work: Rows) -> Iterator[tuple[int, int, list[Any]]]:
     of its answer."""
     done = 0
     while done < len(work.rows):
-        count, *values = store.run(work.script, work.queue, *work.head, *_piece(work.rows, done))
-        yield done, count, values
-        done += count
+        count, args = _piece(store, work, done)
+        reached, *values = store.run(work.script, work.queue, *work.head, *args)
+        _learn(store, work, count, reached)
+        yield done, reached, values
+        done += reached
 
 
 def run(store: Namespace, works: Sequence[Rows]) -> list[list[tuple[int, list[Any]]]]:
@@ -53,12 +64,15 @@ def run(store: Namespace, works: Sequence[Rows]) -> list[list[tuple[int, list[An
     left = [i for i, work in enumerate(works) if work.rows]
     while left:
         trip = _trip(works, done, left)
+        pieces = [_piece(store, works[i], done[i]) for i in trip]
         calls = [
-            store.call(works[i].script, works[i].queue, *works[i].head, *_piece(works[i].rows, done[i])) for i in trip
+            store.call(works[i].script, works[i].queue, *works[i].head, *args)
+            for i, (_, args) in zip(trip, pieces, strict=True)
         ]
-        for i, (count, *values) in zip(trip, store.run_many(calls), strict=True):
+        for i, (count, _), (reached, *values) in zip(trip, pieces, store.run_many(calls), strict=True):
+            _learn(store, works[i], count, reached)
             out[i].append((done[i], values))
-            done[i] += int(count)
+            done[i] += reached
         left = [i for i in left if done[i] < len(works[i].rows)]
     return out
 
@@ -79,19 +93,26 @@ def named(work: Rows, replies: Sequence[tuple[int, list[Any]]]) -> list[tuple[Ar
     return [work.rows[start + place] for start, places in replies for place in places]
 
 
-def _piece(rows: Sequence[tuple[Argument, ...]], start: int) -> Sequence[Argument]:
-    """The arguments of the rows that the next call takes."""
-    piece = rows[start : start + BATCH]
+def _learn(store: Namespace, work: Rows, sent: int, reached: int) -> None:
+    """Raises OperationFailed for a script that went through no row: it would be called for ever."""
+    if not 0 < reached <= sent:
+        raise OperationFailed(f"{work.script}.lua went through {reached} of {sent} rows of queue {work.queue}", BUG)
+    store.pace.learn(work.pace, sent, reached)
+
+
+def _piece(store: Namespace, work: Rows, start: int) -> tuple[int, tuple[Argument, ...]]:
+    """How many rows the next call takes, and their arguments."""
+    piece = work.rows[start : start + store.pace.rows(work.pace)]
     parts = tuple(chain.from_iterable(piece))
     if _size(parts) <= MAX_BYTES:
-        return parts
+        return len(piece), parts
     size, end = _size(piece[0]), 1
     for row in piece[1:]:
         size += _size(row)
         if size > MAX_BYTES:
             break
         end += 1
-    return tuple(chain.from_iterable(piece[:end]))
+    return end, tuple(chain.from_iterable(piece[:end]))
 
 
 def _size(parts: tuple[Argument, ...]) -> int:
