@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jobctl.ops.counting import Counted
     from jobctl.ops.filters.filter import Filter
     from jobctl.ops.sources import Looked
+    from jobctl.store import Store
 
 ROWS = 50
 """Rows of a table, without --limit."""
@@ -48,6 +49,15 @@ By = Annotated[
         show_default=False,
     ),
 ]
+
+
+def refuse_untouched(ctx: Context, store: Store) -> None:
+    """Raise NothingMatched where nothing is stored under a namespace that was typed: it may not be what was meant. A
+    catalog's own may be empty."""
+    if ctx.settings.namespace:
+        from jobctl.ops.known import refuse_untouched as refuse
+
+        refuse(store)
 
 
 def check_by(by: str | None) -> None:

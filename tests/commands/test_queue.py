@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+import pytest
 import redis
 
 from jobctl.store.nouns.processes import ProcessInfo
@@ -20,8 +21,10 @@ jobs:
 """
 
 
-def test_ls_of_nothing_is_an_empty_list(redis_cli: Cli) -> None:
-    ran = redis_cli("queue", "ls", "-o", "json")
+@pytest.mark.parametrize("words", [("queue", "ls"), ("job", "ls"), ("dead", "ls"), ("dead", "groups")])
+def test_ls_of_nothing_is_an_empty_list(redis_cli: Cli, words: tuple[str, str]) -> None:
+    (redis_cli.cwd / "jobs.yaml").write_text("version: 1\nnamespace: fresh\n")
+    ran = redis_cli(*words, "-o", "json")
     assert (ran.code, ran.json(), ran.err) == (0, [], "")
 
 
@@ -32,6 +35,11 @@ def test_a_namespace_that_was_mistyped_is_no_list_of_zeros(redis_cli: Cli, redis
     assert ran.err == "jobctl: nothing is stored under the namespace jobctk; no other has anything\n"
     made.waiting(made.store(redis_client), 1)
     assert "; did you mean jobctl?" in redis_cli("queue", "ls", "--namespace", "jobctk").err
+    for words in (("job", "ls"), ("dead", "ls"), ("dead", "groups")):
+        ran = redis_cli(*words, "--namespace", "jobctk", "-o", "json")
+        assert (ran.code, ran.out) == (4, "")
+        assert ran.err == "jobctl: nothing is stored under the namespace jobctk; did you mean jobctl?\n"
+        assert redis_cli(*words, "--namespace", "jobctl").code == 0
     assert "; this Redis has: jobctl" in redis_cli("queue", "ls", env={"JOBCTL_NAMESPACE": "shop"}).err
     assert redis_cli("queue", "ls", "--namespace", "jobctl").code == 0
     redis_client.hset("stock:mail.msgs", "1", "{}")

@@ -49,6 +49,7 @@ def groups(
             f"{named[0]!r} is not a filter, and no id",
             f"did you mean `jobctl dead {named[0]}`? see `jobctl dead --help`",
         )
+    listing.refuse_untouched(ctx, store)
     if explain:
         return show_explained(ctx, store, selection, by_index=True)
     stock = take_in(ctx, store, selection)

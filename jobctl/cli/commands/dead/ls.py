@@ -33,6 +33,7 @@ def ls(
 
     listing.check_by(by)
     (store, selection), looked = open_selection(ctx, terms, groups, unredacted=unredacted), Looked()
+    listing.refuse_untouched(ctx, store)
     if explain:
         return show_explained(ctx, store, selection)
     stock = take_in(ctx, store, selection)

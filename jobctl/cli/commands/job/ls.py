@@ -36,6 +36,7 @@ def ls(
     listing.check_by(by)
     wanted, looked = parse(filters or ()), Looked()
     store = ctx.store(retries=2)
+    listing.refuse_untouched(ctx, store)
     if explain:
         return show(ctx, explained(store, wanted, jobs.queues(store, wanted), STATES, unredacted=unredacted))
     if unredacted:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobctl.cli.context import Context, Output
+from jobctl.cli.listing import refuse_untouched
 from jobctl.cli.parse import complete
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.pauses import tell_pauses
@@ -32,11 +33,9 @@ def ls(
     Example: jobctl queue ls --watch
     """
     from jobctl.ops import queues
-    from jobctl.ops.known import refuse_untouched
 
     store, catalog = ctx.store(), ctx.catalog_for_a_look()
-    if ctx.settings.namespace:  # one that was typed, and maybe not as it was meant
-        refuse_untouched(store)
+    refuse_untouched(ctx, store)
 
     def read() -> list[QueueRow]:
         return queues.ls(store, catalog, names or ())
