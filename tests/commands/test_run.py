@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -103,17 +104,18 @@ def test_a_commands_output_is_streamed_and_its_exit_code_told(here: Cli) -> None
 
 @pytest.mark.parametrize("job", ["sleep", "dawdle"])
 def test_ctrl_c_ends_what_runs(here: Cli, job: str, tmp_path: Path) -> None:
-    process = here.start("run", job, *(["seconds:=77123"] if job == "sleep" else []))
+    seconds = f"77{os.getpid()}"  # that no other test of the machine sleeps for
+    process = here.start("run", job, *([f"seconds:={seconds}"] if job == "sleep" else []))
     try:
         if job == "sleep":
             assert process.stderr is not None
             assert process.stderr.readline() == "started\n"
-            assert _running("77123")
+            eventually(lambda: _running(seconds))  # the shell says so before it becomes `sleep`
         else:
             eventually(lambda: _catches_interrupts(process.pid))
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130
-        eventually(lambda: not _running("77123"))
+        eventually(lambda: not _running(seconds))
     finally:
         process.kill()
         process.communicate()
