@@ -82,8 +82,8 @@ def test_a_script_is_given_the_keys_of_its_files(name: str) -> None:
     script = load(name)
     files = (*parts(name), *late_parts(parts(name)))
     named = {key for part in files for key in header(part, "KEYS") | header(part, "KEYS-EACH")}
-    assert {*script.keys, *script.keys_each} == named <= {*KEYS}
-    assert len(script.keys) + len(script.keys_each) == len(named)
+    assert {*script.keys, *script.keys_each, *script.keys_late} == named <= {*KEYS}
+    assert len(script.keys) + len(script.keys_each) + len(script.keys_late) == len(named)
     if script.keys_each:
         assert {*script.keys} <= NAMESPACE_KEYS
 

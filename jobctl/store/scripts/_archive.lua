@@ -22,16 +22,21 @@ local function add_scored(key, ids, score)
   redis.call('ZADD', key, unpack(rows))
 end
 
--- Live jobs end as `event` says (completed, dead, cancelled): they go to the sorted set `key` with a score, hold no unique
--- key and never expire, and the hooks of their types are enqueued. O(#ids).
-local function end_jobs(k, ids, key, score, event)
-  if #ids == 0 then return end
-  local bodies = archive(k, ids)
-  add_scored(key, ids, score)
+-- Jobs that have ended as `event` says (completed, dead, cancelled) hold no unique key and never expire, and the hooks of
+-- their types are enqueued. O(#ids).
+local function let_go(k, ids, bodies, event)
   if redis.call('EXISTS', k.uniques, k.expiring, k.hooks) == 0 then return end
   late().enqueue_hooks(k, ids, bodies, event)
   late().free_keys(k, ids, event)
   redis.call('ZREM', k.expiring, unpack(ids))
+end
+
+-- Live jobs end as `event` says: they go to the sorted set `key` with a score. O(#ids).
+local function end_jobs(k, ids, key, score, event)
+  if #ids == 0 then return end
+  local bodies = archive(k, ids)
+  add_scored(key, ids, score)
+  let_go(k, ids, bodies, event)
 end
 
 -- Live jobs end as cancelled. O(#ids).

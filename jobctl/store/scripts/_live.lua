@@ -23,9 +23,10 @@ end
 local function places_of(k, ids)
   local rows, details = {}, {}
   for i = 1, #ids do rows[i] = LISTED end
+  local elsewhere = redis.call('EXISTS', k.retrying, k.delayed, k.limited, k.ordered) > 0
   for _, row in ipairs(LIVE) do
     local key = k[row.key]
-    if redis.call('EXISTS', key) == 1 then
+    if row.hash or (elsewhere and redis.call('EXISTS', key) == 1) then
       for i, detail in ipairs(redis.call(row.hash and 'HMGET' or 'ZMSCORE', key, unpack(ids))) do
         if detail and rows[i] == LISTED then rows[i], details[i] = row, detail end
       end

@@ -11,8 +11,8 @@ local pushed = {} -- the ids that were pushed last to the end of the list
 local function push_ready(k, ids, front, places)
   if #ids == 0 then return end
   local plain, ordered = ids, false
-  local limited = redis.call('EXISTS', k.lanes) == 1
-  if limited or redis.call('EXISTS', k.priorities) == 1 then
+  if redis.call('EXISTS', k.lanes, k.priorities) > 0 then
+    local limited = redis.call('EXISTS', k.lanes) == 1
     plain = {}
     local lanes = limited and redis.call('HMGET', k.lanes, unpack(ids)) or {}
     local priorities = redis.call('HMGET', k.priorities, unpack(ids))

@@ -1,12 +1,23 @@
 -- Ending attempts: what complete, retry, bury, cancelled and requeue have in common.
 -- INCLUDE: _budget _token _events
 -- INCLUDE-LATE: _lanes
--- KEYS: running cancels progress records lanes
+-- KEYS: running cancels progress records lanes crashes uniques expiring hooks
+
+local beside
+
+-- Whether anything is kept beside the records of running jobs, as it is of few: only then is it looked for.
+local function has_beside(k)
+  if beside == nil then
+    beside = redis.call('EXISTS', k.progress, k.cancels, k.lanes, k.crashes, k.uniques, k.expiring, k.hooks) > 0
+  end
+  return beside
+end
 
 -- Takes jobs out of `running`. Its first write is an HDEL, which Redis allows at maxmemory. Returns for each whether
 -- someone asked that it stops. O(#ids).
 local function release(k, ids)
   redis.call('HDEL', k.running, unpack(ids))
+  if not has_beside(k) then return {} end
   if redis.call('EXISTS', k.progress) == 1 then redis.call('HDEL', k.progress, unpack(ids)) end
   if redis.call('EXISTS', k.cancels) == 0 then return {} end
   local asked = redis.call('HMGET', k.cancels, unpack(ids))
@@ -37,7 +48,7 @@ local function each_current(k, queue, first, width, finish, fits, units, cost)
     local ids, at = once_each(current, places)
     if #ids > 0 then
       local asked = release(k, ids)
-      if redis.call('EXISTS', k.lanes) == 1 then late().free_slots(k, queue, ids) end
+      if has_beside(k) and redis.call('EXISTS', k.lanes) == 1 then late().free_slots(k, queue, ids) end
       finish(ids, at, asked, begun)
     end
     return taken

@@ -1,7 +1,7 @@
 -- Ends attempts that succeeded: the body goes to the archive, the record and the result are beside it.
 -- INCLUDE: _budget _settle _archive _tally _stats _events
 -- INCLUDE-LATE: _ended _forget
--- KEYS: crashes results completed lanes uniques expiring hooks
+-- KEYS: crashes results completed
 -- ARGV: queue, keep_ms, keep_count, event_maxlen, the bytes of the largest job ('' if unknown): its body and what is written
 --       beside it; then for each job: id, token, record, event, result ('' for null), mark (see _stats)
 -- Returns: {how many jobs were gone through, the indexes (from 0) of the attempts that are no longer current}; nothing
@@ -10,23 +10,28 @@
 
 local FOR_TRIMMING = 700
 local ROW = 9 -- units of a job, beside its bytes, which are read and written
-local LATE_JOBS, LATE_MS = 100, 5000 -- jobs kept beyond `keep`, at most, and for how long: they go many at a time
+local LATE_JOBS, LATE_MS = 80, 5000 -- jobs kept beyond `keep`, at most, and for how long: they go many at a time
+local LOOKS = 4 -- at them, while so many come
 local HUNDREDTH = 0.01 -- of what `keep` says, if that is less
 
 local now = time_ms()
 local events, ended = {}, {}
 
--- What a job costs at most; nil if that is not known, as with limits, unique keys or hooks.
+-- What a job costs at most; nil if that is not known.
 local function cost_of_row()
   local largest = tonumber(ARGV[5])
-  if not largest or redis.call('EXISTS', K.lanes, K.uniques, K.expiring, K.hooks) > 0 then return nil end
+  if not largest or has_beside(K) then return nil end
   return ROW + largest * (READ + WRITTEN)
 end
 
--- Forgets jobs that `keep` keeps no longer, once they are many or old enough to be worth it.
-local function forget_old(keep_ms, keep_count)
+-- Forgets jobs that `keep` keeps no longer, once they are many or old enough to be worth it. `recent` jobs have ended in these
+-- seconds: whether there are such jobs is seen with the first of them, and then now and again.
+local function forget_old(keep_ms, keep_count, recent)
+  local most = math.min(LATE_JOBS, keep_count * HUNDREDTH)
+  local step = math.max(1, math.floor(most / LOOKS))
+  if recent > #ended and math.floor(recent / step) == math.floor((recent - #ended) / step) then return end
   local over = redis.call('ZCARD', K.completed) - keep_count
-  if over <= math.min(LATE_JOBS, keep_count * HUNDREDTH) then
+  if over <= most then
     local before = now - keep_ms - math.min(LATE_MS, keep_ms * HUNDREDTH)
     if not redis.call('ZRANGEBYSCORE', K.completed, '-inf', before, 'LIMIT', 0, 1)[1] then return end
   end
@@ -36,10 +41,12 @@ local function forget_old(keep_ms, keep_count)
 end
 
 local done = each_current(K, ARGV[1], 6, 6, function(ids, at, _, begun)
-  if redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
+  if has_beside(K) and redis.call('EXISTS', K.crashes) == 1 then redis.call('HDEL', K.crashes, unpack(ids)) end
   write_records(K, ids, at, 2)
   write_texts(K.results, ids, at, 4)
-  end_jobs(K, ids, K.completed, now, 'completed')
+  local bodies = archive(K, ids)
+  add_scored(K.completed, ids, now)
+  if has_beside(K) then let_go(K, ids, bodies, 'completed') end
   for i, id in ipairs(ids) do
     ended[#ended + 1] = id
     tell(events, at[i], 3)
@@ -47,9 +54,9 @@ local done = each_current(K, ARGV[1], 6, 6, function(ids, at, _, begun)
   end
 end, nil, BUDGET - FOR_TRIMMING, cost_of_row())
 if #ended > 0 then
-  count_ended(K, 'c', #ended, now)
+  local recent = count_ended(K, 'c', #ended, now)
   count_noted(K, now)
-  forget_old(tonumber(ARGV[2]), tonumber(ARGV[3]))
+  forget_old(tonumber(ARGV[2]), tonumber(ARGV[3]), recent)
 end
 publish_events(K, events, ARGV[4])
 announce(K, ARGV[1], ended)

@@ -68,8 +68,8 @@ local function reserve(k, index, ids, bodies)
   left = left - #ids
 end
 
-local function serve(k, index, queue, limited)
-  if limited or redis.call('EXISTS', k.ordered) == 1 then
+local function serve(k, index, queue, limited, ordered)
+  if limited or ordered then
     late().serve_by_priority(k, queue, limited, left, exact, function(ids, bodies) reserve(k, index, ids, bodies) end)
     return
   end
@@ -84,14 +84,16 @@ local function promote(k, queue)
 end
 
 local function serve_queue(k, index, queue, is_due)
-  local limited = redis.call('EXISTS', k.limited) == 1
+  local ordered = redis.call('EXISTS', k.limited, k.ordered) > 0
+  local limited = ordered and redis.call('EXISTS', k.limited) == 1
   if is_due or limited then redis.call('ZREM', k.limited, '') end -- at maxmemory the first write must not need memory
   if left > 0 and may_go_on() then
     if is_due then
       promote(k, queue)
-      limited = limited or redis.call('EXISTS', k.limited) == 1
+      ordered = redis.call('EXISTS', k.limited, k.ordered) > 0
+      limited = limited or (ordered and redis.call('EXISTS', k.limited) == 1)
     end
-    serve(k, index, queue, limited)
+    serve(k, index, queue, limited, ordered)
   end
   local more = false
   if is_due or limited then

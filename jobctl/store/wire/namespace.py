@@ -105,7 +105,7 @@ class Namespace:
         loaded = load(script)
         served = (queues,) if isinstance(queues, str) else tuple(queues)
         sent = tuple([write(arg) if isinstance(arg, str) and not arg.isascii() else arg for arg in args])
-        return Call(loaded, self._keys_for(loaded, served), sent)
+        return Call(loaded, self._keys_for(loaded, served), sent, served[0] if served else "")
 
     def _keys_for(self, script: Script, queues: tuple[str, ...]) -> tuple[str, ...]:
         """A call's keys; the same few calls are made again and again, so they are built once."""
@@ -155,7 +155,9 @@ class Namespace:
         """The error of a script that met a key of another type."""
         served = (len(call.keys) - 1 - len(call.script.keys)) // max(1, len(call.script.keys_each))
         named = ("layout", *call.script.keys, *(call.script.keys_each * served))
-        return explain(self.connection, list(zip(named, call.keys, strict=True)))
+        passed = zip(named, call.keys, strict=True)
+        beside = zip(call.script.keys_late, call.script.keys_beside(self.keys, call.queue), strict=True)
+        return explain(self.connection, [*passed, *beside])
 
     def _settle(self, refusal: Exception) -> None:
         """A script refused to work. It may be sent again if the namespace was empty.

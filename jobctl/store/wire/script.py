@@ -4,8 +4,9 @@
 a call some 0.2 µs, called or not: those of the fragments that `-- INCLUDE-LATE:` names are made when `late()` is first
 called, which returns them in a table, `late().forget(…)`; they are for what few calls need. `-- KEYS:` names the keys
 (functions of `Keys`) that a file itself uses: those of a fragment come with it. The loader turns the names into the
-table K. A script with `-- KEYS-EACH:` serves several queues: keys of queues, its own and those of its fragments, are
-in Q, a table for each queue, which falls back to K for those of the namespace.
+table K. A key costs a call some 0.3 µs, used or not, so those of late fragments are not passed: `late()` puts them
+together from one that is. A script with `-- KEYS-EACH:` serves several queues: keys of queues, its own and those of its
+fragments, are in Q, a table for each queue, which falls back to K for those of the namespace.
 
 Each script refuses a namespace of another layout before anything else, unless it says `-- ANY-LAYOUT`. One that says
 `-- READS` changes nothing.
@@ -47,6 +48,8 @@ class Script:
     keys_each: tuple[str, ...]
     reads: bool
     """It changes nothing."""
+    keys_late: tuple[str, ...] = ()
+    """Keys that are not passed: they are put together when they are needed."""
 
     def keys_for(self, keys: Keys, queues: Sequence[str]) -> list[str]:
         """The KEYS of a call for `queues`; a script without KEYS-EACH serves exactly one queue (or none)."""
@@ -57,6 +60,10 @@ class Script:
             for each in map(names.queue, queues):
                 out += [f"{before}{each}{after}" for before, _, after in around]
         return out
+
+    def keys_beside(self, keys: Keys, queue: str) -> list[str]:
+        """The keys that a call for `queue` may touch beside those that are passed, in the order of `keys_late`."""
+        return [_resolve(keys, name, queue) for name in self.keys_late]
 
 
 _STAND_IN = "the-name-of-a-queue"
@@ -78,6 +85,21 @@ def _header(source: str, field: str) -> tuple[str, ...]:
 
 def _keys_of(files: Sequence[str]) -> dict[str, None]:
     return dict.fromkeys(key for name in files for key in _header(_read(name), "KEYS"))
+
+
+def _beside(late: Sequence[str], queue_key: str) -> list[str]:
+    """Lua that adds keys to K which are not passed. `queue_key` is the name of one of the queue's that is."""
+    model = Keys("")
+    before, _, after = _resolve(model, queue_key, _STAND_IN).partition(_STAND_IN)
+    lines = [
+        f"local namespace = string.sub(KEYS[1], 1, {-len(model.layout()) - 1})",
+        f"local queue = string.sub(K.{queue_key}, #namespace + {len(before) + 1}, {-len(after) - 1})",
+    ]
+    for name in late:
+        start, _, end = _resolve(model, name, _STAND_IN).partition(_STAND_IN)
+        of_queue = f" .. queue .. '{end}'" if name not in NAMESPACE_KEYS else ""
+        lines.append(f"K.{name} = namespace .. '{start}'{of_queue}")
+    return lines
 
 
 _TOP = re.compile(r"^local (?:function )?(\w+)", re.MULTILINE)
@@ -143,12 +165,12 @@ def load(name: str) -> Script:
     each = dict.fromkeys(_header(main, "KEYS-EACH"))
     if each:
         each |= {key: None for key in named if key not in NAMESPACE_KEYS}
-    keys, keys_each = tuple(key for key in named if key not in each), tuple(each)
+    anchor = next((key for key in at_once if key not in NAMESPACE_KEYS), None)
+    beside = tuple(key for key in named if key not in at_once) if anchor and not each else ()
+    keys, keys_each = tuple(key for key in named if key not in each and key not in beside), tuple(each)
     marks = main.splitlines()
     head = [] if _ANY_LAYOUT in marks else [layout.guard(reads=_READS in marks)]
-    places = {key: f"KEYS[{place}]" for place, key in enumerate(keys, 2)}
-    head.append("local K = {" + ", ".join(f"{key} = {places[key]}" for key in keys if key in at_once) + "}")
-    of_late = [f"K.{key} = {places[key]}" for key in keys if key not in at_once]
+    head.append("local K = {" + ", ".join(f"{key} = KEYS[{place}]" for place, key in enumerate(keys, 2)) + "}")
     if each:
         own = ", ".join(f"{key} = KEYS[at + {place}]" for place, key in enumerate(keys_each, 1))
         head += [
@@ -158,17 +180,26 @@ def load(name: str) -> Script:
             "end",
         ]
     fragments = [_read(part) for part in eager[:-1]]
-    source = "\n".join([*head, "local late", *fragments, *_late(eager, late, of_late), main])
+    source = "\n".join(
+        [
+            *head,
+            "local late",
+            *fragments,
+            *_late(eager, late, _beside(beside, anchor) if anchor and beside else []),
+            main,
+        ]
+    )
     sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-    return Script(name, source, sha, keys, keys_each, _READS in marks)
+    return Script(name, source, sha, keys, keys_each, _READS in marks, beside)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One script call, ready to be sent: alone or in a pipeline with others."""
+    """One script call, ready to be sent: alone or in a pipeline with others. `queue` is the first that it serves."""
 
     script: Script
     keys: tuple[str, ...]
     args: tuple[Argument, ...]
+    queue: str = ""
 
 
 class Runner:
