@@ -13,6 +13,7 @@ import pytest
 
 from jobctl.cli.bulk.preview import PARTS
 from jobctl.cli.commands import doctor, ps
+from jobctl.cli.commands.alert._shared import columns as alert_columns
 from jobctl.cli.commands.dead._groups import columns as group_columns
 from jobctl.cli.commands.dead._shared import LETTERS
 from jobctl.cli.commands.index._shared import COLUMNS as INDEXES
@@ -29,6 +30,7 @@ from jobctl.cli.view.card import card
 from jobctl.cli.view.lines import EventLines
 from jobctl.cli.view.queues import COLUMNS as QUEUES
 from jobctl.cli.view.table import Column, display_width, table, wrapped
+from jobctl.ops.alerts.look import AlertRow
 from jobctl.ops.doctor.check import Check
 from jobctl.ops.groups import GroupRow
 from jobctl.ops.indexes import IndexRow
@@ -98,6 +100,14 @@ LISTS: dict[str, tuple[Sequence[Column], Any]] = {
             who="ada@build-7", profile="", began_at=AT, ended_at=None, matched=COUNT, changed=COUNT, skipped=0,
             failed=12,
             left=7, reason=TEXT, command="", detail="", parts=(), samples=(),
+        ),
+    ),
+    "alert ls": (
+        alert_columns(screen()),
+        AlertRow(
+            name="weekly-billing-run", state="pending", since=AT, when="latency > 5m", filter=f"queue:{QUEUE}",
+            value=1234.5, unit="s", worst=QUEUE, checked_at=AT, notice="failed", told_at=AT, error=TEXT, muted=True,
+            muted_until=AT, muted_by="ada@build-7", mute_reason=TEXT,
         ),
     ),
     "index ls": (

@@ -57,5 +57,6 @@ def migrate(namespace: str) -> Verb:
         judge=any_job,
         change=lambda _store, _queue, jobs: [False] * len(jobs),
         by_index=by_index,
+        operates=False,
         hint="start its workers and schedulers again",
     )

@@ -142,7 +142,7 @@ def still(store: Store, frozen: Frozen, verb: Verb) -> Still:
     moved: Counter[str] = Counter()
     queues = tuple(dict.fromkeys(job.queue for job in frozen.jobs))
     selection = Selection(queues, Filter(), head.target, states=verb.states)
-    planned = planning.listed(selection, _unmoved(store, frozen.jobs, moved))
+    planned = planning.listed(selection, _unmoved(store, frozen.jobs, moved), exact=True)
     return Still(planned, dict(sorted(moved.items())))
 
 

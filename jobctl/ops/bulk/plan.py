@@ -135,8 +135,9 @@ def listed(
     errors: tuple[JobctlError, ...] = (),
     *,
     freeze: Callable[[Found], None] | None = None,
+    exact: bool = False,
 ) -> Planned:
-    """The plan for these jobs."""
+    """The plan for these jobs. `exact`: it is of them alone, although the selection names no filter."""
     ids: dict[str, list[str]] = {}
     parts: Counter[tuple[str, str, str, str | None, str | None]] = Counter()
     samples: list[Sample] = []
@@ -155,4 +156,4 @@ def listed(
     ]
     some = tuple(samples) if len(samples) <= SAMPLE else tuple(samples[:MAX_SAMPLES])
     errors += tuple(selection.filter.refusals())
-    return Planned(selection, tuple(rows), ids, some, errors, whole=selection.everything)
+    return Planned(selection, tuple(rows), ids, some, errors, whole=not exact and selection.everything)

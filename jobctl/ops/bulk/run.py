@@ -26,7 +26,7 @@ NOTE_S = 1.0
 class Run:
     """A change under way. `batches`, and then `after`, give what became of the jobs, where these were read.
 
-    `operation` is its id once it has begun.
+    `operation` is its id once it has begun, "" of a verb that is none.
     """
 
     def __init__(self, store: Store, verb: Verb, planned: Planned) -> None:
@@ -46,10 +46,11 @@ class Run:
         Redis can be reached.
         """
         planned, verb = self._planned, self._verb
-        self.operation = self._store.operations.begin(
-            verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples
-        )
-        self._within = self._store.within(self.operation)
+        if verb.operates:
+            self.operation = self._store.operations.begin(
+                verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples
+            )
+            self._within = self._store.within(self.operation)
         try:
             for tried in self._batches():
                 self._note_progress()
@@ -65,7 +66,7 @@ class Run:
 
     def _note_progress(self) -> None:
         now = clock.monotonic()
-        if now - self._noted_at >= NOTE_S:
+        if self.operation and now - self._noted_at >= NOTE_S:
             self._noted_at = now
             self._store.operations.note(self.operation, changed=self.tally.changed, failed=self.tally.failed)
 
@@ -87,6 +88,8 @@ class Run:
 
     def _note_operation(self) -> None:
         """Tell how the operation stands at its end."""
+        if not self.operation:
+            return
         tally, state = self.tally, self._outcome
         self._store.operations.end(
             self.operation,

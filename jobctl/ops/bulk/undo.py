@@ -46,7 +46,7 @@ def plan(store: Store, row: OperationRow) -> tuple[Verb, Planned]:
     verb = make(before, (clock.to_ms(row.began_at), ended))
     queues = tuple(dict.fromkeys(ref.queue for ref in before))
     selection = Selection(queues, Filter(), f"operation {row.id}", states=STATES)
-    return verb, planning.listed(selection, _unmoved(store, row.id, verb))
+    return verb, planning.listed(selection, _unmoved(store, row.id, verb), exact=True)
 
 
 def _unmoved(store: Store, name: str, verb: Verb) -> Iterator[Found]:

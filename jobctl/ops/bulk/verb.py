@@ -101,6 +101,8 @@ class Verb:
     undone: Callable[[Found], Tried] = moved
     after: Callable[[Store], list[Tried]] | None = None
     by_index: Callable[[Store, Planned, Tally], Iterator[list[Tried]]] | None = None
+    operates: bool = True
+    """Whether it is written down as an operation. A migration is none: its namespace has no room for one yet."""
     noun: str = "job"
     none: str = ""
     nothing: str = ""
