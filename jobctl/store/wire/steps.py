@@ -47,11 +47,14 @@ def each(store: Namespace, work: Rows) -> list[Any]:
 
 def walk(store: Namespace, work: Rows) -> Iterator[tuple[int, int, list[Any]]]:
     """Run a script over its rows. After each call: the place of its first row, how many it went through, and the rest
-    of its answer."""
+    of its answer. A script that refuses its rows answers with less than 0, and why: that is the last call."""
     done = 0
     while done < len(work.rows):
         count, args = _piece(store, work, done)
         reached, *values = store.run(work.script, work.queue, *work.head, *args)
+        if reached < 0:
+            yield done, reached, values
+            return
         _learn(store, work, count, reached)
         yield done, reached, values
         done += reached
