@@ -29,6 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PINNED) hatchling setuptools
 	$(PINNED) $(SELF) '.[dev]'
 	$(BIN)/python -m tests.compat.sdist
+	$(BIN)/python -m tests.integration.sdk
 	@touch $@
 
 demo: $(STAMP) ## See everything at work, in under a minute
@@ -53,6 +54,7 @@ test-latest test-lowest:
 	$(PYTHON) -m venv --clear $@
 	$(BIN)/uv pip install --quiet --python $@/bin/python $(RESOLUTION) --editable '.[test]'
 	$@/bin/python -m tests.compat.sdist
+	$@/bin/python -m tests.integration.sdk
 
 check: $(STAMP) ## Lint, check formatting and types
 	$(BIN)/ruff check .

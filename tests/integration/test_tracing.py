@@ -11,15 +11,19 @@ import msgspec
 import pytest
 import redis
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from jobctl.client import Client
 from jobctl.store import Store
 from tests.compat.inner import Inner, ended
+from tests.integration import sdk
 from tests.project import Project
 from tests.support import Cli, eventually
+
+sdk.use()
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider  # noqa: E402
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: E402
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: E402
 
 CATALOG = """\
 traces: true

@@ -64,7 +64,7 @@ def test_what_rows_cost_is_learned_for_each_kind_of_them(store: Store) -> None:
 def test_a_script_that_goes_through_no_row_is_an_error(store: Store) -> None:
     stubbed(store, 0)
     for go in (lambda: steps.each(store, rows()), lambda: steps.run(store, [rows()])):
-        with pytest.raises(OperationFailed, match="free.lua went through 0 of 100 rows of queue q"):
+        with pytest.raises(OperationFailed, match=r"free\.lua went through 0 of 100 rows of queue q"):
             go()
 
 
@@ -72,5 +72,5 @@ def test_a_script_that_refuses_its_rows_is_not_called_again(store: Store) -> Non
     stub = stubbed(store, -1)
     assert list(steps.walk(store, rows())) == [(0, -1, [])]
     assert len(stub.sent) == 1
-    with pytest.raises(OperationFailed, match="free.lua went through -1 of 100 rows of queue q"):
+    with pytest.raises(OperationFailed, match=r"free\.lua went through -1 of 100 rows of queue q"):
         steps.run(store, [rows()])
