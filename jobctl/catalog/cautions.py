@@ -9,7 +9,7 @@ from itertools import islice, pairwise, takewhile
 from jobctl import clock
 from jobctl.catalog.model import DAY_MS, Catalog, Schedule
 from jobctl.catalog.problems import Problem
-from jobctl.catalog.ticks import ticks
+from jobctl.catalog.ticks import first_after, ticks
 from jobctl.catalog.units import format_duration
 
 LOOKED_AT = 200
@@ -24,7 +24,7 @@ _MINUTE_MS = 60_000
 def over(catalog: Catalog, now_ms: int) -> list[Problem]:
     """Schedules that are never due again. `validate` refuses them; what runs goes on: time alone must not stop it."""
     hint = "remove it, or change `end` or `at`"
-    never = (name for name, schedule in catalog.schedules.items() if next(ticks(schedule, now_ms), None) is None)
+    never = (name for name, schedule in catalog.schedules.items() if first_after(schedule, now_ms) is None)
     return [_problem(catalog, name, "it is never due again", hint) for name in never]
 
 

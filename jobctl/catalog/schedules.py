@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from jobctl import clock
@@ -102,6 +103,7 @@ def _instant(moment: datetime | None, zone: str, *, last: bool = False) -> int |
     return clock.to_ms(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
 
 
+@lru_cache(maxsize=1024)
 def cron_problem(expression: str) -> str | None:
     """What is wrong with a cron expression, or None. One that never fires is wrong."""
     from cronsim import CronSim, CronSimError

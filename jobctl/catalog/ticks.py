@@ -48,6 +48,12 @@ def following(schedule: Schedule, tick_ms: int) -> int:
     return _after(schedule.cron, schedule.timezone, tick_ms)
 
 
+def first_after(schedule: Schedule, after_ms: int) -> int | None:
+    """The first tick later than `after_ms`; None if there is none."""
+    tick = following(schedule, after_ms)
+    return None if tick == clock.LAST_MS else tick
+
+
 @lru_cache(maxsize=4096)
 def _after(cron: str, timezone: str, tick_ms: int) -> int:
     """The same for a cron line alone: many schedules have the same one, and each tick is asked for several times."""

@@ -10,7 +10,7 @@ from jobctl.catalog import compiled
 from jobctl.catalog.load import load_text, read
 from jobctl.catalog.model import Catalog
 from jobctl.catalog.problems import CatalogError, did_you_mean
-from jobctl.catalog.ticks import rendered, ticks
+from jobctl.catalog.ticks import first_after, rendered
 from jobctl.engine import logs
 from jobctl.engine.liveness.known import Cataloged
 from jobctl.engine.liveness.liveness import StoreLiveness
@@ -215,7 +215,7 @@ def schedulable(settings: Settings) -> Catalog:
     producer = Producer(catalog, Mint())
     for schedule in catalog.schedules.values():
         try:
-            producer.prepare(schedule.job, rendered(schedule, next(ticks(schedule, 0), 0)))
+            producer.prepare(schedule.job, rendered(schedule, first_after(schedule, 0) or 0))
         except UsageError as error:
             raise UsageError(f"schedule {schedule.name}: {error.message}", error.hint) from error
     return catalog

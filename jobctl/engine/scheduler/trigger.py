@@ -8,7 +8,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from jobctl import clock
 from jobctl.catalog.model import Schedule
-from jobctl.catalog.ticks import following, ticks
+from jobctl.catalog.ticks import first_after, ticks
 
 _LONG_MS = 3_600_000
 """Above this lag a trigger looks at the last hour first, rather than at every tick since."""
@@ -37,8 +37,8 @@ class TickTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no type
         APScheduler asks twice for each tick, and a cron line takes time to answer.
         """
         if self._asked is None or self._asked[0] != after_ms:
-            tick = following(self.schedule, after_ms)
-            self._asked = after_ms, None if tick == clock.LAST_MS else clock.to_datetime(tick + self.ahead_ms)
+            tick = first_after(self.schedule, after_ms)
+            self._asked = after_ms, None if tick is None else clock.to_datetime(tick + self.ahead_ms)
         return self._asked[1]
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
