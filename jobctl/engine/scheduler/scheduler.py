@@ -3,6 +3,7 @@ once."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -125,6 +126,7 @@ class Scheduler:
             self._announce()
         if not self.ready:
             self.ready = True
+            gc.freeze()  # thousands of schedules, which stay: a collection would go through them in the middle of ticks
             log.info("scheduler %s is ready", self.name)
             self._notifier.ready(self._status())
         self._notifier.status(self._status())
