@@ -225,7 +225,7 @@ class Scheduler:
             self._feeder.drop(name)
         for name, schedule in new.items():
             if self._schedules.get(name) != schedule:
-                if self._schedules:  # at the start they are counted
+                if self.ready:  # at the start they are counted
                     log.info("schedule %s %s", name, "changed" if name in self._schedules else "added")
                 self._feeder.drop(name)
                 self._timer.put(schedule)
