@@ -104,6 +104,12 @@ def test_the_job_of_a_hook_triggers_none(store: Store, moves: Moves) -> None:
     assert moves.fetch() == []
 
 
+def test_a_job_whose_chosen_id_looks_like_one_of_a_hook_has_its_hooks(hooked: Store, moves: Moves) -> None:
+    moves.enqueue("order@shop-7")
+    moves.complete(*moves.fetch())
+    assert hooks(hooked) == [("on-completed", "order@shop-7")]
+
+
 def test_its_priority_and_what_is_hidden_are_those_of_its_type(store: Store, moves: Moves) -> None:
     store.client.hset(store.keys.hooks(), "act dead", 'notes -7 tell ["to","card.number"]')
     moves.enqueue("a")

@@ -10,7 +10,7 @@ import msgspec
 
 from jobctl import redaction, scrubbing
 from jobctl.catalog.templates import TemplateProblem, compile_value, context
-from jobctl.engine.attempt.onward import HOOK
+from jobctl.engine.attempt.onward import HOOK, HOOKED
 from jobctl.errors import RedisUnavailable, UsageError
 from jobctl.producer import Producer
 from jobctl.store.data import codec
@@ -75,7 +75,8 @@ class Hooked:
         except (UsageError, TemplateProblem) as problem:
             options = body.options | {HOOK: {"problem": str(problem)[:300]}}
             return codec.encode(msgspec.structs.replace(body, options=options))
-        return job.body(body.message_timestamp)
+        made = codec.decode_body(job.body(body.message_timestamp))
+        return codec.encode(msgspec.structs.replace(made, options=made.options | {HOOKED: True}))
 
     def _payload(self, source: Source) -> Mapping[str, Any]:
         """Raises UsageError or TemplateProblem, without secrets in it."""

@@ -18,6 +18,8 @@ from jobctl.store.data.codec import canonical
 MAX_REASON = 300
 HOOK = "jobctl_hook"
 """The option of a hook's job that has no payload yet."""
+HOOKED = "jobctl_hooked"
+"""The option of one that has: by it the script that ends such a job knows that it has no hooks itself."""
 
 
 class _Next(msgspec.Struct, forbid_unknown_fields=True):

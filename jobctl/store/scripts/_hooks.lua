@@ -28,7 +28,7 @@ local function add_hook(base, queue, id, body, priority)
   if redis.call('EXISTS', of('wake')) == 0 then redis.call('RPUSH', of('wake'), '1') end
 end
 
--- The job of a hook. Its id says what it is: such a job has no hooks itself.
+-- The job of a hook. Its id and its body say what it is: such a job has no hooks itself.
 local function new_hook(base, id, from, event, spec, now)
   local queue, priority, name, redact = string.match(spec, '^(%S+) (%S+) (%S+) ?(.*)$')
   if not queue then return end
@@ -44,13 +44,18 @@ local function new_hook(base, id, from, event, spec, now)
   spend(HOOK_COST)
 end
 
+-- Whether a job is one of a hook, by its id and an option that it keeps: producers may choose ids that look like it.
+local function is_of_hook(id, body)
+  return string.find(id, '@%a+%-%d+$') ~= nil and string.find(body, '"jobctl_hook', 1, true) ~= nil
+end
+
 -- Enqueues the hooks of jobs that end; their type is read from where each body begins. O(#ids).
 local function enqueue_hooks(k, ids, bodies, event)
   if redis.call('EXISTS', k.hooks) == 0 then return end
   local base, now, specs = string.sub(k.hooks, 1, -7), time_ms(), {}
   for i, id in ipairs(ids) do
     local queue, name = string.match(bodies[i] or '', '^{"queue_name":"([^"\\]*)","actor_name":"([^"\\]*)"')
-    if name and not string.find(id, '@%a+%-%d+$') then
+    if name and not is_of_hook(id, bodies[i]) then
       if specs[name] == nil then specs[name] = redis.call('HGET', k.hooks, name .. ' ' .. event) end
       if specs[name] then new_hook(base, id, { queue = (string.gsub(queue, '%.DQ$', '')), type = name }, event, specs[name], now) end
     end
