@@ -52,10 +52,10 @@ class Store(Namespace):
         topology.bind(client, self.keys.token())
         return other
 
-    def within(self, operation: str) -> Store:
-        """The same, for changes that are a part of an operation."""
+    def within(self, operation: str, latest_ms: int | None = None) -> Store:
+        """The same, for changes that are a part of an operation, which was planned at that time."""
         other = self.with_client(self.connection)
-        other.origin = replace(self.origin, operation=operation)
+        other.origin = replace(self.origin, operation=operation, latest_ms=latest_ms)
         return other
 
     @cached_property

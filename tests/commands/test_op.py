@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
+from jobctl.ops.bulk import letters
+from jobctl.ops.bulk.plan import plan
+from jobctl.ops.bulk.run import Run
+from jobctl.ops.bulk.selection import choose
 from jobctl.store import Store
 from tests.commands import made
 from tests.support import PATIENCE_S, Cli, eventually
@@ -159,3 +163,17 @@ def test_a_plan_does_not_overwrite_a_file(redis_cli: Cli, store: Store) -> None:
     assert (ran.code, "a.plan is there already" in ran.err) == (2, True)
     assert redis_cli("dead", "retry", "--all", "--plan", "no/such/a.plan").code == 2
     assert redis_cli("op", "apply", "none.plan").code == 2
+
+
+def test_a_letter_that_died_again_after_the_plan_is_not_retried_by_it(store: Store) -> None:
+    """Two people plan the same retry; the second agrees when the retry of the first has run and failed."""
+    again, other = made.dead(store, 2)
+    planned = plan(store, choose(store, None, ["error~boom"], states=("dead",)))
+    assert (planned.matched, planned.ids is not None) == (2, True)
+    [letter] = store.jobs.locate("default", [again])
+    assert store.jobs.revive("default", [(again, letter.record.group or "")]) == [True]
+    eventually(lambda: store.processes.now_ms() > (planned.made_ms or 0))
+    made.fail(store)
+    for _ in Run(store, letters.retry(), planned).batches():
+        pass
+    assert made.states(store, [again, other]) == ["dead", "waiting"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,8 +142,9 @@ def still(store: Store, frozen: Frozen, verb: Verb) -> Still:
     moved: Counter[str] = Counter()
     queues = tuple(dict.fromkeys(job.queue for job in frozen.jobs))
     selection = Selection(queues, Filter(), head.target, states=verb.states)
+    made_ms = store.processes.now_ms()
     planned = planning.listed(selection, _unmoved(store, frozen.jobs, moved), exact=True)
-    return Still(planned, dict(sorted(moved.items())))
+    return Still(replace(planned, made_ms=made_ms), dict(sorted(moved.items())))
 
 
 def _unmoved(store: Store, jobs: Sequence[Job], moved: Counter[str]) -> Iterator[Found]:

@@ -32,6 +32,7 @@ class Planned:
 
     `samples` are some of the jobs: all of them (`few`) or MAX_SAMPLES. `errors` are of ids that mean no job, and of
     jobs that hide what was asked for. `whole`: all that there is in the queues is meant.
+    `made_ms`: when the jobs were looked at first (Redis's clock); those that end later are not meant.
     """
 
     selection: Selection
@@ -40,6 +41,7 @@ class Planned:
     samples: tuple[Sample, ...] = ()
     errors: tuple[JobctlError, ...] = ()
     whole: bool = False
+    made_ms: int | None = None
 
     @property
     def matched(self) -> int:
@@ -66,13 +68,14 @@ def plan(
     """
     if by_index and selection.by_index and freeze is None:
         return _by_groups(store, selection)
+    made_ms = store.processes.now_ms()
     errors: list[JobctlError] = []
     found: Iterable[Found]
     if selection.by_name:
         found, errors = named(store, selection)
     else:
         found = matching(store, selection)
-    return listed(selection, _limited(found, selection), tuple(errors), freeze=freeze)
+    return replace(listed(selection, _limited(found, selection), tuple(errors), freeze=freeze), made_ms=made_ms)
 
 
 def _by_groups(store: Store, selection: Selection) -> Planned:

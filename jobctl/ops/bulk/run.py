@@ -50,7 +50,7 @@ class Run:
             self.operation = self._store.operations.begin(
                 verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples
             )
-            self._within = self._store.within(self.operation)
+            self._within = self._store.within(self.operation, planned.made_ms)
         try:
             for tried in self._batches():
                 self._note_progress()

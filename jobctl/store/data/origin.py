@@ -13,6 +13,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
     reason: str = ""
     operation: str = ""
+    latest_ms: int | None = None
+    """When that was planned (Redis's clock, epoch ms): jobs that have ended since are not meant."""
     acting: str = ""
     """The bot in whose name it is done, beside who does it."""
 

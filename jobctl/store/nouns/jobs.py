@@ -241,13 +241,12 @@ class Jobs:
         return self._each("free", queue, (), job_ids)
 
     def revive(self, queue: str, jobs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were no longer so."""
-        return [
-            bool(done)
-            for done in steps.each(
-                self._store, Rows("revive", queue, (queue, self._store.origin.operation, "ids"), jobs)
-            )
-        ]
+        """Make dead (id, group) or cancelled (id, "") jobs waiting again; False for those that were no longer so, or
+        ended after the operation was planned."""
+        origin = self._store.origin
+        latest = "" if origin.latest_ms is None else origin.latest_ms
+        work = Rows("revive", queue, (queue, origin.operation, "ids", latest), jobs)
+        return [bool(done) for done in steps.each(self._store, work)]
 
     def uncancel(self, queue: str, jobs: Sequence[tuple[str, str]], latest_ms: int) -> list[bool]:
         """Let jobs that were cancelled until then live again, given as (id, their state before, with `|DUE` if they had

@@ -4,7 +4,8 @@
 -- INCLUDE: _budget _groups _revive _attempts _unique _ready _index
 -- INCLUDE-LATE: _operation _undo
 -- KEYS: cancelled records queues
--- ARGV: queue, operation ('' for none), 'ids', then for each job: id, group ('' if it has none)
+-- ARGV: queue, operation ('' for none), 'ids', until when they had to end (epoch ms; '' for any time), then for each job: id,
+--       group ('' if it has none)
 --       queue, operation, 'step', who carries it on, where it stands (see _operation), jobs in its chunk, until when
 --       they had to end (epoch ms), then for each job, all in a row: id, group, the attempts that it has had, or 'f' if it
 --       cannot be retried
@@ -46,7 +47,7 @@ if ARGV[3] == 'groups' then
   return { gone - stuck, stuck, done, passed }
 end
 
-local first, width, latest = 4, 2, math.huge
+local first, width, latest = 5, 2, tonumber(ARGV[4]) or math.huge
 local operation = ARGV[2]
 if ARGV[3] == 'step' then
   if not late().may_step(K, operation, ARGV[4], ARGV[5]) then return { -1 } end
