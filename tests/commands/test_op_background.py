@@ -136,6 +136,18 @@ def test_a_rate_is_never_exceeded(redis_cli: Cli, store: Store, carry: Carry) ->
     assert all(released <= most for released, most in seen), seen
 
 
+@pytest.mark.parametrize("back_ms", [900, 60_000])
+def test_a_clock_that_is_set_back_neither_lifts_a_rate_nor_stops_it(redis_cli: Cli, store: Store, back_ms: int) -> None:
+    made.dead(store, 20)
+    name = begin(redis_cli, "--rate", "1/s")
+    key = store.keys.operation(name)
+    ahead = store.processes.now_ms() + back_ms
+    store.client.hset(key, mapping={"used": ahead, "carrier": "w:1:a", "lease": ahead + 60_000})
+    turn = store.carried.turn(name, "w:2:b")
+    assert (turn.state, turn.may) == ("running", 0)
+    eventually(lambda: store.carried.turn(name, "w:2:b").may == 1)
+
+
 def test_a_canary_waits_for_its_outcomes_and_goes_on_when_all_complete(
     redis_cli: Cli, store: Store, carry: Carry
 ) -> None:

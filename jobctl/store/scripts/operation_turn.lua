@@ -22,7 +22,8 @@ if not op.state then
   redis.call('SREM', K.operating, ARGV[1])
   return { 'gone' }
 end
-if op.carrier and op.carrier ~= ARGV[2] and number('lease') > now then return { 'taken' } end
+local lease = number('lease') - now -- longer than it was ever given: the clock was set back
+if op.carrier and op.carrier ~= ARGV[2] and lease > 0 and lease <= tonumber(ARGV[3]) then return { 'taken' } end
 redis.call('HDEL', key, 'lease') -- first, since Redis at maxmemory refuses a script whose first write needs memory
 redis.call('HSET', key, 'carrier', ARGV[2], 'lease', string.format('%.0f', now + tonumber(ARGV[3])))
 if op.state ~= 'running' then
@@ -42,7 +43,11 @@ end
 local may = tonumber(ARGV[4])
 if number('canary') > 0 then may = math.min(may, math.max(0, number('canary') - number('changed') + number('base_changed'))) end
 if op.every then
-  local every = number('every')
-  may = math.min(may, math.floor((now - rate_from(every, number('used'), now)) / every))
+  local every, used = number('every'), number('used')
+  if used > now + 1 then -- the clock was set back: the rate goes on from now
+    used = now
+    redis.call('HSET', key, 'used', string.format('%.3f', now))
+  end
+  may = math.min(may, math.max(0, math.floor((now - rate_from(every, used, now)) / every)))
 end
 return { 'running', op.at, may, op.began }
