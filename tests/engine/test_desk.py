@@ -48,6 +48,13 @@ def test_a_side_has_the_room_that_it_promised_even_if_its_jobs_are_slower_by_now
     assert desk.take([late]) == [late]
 
 
+def test_a_process_takes_no_more_jobs_than_it_may_in_its_life_though_more_were_asked_for_on_a_detour() -> None:
+    desk = Desk(8, 3, async_jobs=8, on_loop=lambda job: job.queue == "loop")
+    assert desk.room(0.0) == 3
+    refused = desk.take([reserved("email", f"{number}-1") for number in range(8)])
+    assert (len(desk.held()), len(refused), desk.room(0.0)) == (3, 5, 0)
+
+
 def test_a_job_that_a_slot_has_taken_and_not_begun_is_waited_for() -> None:
     desk = Desk(4)
     desk.take((job := reserved("email", "1-1"),))

@@ -86,8 +86,7 @@ class Desk:
             return side.asked
 
     def _worth_while(self, side: Side) -> bool:
-        room = self._room(side)
-        return room > 0 and side.worth_while(room)
+        return (room := self._room(side)) > 0 and side.worth_while(room)
 
     def _lingers(self, side: Side) -> bool:
         """Whether a slot is free and nothing waits: more may be free in a moment."""
@@ -137,10 +136,8 @@ class Desk:
         return jobs
 
     def take(self, jobs: Iterable[Reserved], side: Side | None = None) -> list[Reserved]:
-        """Jobs were fetched for a side: they wait for a slot, and suspects until nothing else is held.
-
-        Returns those that have to be given back: their side has no room for them, nor promised it.
-        """
+        """Jobs were fetched for a side: they wait for a slot, and suspects until nothing else is held. Returns those
+        that have to be given back: their side has no room for them, nor promised it."""
         side, refused = side or self.threads, []
         with self._changed:
             now, promised, side.asked = clock.monotonic(), side.asked, 0
@@ -150,7 +147,7 @@ class Desk:
                 if job.crashes >= ALONE_AFTER:
                     self._suspects.append(job)
                     self._apart.add(job.token)
-                elif len(self._sides) > 1 and place.held >= place.capacity() and not (place is side and promised > 0):
+                elif len(self._sides) > 1 and self._is_full(place) and not (place is side and promised > 0):
                     refused.append(job)
                     self._ending.add(job.token)
                     continue
@@ -170,6 +167,9 @@ class Desk:
         if len(self._sides) > 1:
             self.loop.wake()
         return refused
+
+    def _is_full(self, side: Side) -> bool:
+        return side.held >= side.capacity() or (self._limit is not None and self._taken >= self._limit)
 
     def side_for(self, job: Reserved) -> Side:
         """The side that runs a job."""
