@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobctl.catalog.model import Catalog
+    from jobctl.settings import Settings
     from jobctl.store import Store
 
 _SAFE = re.compile(r"[A-Za-z0-9_.:@%+-]{1,100}")
 """Shells evaluate what they are offered: only plain names are."""
+LOOK_S = 1.0
+"""How long a call to Redis may take while someone is typing."""
 
 
 def job_types(ctx: Any, incomplete: str) -> list[str]:
@@ -67,35 +70,54 @@ def operations(ctx: Any, incomplete: str) -> list[str]:
     return _live(ctx, incomplete, lambda store: [row.id for row in store.operations.latest(50)])
 
 
-def _live(ctx: Any, incomplete: str, names: Callable[[Store], list[str]]) -> list[str]:
-    try:
+def _live(ctx: Any, incomplete: str, names: Callable[[Store], Iterable[str]]) -> list[str]:
+    def found(settings: Settings) -> Iterable[str]:
         from jobctl.ops.connect import open_store
+
+        return names(open_store(settings, None, timeout_s=LOOK_S))
+
+    return _offered(ctx, incomplete, found)
+
+
+def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Iterable[str]]) -> list[str]:
+    def found(settings: Settings) -> Iterable[str]:
+        from jobctl.catalog.compiled import load
+
+        return of(load(settings.catalog_path, settings.cache_dir))
+
+    return _offered(ctx, incomplete, found, flags=("catalog", "profile"))
+
+
+def _values(ctx: Any, key: str, incomplete: str) -> list[str]:
+    """Values of a payload's key that is indexed."""
+
+    def found(settings: Settings) -> Iterable[str]:
+        from jobctl.catalog.compiled import load
+        from jobctl.ops.connect import open_store
+        from jobctl.ops.indexes import values
+
+        catalog = load(settings.catalog_path, settings.cache_dir)
+        return values(open_store(settings, catalog, timeout_s=LOOK_S), catalog, key)
+
+    return _offered(ctx, incomplete, found)
+
+
+def _offered(
+    ctx: Any,
+    incomplete: str,
+    find: Callable[[Settings], Iterable[str]],
+    flags: Sequence[str] = ("catalog", "redis", "namespace", "profile"),
+) -> list[str]:
+    """What is found by the settings of the command that is being typed, as far as a shell may be offered it.
+    `flags` are those that matter: a wrong one must not hide what does not depend on it."""
+    try:
         from jobctl.settings import resolve
 
-        given = ctx.params if ctx is not None else {}
-        settings = resolve(
-            catalog=given.get("catalog"),
-            redis=given.get("redis"),
-            namespace=given.get("namespace"),
-            profile=given.get("profile"),
-        )
-        found = names(open_store(settings, None, timeout_s=1.0))
-    except Exception:  # noqa: BLE001 - a Redis that is away must not disturb the person who is typing
+        given: Mapping[str, Any] = ctx.params if ctx is not None else {}
+        found = find(resolve(**{flag: given[flag] for flag in flags if flag in given}))
+    except Exception:  # noqa: BLE001 - a broken catalog, or a Redis that is away, must not disturb who is typing
         return []
     return [name for name in found if name.startswith(incomplete) and _SAFE.fullmatch(name)]
-
-
-def _names(ctx: Any, incomplete: str, of: Callable[[Catalog], Mapping[str, Any]]) -> list[str]:
-    try:
-        from jobctl.catalog.compiled import load
-        from jobctl.settings import resolve
-
-        given = ctx.params if ctx is not None else {}
-        settings = resolve(catalog=given.get("catalog"), profile=given.get("profile"))
-        names = of(load(settings.catalog_path, settings.cache_dir))
-    except Exception:  # noqa: BLE001 - a broken catalog must not disturb the person who is typing
-        return []
-    return [name for name in names if name.startswith(incomplete) and _SAFE.fullmatch(name)]
 
 
 def filters(ctx: Any, incomplete: str) -> list[str]:
@@ -122,28 +144,6 @@ def filters(ctx: Any, incomplete: str) -> list[str]:
         case _:
             return []
     return [f"{key}:{name}" for name in known]
-
-
-def _values(ctx: Any, key: str, incomplete: str) -> list[str]:
-    """Values of a payload's key that is indexed."""
-    try:
-        from jobctl.catalog.compiled import load
-        from jobctl.ops.connect import open_store
-        from jobctl.ops.indexes import values
-        from jobctl.settings import resolve
-
-        given = ctx.params if ctx is not None else {}
-        settings = resolve(
-            catalog=given.get("catalog"),
-            redis=given.get("redis"),
-            namespace=given.get("namespace"),
-            profile=given.get("profile"),
-        )
-        catalog = load(settings.catalog_path, settings.cache_dir)
-        found = values(open_store(settings, catalog, timeout_s=1.0), catalog, key)
-    except Exception:  # noqa: BLE001 - a Redis that is away must not disturb the person who is typing
-        return []
-    return [value for value in found if value.startswith(incomplete) and _SAFE.fullmatch(value)]
 
 
 def _indexed(catalog: Catalog) -> Mapping[str, None]:
