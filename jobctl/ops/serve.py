@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jobctl import tracing
@@ -34,8 +36,8 @@ from jobctl.errors import OtherLayout, RedisUnavailable, UsageError
 from jobctl.ops import pauses
 from jobctl.ops.alerts.channels import Surroundings
 from jobctl.ops.alerts.judge import problems
-from jobctl.ops.alerts.watch import Watch, watching
-from jobctl.ops.bulk.carrier import Carrier, carrying
+from jobctl.ops.alerts.watch import Watch
+from jobctl.ops.bulk.carrier import Carrier
 from jobctl.ops.connect import open_store, redis_url
 from jobctl.ops.probes import probed
 from jobctl.ops.schedules.outcomes import Outcomes
@@ -103,7 +105,7 @@ def run_worker(settings: Settings, options: WorkerOptions, *, lease_ms: int = LE
     )
     look = open_store(settings, catalog, url=plan.url)
     pages = probed(options.http, look, liveness, supervisor.info, lambda: supervisor.ready and liveness.is_reachable)
-    with pages, carrying(_carrier(settings, catalog, url=plan.url, liveness=liveness)):
+    with pages, _running(_carrier(settings, catalog, url=plan.url, liveness=liveness)):
         return supervisor.run()
 
 
@@ -131,7 +133,7 @@ def run_scheduler(
     scheduler = Scheduler(catalog, ticking, liveness, reload, Notifier(*notify_socket()))
     look = open_store(settings, catalog, url=url)
     pages = probed(http, look, liveness, scheduler.info, lambda: scheduler.ready and liveness.is_reachable)
-    with pages, watching(watch), carrying(_carrier(settings, catalog, url=url, liveness=liveness)):
+    with pages, _running(watch), _running(_carrier(settings, catalog, url=url, liveness=liveness)):
         return scheduler.run()
 
 
@@ -140,6 +142,16 @@ def _carrier(settings: Settings, catalog: Catalog, *, url: str, liveness: StoreL
     carrier = Carrier(lambda: open_store(settings, catalog, url=url), lambda: liveness.known, process_name())
     liveness.on_operations = carrier.wake
     return carrier
+
+
+@contextmanager
+def _running(service: Watch | Carrier) -> Iterator[None]:
+    """A service that runs in its own thread meanwhile."""
+    service.start()
+    try:
+        yield
+    finally:
+        service.stop()
 
 
 class _Plan:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from jobctl import clock
@@ -180,13 +179,3 @@ def _tell(alert: Alert, moved: Moved, value: str) -> None:
         log.warning("alert %s is firing: %s is %s", alert.name, alert.measure, value)
     elif moved.before == "firing":
         log.info("alert %s is resolved: %s is %s", alert.name, alert.measure, value)
-
-
-@contextmanager
-def watching(watch: Watch) -> Iterator[None]:
-    """Watch meanwhile."""
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.stop()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from jobctl import clock
@@ -164,13 +163,3 @@ class Carrier:
             operation=name,
             who=row.who,
         )
-
-
-@contextmanager
-def carrying(carrier: Carrier) -> Iterator[None]:
-    """Carry operations on meanwhile."""
-    carrier.start()
-    try:
-        yield
-    finally:
-        carrier.stop()
