@@ -19,14 +19,16 @@ def _part(number: int) -> PlanRow:
 def operation_begin(world: World) -> Iterator[None]:
     store = world.store.operations
     for _ in range(1_000):
-        store.end(store.begin("dead retry", "--all", "", 1, (), ()), "done", changed=1, failed=0, skipped=0)
+        store.end(
+            store.begin(store.intent("dead retry", "--all", "", 1, (), ())), "done", changed=1, failed=0, skipped=0
+        )
     yield
-    store.begin("dead retry", "f" * 1_000, "", 1, [_part(number) for number in range(50)], ())
+    store.begin(store.intent("dead retry", "f" * 1_000, "", 1, [_part(number) for number in range(50)], ()))
 
 
 @case("operation_note", "twice")
 def operation_note(world: World) -> Iterator[None]:
-    name = world.store.operations.begin("dead retry", "--all", "", 1, (), ())
+    name = world.store.operations.begin(world.store.operations.intent("dead retry", "--all", "", 1, (), ()))
     yield
     world.store.operations.note(name, changed=10**6, failed=10**6)
     world.store.operations.end(name, "stopped", changed=10**6, failed=10**6, skipped=10**6, why="w" * 300)

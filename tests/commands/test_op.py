@@ -65,7 +65,7 @@ def test_a_change_that_is_interrupted_says_so(redis_cli: Cli, store: Store) -> N
 
 
 def test_a_change_whose_terminal_is_gone_is_not_shown_as_running_for_ever(redis_cli: Cli, store: Store) -> None:
-    name = store.operations.begin("dead retry", "--all", "", 5, (), ())
+    name = store.operations.begin(store.operations.intent("dead retry", "--all", "", 5, (), ()))
     assert redis_cli("op", "show", name, "-o", "json").json()["state"] == "running"
     store.client.hset(store.keys.operation(name), "seen", 1)
     row = redis_cli("op", "show", name, "-o", "json").json()
@@ -73,11 +73,11 @@ def test_a_change_whose_terminal_is_gone_is_not_shown_as_running_for_ever(redis_
 
 
 def test_the_oldest_operations_make_room_and_running_ones_stay(store: Store) -> None:
-    running = store.operations.begin("dead retry", "--all", "", 1, (), ())
-    done = store.operations.begin("dead retry", "--all", "", 1, (), ())
+    running = store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
+    done = store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
     store.operations.end(done, "done", changed=1, failed=0, skipped=0)
     for _ in range(999):
-        store.operations.begin("dead retry", "--all", "", 1, (), ())
+        store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
     assert store.client.zcard(store.keys.operations()) == 1_000
     assert store.operations.find(done) is None
     assert store.operations.find(running) is not None

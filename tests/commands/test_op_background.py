@@ -228,7 +228,7 @@ def test_it_is_paused_resumed_and_aborted_for_good(redis_cli: Cli, store: Store,
 
 
 def test_an_operation_of_a_terminal_is_not_paused_from_elsewhere(redis_cli: Cli, store: Store) -> None:
-    name = store.operations.begin("dead retry", "--all", "", 5, (), ())
+    name = store.operations.begin(store.operations.intent("dead retry", "--all", "", 5, (), ()))
     refused = redis_cli("op", "pause", name)
     assert (refused.code, "runs in a terminal" in refused.err) == (5, True)
 

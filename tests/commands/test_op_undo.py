@@ -125,7 +125,7 @@ def test_previews_say_what_cannot_be_undone(redis_cli: Cli, store: Store) -> Non
 
 def test_of_a_change_that_is_too_large_or_too_old_nothing_is_taken_back(redis_cli: Cli, store: Store) -> None:
     made.dead(store, 2)
-    name = store.operations.begin("dead discard", "--all", "", 2, (), ())
+    name = store.operations.begin(store.operations.intent("dead discard", "--all", "", 2, (), ()))
     store.client.hset(store.keys.operation(name), "remembered", 999_999)
     within = store.within(name)
     letters = [(job.id, job.record.group or "") for page in store.dead.scan("default") for job in page]

@@ -47,8 +47,9 @@ class Run:
         """
         planned, verb = self._planned, self._verb
         if verb.operates:
-            self.operation = self._store.operations.begin(
-                verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples
+            operations = self._store.operations
+            self.operation = operations.begin(
+                operations.intent(verb.name, self._words, verb.detail, planned.matched, planned.parts, planned.samples)
             )
             self._within = self._store.within(self.operation, planned.made_ms)
         try:

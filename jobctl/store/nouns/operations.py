@@ -103,17 +103,9 @@ class Operations:
     def __init__(self, store: Namespace) -> None:
         self._store = store
 
-    def begin(
-        self,
-        action: str,
-        target: str,
-        detail: str,
-        matched: int,
-        parts: Sequence[PlanRow],
-        samples: Sequence[Sample],
-    ) -> str:
+    def begin(self, intent: Intent) -> str:
         """Write down what is going to be done, and return its id."""
-        raw = msgspec.json.encode(self.intent(action, target, detail, matched, parts, samples))
+        raw = msgspec.json.encode(intent)
         while True:
             name = new_id()
             if self._store.run("operation_begin", (), name, MOST, "", "intent", raw):
