@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import redis
 
-from jobctl.catalog.load import load_text
+from jobctl.catalog.load import load, load_text
 from jobctl.catalog.problems import CatalogError
+from jobctl.ops.alerts.judge import Judge
+from jobctl.ops.alerts.watch import pause_ms
 from jobctl.store import Store
+from jobctl.store.nouns.alerts import AlertState
 from tests.commands import made
-from tests.commands.test_check import beat
+from tests.commands.test_check import attempts, beat
 from tests.support import Cli
 
 ALERTS = """\
@@ -56,6 +59,35 @@ def test_a_test_sends_now_and_changes_no_state(alerting: Cli, store: Store) -> N
         1,
         "jobctl: alert slow: the notice was not sent: ExitCode: exit 1 (nothing on stderr)\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("when: dead > 0", "dead 3 in default (limit 0)"),
+        ("when: dead > 0, filter: queue:email", "dead 1 in email (limit 0)"),
+        ("when: waiting > 100", "waiting 4 in default (limit 100)"),
+        ("when: failure_rate > 5%", "failure rate 10 % in default (limit 5 %)"),
+        ("when: failure_rate > 5%, filter: job:greet", "failure rate 10 % in greet (limit 5 %)"),
+        ("when: workers < 3, filter: queue:email", "workers 2 in email (limit 3)"),
+    ],
+)
+def test_a_measure_is_taken_of_what_its_filter_names(lab: Cli, store: Store, condition: str, found: str) -> None:
+    path = lab.cwd / "jobs.yaml"
+    path.write_text(f"{path.read_text()}alerts: {{a: {{{condition}, command: ['true']}}}}\n")
+    attempts(store, 18, 2)
+    made.waiting(store, 4, job_type="greet")
+    made.dead(store, 3)
+    made.dead(store, 1, queue="email")
+    beat(store, "email")
+    assert found in lab("alert", "test", "a").err
+    catalog = load(path)
+    assert Judge(store, catalog).vital(catalog.alerts["a"]).ok == (condition == "when: waiting > 100")
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 10), (1, 20), (3, 80), (6, 600), (10_000, 600)])
+def test_a_notice_that_does_not_get_through_is_tried_again_ever_later(tries: int, seconds: int) -> None:
+    assert pause_ms(AlertState(state="firing", since=0, tries=tries)) == seconds * 1000
 
 
 def test_mute_and_unmute(alerting: Cli, store: Store) -> None:

@@ -74,13 +74,16 @@ def test_a_change_whose_terminal_is_gone_is_not_shown_as_running_for_ever(redis_
 
 def test_the_oldest_operations_make_room_and_running_ones_stay(store: Store) -> None:
     running = store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
+    paused = store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
+    store.client.hset(store.keys.operation(paused), "state", "paused")
     done = store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
     store.operations.end(done, "done", changed=1, failed=0, skipped=0)
-    for _ in range(999):
+    for _ in range(998):
         store.operations.begin(store.operations.intent("dead retry", "--all", "", 1, (), ()))
     assert store.client.zcard(store.keys.operations()) == 1_000
     assert store.operations.find(done) is None
     assert store.operations.find(running) is not None
+    assert store.operations.find(paused) is not None
 
 
 def test_hostile_words_do_not_reach_the_terminal(redis_cli: Cli, store: Store) -> None:

@@ -148,6 +148,13 @@ def test_a_clock_that_is_set_back_neither_lifts_a_rate_nor_stops_it(redis_cli: C
     eventually(lambda: store.carried.turn(name, "w:2:b").may == 1)
 
 
+def test_what_a_rate_did_not_use_for_more_than_a_second_is_not_made_up_for(redis_cli: Cli, store: Store) -> None:
+    made.dead(store, 200)
+    name = begin(redis_cli, "--rate", "10/s")
+    store.client.hset(store.keys.operation(name), "used", store.processes.now_ms() - 20_000)
+    assert store.carried.turn(name, "w:1:a").may in (10, 11)
+
+
 def test_a_canary_waits_for_its_outcomes_and_goes_on_when_all_complete(
     redis_cli: Cli, store: Store, carry: Carry
 ) -> None:
@@ -161,6 +168,20 @@ def test_a_canary_waits_for_its_outcomes_and_goes_on_when_all_complete(
     run(store, 1)
     eventually(lambda: state(store, name) == "done")
     assert waiting(store) == 45
+
+
+def test_a_canary_goes_on_without_a_job_that_someone_cancels(redis_cli: Cli, store: Store, carry: Carry) -> None:
+    made.dead(store, 50)
+    name = begin(redis_cli, "--canary", "5")
+    carry()
+    eventually(lambda: waiting(store) == 5)
+    run(store, 4)
+    eventually(lambda: (row := store.operations.find(name)) is not None and row.completed == 4)
+    assert redis_cli("job", "cancel", "state:waiting", "--yes").code == 0
+    eventually(lambda: state(store, name) == "done")
+    row = store.operations.find(name)
+    assert row is not None
+    assert (row.changed, row.completed, row.failed_again) == (50, 4, 0)
 
 
 def test_a_canary_that_fails_stops_the_change_until_someone_resumes_it(

@@ -126,6 +126,13 @@ def test_it_is_repeated_while_it_holds(store: Store, hourglass: Hourglass) -> No
     assert again.notice.kind == "firing"
 
 
+def test_what_cannot_be_told_is_not_repeated_meanwhile(store: Store, hourglass: Hourglass) -> None:
+    for _ in range(3):
+        look(store, holds=True, repeat_ms=60_000, may_send=False)
+        hourglass.turn(61_000)
+    assert kinds(store) == ["firing"]
+
+
 def test_the_line_is_bounded_and_begins_and_ends_with_what_matters(store: Store) -> None:
     for _ in range(9):
         look(store, holds=True, may_send=False)
@@ -175,8 +182,11 @@ def test_what_nobody_looks_at_is_forgotten(store: Store, hourglass: Hourglass) -
     store.alerts.mute("a", AlertMute(0, "ops", ""))
     store.alerts.take_turn(10**13)  # a turn so long that an hour begins with it
     assert "a" in store.alerts.all(0)
-    hourglass.turn(8 * 86_400_000)
+    hourglass.turn(6 * 86_400_000)
     store.alerts.take_turn(10**12)
+    assert "a" in store.alerts.all(0)
+    hourglass.turn(2 * 86_400_000)
+    store.alerts.take_turn(10**11)
     assert store.alerts.all(0) == {}
 
 
