@@ -12,6 +12,8 @@ from jobctl.catalog.load import load
 from jobctl.engine.liveness.known import Cataloged
 from jobctl.ops.bulk.carrier import Carrier
 from jobctl.store import Store
+from jobctl.store.nouns.carried import Carried
+from jobctl.store.nouns.operations import Operations, Pace
 from jobctl.store.wire.connection import connect
 from tests.commands import made
 from tests.support import Cli, eventually
@@ -134,6 +136,22 @@ def test_a_rate_is_never_exceeded(redis_cli: Cli, store: Store, carry: Carry) ->
 
     eventually(look)
     assert all(released <= most for released, most in seen), seen
+
+
+def test_a_beginning_that_is_repeated_after_a_lost_answer_is_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.dead(store, 2)
+    once = store.run
+
+    def twice(script: str, *args: object) -> object:
+        once(script, *args)
+        return once(script, *args)
+
+    monkeypatch.setattr(store, "run", twice)
+    intent = store.operations.intent("dead retry", "all", "", 2, (), ())
+    name = Carried(store).start(intent, Pace(rate=1, per_ms=1000), {("default", "bad"): ["a", "b"]})
+    assert store.carried.turn(name, "w:1:a").state == "running"
+    begun = Operations(store).begin("dead discard", "all", "", 2, (), ())
+    assert [row.id for row in store.operations.latest(5)] == [begun, name]
 
 
 @pytest.mark.parametrize("back_ms", [900, 60_000])
