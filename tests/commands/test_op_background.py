@@ -150,7 +150,7 @@ def test_a_beginning_that_is_repeated_after_a_lost_answer_is_one(store: Store, m
     intent = store.operations.intent("dead retry", "all", "", 2, (), ())
     name = Carried(store).start(intent, Pace(rate=1, per_ms=1000), {("default", "bad"): ["a", "b"]})
     assert store.carried.turn(name, "w:1:a").state == "running"
-    begun = Operations(store).begin("dead discard", "all", "", 2, (), ())
+    begun = Operations(store).begin(intent)
     assert [row.id for row in store.operations.latest(5)] == [begun, name]
 
 
