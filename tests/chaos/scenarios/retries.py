@@ -28,12 +28,14 @@ def run(world: Arena, letters: int, rate: str) -> Finding:
     )
     before = _changed(world, name)
     until(lambda: _waiting(world) > _changed(world, name) + 50 or terminal.poll() is not None, 60)
+    in_the_middle = terminal.poll() is None
     terminal.kill()
     terminal.wait()
     carrier.kill()
     world.server.kill()
     world.server.start()
-    left = len(world.dead())
+    row = world.store.operations.find(name)
+    at_kill = row.state if row else "gone"
     until(lambda: (row := world.store.operations.find(name)) is not None and row.state == "done", 120)
     held = Counter(world.store.client.lrange(world.store.keys.ready("default"), 0, -1))
     row = world.store.operations.find(name)
@@ -42,7 +44,9 @@ def run(world: Arena, letters: int, rate: str) -> Finding:
     world.settle(300)
     runs = Counter(line.job for line in world.ledger.lines(BEGAN) if line.job in set(ids))
     checks = [
-        Check(f"released when the terminal began {before}, dead when the server was back {left}", 0 < before < letters),
+        Check(f"released when the terminal began: {before} of {letters}", 0 < before < letters),
+        Check("the terminal was killed before its end", in_the_middle),
+        Check(f"the operation, when the server was back: {at_kill}, so others had to carry it on", at_kill == "running"),
         exactly("waiting once", sum(count == 1 for count in held.values()), letters),
         exactly("waiting", held.total(), letters),
         exactly("gone through by the operation", row.changed + row.skipped, letters),
