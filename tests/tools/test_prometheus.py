@@ -58,7 +58,7 @@ def ask(port: int, expression: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.tools("prometheus")
-def test_a_real_prometheus_scrapes_a_running_worker_and_its_rules_fire(
+def test_a_real_prometheus_scrapes_a_running_worker_and_a_rule_fires(
     project: Project, prometheus: tuple[int, int]
 ) -> None:
     own, scraped = prometheus
@@ -70,6 +70,9 @@ def test_a_real_prometheus_scrapes_a_running_worker_and_its_rules_fire(
     eventually(lambda: ask(own, 'jobctl_jobs_total{outcome="completed",type="nap"} == 1'))
     eventually(lambda: ask(own, 'jobctl_queue_jobs{state="dead"} == 5'))
     eventually(lambda: ask(own, "histogram_quantile(0.95, jobctl_job_run_seconds_bucket) >= 0"))
+    assert not ask(own, 'ALERTS{alertname="JobctlDying"}'), "it takes more than ten in ten minutes"
+    project.all_are("dead", project.client.enqueue_many("fail", [{}] * 20))
+    eventually(lambda: ask(own, 'ALERTS{alertname="JobctlDying",alertstate="firing",type="fail"}'))
     rules = yaml.safe_load((FOLDER / "prometheus-rules.yaml").read_text())
     for rule in (rule for group in rules["groups"] for rule in group["rules"]):
         with urllib.request.urlopen(
