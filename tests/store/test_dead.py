@@ -164,3 +164,22 @@ def test_a_record_that_cannot_be_read_hides_no_letter(moves: Moves, store: Store
     kill(moves, "a")
     store.client.hset(store.keys.records(QUEUE), "a", b"\xff{")
     assert [letter.record for page in store.dead.scan(QUEUE) for letter in page] == [codec.Record()]
+
+
+def test_a_retry_is_not_taken_back_once_the_job_has_failed_again(moves: Moves, store: Store) -> None:
+    kill(moves, "a")
+    store.jobs.revive(QUEUE, [("a", "g1")])
+    seen = found(store, "a")
+    [job] = moves.fetch()
+    moves.retry(job)
+    assert store.dead.rebury(QUEUE, seen) == [False]
+    assert moves.state("a") == "retrying"
+
+
+def test_a_cancel_that_came_later_is_not_taken_back(moves: Moves, store: Store) -> None:
+    moves.enqueue("a", "b")
+    moves.cancel("a", "b")
+    at = int(store.client.zscore(store.keys.cancelled(QUEUE), "a"))
+    assert store.jobs.uncancel(QUEUE, [("a", "waiting")], at - 1) == [False]
+    assert store.jobs.uncancel(QUEUE, [("b", "waiting")], at + 1_000) == [True]
+    assert (moves.state("a"), moves.state("b")) == ("cancelled", "waiting")
