@@ -46,7 +46,9 @@ def run(world: Arena, letters: int, rate: str) -> Finding:
     checks = [
         Check(f"released when the terminal began: {before} of {letters}", 0 < before < letters),
         Check("the terminal was killed before its end", in_the_middle),
-        Check(f"the operation, when the server was back: {at_kill}, so others had to carry it on", at_kill == "running"),
+        Check(
+            f"the operation, when the server was back: {at_kill}, so others had to carry it on", at_kill == "running"
+        ),
         exactly("waiting once", sum(count == 1 for count in held.values()), letters),
         exactly("waiting", held.total(), letters),
         exactly("gone through by the operation", row.changed + row.skipped, letters),
