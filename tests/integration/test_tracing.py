@@ -14,6 +14,7 @@ from opentelemetry import trace
 
 from jobctl.client import Client
 from jobctl.store import Store
+from jobctl.tracing import Attempts
 from tests.compat.inner import Inner, ended
 from tests.integration import sdk
 from tests.project import Project
@@ -98,6 +99,16 @@ def run(inner: Inner, spans: InMemorySpanExporter, job_type: str) -> dict[str, l
     for span in spans.get_finished_spans():
         found.setdefault(span.name, []).append(span)
     return found
+
+
+def test_an_attempt_is_in_no_span_of_its_thread_and_leaves_none_to_it(spans: InMemorySpanExporter) -> None:
+    attempts = Attempts()
+    with trace.get_tracer("app").start_as_current_span("around") as around:
+        attempts.begin(1, {}, "default", "a", "plain", 1)
+        attempts.end(1, None)
+        assert trace.get_current_span() is around
+    [process] = [span for span in spans.get_finished_spans() if span.name == "process default"]
+    assert (process.parent, process.links) == (None, ())
 
 
 @pytest.mark.parametrize("job_type", ["plain", "loop"])
