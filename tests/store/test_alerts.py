@@ -195,3 +195,22 @@ def test_rubbish_in_its_place_is_as_if_nobody_had_looked(store: Store, rubbish: 
     store.client.hset(store.keys.alerts(), "a", rubbish)
     assert store.alerts.all(0)["a"].state == "unknown"
     assert look(store, holds=True).state == "firing"
+
+
+def test_a_clock_that_is_set_back_delays_no_alert_and_no_notice(store: Store, hourglass: Hourglass) -> None:
+    hour = 3_600_000
+    look(store, holds=True, for_ms=60_000)
+    hourglass.turn(-hour)
+    look(store, holds=True, for_ms=60_000)
+    hourglass.turn(61_000)
+    lost = look(store, holds=True, for_ms=60_000)
+    assert (lost.state, lost.notice is not None) == ("firing", True)
+    hourglass.turn(-hour)
+    assert look(store, holds=True).notice is None, "its sender may live"
+    hourglass.turn(61_000)
+    again = look(store, holds=True)
+    assert store.alerts.sent("a", again.claim, "failed", "away", 20_000)
+    hourglass.turn(-hour)
+    assert look(store, holds=True).notice is None
+    hourglass.turn(601_000)
+    assert look(store, holds=True).notice is not None

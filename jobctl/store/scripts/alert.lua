@@ -8,11 +8,15 @@
 -- Returns: {the state before, the state now, then, if there is a notice for the caller: its claim, and the notice (JSON)}
 -- Cost: O(1)
 
-local LEASE_MS, NOTICES = 60000, 4
+local LEASE_MS, LONGEST_MS, NOTICES = 60000, 600000, 4 -- longest: before a notice is tried again
 
 local now = time_ms()
 local found = redis.call('HMGET', K.alerts, ARGV[1], ARGV[1] .. '|muted')
 local alert = read_alert(found[1]) or { state = 'ok', since = now, claim = 0 }
+-- Where the clock was set back, nothing lies further ahead than it was ever put: else it would be waited for.
+for field, most in pairs({ since = 0, began = 0, told = 0, lease = LEASE_MS, again = LONGEST_MS }) do
+  if (tonumber(alert[field]) or 0) > now + most then alert[field] = now + most end
+end
 local before, line = alert.state, alert.line or {}
 local muted = tonumber(string.match(found[2] or '', '^(%d+)|') or '-1')
 local is_muted = muted == 0 or muted > now
