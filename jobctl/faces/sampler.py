@@ -87,7 +87,7 @@ class Sampler:
         """Someone has changed something: the next look reads, and the slow parts follow one by one."""
         with self._lock:
             self._read_at = float("-inf")
-            self._groups.clear()
+            self._groups = {}
             for part in self._parts:
                 part.due = float("-inf")
 
@@ -114,18 +114,20 @@ class Sampler:
 
     def _read_groups(self, rows: list[QueueRow]) -> tuple[int, dict[str, Any]]:
         """Of queues whose number of dead letters has changed, the groups are read again."""
-        cost, before, self._groups = 1, self._groups, {}
+        cost, before = 1, self._groups
+        groups_of: dict[str, tuple[int, list[DeadGroup]]] = {}
         for row in rows:
             if row.dead:
                 known = before.get(row.queue)
                 if known is None or known[0] != row.dead:
                     known = (row.dead, self._store.dead.groups(row.queue))
                     cost += 1 + 3 * len(known[1])
-                self._groups[row.queue] = known
-        notes = self._store.notes.all() if self._groups else {}
+                groups_of[row.queue] = known
+        self._groups = groups_of  # `stale` takes it away at any moment
+        notes = self._store.notes.all() if groups_of else {}
         found = [
             group
-            for _, groups in self._groups.values()
+            for _, groups in groups_of.values()
             for group in groups
             if group.count > (notes.get((group.queue, group.group), Note()).muted or 0)
         ]

@@ -109,3 +109,17 @@ def test_a_look_that_hangs_holds_nobody_up(store: Store, redis_url: str, at_once
     sampler._read = lambda _now: held.wait(60) and sampler.last  # type: ignore[assignment, method-assign, return-value]
     assert sampler.look(0.01).count("waiting") == 3
     held.set()
+
+
+def test_groups_are_shown_although_someone_changes_something_while_they_are_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.dead(store, 2, job_type="greet")
+    sampler, notes = Sampler(store, None), store.notes.all
+
+    def meanwhile() -> dict[tuple[str, str], Note]:
+        sampler.stale()
+        return notes()
+
+    monkeypatch.setattr(store.notes, "all", meanwhile)
+    assert [group.count for group in sampler.look(30.0).groups] == [2]
