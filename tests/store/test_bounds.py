@@ -94,6 +94,21 @@ def test_completed_jobs_are_never_more_than_a_hundredth_beyond_their_count(moves
     assert {*kept[200:]} == {200, 201, 202}
 
 
+def test_completed_jobs_with_large_attempts_are_never_many_more_than_their_count(moves: Moves, store: Store) -> None:
+    """Of what these leave, one call forgets fewer than come between two of its looks."""
+    ids = [f"j{number}" for number in range(2_150)]
+    moves.enqueue(*ids)
+    lines = "\n".join(f"- {'x' * 4_000}" for _ in range(25))
+    kept = []
+    for number in range(len(ids)):
+        [job] = moves.fetch()
+        if number < 150:
+            store.client.hset(store.keys.attempts(QUEUE), job.id, lines)
+        moves.complete(job, keep_count=2_000)
+        kept.append(store.client.zcard(store.keys.completed(QUEUE)))
+    assert 2_000 <= max(kept[2_000:]) <= 2_000 + 20 + 2 * 5
+
+
 def test_completed_jobs_stay_not_much_longer_than_their_age(moves: Moves, store: Store) -> None:
     moves.enqueue(*(f"j{number}" for number in range(40)))
     moves.complete(*moves.fetch(), keep_ms=100_000)

@@ -25,12 +25,14 @@ local function cost_of_row()
 end
 
 -- Forgets jobs that `keep` keeps no longer, once they are many or old enough to be worth it. `recent` jobs have ended in these
--- seconds: whether there are such jobs is seen with the first of them, and then now and again.
+-- seconds: whether there are such jobs is seen with the first of them, and then now and again; with each while they are too
+-- many, since what a job leaves may be so large that one call forgets few.
 local function forget_old(keep_ms, keep_count, recent)
   local most = math.min(LATE_JOBS, keep_count * HUNDREDTH)
   local step = math.max(1, math.floor(most / LOOKS))
-  if recent > #ended and math.floor(recent / step) == math.floor((recent - #ended) / step) then return end
   local over = redis.call('ZCARD', K.completed) - keep_count
+  local is_turn = recent <= #ended or math.floor(recent / step) ~= math.floor((recent - #ended) / step)
+  if not is_turn and over <= most + 2 * step then return end
   if over <= most then
     local before = now - keep_ms - math.min(LATE_MS, keep_ms * HUNDREDTH)
     if not redis.call('ZRANGEBYSCORE', K.completed, '-inf', before, 'LIMIT', 0, 1)[1] then return end
