@@ -9,7 +9,7 @@ from jobctl import clock
 from jobctl.catalog.model import Catalog
 from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.desk import Desk
-from jobctl.engine.process.fetcher import SILENCE_S, Fetcher
+from jobctl.engine.process.fetcher import SILENCE_S, Fetcher, Terms
 from jobctl.errors import RedisUnavailable
 from jobctl.store import Store
 from tests.store.moves import QUEUE, Moves
@@ -34,7 +34,7 @@ def made(store: Store, desk: Desk) -> Fetcher:
 def test_a_process_whose_supervisor_does_not_beat_fetches_nothing(store: Store, moves: Moves) -> None:
     beat = clock.monotonic()
     committer = Committer(store, Catalog(), (desk := Desk(4)).committed)
-    fetcher = Fetcher(store, store, "me", [QUEUE], desk, committer, lambda: beat)
+    fetcher = Fetcher(store, store, "me", [QUEUE], desk, committer, Terms(beaten_at=lambda: beat))
     beat -= SILENCE_S + 1
     fetcher._step()
     assert not desk.tokens()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobctl import clock
@@ -42,6 +43,19 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 _log = logging.getLogger("jobctl.worker")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a process lets its fetchers do: `beaten_at` says when Redis was last told that it lives (monotonic clock);
+    `limits` holds, for each queue that has some, what its limits allow; `publish` tells those without a catalog what
+    this one says; `quiet` whether nothing more is to be fetched; `reserve` fetches, as the store does if not given."""
+
+    beaten_at: Callable[[], float] | None = None
+    limits: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    publish: Callable[[], None] = lambda: None
+    quiet: Callable[[], bool] = lambda: False
+    reserve: Reserve | None = None
+
+
 class Fetcher(threading.Thread):
     """Takes jobs out of Redis for one side of a process."""
 
@@ -53,20 +67,13 @@ class Fetcher(threading.Thread):
         queues: Sequence[str],
         desk: Desk,
         committer: Committer,
-        beaten_at: Callable[[], float] | None = None,
-        limits: Mapping[str, Mapping[str, str]] | None = None,
-        publish: Callable[[], None] = lambda: None,
-        quiet: Callable[[], bool] = lambda: False,
+        terms: Terms = Terms(),
         side: Side | None = None,
         shared: frozenset[str] = frozenset(),
         lane_aside: Callable[[Reserved], str] = lambda _job: "",
-        reserve: Reserve | None = None,
     ) -> None:
-        """`beaten_at` says when Redis was last told that this process lives (monotonic clock); `limits` holds, for each
-        queue that has some, what its limits allow; `publish` tells those without a catalog what this one says; `quiet`
-        whether nothing more is to be fetched. `side` is whose room counts, the threads' if not given; `shared` are the
-        queues that have jobs for the other one, too, and `lane_aside` says in which lane such a job waits for it, ""
-        for where it was."""
+        """`side` is whose room counts, the threads' if not given; `shared` are the queues that have jobs for the other
+        one, too, and `lane_aside` says in which lane such a job waits for it, "" for where it was."""
         super().__init__(name="fetcher", daemon=True)
         self._store = store
         self._wakeups = Wakeups(blocking.connection, [store.keys.wake(queue) for queue in queues])
@@ -75,14 +82,11 @@ class Fetcher(threading.Thread):
         self._wakes = {store.keys.wake(queue).encode(): queue for queue in self._queues}
         self._desk = desk
         self._committer = committer
-        self._beaten_at = beaten_at
-        self._limits = limits or {}
-        self._publish = publish
-        self._quiet = quiet
+        self._terms = terms
         self._side = side or desk.threads
         self._detour = Detour(shared)
         self._lane_aside = lane_aside
-        self._reserve = reserve or store.settle.fetch
+        self._reserve = terms.reserve or store.settle.fetch
         self._halt = threading.Event()
         self._turn = 0
         self._first: str | None = None
@@ -141,7 +145,7 @@ class Fetcher(threading.Thread):
         if self._detour.until is not None and now >= self._detour.until:
             self._detour.until = None
             self._ask_all()
-        if self._is_missed(now) or self._quiet():
+        if self._is_missed(now) or self._terms.quiet():
             self._give_back(self._desk.stuck())
             self._halt.wait(0.1)
             return
@@ -167,7 +171,8 @@ class Fetcher(threading.Thread):
 
     def _is_missed(self, now: float) -> bool:
         """Whether others may soon take this process for dead: its supervisor does not beat, so nothing is fetched."""
-        return self._beaten_at is not None and now - self._beaten_at() > SILENCE_S
+        beaten_at = self._terms.beaten_at
+        return beaten_at is not None and now - beaten_at() > SILENCE_S
 
     def _give_back(self, jobs: list[Reserved]) -> None:
         """Jobs that wait here behind long ones go back to the head of their line."""
@@ -264,9 +269,10 @@ class Fetcher(threading.Thread):
         must still be served."""
         try:
             self._store.queues.register(self._queues)
-            for queue, specs in self._limits.items():
-                self._store.limits.define(queue, specs)
-            self._publish()
+            for queue in self._queues:
+                if queue in self._terms.limits:
+                    self._store.limits.define(queue, self._terms.limits[queue])
+            self._terms.publish()
         except RedisUnavailable:
             return
         self._registered = True
@@ -279,12 +285,7 @@ def fetchers(
     routes: Routes,
     desk: Desk,
     committer: Committer,
-    *,
-    beaten_at: Callable[[], float] | None,
-    limits: Mapping[str, Mapping[str, str]],
-    publish: Callable[[], None],
-    quiet: Callable[[], bool],
-    reserve: Reserve | None,
+    terms: Terms,
 ) -> list[Fetcher]:
     """Those of a process: one for each side that has queues. `connected` makes a connection to block on."""
     made = []
@@ -293,8 +294,6 @@ def fetchers(
         if not queues:
             continue
         shared = frozenset(queues).intersection(others)
-        known = {queue: limits[queue] for queue in queues if queue in limits}
         blocking = store.with_client(connected())
-        place = (worker, queues, desk, committer, beaten_at, known, publish, quiet)
-        made.append(Fetcher(store, blocking, *place, side, shared, routes.lane_aside, reserve))
+        made.append(Fetcher(store, blocking, worker, queues, desk, committer, terms, side, shared, routes.lane_aside))
     return made

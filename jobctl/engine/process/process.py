@@ -26,7 +26,7 @@ from jobctl.engine.process.committer import Committer
 from jobctl.engine.process.config import CLEAN, LEFT_JOBS, NO_REDIS, RECYCLE, ChildConfig
 from jobctl.engine.process.control import Control
 from jobctl.engine.process.desk import Desk
-from jobctl.engine.process.fetcher import fetchers
+from jobctl.engine.process.fetcher import Terms, fetchers
 from jobctl.engine.process.job_thread import JobThread
 from jobctl.engine.process.looping import looping, run_inside
 from jobctl.engine.process.routes import Routes
@@ -88,11 +88,7 @@ class Worker:
             routes,
             self.desk,
             self.committer,
-            beaten_at=(lambda: slots.beaten_at) if slots else None,
-            limits={queue: found for queue in self.queues if (found := specs(catalog, queue))},
-            publish=lambda: self.store.published.publish(catalog, self.queues),
-            quiet=(lambda: slots.quiet) if slots else lambda: False,
-            reserve=Hooked(self.store, catalog).fetch if any(job.hooks for job in catalog.jobs.values()) else None,
+            self._terms(catalog, slots),
         )
         self.control = Control(self.store, self.desk)
         armed = threading.Event()
@@ -103,6 +99,15 @@ class Worker:
         self.abandoned = False
         """Whether threads still run jobs that were given back."""
         self.watchdog = Watchdog([thread.guard for thread in self.threads], armed)
+
+    def _terms(self, catalog: Catalog, slots: SlotTable | None) -> Terms:
+        return Terms(
+            beaten_at=(lambda: slots.beaten_at) if slots else None,
+            limits={queue: found for queue in self.queues if (found := specs(catalog, queue))},
+            publish=lambda: self.store.published.publish(catalog, self.queues),
+            quiet=(lambda: slots.quiet) if slots else lambda: False,
+            reserve=Hooked(self.store, catalog).fetch if any(job.hooks for job in catalog.jobs.values()) else None,
+        )
 
     def start(self) -> None:
         self.broker.emit_after("process_boot")
