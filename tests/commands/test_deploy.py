@@ -133,6 +133,15 @@ def test_units_have_this_machines_places(shop: Cli) -> None:
         assert os.access(program, os.X_OK)
 
 
+def test_a_per_cent_sign_in_a_path_is_no_specifier_of_systemd(shop: Cli) -> None:
+    odd = shop.cwd / "100%h"
+    odd.mkdir()
+    (odd / "jobs.yaml").write_text(CATALOG)
+    assert shop("deploy", "systemd", "--catalog", "100%h/jobs.yaml", "--dir", "units").code == 0
+    text = (shop.cwd / "units" / "jobctl-worker.service").read_text()
+    assert f"WorkingDirectory={shop.cwd}/100%%h\n" in text
+
+
 def test_nothing_is_overwritten_unless_that_is_said(shop: Cli) -> None:
     assert shop("deploy", "k8s").code == 0
     mine = shop.cwd / "deploy" / "kubernetes.yaml"
