@@ -66,6 +66,15 @@ def begin(cli: Cli, *options: str, of: str = "--all") -> str:
     return ran.lines()[0]
 
 
+def canary(cli: Cli, store: Store, carry: Carry) -> str:
+    """A retry of 50 dead letters that has released its canary of 5, and waits for how they fare."""
+    made.dead(store, 50)
+    name = begin(cli, "--canary", "5")
+    carry()
+    eventually(lambda: waiting(store) == 5)
+    return name
+
+
 def state(store: Store, name: str) -> str:
     row = store.operations.find(name)
     return row.state if row else ""
@@ -176,10 +185,7 @@ def test_what_a_rate_did_not_use_for_more_than_a_second_is_not_made_up_for(redis
 def test_a_canary_waits_for_its_outcomes_and_goes_on_when_all_complete(
     redis_cli: Cli, store: Store, carry: Carry
 ) -> None:
-    made.dead(store, 50)
-    name = begin(redis_cli, "--canary", "5")
-    carry()
-    eventually(lambda: waiting(store) == 5)
+    name = canary(redis_cli, store, carry)
     run(store, 4)
     eventually(lambda: (row := store.operations.find(name)) is not None and row.completed == 4)
     assert waiting(store) == 1
@@ -189,10 +195,7 @@ def test_a_canary_waits_for_its_outcomes_and_goes_on_when_all_complete(
 
 
 def test_a_canary_goes_on_without_a_job_that_someone_cancels(redis_cli: Cli, store: Store, carry: Carry) -> None:
-    made.dead(store, 50)
-    name = begin(redis_cli, "--canary", "5")
-    carry()
-    eventually(lambda: waiting(store) == 5)
+    name = canary(redis_cli, store, carry)
     run(store, 4)
     eventually(lambda: (row := store.operations.find(name)) is not None and row.completed == 4)
     assert redis_cli("job", "cancel", "state:waiting", "--yes").code == 0
@@ -205,10 +208,7 @@ def test_a_canary_goes_on_without_a_job_that_someone_cancels(redis_cli: Cli, sto
 def test_a_canary_that_fails_stops_the_change_until_someone_resumes_it(
     redis_cli: Cli, store: Store, carry: Carry
 ) -> None:
-    made.dead(store, 50)
-    name = begin(redis_cli, "--canary", "5")
-    carry()
-    eventually(lambda: waiting(store) == 5)
+    name = canary(redis_cli, store, carry)
     run(store, 3, fail=1)
     eventually(lambda: state(store, name) == "stopped")
     row = redis_cli("op", "show", name, "-o", "json").json()
