@@ -136,6 +136,18 @@ def test_a_plan_knows_the_options_of_its_command(redis_cli: Cli, store: Store) -
     assert made.states(store, ids + more) == ["discarded"] * 3 + ["waiting"]
 
 
+@pytest.mark.parametrize("priority", ["1.5", '"high"', "1001", "true", "1e400"])
+def test_a_forged_plan_gives_no_priority_that_there_is_not(redis_cli: Cli, store: Store, priority: str) -> None:
+    [job_id] = made.waiting(store, 1)
+    assert redis_cli("job", "priority", job_id, "high", "--plan", "p.plan").code == 0
+    path = redis_cli.cwd / "p.plan"
+    path.write_text(path.read_text().replace('"priority":-10', f'"priority":{priority}'))
+    ran = redis_cli("op", "apply", "p.plan", "-y", "--max", "3")
+    assert ran.code == 2, ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert [found.priority for found in store.jobs.locate("default", [job_id])] == [0]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
