@@ -98,3 +98,9 @@ def _escape(character: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def number(raw: str | bytes) -> int | None:
+    """A number that Redis holds, of ASCII digits and at most 15 of them; None for all else, which anyone may have
+    written."""
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= 15 else None

@@ -164,3 +164,13 @@ def test_what_is_wrong_is_told_with_its_place(alert: str, problem: str) -> None:
         load_text(f"version: 1\n{jobs}\nalerts:\n  one: {alert}\n")
     assert problem in "\n".join(map(str, caught.value.problems))
     assert {found.line for found in caught.value.problems} == {4}
+
+
+@pytest.mark.parametrize("until", ["\u00b2", "9" * 5000])
+def test_rubbish_in_redis_stops_no_command(alerting: Cli, store: Store, until: str) -> None:
+    look(store, "dead", holds=True)
+    store.client.hset(store.keys.alerts(), mapping={"dead|muted": f"{until}|x|y", "|at": until})
+    store.client.hset(store.keys.paused(), "default", f"{until}|x|y")
+    for command in ("alert ls", "queue ls", "doctor", "triage"):
+        ran = alerting(*command.split())
+        assert "internal error" not in ran.err, (command, ran.err)

@@ -192,3 +192,12 @@ def test_a_letter_that_died_again_after_the_plan_is_not_retried_by_it(store: Sto
     for _ in Run(store, letters.retry(), planned).batches():
         pass
     assert made.states(store, [again, other]) == ["dead", "waiting"]
+
+
+def test_numbers_that_are_none_stop_no_look_at_operations(redis_cli: Cli, store: Store) -> None:
+    made.dead(store, 1)
+    assert redis_cli("dead", "discard", "--all", "-y", "--max", "3").code == 0
+    [row] = store.operations.latest(1)
+    store.client.hset(store.keys.operation(row.id), "changed", "9" * 5000)
+    for words in (("ls",), ("show", row.id), ("ls", "-o", "json")):
+        assert redis_cli("op", *words).code == 0

@@ -8,6 +8,7 @@ import msgspec
 
 from jobctl.store.data import ids
 from jobctl.store.wire.connection import mapping
+from jobctl.text import number
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -113,7 +114,7 @@ class Alerts:
         """When a scheduler last took the turn (epoch ms)."""
         with mapping():
             raw = self._store.client.hget(self._store.keys.alerts(), "|at") or b""
-        return int(raw) if raw.isdigit() else None
+        return number(raw)
 
     def all(self, now_ms: int) -> dict[str, AlertState]:
         """Every alert that is kept, with the mute that holds at a moment."""
@@ -140,4 +141,5 @@ def _read(raw: bytes) -> AlertState | None:
 def _mute(text: str) -> AlertMute | None:
     until, _, rest = text.partition("|")
     by, _, reason = rest.partition("|")
-    return AlertMute(int(until), by, reason) if until.isdigit() else None
+    until_ms = number(until)
+    return None if until_ms is None else AlertMute(until_ms, by, reason)

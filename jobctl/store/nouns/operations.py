@@ -15,6 +15,7 @@ from jobctl.store.data import ids
 from jobctl.store.data.plans import MAX_SAMPLES, PlanRow, Sample
 from jobctl.store.nouns.audit import MAX_TEXT, plain, who_acts
 from jobctl.store.wire.connection import mapping
+from jobctl.text import number
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -154,15 +155,15 @@ class Operations:
     def changed(self, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """What an operation has changed, as far as it can be taken back: a queue, and (id, what is known of its state
         before) of some of its jobs."""
-        key, number = self._store.keys.operation(name, ":done"), 0
+        key, at = self._store.keys.operation(name, ":done"), 0
         while True:
             with mapping():
-                packed = self._store.client.lindex(key, number)
+                packed = self._store.client.lindex(key, at)
             if packed is None:
                 return
             queue, *entries = ids.read(packed).split("\n")
             yield queue, [(job_id, before) for job_id, _, before in (entry.partition("|") for entry in entries)]
-            number += 1
+            at += 1
 
     def _note(self, name: str, states: str, **fields: Argument) -> str:
         args = [part for field in fields.items() for part in field]
@@ -249,5 +250,4 @@ def _row(name: str, fields: Mapping[str, bytes], now_ms: int, out: int) -> Opera
 
 
 def _number(fields: Mapping[str, bytes], key: str) -> int:
-    raw = fields.get(key, b"")
-    return int(raw) if raw.isdigit() else 0
+    return number(fields.get(key, b"")) or 0

@@ -10,6 +10,7 @@ import msgspec
 from jobctl import clock
 from jobctl.store.data import ids
 from jobctl.store.wire.connection import mapping
+from jobctl.text import number
 
 if TYPE_CHECKING:
     from jobctl.store.wire.namespace import Namespace
@@ -86,5 +87,5 @@ def in_force(raw: Mapping[bytes, bytes], now_ms: int) -> dict[str, Pause]:
 def _read(text: str) -> Pause | None:
     until, _, rest = text.partition("|")
     by, _, reason = rest.partition("|")
-    digits = until.removesuffix("!")
-    return Pause(int(digits), reason, by, until.endswith("!")) if digits.isdigit() else None
+    until_ms = number(until.removesuffix("!"))
+    return None if until_ms is None else Pause(until_ms, reason, by, until.endswith("!"))
