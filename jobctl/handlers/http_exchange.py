@@ -1,7 +1,8 @@
 """HTTP exchanges of one event loop, bounded in time and size, on connections that are kept between requests.
 
 A kept connection may have been closed by the other side just as the next request is written. Then that is sent again,
-once, on a new one: nothing of an answer has come, and every request has an `Idempotency-Key`.
+once, on a new one: nothing of an answer has come, and every request has an `Idempotency-Key`. Later than MEANWHILE_S,
+the other side has been at work on it: then it fails, and the job's retries decide.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ MAX_HEAD = 65_536
 """The most bytes of an answer's status line, and of one of its header lines."""
 LATE_S = 1.0
 """A timer that comes later than this tells of a loop that was blocked: that time is not the request's."""
+MEANWHILE_S = 0.5
+"""A kept connection that closes later than this after a request was sent may have brought it to the other side."""
 _ROUNDING_S = 0.01
 """A limit that ends this shortly before the deadline was the deadline's."""
 _CLOSE_S = 1.0
@@ -102,10 +105,11 @@ class Pool:
     async def exchange(self, url: URL, request: Request, context: ssl.SSLContext | None, max_body: int) -> Answer:
         """Raises aiohttp.ClientError, OSError, ValueError."""
         _used_before.set(False)
+        sent = clock.monotonic()
         try:
             response = await _begin(self._kept, url, request, context)
         except aiohttp.ClientConnectionError:
-            if not _used_before.get():
+            if not _used_before.get() or clock.monotonic() - sent > MEANWHILE_S:
                 raise
             response = await _begin(self._new, url, request, context)
         async with response:

@@ -439,6 +439,24 @@ def test_a_connection_serves_several_requests_and_one_that_closes_meanwhile_fail
     assert len(list(filter(None, requests))) == 4, "the third was sent on a connection that closed, and again"
 
 
+def test_a_request_is_sent_once_if_its_kept_connection_closes_after_some_work(handler, new_run, monkeypatch):
+    requests, worked = [], threading.Event()
+    monkeypatch.setattr(http_exchange, "MEANWHILE_S", 0.05)
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            requests.append(one_request(connection))
+            connection.sendall(OK)
+            requests.append(one_request(connection))
+            worked.wait(0.2)  # and no answer
+
+    with speaking(serve) as url:
+        first, second = on_one_loop(handler(HttpSpec(url, body="x")), [new_run().attempt for _ in range(2)])
+    assert first["body"] == "ok"
+    assert isinstance(second, HandlerFailure)
+    assert (second.error, second.retryable, len(requests)) == ("HttpError", True, 2)
+
+
 def test_a_request_is_sent_once_if_its_new_connection_closes(handler, new_run):
     requests = []
 

@@ -127,7 +127,7 @@ def test_types_without_hooks_cost_nothing_and_are_left_alone(store: Store, moves
     assert "notes" not in store.queues.names()
 
 
-@pytest.mark.parametrize("rubbish", ["", "notes", "notes 0", "  ", "\xff"])
+@pytest.mark.parametrize("rubbish", ["", "notes", "notes 0", "  ", "\xff", "notes first tell"])
 def test_rubbish_in_place_of_a_hook_holds_up_no_end(store: Store, moves: Moves, rubbish: str) -> None:
     store.client.hset(store.keys.hooks(), "act dead", rubbish)
     moves.enqueue("a")

@@ -30,7 +30,7 @@ end
 
 -- The job of a hook. Its id and its body say what it is: such a job has no hooks itself.
 local function new_hook(base, id, from, event, spec, now)
-  local queue, priority, name, redact = string.match(spec, '^(%S+) (%S+) (%S+) ?(.*)$')
+  local queue, priority, name, redact = string.match(spec, '^(%S+) (%-?%d+) (%S+) ?(.*)$')
   if not queue then return end
   local number = redis.call('INCR', base .. '@token')
   local mine = string.format('%s@%s-%d', #id <= 80 and id or 'hook', event, number)
