@@ -21,6 +21,8 @@ RUN_TOKEN = "run"
 COMPLETE_VARIABLE = "_JOBCTL_COMPLETE"
 MIN_INDEX_KEY = 16
 """Characters of the key of indexes of hidden values."""
+MIN_DISTINCT = 8
+"""Different ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,12 @@ class Settings:
     def index_key(self) -> bytes:
         """The secret key of indexes of values that are hidden; empty if there is none. Raises UsageError for a file
         that cannot be read, and for a key that can be guessed."""
-        text = self.secret
+        text, named = self.secret, False
         if not text and self.secret_file is not None:
-            text = _read_secret(self.secret_file, "index key file")
-        if text and len(text) < MIN_INDEX_KEY:
+            text, named = _read_secret(self.secret_file, "index key file"), True
+        if (text or named) and (len(text) < MIN_INDEX_KEY or len({*text}) < MIN_DISTINCT):
             raise UsageError(
-                f"the index key has {len(text)} characters: it could be guessed",
+                f"the index key has {len(text)} characters, {len({*text})} of them different: it could be guessed",
                 f"use at least {MIN_INDEX_KEY}, such as those of `openssl rand -hex 32`",
             )
         return text.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,9 @@ def _read(after: str | None) -> Entry | None:
     at, _, rest = after.partition(" ")
     queue, _, job_id = rest.partition(" ")
     try:
-        return Entry(float(at), queue, job_id)
+        score = float(at)
     except ValueError as error:
         raise UsageError("there is no such page") from error
+    if not math.isfinite(score):
+        raise UsageError("there is no such page")
+    return Entry(score, queue, job_id)

@@ -154,6 +154,9 @@ def test_a_secret_key_that_can_be_guessed_is_refused(shop: Cli, tmp_path: Path) 
     shop.env.pop("JOBCTL_INDEX_KEY")
     shop.env["JOBCTL_INDEX_KEY_FILE"] = str(tmp_path / "nothing")
     assert shop("job", "ls").code == 2
+    for text in ("", " " * 40, "0" * 40):
+        (tmp_path / "nothing").write_text(text)
+        assert shop("job", "ls").code == 2
     (tmp_path / "nothing").write_text(SECRET + "\n")
     assert shop("job", "ls").code == 0
 

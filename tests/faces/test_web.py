@@ -73,7 +73,8 @@ def test_what_is_not_there_is_said(site: Site) -> None:
         answer = site.ask(path)
         assert (answer.status, "<h1>That did not work" in answer.text) == (404, True), path
     assert site.ask("/nothing").status == 404
-    assert site.ask("/jobs?after=rubbish").status == 400
+    for rubbish in ("rubbish", "nan%20a%20b", "1e400%20a%20b"):
+        assert site.ask(f"/jobs?after={rubbish}").status == 400
 
 
 def test_a_filter_that_cannot_be_read_is_marked(site: Site) -> None:
