@@ -9,8 +9,16 @@ import pytest
 
 from jobctl.cli.bulk.confirm import Change, confirm
 from jobctl.cli.context import Context
+from jobctl.cli.view.parts import PARTS
+from jobctl.cli.view.table import table
 from jobctl.errors import Refused
+from jobctl.ops.bulk.consent import change_of
+from jobctl.ops.bulk.letters import retry
+from jobctl.ops.bulk.plan import Planned
+from jobctl.ops.bulk.selection import Selection
+from jobctl.ops.filters.filter import Filter
 from jobctl.settings import Settings
+from jobctl.store.data.plans import PlanRow
 
 
 class Terminal(io.StringIO):
@@ -39,6 +47,19 @@ def test_many_are_previewed_and_asked_for() -> None:
     assert "job 0" in shown
     assert "and 7 more" in shown
     assert "Retry 20 dead letters? [y/N]" in shown
+
+
+def test_parts_are_asked_about_in_the_table_of_a_plan() -> None:
+    ctx = context("y\n")
+    parts = tuple(
+        PlanRow(queue=queue, state="dead", type="send", group="a094e644", error="Timeout", count=count)
+        for queue, count in (("email", 1_200), ("slow", 34))
+    )
+    planned = Planned(Selection(("email", "slow"), Filter(), "--all", limit=1_234), parts)
+    confirm(ctx, change_of(retry(), planned))
+    shown = ctx.stderr.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert shown[:3] == table(ctx, parts, PARTS, 80).text.splitlines()
+    assert shown[0].split() == ["COUNT", "STATE", "TYPE", "ERROR", "QUEUE", "GROUP"]
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yeah\n"])

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from jobctl.cli.bulk.preview import PARTS
 from jobctl.cli.commands import doctor, ps
 from jobctl.cli.commands.alert._shared import columns as alert_columns
 from jobctl.cli.commands.dead._groups import columns as group_columns
@@ -28,6 +27,7 @@ from jobctl.cli.context import Context
 from jobctl.cli.registry import COMMANDS, Entry
 from jobctl.cli.view.card import card
 from jobctl.cli.view.lines import EventLines
+from jobctl.cli.view.parts import PARTS
 from jobctl.cli.view.queues import COLUMNS as QUEUES
 from jobctl.cli.view.table import Column, display_width, table, wrapped
 from jobctl.ops.alerts.look import AlertRow

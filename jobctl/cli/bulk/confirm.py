@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 from jobctl.cli.context import Context
+from jobctl.cli.view.parts import PARTS
+from jobctl.cli.view.table import table
 from jobctl.errors import Refused
 from jobctl.ops.bulk.consent import Change, Question, question
 from jobctl.text import sanitize
@@ -36,9 +40,12 @@ def confirm(ctx: Context, change: Change, *, yes: bool = False, maximum: int | N
 
 
 def _ask(ctx: Context, change: Change, asked: Question) -> None:
-    for line in change.preview[:PREVIEW_LINES]:
+    lines = change.tail if change.parts else change.preview
+    if change.parts:
+        _write(ctx, table(ctx, change.parts, PARTS, shutil.get_terminal_size().columns).text)
+    for line in lines[:PREVIEW_LINES]:
         _write(ctx, f"  {sanitize(line, limit=200)}\n")
-    if (more := len(change.preview) - PREVIEW_LINES) > 0:
+    if (more := len(lines) - PREVIEW_LINES) > 0:
         _write(ctx, f"  … and {more:,} more\n")
     if change.lasting:
         _write(ctx, f"  {change.lasting}\n")

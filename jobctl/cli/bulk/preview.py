@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobctl.cli.bulk.options import Answers
 from jobctl.cli.context import Context, Output
-from jobctl.cli.view.table import NAME, Column
+from jobctl.cli.view.parts import PARTS
 from jobctl.cli.view.tell import tell
 from jobctl.errors import NothingMatched
 from jobctl.ops.bulk.consent import examples, lasting
@@ -14,15 +14,6 @@ from jobctl.ops.bulk.consent import examples, lasting
 if TYPE_CHECKING:
     from jobctl.ops.bulk.plan import Planned
     from jobctl.ops.bulk.verb import Verb
-
-PARTS = (
-    Column("COUNT", "count", right=True),
-    Column("STATE", "state", importance=6),
-    Column("TYPE", "type", importance=8, least=NAME),
-    Column("ERROR", "error", importance=7, least=NAME),
-    Column("QUEUE", "queue", importance=5, least=NAME),
-    Column("GROUP", "group", importance=4),
-)
 
 
 def nothing(ctx: Context, verb: Verb, planned: Planned, answers: Answers) -> int:

@@ -23,7 +23,8 @@ MOST_UNDONE = 1_000_000
 class Change:
     """A change that is about to happen. `verb` and `noun` make the sentence: "retry 20 dead letters".
 
-    `preview` shows what it touches, in lines. `whole_queue` names the queue when all of it goes; `named` says that each
+    `preview` shows what it touches, in lines; `parts` are what its first lines say, for who can draw a table, and
+    `tail` the other lines. `whole_queue` names the queue when all of it goes; `named` says that each
     job was given by its id. `lasting` says what of it cannot be taken back.
     """
 
@@ -34,6 +35,8 @@ class Change:
     whole_queue: str | None = None
     named: bool = False
     lasting: str = ""
+    parts: Sequence[PlanRow] = ()
+    tail: Sequence[str] = ()
 
     def __str__(self) -> str:
         return f"{self.verb} {self.count:,} {self.noun}"
@@ -74,11 +77,16 @@ def change_of(verb: Verb, planned: Planned) -> Change:
     parts = planned.parts
     whole = planned.whole and planned.matched > 1
     queues = {part.queue for part in parts}
+    shown = () if planned.few else parts if len(parts) <= MOST_PARTS else parts[: MOST_PARTS - 1]
+    others = [] if planned.few else _others(parts[len(shown) :])
+    tail = [*others, *examples(planned)]
     return Change(
         verb=verb.does,
         noun=verb.nouns(planned.matched).partition(" ")[2],
         count=planned.matched,
-        preview=list(examples(planned)) if planned.few else [*_parts(parts), *examples(planned)],
+        preview=[*_lines(shown), *tail],
+        parts=shown,
+        tail=tail,
         lasting=lasting(verb, planned),
         whole_queue=(queues.pop() if len(queues) == 1 else "all") if whole else None,
         named=planned.selection.by_name,
@@ -95,17 +103,21 @@ def lasting(verb: Verb, planned: Planned) -> str:
     return f"of these, {running:,} are running: that cannot be undone" if running else ""
 
 
-def _parts(parts: Sequence[PlanRow]) -> Iterator[str]:
-    """The largest parts, and what the others come to."""
-    shown = parts if len(parts) <= MOST_PARTS else parts[: MOST_PARTS - 1]
-    for part in shown:
+def _lines(parts: Sequence[PlanRow]) -> Iterator[str]:
+    """A line for each part."""
+    for part in parts:
         details = [part.type, part.error, f"queue {part.queue}", part.group and f"group {part.group}"]
         yield f"{part.count:>9,}  {'  '.join(filter(None, (part.state, *details)))}"
-    if others := parts[len(shown) :]:
-        kinds = [
-            f"{len({getattr(part, what) for part in others} - {None}):,} {what}s" for what in ("type", "group", "queue")
-        ]
-        yield f"{sum(part.count for part in others):>9,}  others, of {', '.join(kinds)}"
+
+
+def _others(parts: Sequence[PlanRow]) -> list[str]:
+    """What the parts that are not shown come to."""
+    if not parts:
+        return []
+    kinds = [
+        f"{len({getattr(part, what) for part in parts} - {None}):,} {what}s" for what in ("type", "group", "queue")
+    ]
+    return [f"{sum(part.count for part in parts):>9,}  others, of {', '.join(kinds)}"]
 
 
 def examples(planned: Planned) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from jobctl.cli.bulk.pacing import fared
-from jobctl.cli.bulk.preview import PARTS
 from jobctl.cli.commands.op._shared import COLUMNS, STYLES, Operation, find
 from jobctl.cli.context import Context, Output
 from jobctl.cli.parse.options import command
 from jobctl.cli.view.cell import short_duration
+from jobctl.cli.view.parts import PARTS
 from jobctl.cli.view.table import Column
 from jobctl.ops.bulk.consent import example
 
