@@ -37,7 +37,8 @@ def calendar(
     """Draw the coming day: when each schedule is due, how long its jobs usually take, where they pile up.
 
     A digit is the number of ticks in that part of the day, `+` more than nine; `-` is where a job usually still runs.
-    ALL counts them together; below are the minutes that several share, but for schedules that are due in nearly every one.
+    ALL counts them together; below are the minutes that several share, without schedules that are due in nearly every
+    minute.
 
     Example: jobctl schedule calendar --week
     """
